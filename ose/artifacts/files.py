@@ -1,0 +1,106 @@
+"""Write files so that a crash or a full disk leaves the old ones, never half of a new one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ose.errors import StorageError
+
+_TEMPORARY_SUFFIX = ".partial"
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Translate the system's refusals to write at `path` into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        raise _translated(error, path) from error
+    except Exception as error:  # safetensors wraps the system's error in its own
+        if "No space left" in str(error) or "os error 28" in str(error):
+            raise StorageError(f"the disk is full: {path} could not be written; free some space and resume") from error
+        raise
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; it takes that name once the block has succeeded.
+
+    An existing folder at `path` is replaced. After a failure nothing of the new folder remains.
+
+    Raises:
+        StorageError: The disk is full or the place is not writable.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY_SUFFIX}")
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                _sync(file)
+            _replace(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary file name beside `path`; it takes that name once the block has succeeded.
+
+    Raises:
+        StorageError: The disk is full or the place is not writable.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY_SUFFIX}")
+        try:
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON, atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what writers killed in the middle left in `folder`."""
+    for leftover in folder.glob(f".*{_TEMPORARY_SUFFIX}"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    if path.exists():
+        retired = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY_SUFFIX}")
+        path.rename(retired)
+        temporary.rename(path)
+        shutil.rmtree(retired)
+    else:
+        temporary.rename(path)
+
+
+def _sync(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _translated(error: OSError, path: Path) -> StorageError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"the disk is full: {path} could not be written; free some space and resume")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(f"{path} is not writable; choose another folder or mend its permissions")
+    return StorageError(f"{path} could not be written: {error.strerror or error}")

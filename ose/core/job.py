@@ -1,0 +1,221 @@
+"""Jobs, candidates, trials and distillations: their states and what is known of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ose.core.architecture import Architecture, EmbeddingShape
+from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.spec import DistillationSpec, Hyperparameters, JobSpec
+
+
+class JobStatus(StrEnum):
+    """States of a job. The last three are final, but a failed or cancelled job can be resumed."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no coordinator will touch the job by itself."""
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class CandidateStatus(StrEnum):
+    """States of a candidate. REJECTED means that a limit of the job excludes it."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the candidate needs no further trial."""
+        return self in (CandidateStatus.SUCCEEDED, CandidateStatus.REJECTED, CandidateStatus.FAILED)
+
+
+class TrialStatus(StrEnum):
+    """States of one attempt. INTERRUPTED means that its coordinator died, which counts against nobody."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    INTERRUPTED = "INTERRUPTED"
+
+
+class DistillationStatus(StrEnum):
+    """States of a full distillation."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherFacts:
+    """What is known of a teacher without running it.
+
+    Attributes:
+        path: The directory it is loaded from.
+        digest: SHA-256 over its configuration, weights and tokenizer.
+        model_type: Hugging Face's name of its family.
+        architecture: Its own <D, A, H, I>.
+        embedding: Its vocabulary and positions.
+        max_sequence_length: Longest input it takes.
+        num_parameters: Of the whole masked language model.
+        num_encoder_parameters: Of its layers alone.
+        can_be_inherited: Whether students can start from its weights.
+    """
+
+    path: str
+    digest: str
+    model_type: str
+    architecture: Architecture
+    embedding: EmbeddingShape
+    max_sequence_length: int
+    num_parameters: int
+    num_encoder_parameters: int
+    can_be_inherited: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusFacts:
+    """The text as it was when the job was submitted.
+
+    Attributes:
+        train: Absolute paths of the training files, or one `datasets` id.
+        validation: Likewise; empty when documents of `train` are held out.
+        digest: SHA-256 over the files' contents.
+        size_bytes: Of all files.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureReport:
+    """Why something failed, as it is stored and shown."""
+
+    code: str
+    message: str
+    traceback: str = ""
+    is_retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A submitted job. `spec`, `teacher` and `corpus` never change."""
+
+    id: str
+    status: JobStatus
+    spec: JobSpec
+    spec_hash: str
+    teacher: TeacherFacts
+    corpus: CorpusFacts
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    failure: FailureReport | None = None
+    teacher_quality: TeacherQuality | None = None
+    teacher_latency: LatencyMeasurement | None = None
+    lease_owner: str | None = None
+    lease_expires_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The name people gave it."""
+        return self.spec.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An architecture, with the hyperparameters to train it, inside a job.
+
+    Attributes:
+        number: 1, 2, ... in the job's order; what people call it.
+        rejection: Which limit excludes it, with both figures.
+        evaluation: The scored trial's.
+    """
+
+    id: int
+    job_id: str
+    number: int
+    status: CandidateStatus
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+    num_steps: int
+    num_parameters: int
+    num_encoder_parameters: int
+    flops: int
+    num_attempts: int = 0
+    latency: LatencyMeasurement | None = None
+    evaluation: Evaluation | None = None
+    score: float | None = None
+    score_stderr: float | None = None
+    rejection: str | None = None
+    failure: FailureReport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One attempt to evaluate a candidate."""
+
+    id: str
+    candidate_id: int
+    attempt: int
+    status: TrialStatus
+    worker: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    failure: FailureReport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillationResult:
+    """The distilled student beside its teacher, on the same held-out targets.
+
+    Attributes:
+        student_path: Directory of the student's weights.
+        num_steps: Steps done in all.
+        loss_nats: Cross-entropy to the teacher at held-out masked positions.
+        loss_stderr_nats: Its standard error over sequences.
+        masked_lm_loss_nats: Cross-entropy against the true tokens.
+        masked_accuracy: Share of targets ranked first.
+        masked_accuracy_stderr: Its standard error over sequences.
+        wall_time_s: Of all sessions together.
+    """
+
+    student_path: str
+    num_steps: int
+    loss_nats: float
+    loss_stderr_nats: float
+    masked_lm_loss_nats: float
+    masked_accuracy: float
+    masked_accuracy_stderr: float
+    wall_time_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distillation:
+    """A full distillation of one candidate."""
+
+    id: int
+    job_id: str
+    candidate_number: int
+    status: DistillationStatus
+    spec: DistillationSpec
+    folder: str
+    created_at: datetime
+    finished_at: datetime | None = None
+    result: DistillationResult | None = None
+    failure: FailureReport | None = None

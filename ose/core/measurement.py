@@ -1,0 +1,128 @@
+"""Raw measurements: what was seen, with units and spread, before anyone scores it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyProtocol:
+    """How inference latency is measured. Two figures compare only if their protocols are equal.
+
+    Attributes:
+        device: `cpu`, or `cuda` with an index (`cuda:0`).
+        threads: Threads of one operation on the CPU.
+        batch_size: Sequences at once. One, because a request that waits is what users feel.
+        sequence_length: Tokens a sequence, all real.
+        dtype: Precision of weights and arithmetic.
+        runtime: What executes the model.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    device: str = "cpu"
+    threads: int = 1
+    batch_size: int = 1
+    sequence_length: int = 128
+    dtype: str = "float32"
+    runtime: str = "torch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFingerprint:
+    """The hardware and software a latency belongs to."""
+
+    machine: str
+    processor: str
+    num_cores: int
+    accelerator: str | None
+    operating_system: str
+    python: str
+    runtime: str
+
+    def __str__(self) -> str:
+        return f"{self.accelerator or self.processor} ({self.num_cores} cores), {self.runtime}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyMeasurement:
+    """One latency on one device.
+
+    Attributes:
+        p10_ms, p50_ms, p90_ms: Percentiles of one call's wall-clock time.
+        samples_ms: Every timed call, in order.
+        load_before, load_after: The machine's one-minute load average.
+        num_attempts: Times the whole measurement was made; more than one means the first was noisy.
+        is_flagged: The spread (p90 over p50) stayed above the protocol's bound: do not believe it.
+        fingerprint: Where it was measured.
+    """
+
+    p10_ms: float
+    p50_ms: float
+    p90_ms: float
+    samples_ms: tuple[float, ...]
+    load_before: float
+    load_after: float
+    num_attempts: int
+    is_flagged: bool
+    fingerprint: DeviceFingerprint
+
+    @property
+    def p50_stderr_ms(self) -> float:
+        """Standard error of the median, from the spread of the samples.
+
+        For normal noise p90 - p10 spans 2.563 standard deviations, and the median of n samples
+        has 1.253 times the standard error of their mean.
+        """
+        deviation = (self.p90_ms - self.p10_ms) / 2.563
+        return float(1.253 * deviation / len(self.samples_ms) ** 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What one trial found out about a candidate's quality.
+
+    Attributes:
+        loss_nats: Cross-entropy between the teacher's and the student's distributions at the held-out
+            masked positions, mean over targets (the paper's e).
+        loss_stderr_nats: Its standard error over sequences.
+        masked_lm_loss_nats: Cross-entropy against the true tokens, for people.
+        masked_accuracy: Share of the targets whose true token the student ranks first.
+        sequence_losses_nats: The loss of each held-out sequence, in order: candidates saw the same ones,
+            so differences are to be taken in pairs.
+        training_losses_nats: The loss of each training step, in order.
+        num_steps: Steps trained.
+        wall_time_s: Build, training and evaluation.
+        training_time_s: The training steps alone.
+        peak_memory_bytes: The worker's resident peak.
+    """
+
+    loss_nats: float
+    loss_stderr_nats: float
+    masked_lm_loss_nats: float
+    masked_accuracy: float
+    sequence_losses_nats: tuple[float, ...]
+    training_losses_nats: tuple[float, ...]
+    num_steps: int
+    wall_time_s: float
+    training_time_s: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherQuality:
+    """The teacher on the same held-out targets.
+
+    Attributes:
+        entropy_nats: Its own entropy there: the least cross-entropy any student can reach.
+        entropy_stderr_nats: Standard error over sequences.
+        masked_lm_loss_nats: Cross-entropy against the true tokens.
+        masked_accuracy: Share of targets whose true token it ranks first.
+        num_targets: Held-out targets.
+    """
+
+    entropy_nats: float
+    entropy_stderr_nats: float
+    masked_lm_loss_nats: float
+    masked_accuracy: float
+    num_targets: int

@@ -1,0 +1,86 @@
+"""The W-coefficient: parameters, latency and loss in one number, higher is better."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ose.errors import InvalidInputError
+
+FORMULA_VERSION = 1
+"""Raised whenever the same measurements would score differently."""
+
+LOSS_FLOOR_NATS = 1e-3
+"""A loss below this counts as this much, so that a perfect student has a finite score."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRule:
+    """Which formula ranks the candidates.
+
+    Attributes:
+        formula: `w` is the paper's, on the cross-entropy. `excess` takes the divergence from the teacher
+            instead (cross-entropy less the teacher's own entropy), so that the entropy, which no student
+            can go below, does not hide the differences between students.
+        exponents: Of the parameter, latency and loss factors; (1, 1, 1) is the paper.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    formula: Literal["w", "excess"] = "w"
+    exponents: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if min(self.exponents) < 0:
+            raise InvalidInputError(f"score exponents must not be negative: {list(self.exponents)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """The three objectives of one model, with the standard errors of the measured two."""
+
+    num_parameters: int
+    latency_ms: float
+    loss_nats: float
+    latency_stderr_ms: float = 0.0
+    loss_stderr_nats: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A score and its standard error, which follows from the measurements' own."""
+
+    value: float
+    stderr: float
+
+
+def score(student: Measures, teacher: Measures, rule: ScoreRule) -> Score:
+    """W(T, f) = (1 - p/p_T)^a (1 - i/i_T)^b (1/e)^c, each of the first two factors at least zero.
+
+    Without the clamp a student both larger and slower than the teacher would score the product of
+    two negative numbers, a positive one.
+
+    Args:
+        student: The candidate f.
+        teacher: The maximum point T; its `loss_nats` is its own entropy.
+        rule: Formula and exponents.
+
+    Returns:
+        The score, and its standard error to first order, with parameters exact and latency and loss
+        independent.
+
+    Source:
+        arXiv 2010.08512 as transcribed by QOSE, equation (1). The paper has no exponents and no floor.
+    """
+    size = max(0.0, 1 - student.num_parameters / teacher.num_parameters)
+    speed = max(0.0, 1 - student.latency_ms / teacher.latency_ms)
+    entropy = teacher.loss_nats if rule.formula == "excess" else 0.0
+    loss = max(student.loss_nats - entropy, LOSS_FLOOR_NATS)
+    a, b, c = rule.exponents
+    value = size**a * speed**b * loss**-c
+    if value == 0.0:
+        return Score(value=0.0, stderr=0.0)
+    speed_stderr = student.latency_stderr_ms / teacher.latency_ms
+    relative = math.hypot(b * speed_stderr / speed if speed else 0.0, c * student.loss_stderr_nats / loss)
+    return Score(value=value, stderr=value * relative)

@@ -1,0 +1,272 @@
+"""What a job asks for. Every default of the project lives in these fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ose.core.measurement import LatencyProtocol
+from ose.core.score import ScoreRule
+from ose.core.search_space import SearchSpace
+from ose.errors import InvalidInputError
+
+Initialization = Literal["inherit", "random"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def _require_positive(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if value is not None and not value > 0:
+            raise InvalidInputError(f"{name} must be positive, not {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherSpec:
+    """The trained masked language model to extract from.
+
+    Attributes:
+        model: A directory with config.json, model.safetensors and a tokenizer, or a hub id.
+        revision: Commit or tag of a hub id.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    model: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusSpec:
+    """The text.
+
+    Attributes:
+        train: Files, globs, or one `datasets` id. Text (a document a line), JSONL or parquet;
+            .gz, .xz and .zst are read as they are.
+        validation: Held-out text in the same forms; empty holds out documents of `train`.
+        sequence_length: Tokens a sequence in training, with the two special ones.
+        text_field: The field or column that holds the text in JSONL, parquet and datasets.
+        max_tokens: Text beyond this many tokens is not read, so that a huge corpus stays usable.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...] = ()
+    sequence_length: int = 128
+    text_field: str = "text"
+    max_tokens: int = 50_000_000
+
+    def __post_init__(self) -> None:
+        if not self.train:
+            raise InvalidInputError("corpus.train names no file")
+        if self.sequence_length < 8:
+            raise InvalidInputError(f"sequence_length must be at least 8, not {self.sequence_length}")
+        _require_positive(self, "max_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """One element of the paper's Theta: how a candidate is trained.
+
+    Attributes:
+        learning_rate: Peak of AdamW's rate; DistilBERT's.
+        batch_size: Sequences a step.
+        warmup_fraction: Share of the steps of linear warm-up; linear decay to zero follows.
+        weight_decay: Of matrices; biases and LayerNorm are never decayed.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    learning_rate: float = 5e-4
+    batch_size: int = 32
+    warmup_fraction: float = 0.1
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "learning_rate", "batch_size")
+        if not 0 <= self.warmup_fraction < 1:
+            raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
+        if self.weight_decay < 0:
+            raise InvalidInputError(f"weight_decay must not be negative, not {self.weight_decay}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpec:
+    """How the space is searched.
+
+    Attributes:
+        strategy: `ose` visits every epsilon-th member of the order with every element of Theta.
+        epsilon: The stride; 1 is exhaustive.
+        steps: Training steps s of one candidate. The paper ran 3, which is mostly noise.
+        hyperparameters: Theta.
+        initialization: `inherit` starts students from the teacher's weights, `random` as the paper does.
+        seed: Decides masks, batch order and random weights.
+        weight_clip: Bound on every weight's magnitude after each step; the theory's compactness
+            assumption wants one, practice does not.
+        held_out_sequences: Sequences that every candidate is judged on.
+        max_attempts: Trials of one candidate whose failures may be passing (memory, lost worker).
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    strategy: Literal["ose"] = "ose"
+    epsilon: int = 1
+    steps: int = 100
+    hyperparameters: tuple[Hyperparameters, ...] = (Hyperparameters(),)
+    initialization: Initialization = "inherit"
+    seed: int = 0
+    weight_clip: float | None = None
+    held_out_sequences: int = 128
+    max_attempts: int = 2
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "epsilon", "steps", "weight_clip", "held_out_sequences", "max_attempts")
+        if not self.hyperparameters:
+            raise InvalidInputError("search.hyperparameters is empty; give at least one set")
+        if self.seed < 0:
+            raise InvalidInputError(f"seed must not be negative, not {self.seed}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on candidates. Parameters and latency are checked before training, loss after it."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    max_parameters: int | None = None
+    max_latency_ms: float | None = None
+    max_loss_nats: float | None = None
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "max_parameters", "max_latency_ms", "max_loss_nats")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersSpec:
+    """Who trains the candidates.
+
+    Attributes:
+        count: Workers at once.
+        cpus: Cores, and threads, of each.
+        gpus: Share of a GPU for each; 0.25 puts four workers on one card.
+        backend: `ray` runs workers as Ray Tune trials, `inline` trains in the coordinator's own process.
+            `auto` takes Ray for more than one worker.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    count: int = 1
+    cpus: int = 1
+    gpus: float = 0.0
+    backend: Literal["auto", "ray", "inline"] = "auto"
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "count", "cpus")
+        if self.gpus < 0:
+            raise InvalidInputError(f"gpus must not be negative, not {self.gpus}")
+
+    @property
+    def uses_ray(self) -> bool:
+        """Whether the workers are Ray's."""
+        return self.backend == "ray" or (self.backend == "auto" and self.count > 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossWeights:
+    """Weights of the distillation losses; zero leaves a loss out.
+
+    Attributes:
+        soft_targets: Divergence from the teacher's softened distribution, times T^2.
+        masked_lm: Cross-entropy against the true tokens.
+        cosine: Cosine distance of the last hidden states; a narrower student is projected up.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    soft_targets: float = 5.0
+    masked_lm: float = 2.0
+    cosine: float = 1.0
+
+    def __post_init__(self) -> None:
+        values = (self.soft_targets, self.masked_lm, self.cosine)
+        if min(values) < 0 or max(values) == 0:
+            raise InvalidInputError(f"loss weights must not be negative, nor all zero: {list(values)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillationSpec:
+    """Full distillation of the chosen student.
+
+    Attributes:
+        preset: A published recipe; the other fields' defaults are DistilBERT's as its scripts run it.
+        steps: Optimiser steps.
+        batch_size: Sequences a step.
+        micro_batch_size: Sequences at once; the rest of a step is accumulated. None takes the whole batch.
+        learning_rate: Peak; linear warm-up, then linear decay to zero.
+        warmup_fraction: Share of the steps of warm-up.
+        weight_decay: Of matrices.
+        max_grad_norm: Gradients are clipped to this global norm.
+        temperature: T of the soft targets.
+        weights: Of the three losses.
+        positions: Where the soft targets are taken: `all` tokens, as DistilBERT, or the `masked` ones
+            alone, which on a CPU is several times faster.
+        mask_fraction: Share of positions masked, drawn anew each step.
+        precision: Of the arithmetic; `auto` takes bfloat16 where the processor multiplies it natively.
+        checkpoint_every: Steps between checkpoints.
+        seed: Decides masks and batch order.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    preset: Literal["distilbert"] = "distilbert"
+    steps: int = 20_000
+    batch_size: int = 64
+    micro_batch_size: int | None = None
+    learning_rate: float = 5e-4
+    warmup_fraction: float = 0.05
+    weight_decay: float = 0.0
+    max_grad_norm: float = 5.0
+    temperature: float = 2.0
+    weights: LossWeights = field(default_factory=LossWeights)
+    positions: Literal["all", "masked"] = "all"
+    mask_fraction: float = 0.15
+    precision: Precision = "auto"
+    checkpoint_every: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_positive(
+            self, "steps", "batch_size", "micro_batch_size", "learning_rate", "max_grad_norm", "temperature",
+            "checkpoint_every",
+        )  # fmt: skip
+        if not 0 <= self.warmup_fraction < 1:
+            raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
+        if not 0 < self.mask_fraction < 1:
+            raise InvalidInputError(f"mask_fraction must be in (0, 1), not {self.mask_fraction}")
+        if self.micro_batch_size and self.batch_size % self.micro_batch_size:
+            raise InvalidInputError(
+                f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """A search job, as its job file says it."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    name: str
+    teacher: TeacherSpec
+    corpus: CorpusSpec
+    space: SearchSpace
+    search: SearchSpec = field(default_factory=SearchSpec)
+    latency: LatencyProtocol = field(default_factory=LatencyProtocol)
+    score: ScoreRule = field(default_factory=ScoreRule)
+    limits: Limits = field(default_factory=Limits)
+    workers: WorkersSpec = field(default_factory=WorkersSpec)
+    distillation: DistillationSpec = field(default_factory=DistillationSpec)
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise InvalidInputError("name is empty")

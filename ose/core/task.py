@@ -1,0 +1,110 @@
+"""The messages between the coordinator and whoever does the work: plain values, sent as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ose.core.architecture import Architecture
+from ose.core.job import CorpusFacts, FailureReport, TeacherFacts
+from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
+from ose.core.spec import CorpusSpec, Hyperparameters, Initialization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataTask:
+    """Pack the corpus and draw the masks of a search.
+
+    Attributes:
+        id: Names the task in events.
+        folder: Where the batches go; it is named after everything that decides them.
+        num_sequences: Training sequences wanted at most.
+    """
+
+    id: str
+    folder: str
+    teacher: TeacherFacts
+    corpus: CorpusFacts
+    corpus_spec: CorpusSpec
+    num_sequences: int
+    held_out_sequences: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSummary:
+    """How much text a search has."""
+
+    num_sequences: int
+    held_out_sequences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetsTask:
+    """Run the teacher over one shard of the training sequences, or over the held-out ones.
+
+    Attributes:
+        folder: The DataTask's.
+        shard: Index of the shard; None means the held-out sequences.
+        first, last: The shard's sequences, half-open.
+    """
+
+    id: str
+    folder: str
+    teacher: TeacherFacts
+    shard: int | None
+    first: int
+    last: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateTask:
+    """Train one candidate and judge it.
+
+    Attributes:
+        id: The trial's id.
+    """
+
+    id: str
+    folder: str
+    teacher: TeacherFacts
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+    num_steps: int
+    initialization: Initialization
+    seed: int
+    weight_clip: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyTask:
+    """Measure one architecture of the teacher's class, with random weights: latency does not depend on them."""
+
+    teacher: TeacherFacts
+    architecture: Architecture
+    protocol: LatencyProtocol
+
+
+Task = DataTask | TargetsTask | EvaluateTask
+TaskResult = DataSummary | TeacherQuality | Evaluation | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSucceeded:
+    """A worker has done a task."""
+
+    task_id: str
+    worker: str
+    result: TaskResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed:
+    """A worker could not do a task, or died under it."""
+
+    task_id: str
+    worker: str
+    failure: FailureReport
+
+
+Event = TaskSucceeded | TaskFailed

@@ -1,0 +1,76 @@
+"""Choose and corrupt the positions that a masked language model has to fill in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskingRule:
+    """BERT's corruption (arXiv 1810.04805, section 3.1) with one fixed count a sequence.
+
+    Every packed sequence gets the same number of targets, so that targets form a plain
+    (B, K) tensor; BERT draws each position independently.
+    """
+
+    mask_token_id: int
+    special_token_ids: tuple[int, ...]
+    vocab_size: int
+    fraction: float = 0.15
+    """Share of a sequence's positions that become targets."""
+    replaced: float = 0.8
+    """Share of the targets shown as the mask token."""
+    random: float = 0.1
+    """Share of the targets shown as a random token; the rest is shown unchanged."""
+
+    @classmethod
+    def for_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, fraction: float = 0.15) -> Self:
+        """The rule for this tokenizer's vocabulary and special tokens."""
+        return cls(
+            mask_token_id=tokenizer.mask_token_id,
+            special_token_ids=tuple(sorted(tokenizer.all_special_ids)),
+            vocab_size=len(tokenizer),
+            fraction=fraction,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedBatch:
+    """Sequences with holes.
+
+    Attributes:
+        input_ids: (B, T), the corrupted sequences.
+        positions: (B, K), the targets' places in each sequence, ascending.
+        labels: (B, K), the tokens that stood there.
+    """
+
+    input_ids: torch.Tensor
+    positions: torch.Tensor
+    labels: torch.Tensor
+
+
+def draw_masks(input_ids: torch.Tensor, rule: MaskingRule, generator: torch.Generator) -> MaskedBatch:
+    """Corrupt full sequences at randomly drawn, never special, positions.
+
+    Args:
+        input_ids: (B, T) int64, packed sequences.
+        rule: How many positions, and what stands there instead.
+        generator: Its state alone decides the draw.
+    """
+    count = max(1, round(rule.fraction * input_ids.shape[1]))
+    keys = torch.rand(input_ids.shape, generator=generator)
+    keys[torch.isin(input_ids, torch.tensor(rule.special_token_ids))] = -1.0
+    positions = keys.topk(count, dim=1).indices.sort(dim=1).values
+    labels = input_ids.gather(1, positions)
+
+    fate = torch.rand(labels.shape, generator=generator)
+    random_ids = torch.randint(rule.vocab_size, labels.shape, generator=generator)
+    shown = torch.where(fate < rule.replaced, rule.mask_token_id, labels)
+    shown = torch.where((fate >= rule.replaced) & (fate < rule.replaced + rule.random), random_ids, shown)
+    return MaskedBatch(input_ids.scatter(1, positions, shown), positions, labels)

@@ -1,0 +1,126 @@
+"""Every error OSE raises on purpose.
+
+    OseError
+    ├── InvalidInputError        the user's request cannot be served as written
+    │   ├── JobFileError         a job file or search space does not parse or validate
+    │   ├── TeacherError         no usable masked language model at the given place
+    │   ├── CorpusError          no usable text at the given place
+    │   ├── SearchSpaceError     a space without a valid member, or one its teacher cannot serve
+    │   └── NotFoundError        an id or name that nothing answers to
+    ├── ConflictError            the request is fine, the state of the job forbids it
+    ├── MachineError             the machine is in the way
+    │   ├── StoreError           the database cannot be opened, read or written
+    │   ├── StorageError         a file cannot be written (full disk, no permission)
+    │   └── DependencyError      a library or device that was asked for is not there
+    └── EvaluationError          a candidate could not be trained or measured
+        ├── NonFiniteLossError   the loss became NaN or infinite
+        ├── MemoryExhaustedError the worker ran out of memory
+        └── WorkerLostError      the worker process died under the task
+
+`code` is stable: it is stored with a failed candidate, and printed and served with
+every message. Foreign exceptions are translated where the library is owned.
+"""
+
+from __future__ import annotations
+
+
+class OseError(Exception):
+    """Base of the tree. The message says what, which value, and what to do."""
+
+    code = "error"
+
+
+class InvalidInputError(OseError, ValueError):
+    """The user's request cannot be served as written."""
+
+    code = "invalid_input"
+
+
+class JobFileError(InvalidInputError):
+    """A job file or search space does not parse or does not validate."""
+
+    code = "invalid_job_file"
+
+
+class TeacherError(InvalidInputError):
+    """There is no usable masked language model at the given place."""
+
+    code = "invalid_teacher"
+
+
+class CorpusError(InvalidInputError):
+    """There is no usable text at the given place."""
+
+    code = "invalid_corpus"
+
+
+class SearchSpaceError(InvalidInputError):
+    """The search space has no valid member, or one that its teacher cannot serve."""
+
+    code = "invalid_search_space"
+
+
+class NotFoundError(InvalidInputError):
+    """Nothing answers to this id or name."""
+
+    code = "not_found"
+
+
+class ConflictError(OseError):
+    """The request is fine, but the state of the job forbids it."""
+
+    code = "conflict"
+
+
+class MachineError(OseError):
+    """The machine is in the way."""
+
+    code = "environment"
+
+
+class StoreError(MachineError):
+    """The database cannot be opened, read or written."""
+
+    code = "store"
+
+
+class StorageError(MachineError):
+    """A file cannot be written: the disk is full, or permission is missing."""
+
+    code = "storage"
+
+
+class DependencyError(MachineError):
+    """A library or device that was asked for is not there."""
+
+    code = "dependency"
+
+
+class EvaluationError(OseError):
+    """A candidate could not be trained or measured.
+
+    `is_retryable` says whether the same work may succeed when tried again.
+    """
+
+    code = "evaluation"
+    is_retryable = False
+
+
+class NonFiniteLossError(EvaluationError):
+    """The loss became NaN or infinite; the same seed would do it again."""
+
+    code = "non_finite_loss"
+
+
+class MemoryExhaustedError(EvaluationError):
+    """The worker ran out of memory; beside other work it may fit the next time."""
+
+    code = "out_of_memory"
+    is_retryable = True
+
+
+class WorkerLostError(EvaluationError):
+    """The worker process died under the task."""
+
+    code = "worker_lost"
+    is_retryable = True

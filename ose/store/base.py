@@ -1,0 +1,210 @@
+"""What OSE asks of a database. The database is the truth: processes come and go, these rows stay.
+
+Every method is one transaction. A method that changes a state checks it in the same statement, so two
+processes that race for a job or a trial cannot both win. Implementations are safe to use from several
+threads and processes; times are UTC and passed in, so that tests own the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ose.core.architecture import Architecture
+from ose.core.job import (
+    Candidate,
+    CorpusFacts,
+    Distillation,
+    DistillationResult,
+    FailureReport,
+    Job,
+    JobStatus,
+    TeacherFacts,
+    Trial,
+)
+from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.score import Score
+from ose.core.spec import DistillationSpec, Hyperparameters, JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job as it is submitted."""
+
+    id: str
+    spec: JobSpec
+    spec_hash: str
+    teacher: TeacherFacts
+    corpus: CorpusFacts
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCandidate:
+    """A candidate as the strategy proposes it."""
+
+    number: int
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+    num_steps: int
+    num_parameters: int
+    num_encoder_parameters: int
+    flops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLatency:
+    """A latency with the id that candidates refer to."""
+
+    id: int
+    measurement: LatencyMeasurement
+
+
+class Store(Protocol):
+    """Jobs, candidates, trials, latencies and distillations.
+
+    Raises:
+        StoreError: The database cannot be reached, read or written (any method).
+    """
+
+    # Jobs
+
+    def add_job(self, job: NewJob) -> Job:
+        """Store a job as PENDING."""
+
+    def job(self, job_id: str) -> Job:
+        """Find a job by its id or by an unambiguous beginning of it.
+
+        Raises:
+            NotFoundError: No job, or more than one, answers to `job_id`.
+        """
+
+    def jobs(self, limit: int = 50) -> list[Job]:
+        """The newest jobs, newest first."""
+
+    def count_candidates(self, job_id: str) -> dict[str, int]:
+        """Number of candidates by status; statuses without a candidate are left out."""
+
+    def claim_job(
+        self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None
+    ) -> Job | None:
+        """Make `owner` the job's only coordinator, or return None if another one holds it.
+
+        A job can be claimed unless it SUCCEEDED or is RUNNING under another owner's unexpired lease.
+        The claim makes it RUNNING, clears its failure, and puts back what the last owner left half
+        done: its RUNNING trials become INTERRUPTED and their candidates PENDING.
+
+        Args:
+            job_id: The full id.
+            owner: Names the claiming process.
+            now: Leases that ended before this moment do not count.
+            lease_expires_at: End of the new lease.
+            evict: An owner known to be dead, whose lease does not count either.
+        """
+
+    def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
+        """Extend the lease. False if the job is no longer RUNNING under `owner`: stop working on it."""
+
+    def finish_job(
+        self, job_id: str, owner: str, status: JobStatus, now: datetime, failure: FailureReport | None = None
+    ) -> bool:
+        """End a job that `owner` holds and release it. False if `owner` does not hold it."""
+
+    def release_job(self, job_id: str, owner: str) -> bool:
+        """Give a RUNNING job back as PENDING, with its RUNNING trials INTERRUPTED, for anyone to go on."""
+
+    def cancel_job(self, job_id: str, now: datetime) -> bool:
+        """Make a PENDING or RUNNING job CANCELLED. False if it has ended already."""
+
+    def record_teacher(
+        self, job_id: str, *, quality: TeacherQuality | None = None, latency_id: int | None = None
+    ) -> None:
+        """Store what was measured of the job's teacher; None leaves a value as it is."""
+
+    # Candidates
+
+    def add_candidates(self, job_id: str, candidates: Sequence[NewCandidate]) -> list[Candidate]:
+        """Store candidates as PENDING and return them as stored, in the order given.
+
+        Numbers that the job already has are left as they are, so the call can be repeated.
+        """
+
+    def candidates(self, job_id: str) -> list[Candidate]:
+        """All candidates of a job by number, each with its latency and its scored trial's evaluation."""
+
+    def candidate(self, job_id: str, number: int) -> Candidate:
+        """One candidate.
+
+        Raises:
+            NotFoundError: The job has no such number.
+        """
+
+    def reject_candidate(self, candidate_id: int, reason: str) -> None:
+        """Make a PENDING candidate REJECTED."""
+
+    def attach_latency(self, candidate_ids: Sequence[int], latency_id: int) -> None:
+        """Say which measured latency is these candidates'."""
+
+    # Trials
+
+    def open_trial(self, candidate_id: int, trial_id: str, worker: str, now: datetime) -> Trial:
+        """Start an attempt: the trial is RUNNING, and so is its candidate, whose attempts go up by one.
+
+        Interrupted trials do not count as attempts.
+        """
+
+    def record_success(
+        self, trial_id: str, evaluation: Evaluation, score: Score | None, now: datetime, rejection: str | None = None
+    ) -> bool:
+        """End a trial with its evaluation; the candidate becomes SUCCEEDED, or REJECTED with a reason.
+
+        Idempotent: False, and nothing changes, unless the trial is RUNNING and its candidate has no
+        scored trial yet.
+        """
+
+    def record_failure(self, trial_id: str, failure: FailureReport, now: datetime, *, is_final: bool) -> bool:
+        """End a RUNNING trial as FAILED; the candidate becomes FAILED if `is_final`, else PENDING again.
+
+        Idempotent: False, and nothing changes, unless the trial is RUNNING.
+        """
+
+    def trials(self, job_id: str, number: int) -> list[Trial]:
+        """All attempts at a candidate, oldest first."""
+
+    # Latencies, which belong to a shape, a device and a protocol, not to a job
+
+    def latency(self, shape_key: str, protocol_key: str, fingerprint_key: str) -> StoredLatency | None:
+        """The newest measurement of this shape under this protocol on this device."""
+
+    def add_latency(
+        self, shape_key: str, protocol_key: str, fingerprint_key: str, measurement: LatencyMeasurement, now: datetime
+    ) -> StoredLatency:
+        """Store a measurement. Earlier ones of the same key stay, for the record."""
+
+    # Distillations
+
+    def add_distillation(
+        self, job_id: str, candidate_number: int, spec: DistillationSpec, folder: str, now: datetime
+    ) -> Distillation:
+        """Store a distillation as RUNNING."""
+
+    def finish_distillation(
+        self,
+        distillation_id: int,
+        now: datetime,
+        *,
+        result: DistillationResult | None = None,
+        failure: FailureReport | None = None,
+    ) -> None:
+        """End a distillation: SUCCEEDED with a result, or FAILED with a failure."""
+
+    def reopen_distillation(self, distillation_id: int) -> None:
+        """Make a distillation RUNNING again, to go on from its checkpoint; its failure is cleared."""
+
+    def distillations(self, job_id: str) -> list[Distillation]:
+        """All distillations of a job, newest first."""
+
+    def close(self) -> None:
+        """Release the connections."""
