@@ -78,11 +78,16 @@ class EvaluateTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyTask:
-    """Measure one architecture of the teacher's class, with random weights: latency does not depend on them."""
+    """Measure one architecture of the teacher's class, with random weights: latency does not depend on them.
+
+    Attributes:
+        is_teacher: Measure the teacher's own model instead.
+    """
 
     teacher: TeacherFacts
     architecture: Architecture
     protocol: LatencyProtocol
+    is_teacher: bool = False
 
 
 Task = DataTask | TargetsTask | EvaluateTask

@@ -6,6 +6,8 @@ a layer); with 15 % of the positions masked, computing it everywhere wastes 85 %
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -14,33 +16,48 @@ _HEAD_NAMES = ("lm_head", "cls")
 """RoBERTa's family calls its head `lm_head`, BERT's `cls`; both map (..., H) to (..., V)."""
 
 
-def final_hidden_states(model: PreTrainedModel, input_ids: torch.Tensor) -> torch.Tensor:
-    """The encoder's output, (B, T, H), for full sequences without padding."""
-    states: torch.Tensor = model.base_model(input_ids=input_ids).last_hidden_state
-    return states
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An encoder's output, from which logits are computed where they are wanted.
+
+    Attributes:
+        states: (B, T, H), the last layer's hidden states.
+        head: The vocabulary head, or None for a class that keeps it in several modules.
+        all_logits: (B, T, V) in that case, computed already.
+    """
+
+    states: torch.Tensor
+    head: nn.Module | None
+    all_logits: torch.Tensor | None
+
+    def logits(self, positions: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits (B, K, V) at `positions` (B, K), or (B, T, V) everywhere."""
+        if self.head is None:
+            assert self.all_logits is not None
+            return self.all_logits if positions is None else at_positions(self.all_logits, positions)
+        picked: torch.Tensor = self.head(self.states if positions is None else at_positions(self.states, positions))
+        return picked
 
 
-def at_positions(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-    """Pick (B, K, H) out of (B, T, H)."""
-    return states.gather(1, positions[..., None].expand(-1, -1, states.shape[-1]))
-
-
-def vocabulary_head(model: PreTrainedModel) -> nn.Module | None:
-    """The module that maps hidden states to logits, if this class keeps it as one module."""
-    return next((getattr(model, name) for name in _HEAD_NAMES if hasattr(model, name)), None)
-
-
-def logits_at(model: PreTrainedModel, input_ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-    """Logits (B, K, V) at the given positions of full sequences.
+def encode(model: PreTrainedModel, input_ids: torch.Tensor) -> Encoded:
+    """Run the encoder of a masked language model over full sequences without padding.
 
     Args:
         model: Any masked language model; one whose head is no single module is run whole.
         input_ids: (B, T).
-        positions: (B, K).
     """
-    head = vocabulary_head(model)
+    head = next((getattr(model, name) for name in _HEAD_NAMES if hasattr(model, name)), None)
     if head is None:
-        logits: torch.Tensor = model(input_ids=input_ids).logits
-        return at_positions(logits, positions)
-    picked: torch.Tensor = head(at_positions(final_hidden_states(model, input_ids), positions))
-    return picked
+        output = model(input_ids=input_ids, output_hidden_states=True)
+        return Encoded(output.hidden_states[-1], None, output.logits)
+    return Encoded(model.base_model(input_ids=input_ids).last_hidden_state, head, None)
+
+
+def at_positions(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Pick (B, K, N) out of (B, T, N)."""
+    return values.gather(1, positions[..., None].expand(-1, -1, values.shape[-1]))
+
+
+def logits_at(model: PreTrainedModel, input_ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Logits (B, K, V) at `positions` (B, K) of full sequences (B, T)."""
+    return encode(model, input_ids).logits(positions)

@@ -1,0 +1,93 @@
+"""From a job's text to packed sequences: which documents are read, and which are held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ose.core.job import CorpusFacts
+from ose.core.spec import CorpusSpec
+from ose.data.documents import iter_documents
+from ose.data.packing import pack_sequences
+from ose.errors import CorpusError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Side = Literal["train", "validation"]
+
+HELD_OUT_SHARE = 1 / 32
+"""Share of the documents held out when a job names no validation text."""
+
+_BYTES_PER_TOKEN = 4
+_OVERSAMPLING = 4
+"""Documents for four times the wanted tokens are drawn: compressed files hold more text than bytes,
+other text has longer tokens, and a fair sample beats an exact count."""
+
+
+def pack_corpus(
+    facts: CorpusFacts,
+    spec: CorpusSpec,
+    tokenizer: PreTrainedTokenizerBase,
+    side: Side,
+    *,
+    num_sequences: int | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """Read, tokenise and pack one side of a corpus, and shuffle the sequences.
+
+    Args:
+        facts: The files.
+        spec: Sequence length, text field and the bound on tokens.
+        tokenizer: The teacher's.
+        side: Training or held-out text.
+        num_sequences: Sequences wanted. Documents are then sampled by their hash from the whole corpus,
+            so a search on a large corpus reads a fair part of it. None packs everything.
+        seed: Decides sample and order.
+
+    Returns:
+        (N, T); N may be less than asked for.
+
+    Raises:
+        CorpusError: The text gives no full sequence.
+    """
+    limit = spec.max_tokens // spec.sequence_length
+    documents = _side(facts, spec, side)
+    if num_sequences is not None:
+        limit = min(limit, num_sequences * _OVERSAMPLING)
+        if side == "train":
+            documents = _sample(documents, _share(facts, spec, num_sequences), seed)
+    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, max(1, limit))
+    if not len(sequences):
+        raise CorpusError(
+            f"the {side} text is too short: it does not fill one sequence of {spec.sequence_length} tokens"
+        )
+    order = np.random.default_rng(seed).permutation(len(sequences))
+    return sequences[order[:num_sequences]]
+
+
+def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
+    if facts.validation:
+        yield from iter_documents(facts.train if side == "train" else facts.validation, spec.text_field)
+        return
+    for document in iter_documents(facts.train, spec.text_field):
+        if (_position(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
+            yield document
+
+
+def _share(facts: CorpusFacts, spec: CorpusSpec, num_sequences: int) -> float:
+    wanted_bytes = num_sequences * spec.sequence_length * _BYTES_PER_TOKEN * _OVERSAMPLING
+    return wanted_bytes / facts.size_bytes if facts.size_bytes else 1.0
+
+
+def _sample(documents: Iterable[str], share: float, seed: int) -> Iterator[str]:
+    return (document for document in documents if share >= 1 or _position(document, str(seed)) < share)
+
+
+def _position(document: str, salt: str) -> float:
+    """A number in [0, 1) that depends on the document's text alone, so that reading order does not matter."""
+    digest = hashlib.blake2b(document.encode(), digest_size=8, salt=salt.encode()[:16]).digest()
+    return int.from_bytes(digest, "big") / 2**64

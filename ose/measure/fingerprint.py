@@ -1,0 +1,42 @@
+"""Say which hardware and software a measurement belongs to."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import psutil
+import torch
+
+from ose.core.measurement import DeviceFingerprint
+
+
+def device_fingerprint(device: str) -> DeviceFingerprint:
+    """Describe this machine as a target device.
+
+    Args:
+        device: `cpu` or `cuda[:index]`.
+    """
+    return DeviceFingerprint(
+        machine=platform.machine(),
+        processor=_processor_name(),
+        num_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        accelerator=torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
+        operating_system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        runtime=f"torch {torch.__version__}",
+    )
+
+
+def load_average() -> float:
+    """The machine's one-minute load average."""
+    return float(psutil.getloadavg()[0])
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,51 @@
+"""Build a student: a model of the teacher's class with another architecture."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from transformers import AutoModelForMaskedLM, BertConfig, PreTrainedConfig, PreTrainedModel
+
+from ose.core.architecture import Architecture
+
+INHERITABLE_MODEL_TYPES = ("bert", "camembert", "roberta", "xlm-roberta")
+"""Hugging Face families whose layers have BERT's names and shapes: students are of the same class
+and can take its weights. Any other masked language model teaches students of BERT's class."""
+
+
+def student_config(teacher: PreTrainedConfig, architecture: Architecture) -> PreTrainedConfig:
+    """The configuration of a student, everything but its architecture as the teacher has it."""
+    config = copy.deepcopy(teacher) if teacher.model_type in INHERITABLE_MODEL_TYPES else _bert_config(teacher)
+    config.num_hidden_layers = architecture.num_hidden_layers
+    config.num_attention_heads = architecture.num_attention_heads
+    config.hidden_size = architecture.hidden_size
+    config.intermediate_size = architecture.intermediate_size
+    config.tie_word_embeddings = True
+    config.dtype = torch.float32
+    return config
+
+
+def build_student(teacher: PreTrainedConfig, architecture: Architecture, seed: int) -> PreTrainedModel:
+    """A student with random weights, in evaluation mode, so that short trainings spend nothing on dropout.
+
+    Args:
+        teacher: The teacher's configuration.
+        architecture: What to build.
+        seed: Decides the weights; the caller's random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: PreTrainedModel = AutoModelForMaskedLM.from_config(student_config(teacher, architecture))
+    return model.eval()
+
+
+def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
+    return BertConfig(
+        vocab_size=teacher.vocab_size,
+        max_position_embeddings=teacher.max_position_embeddings,
+        type_vocab_size=1,
+        pad_token_id=teacher.pad_token_id,
+        bos_token_id=getattr(teacher, "bos_token_id", None),
+        eos_token_id=getattr(teacher, "eos_token_id", None),
+    )

@@ -1,0 +1,83 @@
+"""What to evaluate next: strategies behind one ask/tell interface, without Ray and without SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import Protocol
+
+from ose.core.architecture import Architecture
+from ose.core.job import TeacherFacts
+from ose.core.spec import Hyperparameters, JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A candidate that a strategy wants evaluated.
+
+    Attributes:
+        number: 1, 2, ... in the order of proposal.
+    """
+
+    number: int
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+    num_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a proposal; all None if it failed, or was rejected before training."""
+
+    score: float | None = None
+    loss_nats: float | None = None
+    latency_p50_ms: float | None = None
+
+
+class Strategy(Protocol):
+    """Chooses candidates.
+
+    A strategy is a deterministic function of what it was told: after a crash a new one is asked and told
+    again from the database, and proposes what the old one did.
+    """
+
+    def ask(self) -> Sequence[Proposal]:
+        """All proposals that may be evaluated now; none if it waits for outcomes, or has finished."""
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """Report what became of a proposal. Outcomes may come in any order."""
+
+
+class OseStrategy:
+    """The paper's search: every epsilon-th member of the order, with every element of Theta.
+
+    The stride starts at the smallest member. The paper runs Theta outermost; since nothing is told to
+    later proposals the result is the same, and this way a job's numbers follow its order of sizes.
+
+    Source:
+        arXiv 2010.08512, Algorithm 1.
+    """
+
+    def __init__(
+        self, members: Iterable[Architecture], epsilon: int, theta: Sequence[Hyperparameters], num_steps: int
+    ) -> None:
+        visited = islice(members, 0, None, epsilon)
+        self._proposals = [
+            Proposal(number=number, architecture=architecture, hyperparameters=hyperparameters, num_steps=num_steps)
+            for number, (architecture, hyperparameters) in enumerate(product(visited, theta), start=1)
+        ]
+
+    def ask(self) -> Sequence[Proposal]:
+        """Everything at once, the first time."""
+        proposals, self._proposals = self._proposals, []
+        return proposals
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """Nothing depends on outcomes."""
+
+
+def build_strategy(spec: JobSpec, teacher: TeacherFacts) -> Strategy:
+    """The strategy a job asks for, over its space in the teacher's order."""
+    search = spec.search
+    return OseStrategy(spec.space.members(teacher.embedding), search.epsilon, search.hyperparameters, search.steps)

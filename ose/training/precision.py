@@ -1,0 +1,33 @@
+"""Which arithmetic to train in."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import torch
+
+from ose.core.spec import Precision
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Mixed precision for the block: weights stay in float32, matrix products run in bfloat16.
+
+    Args:
+        device: Where the block runs.
+        precision: `auto` takes bfloat16 where it is native; emulated, it is slower than float32.
+    """
+    if precision == "float32" or (precision == "auto" and not has_native_bfloat16(device)):
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return False
+    flags = cpuinfo.read_text(encoding="utf8")
+    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16 " in flags

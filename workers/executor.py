@@ -1,0 +1,76 @@
+"""Runs tasks inside a worker, keeping teacher and data loaded between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from ose.core.task import DataTask, EvaluateTask, Event, TargetsTask, Task, TaskFailed, TaskResult, TaskSucceeded
+from ose.errors import MemoryExhaustedError
+from ose.models.teacher import load_masked_lm
+from ose.pipelines.evaluate import evaluate_candidate
+from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
+from ose.search.coordinator import failure_report
+
+
+class TaskExecutor:
+    """One worker's warm state: the last teacher and the last search's data.
+
+    Args:
+        worker: The name its events carry.
+        threads: Threads of one operation.
+        device: Where models run.
+    """
+
+    def __init__(self, worker: str, threads: int, device: str = "cpu") -> None:
+        self._worker = worker
+        self._device = device
+        self._teacher: tuple[str, PreTrainedModel] | None = None
+        self._data: tuple[str, SearchData] | None = None
+        torch.set_num_threads(threads)
+        transformers_logging.disable_progress_bar()
+        transformers_logging.set_verbosity_error()
+
+    def run(self, task: Task) -> Event:
+        """Do the task. Whatever goes wrong becomes an event; only an interrupt passes through."""
+        try:
+            result = self._result(task)
+        except Exception as error:
+            return TaskFailed(task_id=task.id, worker=self._worker, failure=failure_report(_translated(error)))
+        return TaskSucceeded(task_id=task.id, worker=self._worker, result=result)
+
+    def _result(self, task: Task) -> TaskResult:
+        match task:
+            case DataTask():
+                return prepare_data(task)
+            case TargetsTask():
+                return compute_targets(task, self._teacher_at(task.teacher.path))
+            case EvaluateTask():
+                teacher = self._teacher_at(task.teacher.path)
+                return evaluate_candidate(task, teacher, self._data_in(task.folder), self._device)
+
+    def _teacher_at(self, path: str) -> PreTrainedModel:
+        if self._teacher is None or self._teacher[0] != path:
+            self._teacher = (path, load_masked_lm(path))
+        return self._teacher[1]
+
+    def _data_in(self, folder: str) -> SearchData:
+        if self._data is None or self._data[0] != folder:
+            self._data = (folder, load_search_data(Path(folder)))
+        return self._data[1]
+
+
+def _translated(error: Exception) -> Exception:
+    """Recognise the forms in which memory runs out; anything else stays what it is."""
+    text = str(error).lower()
+    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
+    )
+    if not exhausted:
+        return error
+    translated = MemoryExhaustedError(f"out of memory: {error}")
+    translated.__cause__ = error
+    return translated

@@ -1,0 +1,76 @@
+"""The asking side of the latency process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import Self
+
+from pydantic import TypeAdapter
+
+from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
+from ose.core.task import LatencyTask
+from ose.errors import EvaluationError, WorkerLostError
+
+_FINGERPRINT = TypeAdapter(DeviceFingerprint)
+_MEASUREMENT = TypeAdapter(LatencyMeasurement)
+
+
+class SubprocessLatencyProbe:
+    """Starts the latency process on entering and stops it on leaving.
+
+    Args:
+        protocol: Its device and threads are the process's.
+    """
+
+    def __init__(self, protocol: LatencyProtocol) -> None:
+        self._protocol = protocol
+        self._fingerprint: DeviceFingerprint | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "workers.latency_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(self._protocol.threads)},
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def fingerprint(self) -> DeviceFingerprint:
+        """The device the process runs on."""
+        if self._fingerprint is None:
+            self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self._protocol.device}))
+        return self._fingerprint
+
+    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+        """Measure one architecture.
+
+        Raises:
+            WorkerLostError: The process died.
+            EvaluationError: It answered with a failure.
+        """
+        return _MEASUREMENT.validate_python(self._ask({"measure": asdict(task)}))
+
+    def _ask(self, request: object) -> object:
+        assert self._process.stdin and self._process.stdout
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise WorkerLostError(f"the latency process died (exit status {self._process.wait()})")
+        reply = json.loads(line)
+        if "failure" in reply:
+            raise EvaluationError(f"latency could not be measured: {reply['failure']['message']}")
+        return reply["result"]

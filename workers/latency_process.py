@@ -1,0 +1,56 @@
+"""Measures latencies in a process of its own: one JSON request a line in, one JSON answer a line out.
+
+It ends when its standard input ends, so it cannot outlive the process that asked for it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from transformers import AutoConfig, AutoModelForMaskedLM
+from transformers.utils import logging as transformers_logging
+
+from ose.core.measurement import LatencyMeasurement
+from ose.core.task import LatencyTask
+from ose.measure.fingerprint import device_fingerprint
+from ose.measure.latency import measure_latency
+from ose.models.student import build_student
+from ose.search.coordinator import failure_report
+
+_TASK = TypeAdapter(LatencyTask)
+
+
+def measure(task: LatencyTask) -> LatencyMeasurement:
+    """Build the model of `task` with random weights, on which latency does not depend, and measure it."""
+    transformers_logging.set_verbosity_error()
+    config = AutoConfig.from_pretrained(Path(task.teacher.path), local_files_only=True, trust_remote_code=False)
+    if task.is_teacher:
+        model = AutoModelForMaskedLM.from_config(config)
+    else:
+        model = build_student(config, task.architecture, seed=0)
+    return measure_latency(model, task.protocol)
+
+
+def answer(line: str) -> dict[str, object]:
+    """Serve one request: `{"fingerprint": device}` or `{"measure": task}`."""
+    try:
+        request = json.loads(line)
+        if "fingerprint" in request:
+            return {"result": asdict(device_fingerprint(request["fingerprint"]))}
+        return {"result": asdict(measure(_TASK.validate_python(request["measure"])))}
+    except Exception as error:
+        return {"failure": asdict(failure_report(error))}
+
+
+def main() -> None:
+    """Answer requests until the asking process closes the pipe or dies."""
+    for line in sys.stdin:
+        print(json.dumps(answer(line)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
