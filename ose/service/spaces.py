@@ -10,7 +10,8 @@ from typing import Any
 
 from ose.core.search_space import SearchSpace
 from ose.errors import JobFileError, NotFoundError, SearchSpaceError
-from ose.service.validation import dotted, validate
+from ose.service.key_paths import dotted
+from ose.service.validation import validate
 from ose.service.yaml_text import parse_mapping, read_mapping
 
 _PACKAGE = "search_spaces"
@@ -50,7 +51,7 @@ def load_space(source: str | Mapping[str, Any], base_dir: Path | None = None, ci
         root = ("space",) if cited_in else ()
         return _parse_space(source, cited_in or "search space", default_name="inline", root=root)
     if source.endswith(_SUFFIXES) or "/" in source:
-        path = Path(source).expanduser()
+        path = Path(source).expanduser() if source.startswith("~/") else Path(source)
         beside = (base_dir or Path()) / path
         path = beside if beside.is_file() else path
         return _parse_space(read_mapping(path), str(path), default_name=path.stem)

@@ -32,17 +32,18 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         JobFileError: There is no such file, or it is a folder, no UTF-8 text or no mapping.
     """
+    name = str(path) if str(path).isprintable() else repr(str(path))
     try:
         text = path.read_text(encoding="utf8")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise JobFileError(f"{path}: no such file") from error
+        raise JobFileError(f"{name}: no such file") from error
     except IsADirectoryError as error:
-        raise JobFileError(f"{path}: is a folder, not a YAML file") from error
+        raise JobFileError(f"{name}: is a folder, not a YAML file") from error
     except UnicodeDecodeError as error:
-        raise JobFileError(f"{path}: is no UTF-8 text (byte {error.start} cannot be decoded)") from error
+        raise JobFileError(f"{name}: is no UTF-8 text (byte {error.start} cannot be decoded)") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise JobFileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return parse_mapping(text, str(path))
+        raise JobFileError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return parse_mapping(text, name)
 
 
 def parse_mapping(text: str, source: str) -> dict[str, Any]:
