@@ -58,8 +58,7 @@ def _check_inheritance(space: SearchSpace, teacher: TeacherFacts) -> None:
     """Layers, channels and neurons can be left out of the teacher, not added to it."""
     if not teacher.can_be_inherited:
         raise SearchSpaceError(
-            f"students cannot start from the weights of a {teacher.model_type} teacher; "
-            "use search.initialization: random"
+            f"students cannot start from this {teacher.model_type} teacher's weights; use search.initialization: random"
         )
     for axis, largest in _largest(space).items():
         bound = getattr(teacher.architecture, axis)
