@@ -10,13 +10,14 @@ import argparse
 import json
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import AutoTokenizer
 
-from ose.artifacts.files import atomic_directory
+from ose.artifacts.files import atomic_directory, atomic_file
 from ose.data.docstrings import iter_docstrings
 from ose.data.packing import pack_sequences
 from ose.data.tokenizer import train_tokenizer
@@ -26,19 +27,26 @@ TOKENIZER_DOCUMENTS = 15_000
 PACKAGES = ("torch", "transformers", "ray", "pandas", "numpy", "sqlalchemy", "pyarrow", "datasets", "pydantic")
 
 
-def make_teacher(recipe: PretrainingRecipe, work: Path, output: Path) -> PretrainingReport:
-    """Read the text, train tokenizer and model, and write the model directory with its card."""
+def make_teacher(
+    recipe: PretrainingRecipe, work: Path, output: Path, max_documents: int | None = None
+) -> PretrainingReport:
+    """Read the text, train tokenizer and model, and write the model directory with its card.
+
+    `max_documents` bounds each side of the text, for a trial run; None reads everything.
+    """
     tokenizer_folder, sequences_file = work / "tokenizer", work / "sequences.npz"
     if not sequences_file.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        documents = list(iter_docstrings(held_out=False))
+        documents = list(islice(iter_docstrings(held_out=False), max_documents))
+        held_out_documents = islice(iter_docstrings(held_out=True), max_documents)
         tokenizer = train_tokenizer(documents[:TOKENIZER_DOCUMENTS], recipe.vocab_size, recipe.sequence_length)
         tokenizer.save_pretrained(tokenizer_folder)
         train = pack_sequences(documents, tokenizer, recipe.sequence_length)
-        held_out = pack_sequences(iter_docstrings(held_out=True), tokenizer, recipe.sequence_length)
-        np.savez(sequences_file, train=train, held_out=held_out)
+        held_out = pack_sequences(held_out_documents, tokenizer, recipe.sequence_length)
+        with atomic_file(sequences_file) as temporary, temporary.open("wb") as file:
+            np.savez(file, train=train, held_out=held_out)
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    sequences = np.load(sequences_file)
+    with np.load(sequences_file) as archive:
+        sequences = {name: archive[name] for name in ("train", "held_out")}
     model, report = pretrain(
         recipe, tokenizer, sequences["train"], sequences["held_out"], work / "checkpoints", print_progress
     )
@@ -50,10 +58,9 @@ def make_teacher(recipe: PretrainingRecipe, work: Path, output: Path) -> Pretrai
 
 
 def print_progress(progress: PretrainingProgress) -> None:
-    left_s = (progress.num_steps - progress.step) * 8192 / progress.tokens_per_s
     print(
         f"step {progress.step}/{progress.num_steps}  loss {progress.loss_nats:.3f} nats  "
-        f"{progress.tokens_per_s:,.0f} tokens/s  about {left_s / 60:.0f} min left",
+        f"{progress.tokens_per_s:,.0f} tokens/s  about {progress.time_left_s / 60:.0f} min left",
         flush=True,
     )
 
@@ -101,8 +108,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("results/teacher"), help="checkpoints and packed text")
     parser.add_argument("--output", type=Path, default=Path("ose/assets/teacher"), help="the model directory")
     parser.add_argument("--steps", type=int, default=defaults.num_steps)
+    parser.add_argument("--documents", type=int, help="read only so many, for a trial run")
     arguments = parser.parse_args()
-    report = make_teacher(PretrainingRecipe(num_steps=arguments.steps), arguments.work, arguments.output)
+    recipe = PretrainingRecipe(num_steps=arguments.steps)
+    report = make_teacher(recipe, arguments.work, arguments.output, arguments.documents)
     print(json.dumps(asdict(report), indent=2))
 
 

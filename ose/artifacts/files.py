@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from typing import Any
 from ose.errors import StorageError
 
 _TEMPORARY_SUFFIX = ".partial"
+_WRAPPED_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How safetensors, written in Rust, quotes the system's error inside its own."""
 
 
 @contextmanager
@@ -24,9 +27,10 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _translated(error, path) from error
-    except Exception as error:  # safetensors wraps the system's error in its own
-        if "No space left" in str(error) or "os error 28" in str(error):
-            raise StorageError(f"the disk is full: {path} could not be written; free some space and resume") from error
+    except Exception as error:
+        if wrapped := _WRAPPED_ERROR.search(str(error)):
+            number = int(wrapped[1])
+            raise _translated(OSError(number, os.strerror(number)), path) from error
         raise
 
 
@@ -86,7 +90,11 @@ def _replace(temporary: Path, path: Path) -> None:
     if path.exists():
         retired = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY_SUFFIX}")
         path.rename(retired)
-        temporary.rename(path)
+        try:
+            temporary.rename(path)
+        except OSError:
+            retired.rename(path)
+            raise
         shutil.rmtree(retired)
     else:
         temporary.rename(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ose.errors import InvalidInputError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyProtocol:
@@ -26,6 +28,11 @@ class LatencyProtocol:
     sequence_length: int = 128
     dtype: str = "float32"
     runtime: str = "torch"
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "batch_size", "sequence_length"):
+            if getattr(self, name) < 1:
+                raise InvalidInputError(f"latency.{name} must be positive, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

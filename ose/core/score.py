@@ -14,6 +14,9 @@ FORMULA_VERSION = 1
 LOSS_FLOOR_NATS = 1e-3
 """A loss below this counts as this much, so that a perfect student has a finite score."""
 
+MAX_EXPONENT = 100
+"""A loss at the floor, raised to more than this, would exceed what a float holds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRule:
@@ -32,8 +35,8 @@ class ScoreRule:
     exponents: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        if min(self.exponents) < 0:
-            raise InvalidInputError(f"score exponents must not be negative: {list(self.exponents)}")
+        if not all(0 <= exponent <= MAX_EXPONENT for exponent in self.exponents):
+            raise InvalidInputError(f"score exponents must be in [0, {MAX_EXPONENT}]: {list(self.exponents)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +70,8 @@ def score(student: Measures, teacher: Measures, rule: ScoreRule) -> Score:
         rule: Formula and exponents.
 
     Returns:
-        The score, and its standard error to first order, with parameters exact and latency and loss
-        independent.
+        The score, and its standard error to first order, with parameters and teacher exact and the
+        student's latency and loss independent.
 
     Source:
         arXiv 2010.08512 as transcribed by QOSE, equation (1). The paper has no exponents and no floor.

@@ -13,12 +13,22 @@ from ose.errors import InvalidInputError
 Initialization = Literal["inherit", "random"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+MAX_MASK_FRACTION = 0.4
+"""Half of a packed sequence may be special tokens, which are never masked; the rest must suffice."""
+
 
 def _require_positive(owner: object, *names: str) -> None:
     for name in names:
         value = getattr(owner, name)
         if value is not None and not value > 0:
             raise InvalidInputError(f"{name} must be positive, not {value}")
+
+
+def _require_not_negative(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if not value >= 0:
+            raise InvalidInputError(f"{name} must not be negative, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +97,7 @@ class Hyperparameters:
         _require_positive(self, "learning_rate", "batch_size")
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
-        if self.weight_decay < 0:
-            raise InvalidInputError(f"weight_decay must not be negative, not {self.weight_decay}")
+        _require_not_negative(self, "weight_decay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +133,7 @@ class SearchSpec:
         _require_positive(self, "epsilon", "steps", "weight_clip", "held_out_sequences", "max_attempts")
         if not self.hyperparameters:
             raise InvalidInputError("search.hyperparameters is empty; give at least one set")
-        if self.seed < 0:
-            raise InvalidInputError(f"seed must not be negative, not {self.seed}")
+        _require_not_negative(self, "seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +171,7 @@ class WorkersSpec:
 
     def __post_init__(self) -> None:
         _require_positive(self, "count", "cpus")
-        if self.gpus < 0:
-            raise InvalidInputError(f"gpus must not be negative, not {self.gpus}")
+        _require_not_negative(self, "gpus")
 
     @property
     def uses_ray(self) -> bool:
@@ -190,7 +197,7 @@ class LossWeights:
 
     def __post_init__(self) -> None:
         values = (self.soft_targets, self.masked_lm, self.cosine)
-        if min(values) < 0 or max(values) == 0:
+        if not all(value >= 0 for value in values) or max(values) == 0:
             raise InvalidInputError(f"loss weights must not be negative, nor all zero: {list(values)}")
 
 
@@ -240,10 +247,11 @@ class DistillationSpec:
             self, "steps", "batch_size", "micro_batch_size", "learning_rate", "max_grad_norm", "temperature",
             "checkpoint_every",
         )  # fmt: skip
+        _require_not_negative(self, "weight_decay", "seed")
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
-        if not 0 < self.mask_fraction < 1:
-            raise InvalidInputError(f"mask_fraction must be in (0, 1), not {self.mask_fraction}")
+        if not 0 < self.mask_fraction <= MAX_MASK_FRACTION:
+            raise InvalidInputError(f"mask_fraction must be in (0, {MAX_MASK_FRACTION}], not {self.mask_fraction}")
         if self.micro_batch_size and self.batch_size % self.micro_batch_size:
             raise InvalidInputError(
                 f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}"

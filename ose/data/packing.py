@@ -35,7 +35,8 @@ def pack_sequences(
 
     Each sequence is `<s> tokens </s>`; documents run on into the next sequence, as in
     RoBERTa's FULL-SENTENCES input (arXiv 1907.11692, section 4.2) but across documents.
-    A last, incomplete sequence is dropped, and so is one that is mostly separators.
+    A last, incomplete sequence is dropped, and so is one that is mostly special
+    tokens (separators, or characters the vocabulary does not know): it leaves too little to mask.
 
     Args:
         documents: The text.
@@ -48,13 +49,14 @@ def pack_sequences(
     """
     dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
     body = sequence_length - 2
+    special = tokenizer.all_special_ids
     stream = token_stream(documents, tokenizer)
     rows: list[np.ndarray] = []
     while max_sequences is None or len(rows) < max_sequences:
         block = np.fromiter(islice(stream, body), dtype=dtype)
         if len(block) < body:
             break
-        if np.count_nonzero(block == tokenizer.sep_token_id) <= body // 2:
+        if np.isin(block, special).sum() <= body // 2:
             ends = np.array([tokenizer.cls_token_id, tokenizer.sep_token_id], dtype=dtype)
             rows.append(np.concatenate([ends[:1], block, ends[1:]]))
     return np.stack(rows) if rows else np.empty((0, sequence_length), dtype=dtype)

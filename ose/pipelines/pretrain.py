@@ -66,6 +66,7 @@ class PretrainingProgress:
     num_steps: int
     loss_nats: float
     tokens_per_s: float
+    time_left_s: float
 
 
 def build_model(recipe: PretrainingRecipe, tokenizer: PreTrainedTokenizerBase) -> RobertaForMaskedLM:
@@ -124,14 +125,7 @@ def pretrain(
         set_learning_rate(optimizer, recipe.learning_rate * factor)
         losses.append(_train_step(model, optimizer, batch, recipe.max_grad_norm))
         if (step + 1) % 10 == 0:
-            rate = (step + 1 - first_step) * recipe.batch_size * recipe.sequence_length
-            rate_per_s = rate / (time.perf_counter() - started)
-            mean_loss = sum(losses[-10:]) / len(losses[-10:])
-            on_progress(
-                PretrainingProgress(
-                    step=step + 1, num_steps=recipe.num_steps, loss_nats=mean_loss, tokens_per_s=rate_per_s
-                )
-            )
+            on_progress(_progress(recipe, step + 1, losses, time.perf_counter() - started))
         if (step + 1) % recipe.checkpoint_every == 0:
             save_checkpoint(checkpoints, step + 1, model, optimizer, {"recipe": asdict(recipe)})
     return model, report(recipe, tokenizer, model, train, held_out)
@@ -152,7 +146,18 @@ def report(
         num_parameters=sum(parameter.numel() for parameter in model.parameters()),
         num_training_tokens=recipe.num_steps * recipe.batch_size * recipe.sequence_length,
         teacher=masked_lm_quality(partial(logits_at, model), masked.input_ids, masked.positions, masked.labels),
-        ngrams=ngram_losses(train, clean.numpy(), masked.positions.numpy(), recipe.vocab_size),
+        ngrams=ngram_losses(train, clean.numpy(), masked.positions.numpy(), len(tokenizer)),
+    )
+
+
+def _progress(recipe: PretrainingRecipe, step: int, losses: list[float], elapsed_s: float) -> PretrainingProgress:
+    step_time_s = elapsed_s / len(losses)
+    return PretrainingProgress(
+        step=step,
+        num_steps=recipe.num_steps,
+        loss_nats=sum(losses[-10:]) / len(losses[-10:]),
+        tokens_per_s=recipe.batch_size * recipe.sequence_length / step_time_s,
+        time_left_s=(recipe.num_steps - step) * step_time_s,
     )
 
 

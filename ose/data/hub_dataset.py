@@ -1,0 +1,98 @@
+"""Stream a dataset of the hub, by an id such as `hf:Salesforce/wikitext/wikitext-2-raw-v1:train`.
+
+An id reads `[hf:]NAME[@REVISION][:SPLIT]`. NAME is `dataset`, `owner/dataset` or `owner/dataset/configuration`;
+SPLIT is `train` unless given. Without `hf:` it must not be the name of a file. Datasets that need code of their own
+are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ose.data.records import one_line, text_of
+from ose.errors import CorpusError
+
+_PREFIX = "hf:"
+_ID = re.compile(r"(?P<name>[\w-][\w.-]*(/[\w-][\w.-]*){0,2})(@(?P<revision>[\w.-]+))?(:(?P<split>[\w.-]+))?")
+_FILE_SUFFIXES = (
+    ".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".xz", ".zst", ".bz2",
+    ".zip",
+)  # fmt: skip
+"""A name that ends so is a misspelt file, not a dataset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetId:
+    """One split of one dataset."""
+
+    name: str
+    configuration: str | None = None
+    revision: str | None = None
+    split: str = "train"
+
+    def __str__(self) -> str:
+        name = f"{self.name}/{self.configuration}" if self.configuration else self.name
+        return f"{_PREFIX}{name}{f'@{self.revision}' if self.revision else ''}:{self.split}"
+
+
+def parse_dataset_id(text: str) -> DatasetId | None:
+    """Read a dataset's id; None if `text` must be meant as a file.
+
+    Raises:
+        CorpusError: It begins with `hf:` but is no id.
+    """
+    has_prefix = text.startswith(_PREFIX)
+    if not has_prefix and (text.endswith(_FILE_SUFFIXES) or os.path.exists(text)):
+        return None
+    match = _ID.fullmatch(text.removeprefix(_PREFIX))
+    if match is None:
+        if has_prefix:
+            raise CorpusError(f"{text!r} is no dataset id; write hf:owner/dataset[/configuration][@revision][:split]")
+        return None
+    owner_and_name, *configuration = match["name"].rsplit("/", 1) if match["name"].count("/") == 2 else [match["name"]]
+    return DatasetId(
+        name=owner_and_name,
+        configuration=configuration[0] if configuration else None,
+        revision=match["revision"],
+        split=match["split"] or "train",
+    )
+
+
+def pin_revision(dataset: DatasetId) -> DatasetId:
+    """The same dataset at the commit that its revision names now, so that a job reads the same text for ever.
+
+    Raises:
+        CorpusError: The hub does not have it or cannot be asked.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        return replace(dataset, revision=HfApi().dataset_info(dataset.name, revision=dataset.revision).sha)
+    except Exception as error:  # the hub's client and its HTTP library have some thirty kinds
+        raise CorpusError(
+            f"{str(dataset).removeprefix(_PREFIX)!r}: no such file, and not available as a dataset of the hub: "
+            f"{one_line(error)}"
+        ) from error
+
+
+def iter_dataset(dataset: DatasetId, text_field: str) -> Iterator[str]:
+    """Yield the documents of a dataset as they arrive; nothing is stored.
+
+    Raises:
+        CorpusError: The dataset cannot be had, or lacks the field.
+    """
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(
+            dataset.name, dataset.configuration, split=dataset.split, revision=dataset.revision, streaming=True
+        )
+        for row in rows:
+            yield text_of(row, text_field, str(dataset))
+    except CorpusError:
+        raise
+    except Exception as error:  # whatever its builders, file formats and HTTP library raise
+        raise CorpusError(f"dataset {dataset} cannot be read: {one_line(error)}") from error

@@ -1,0 +1,79 @@
+"""What a job asks for against what its teacher can serve, before anything is stored or run."""
+
+from __future__ import annotations
+
+import re
+
+from ose.core.job import TeacherFacts
+from ose.core.measurement import LatencyProtocol
+from ose.core.search_space import SearchSpace
+from ose.core.spec import JobSpec
+from ose.errors import JobFileError, SearchSpaceError
+
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+_DTYPES = ("float32", "bfloat16", "float16")
+_RUNTIMES = ("torch",)
+
+
+def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
+    """Refuse a job whose parts are fine one by one but not together.
+
+    Raises:
+        JobFileError: A sequence is longer than the teacher's positions, or the latency protocol asks
+            for what there is not.
+        SearchSpaceError: Students cannot start from this teacher's weights.
+    """
+    _check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
+    _check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
+    check_latency_protocol(spec.latency)
+    if spec.search.initialization == "inherit":
+        _check_inheritance(spec.space, teacher)
+
+
+def check_latency_protocol(protocol: LatencyProtocol) -> None:
+    """Refuse a protocol that no latency can be measured by.
+
+    Raises:
+        JobFileError: A number is not positive, or device, dtype or runtime is unknown.
+    """
+    for name in ("threads", "batch_size", "sequence_length"):
+        if getattr(protocol, name) < 1:
+            raise JobFileError(f"latency.{name} must be positive, not {getattr(protocol, name)}")
+    if not _DEVICE.fullmatch(protocol.device):
+        raise JobFileError(f"latency.device must be cpu, cuda or cuda:N, not {protocol.device!r}")
+    if protocol.dtype not in _DTYPES:
+        raise JobFileError(f"latency.dtype must be one of {', '.join(_DTYPES)}, not {protocol.dtype!r}")
+    if protocol.runtime not in _RUNTIMES:
+        raise JobFileError(f"latency.runtime must be one of {', '.join(_RUNTIMES)}, not {protocol.runtime!r}")
+
+
+def _check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts) -> None:
+    if sequence_length > teacher.max_sequence_length:
+        raise JobFileError(
+            f"{key} is {sequence_length}, but the teacher takes at most {teacher.max_sequence_length} tokens"
+        )
+
+
+def _check_inheritance(space: SearchSpace, teacher: TeacherFacts) -> None:
+    """Layers, channels and neurons can be left out of the teacher, not added to it."""
+    if not teacher.can_be_inherited:
+        raise SearchSpaceError(
+            f"students cannot start from this {teacher.model_type} teacher's weights; use search.initialization: random"
+        )
+    for axis, largest in _largest(space).items():
+        bound = getattr(teacher.architecture, axis)
+        if largest > bound:
+            raise SearchSpaceError(
+                f"space {space.name!r} has {axis} up to {largest}, but its teacher has {bound}, and students start "
+                "from its weights; leave out the larger values, or use search.initialization: random"
+            )
+
+
+def _largest(space: SearchSpace) -> dict[str, int]:
+    """The largest value on each axis that matters; a hidden size that no heads divide has no member."""
+    divided = [h for h in space.hidden_size if any(h % a == 0 for a in space.num_attention_heads)]
+    return {
+        "num_hidden_layers": max(space.num_hidden_layers),
+        "hidden_size": max(divided),
+        "intermediate_size": max(space.intermediate_size),
+    }

@@ -1,0 +1,81 @@
+"""Check the text of a job and freeze what it is."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from ose.core.job import CorpusFacts
+from ose.core.spec import CorpusSpec
+from ose.data.documents import iter_documents
+from ose.data.hub_dataset import parse_dataset_id, pin_revision
+from ose.errors import CorpusError
+from ose.service.digests import digest_of_files
+
+
+def inspect_corpus(spec: CorpusSpec) -> CorpusFacts:
+    """Expand the globs, check that every file holds text, and take a digest of the contents.
+
+    A dataset of the hub is pinned to its present commit; its id with that commit stands for its contents.
+
+    Raises:
+        CorpusError: A file is missing, empty or unreadable, a glob matches nothing, or a file is held
+            out and trained on at once.
+    """
+    train = _expanded(spec.train, "corpus.train")
+    validation = _expanded(spec.validation, "corpus.validation")
+    if both := set(train) & set(validation):
+        raise CorpusError(f"{min(both)} is in corpus.train and in corpus.validation; held-out text must be other text")
+    for source in (*train, *validation):
+        if next(iter_documents([source], spec.text_field), None) is None:
+            raise CorpusError(f"{source}: holds no text")
+    labelled = [("train", each) for each in train] + [("validation", each) for each in validation]
+    return CorpusFacts(train=train, validation=validation, digest=_digest(labelled), size_bytes=_size_bytes(labelled))
+
+
+def _expanded(entries: Sequence[str], key: str) -> tuple[str, ...]:
+    """Absolute paths and pinned ids, each once, in the order given; a glob's matches are sorted."""
+    sources = tuple(dict.fromkeys(source for entry in entries for source in _expand(entry, key)))
+    if len(sources) > 1 and any(parse_dataset_id(source) for source in sources):
+        raise CorpusError(f"{key}: a dataset of the hub stands alone, without other files or datasets")
+    return sources
+
+
+def _expand(entry: str, key: str) -> list[str]:
+    try:
+        path = Path(entry).expanduser()
+        if entry and path.is_dir():
+            raise CorpusError(f"{key}: {entry} is a directory; name its files, as in {path / '*.txt'}")
+        if path.is_file():
+            return [str(path.resolve())]
+        if glob.has_magic(entry):
+            return _matches(path, entry, key)
+        dataset = parse_dataset_id(entry)
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, CorpusError):
+            raise
+        raise CorpusError(f"{key}: {entry!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if dataset is None:
+        raise CorpusError(f"{key}: {entry!r}: no such file")
+    return [str(pin_revision(dataset))]
+
+
+def _matches(pattern: Path, entry: str, key: str) -> list[str]:
+    matches = (Path(match) for match in glob.iglob(str(pattern), recursive=True))
+    files = sorted(str(match.resolve()) for match in matches if match.is_file())
+    if not files:
+        raise CorpusError(f"{key}: {entry!r} matches no file")
+    return files
+
+
+def _digest(labelled: Sequence[tuple[str, str]]) -> str:
+    files = digest_of_files((label, Path(source)) for label, source in labelled if not parse_dataset_id(source))
+    ids = [f"{label} {source}" for label, source in labelled if parse_dataset_id(source)]
+    return hashlib.sha256("\n".join([files, *ids]).encode()).hexdigest()
+
+
+def _size_bytes(labelled: Sequence[tuple[str, str]]) -> int:
+    """Of the files; a dataset of the hub takes no room here."""
+    return sum(Path(source).stat().st_size for _, source in labelled if not parse_dataset_id(source))

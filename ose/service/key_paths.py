@@ -1,0 +1,75 @@
+"""Where a key stands in a tree of dataclasses, and what the tree has there."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+KeyPath = tuple[str | int, ...]
+
+
+def dotted(path: KeyPath) -> str:
+    """The name of a key as people write it: `search.hyperparameters[0].batch_size`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def fields_of(kind: Any, path: KeyPath = ()) -> dict[str, Any]:
+    """Names and types of the fields of the dataclass that stands at `path` below `kind`; none if there is none."""
+    for part in path:
+        kind = _item(kind) if isinstance(part, int) else fields_of(kind).get(str(part), Any)
+    return _fields(kind)
+
+
+def all_keys(kind: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every key of the tree, parents first; a list is shown by its first item."""
+    for name, hint in _fields(kind).items():
+        yield (*path, name)
+        if _item(hint) is hint:
+            yield from all_keys(hint, (*path, name))
+        else:
+            yield from all_keys(_item(hint), (*path, name, 0))
+
+
+def misplaced_booleans(hint: Any, value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Where `value` has true or false for something else, which pydantic would read as 1 or 0."""
+    if isinstance(value, bool) and hint is not bool:
+        yield path
+    elif isinstance(value, Mapping):
+        for name in value.keys() & _fields(hint).keys():
+            yield from misplaced_booleans(_fields(hint)[name], value[name], (*path, name))
+    elif isinstance(value, (list, tuple)) and _item(hint) is not hint:
+        for index, item in enumerate(value):
+            yield from misplaced_booleans(_item(hint), item, (*path, index))
+
+
+def non_finite_numbers(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Where a tree of dicts and lists has NaN or an infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path
+    elif isinstance(value, (dict, list, tuple)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from non_finite_numbers(item, (*path, key))
+
+
+@cache
+def _fields(kind: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(kind):
+        return {}
+    hints = get_type_hints(kind)
+    return {field.name: _without_none(hints[field.name]) for field in dataclasses.fields(kind)}
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(each for each in get_args(hint) if each is not type(None))
+    return hint
+
+
+def _item(hint: Any) -> Any:
+    """The type of a list's items; any other type stays itself."""
+    return get_args(hint)[0] if get_origin(hint) is tuple else hint

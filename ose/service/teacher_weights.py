@@ -1,0 +1,119 @@
+"""The names and shapes in a teacher's safetensors files, read from their headers alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ose.errors import TeacherError
+
+_SINGLE = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.bin")
+_MAX_HEADER_BYTES = 100_000_000
+"""safetensors' own bound."""
+
+_BITS_OF_DTYPE = {
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
+    "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherWeights:
+    """What the headers say.
+
+    Attributes:
+        files: Every file that belongs to the weights, the index first.
+        shapes: Shape of each floating-point tensor by its name; integer buffers are no parameters.
+    """
+
+    files: tuple[Path, ...]
+    shapes: dict[str, tuple[int, ...]]
+
+
+def read_weights(folder: Path) -> TeacherWeights:
+    """Read the headers of model.safetensors, or of the shards that its index names.
+
+    Raises:
+        TeacherError: There are no safetensors, or a file is truncated or corrupt.
+    """
+    try:
+        if (folder / _SINGLE).is_file():
+            return TeacherWeights(files=(folder / _SINGLE,), shapes=_read_header(folder / _SINGLE))
+        if (folder / _INDEX).is_file():
+            return _read_shards(folder)
+    except OSError as error:
+        raise TeacherError(f"{error.filename} cannot be read: {error.strerror}") from error
+    if any((folder / name).is_file() for name in _PICKLES):
+        raise TeacherError(
+            f"{folder} holds pickled weights only, which may run any code and are never loaded; convert them once "
+            "where you trust them: AutoModelForMaskedLM.from_pretrained(DIR).save_pretrained(NEW_DIR)"
+        )
+    raise TeacherError(f"{folder} has no {_SINGLE}")
+
+
+def _read_shards(folder: Path) -> TeacherWeights:
+    index = folder / _INDEX
+    try:
+        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf8"))["weight_map"]
+        shards = [folder / Path(name).name for name in sorted(set(weight_map.values()))]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise TeacherError(f"{index} is no index of safetensors shards") from error
+    missing = [shard.name for shard in shards if not shard.is_file()]
+    if missing:
+        raise TeacherError(f"{folder} lacks the shard {missing[0]}, which {_INDEX} names")
+    shapes = {name: shape for shard in shards for name, shape in _read_header(shard).items()}
+    return TeacherWeights(files=(index, *shards), shapes=shapes)
+
+
+def _read_header(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the floating-point tensors in one file, whose size must be what its header says."""
+    actual_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+        if actual_bytes < 8 or header_bytes > min(actual_bytes - 8, _MAX_HEADER_BYTES):
+            raise TeacherError(f"{path} is truncated or no safetensors file; fetch it again")
+        header = _parse_header(file.read(header_bytes), path)
+    try:
+        expected_bytes = 8 + header_bytes + _data_bytes(header)
+        shapes = {name: tuple(entry["shape"]) for name, entry in header.items() if "F" in entry["dtype"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
+    if actual_bytes != expected_bytes:
+        raise TeacherError(
+            f"{path} is truncated or corrupt: it has {actual_bytes:,} bytes, its header says {expected_bytes:,}; "
+            "fetch it again"
+        )
+    return shapes
+
+
+def _parse_header(raw: bytes, path: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(raw)
+        header.pop("__metadata__", None)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
+    return header  # type: ignore[no-any-return]
+
+
+def _data_bytes(header: dict[str, Any]) -> int:
+    """Bytes of all tensors, which lie one after the other without a gap."""
+    end = 0
+    for entry in sorted(header.values(), key=lambda each: each["data_offsets"]):
+        first, last = entry["data_offsets"]
+        if first != end or last - first != _tensor_bytes(entry, default=last - first):
+            raise ValueError("tensors overlap or leave a gap")
+        end = last
+    return end
+
+
+def _tensor_bytes(entry: dict[str, Any], default: int) -> int:
+    """Bytes that dtype and shape ask for; `default` for a dtype newer than this table."""
+    if entry["dtype"] not in _BITS_OF_DTYPE:
+        return default
+    bits: int = math.prod(entry["shape"]) * _BITS_OF_DTYPE[entry["dtype"]]
+    return bits // 8

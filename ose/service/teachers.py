@@ -1,0 +1,152 @@
+"""Find out all that can be known of a teacher without running it."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+from ose.core.architecture import count_parameters
+from ose.core.job import TeacherFacts
+from ose.core.spec import TeacherSpec
+from ose.errors import TeacherError
+from ose.service.digests import digest_of_files
+from ose.service.teacher_config import TeacherConfig, read_config, read_json_object
+from ose.service.teacher_source import locate_teacher
+from ose.service.teacher_weights import TeacherWeights, read_weights
+
+Shapes = dict[str, tuple[int, ...]]
+
+_TOKENIZERS = (
+    ("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"), ("sentencepiece.bpe.model",),
+    ("spiece.model",), ("spm.model",), ("tokenizer.model",), ("vocab.json", "bpe.codes"),
+)  # fmt: skip
+"""Files that make a tokenizer, one set each."""
+
+_TOKENIZER_FILES = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"} | {
+    name for files in _TOKENIZERS for name in files
+}
+_HEAD_PREFIXES = (
+    "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
+    "lm_predictions.", "head.", "decoder.", "pred_layer.",
+)  # fmt: skip
+"""Where the families keep their vocabulary head."""
+
+_NO_MASKED_LM_PART = re.compile(r"(^|\.)(pooler|seq_relationship|discriminator_predictions)\.")
+_LAYER = re.compile(r"(^|\.)(layers?|albert_layers|h|attentions|ffns)\.\d+\.")
+_SANE_MAX_LENGTH = 1_000_000
+"""Tokenizers without a bound say 10^30."""
+
+
+def inspect_teacher(spec: TeacherSpec) -> TeacherFacts:
+    """Check a teacher by its config.json and the headers of its weights, and say what it is.
+
+    Raises:
+        TeacherError: No usable masked language model is there; the message says why.
+    """
+    folder = locate_teacher(spec)
+    config = read_config(folder)
+    weights = read_weights(folder)
+    _require_head(weights.shapes, folder)
+    if config.is_inheritable:
+        _require_agreement(config, weights.shapes, folder)
+    total, encoder = _count(config, weights.shapes)
+    return TeacherFacts(
+        path=str(folder),
+        digest=_digest(folder, weights),
+        model_type=config.model_type,
+        architecture=config.architecture,
+        embedding=config.embedding,
+        max_sequence_length=min(config.max_sequence_length, _tokenizer_max_length(folder, config)),
+        num_parameters=total,
+        num_encoder_parameters=encoder,
+        can_be_inherited=config.is_inheritable,
+    )
+
+
+def _require_head(shapes: Shapes, folder: Path) -> None:
+    if not any(name.startswith(_HEAD_PREFIXES) for name in shapes):
+        raise TeacherError(f"{folder}: the weights have no vocabulary head; OSE needs a ...ForMaskedLM model")
+
+
+def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
+    """The tensors that show each number of config.json must have its shape."""
+    architecture, embedding, h = config.architecture, config.embedding, config.architecture.hidden_size
+    expected = {
+        "embeddings.word_embeddings.weight": (embedding.vocab_size, h),
+        "embeddings.position_embeddings.weight": (embedding.max_position_embeddings, h),
+        "embeddings.token_type_embeddings.weight": (embedding.type_vocab_size, h),
+        f"encoder.layer.{architecture.num_hidden_layers - 1}.intermediate.dense.weight": (
+            architecture.intermediate_size,
+            h,
+        ),
+    }
+    for ending, shape in expected.items():
+        found = next((each for name, each in shapes.items() if name.endswith(ending)), None)
+        if found is None:
+            raise TeacherError(f"{folder}: the weights have no {ending}, which config.json asks for")
+        if found != shape:
+            raise TeacherError(f"{folder}: {ending} has the shape {list(found)}, config.json says {list(shape)}")
+    if any(f"encoder.layer.{architecture.num_hidden_layers}." in name for name in shapes):
+        raise TeacherError(f"{folder}: the weights have more layers than config.json says")
+
+
+def _count(config: TeacherConfig, shapes: Shapes) -> tuple[int, int]:
+    """Parameters of the masked language model, and of its layers alone."""
+    if config.is_inheritable:
+        count = count_parameters(config.architecture, config.embedding)
+        return count.total, count.encoder
+    used = {name: shape for name, shape in shapes.items() if not _NO_MASKED_LM_PART.search(name)}
+    encoder = sum(math.prod(shape) for name, shape in used.items() if _LAYER.search(name))
+    return sum(math.prod(shape) for shape in _without_tied(used, config)), encoder
+
+
+def _without_tied(shapes: Shapes, config: TeacherConfig) -> list[tuple[int, ...]]:
+    """The shapes, with those of vocabulary matrices and biases taken once where they are tied."""
+    vocabulary = [shape for shape in shapes.values() if shape[:1] == (config.embedding.vocab_size,)]
+    others = [shape for shape in shapes.values() if shape[:1] != (config.embedding.vocab_size,)]
+    return others + (list(set(vocabulary)) if config.is_tied else vocabulary)
+
+
+def _digest(folder: Path, weights: TeacherWeights) -> str:
+    tokenizer = _tokenizer_files(folder)
+    files = [folder / "config.json", *weights.files, *(folder / name for name in tokenizer)]
+    try:
+        return digest_of_files((path.name, path) for path in files)
+    except OSError as error:
+        raise TeacherError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _tokenizer_files(folder: Path) -> list[str]:
+    present = {path.name for path in folder.iterdir()} & _TOKENIZER_FILES
+    if not any(present.issuperset(files) for files in _TOKENIZERS):
+        raise TeacherError(f"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)")
+    return sorted(present)
+
+
+def _tokenizer_max_length(folder: Path, config: TeacherConfig) -> int:
+    """The tokenizer's own bound on a sequence, which also tells of tokens the teacher has no row for."""
+    _require_known_tokens(folder, config)
+    path = folder / "tokenizer_config.json"
+    bound = read_json_object(path).get("model_max_length") if path.is_file() else None
+    is_sane = isinstance(bound, int) and not isinstance(bound, bool) and 0 < bound < _SANE_MAX_LENGTH
+    return int(bound) if bound and is_sane else config.max_sequence_length
+
+
+def _require_known_tokens(folder: Path, config: TeacherConfig) -> None:
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return
+    content = read_json_object(path)
+    try:
+        vocabulary = content["model"]["vocab"]
+        ids = [entry["id"] for entry in content.get("added_tokens") or ()]
+        highest = max([*ids, *(vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,))])
+        surplus = highest - config.embedding.vocab_size
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TeacherError(f"{path} is no tokenizer's file") from error
+    if surplus >= 0:
+        raise TeacherError(
+            f"{folder}: the tokenizer has token ids up to {highest:,}, the model's vocabulary ends before "
+            f"{config.embedding.vocab_size:,}; they do not belong together"
+        )

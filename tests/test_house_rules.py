@@ -1,0 +1,47 @@
+"""Rules of the repository that no linter knows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UNIT_TESTS = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
+HEAVY = ("torch", "transformers", "ray")
+CONTROL_PLANE = ("cli", "bootstrap", "service", "search", "store", "artifacts", "core", "settings", "errors")
+
+
+def module_under(test: Path) -> Path:
+    """tests/unit/core/test_score.py stands for ose/core/score.py, tests/unit/workers/test_a.py for workers/a.py."""
+    relative = test.relative_to(ROOT / "tests" / "unit")
+    module = relative.with_name(relative.name.removeprefix("test_"))
+    return ROOT / module if module.parts[0] == "workers" else ROOT / "ose" / module
+
+
+def control_plane_modules() -> list[str]:
+    paths = [path.relative_to(ROOT) for path in (ROOT / "ose").rglob("*.py") if "migrations" not in path.parts]
+    names = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return sorted(name for name in names if name == "ose" or name.split(".")[1] in CONTROL_PLANE)
+
+
+def loaded_heavy_libraries(modules: list[str]) -> str:
+    code = f"import sys, {', '.join(modules)}; print(*sorted(set(sys.modules) & set({HEAVY})))"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("test", UNIT_TESTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_unit_test_names_a_module(test: Path) -> None:
+    assert module_under(test).is_file()
+
+
+def test_import_ose_loads_neither_torch_nor_ray() -> None:
+    assert loaded_heavy_libraries(["ose"]).split() == []
+
+
+def test_submitting_querying_and_scheduling_load_neither_torch_nor_ray() -> None:
+    assert loaded_heavy_libraries(control_plane_modules()).split() == []
+
+
+def test_the_check_for_heavy_libraries_would_see_one() -> None:
+    assert "torch" in loaded_heavy_libraries(["ose.training.optimizer"]).split()

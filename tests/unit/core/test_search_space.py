@@ -1,0 +1,113 @@
+import time
+from itertools import pairwise, product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
+from ose.core.search_space import SearchSpace
+from ose.errors import SearchSpaceError
+
+EMBEDDING = EmbeddingShape(vocab_size=50_265, max_position_embeddings=514)
+BORT = SearchSpace(
+    name="bort",
+    num_hidden_layers=(2, 4, 6, 8, 10, 12),
+    num_attention_heads=(4, 8, 12, 16),
+    hidden_size=(512, 768, 1024),
+    intermediate_size=(256, 512, 768, 1024, 3072),
+)
+
+axis = st.lists(st.integers(1, 12), min_size=1, max_size=4)
+
+
+def key(member: Architecture, embedding: EmbeddingShape) -> tuple[int, ...]:
+    return (
+        count_parameters(member, embedding).total,
+        count_flops(member, 128),
+        member.num_hidden_layers,
+        member.hidden_size,
+        member.intermediate_size,
+        member.num_attention_heads,
+    )
+
+
+def test_the_papers_space_has_300_valid_members() -> None:
+    members = list(BORT.members(EMBEDDING))
+    assert BORT.size == len(members) == len(set(members)) == 300
+    assert str(members[0]) == "L2-A4-H512-I256"
+    assert str(members[-1]) == "L12-A16-H1024-I3072"
+
+
+def test_parameters_never_fall_along_the_order() -> None:
+    counts = [count_parameters(member, EMBEDDING).total for member in BORT.members(EMBEDDING)]
+    assert all(before <= after for before, after in pairwise(counts))
+
+
+@settings(max_examples=60, deadline=None)
+@given(depths=axis, heads=axis, widths=axis, inner=axis, vocab_size=st.integers(1, 100))
+def test_members_are_all_valid_combinations_once_in_the_total_order(
+    depths: list[int], heads: list[int], widths: list[int], inner: list[int], vocab_size: int
+) -> None:
+    embedding = EmbeddingShape(vocab_size=vocab_size, max_position_embeddings=10)
+    valid = {(d, a, h, i) for d, a, h, i in product(depths, heads, widths, inner) if h % a == 0}
+    axes = {
+        "num_hidden_layers": tuple(depths),
+        "num_attention_heads": tuple(heads),
+        "hidden_size": tuple(widths),
+        "intermediate_size": tuple(inner),
+    }
+    if not valid:
+        with pytest.raises(SearchSpaceError, match="no valid member"):
+            SearchSpace(name="empty", **axes)
+        return
+    space = SearchSpace(name="any", **axes)
+    members = list(space.members(embedding))
+    found = {(m.num_hidden_layers, m.num_attention_heads, m.hidden_size, m.intermediate_size) for m in members}
+    assert space.size == len(members)
+    assert found == valid
+    assert all(key(before, embedding) < key(after, embedding) for before, after in pairwise(members))
+
+
+def test_the_order_does_not_depend_on_how_the_axes_are_written() -> None:
+    reversed_space = SearchSpace(
+        name="bort",
+        num_hidden_layers=BORT.num_hidden_layers[::-1] * 2,
+        num_attention_heads=BORT.num_attention_heads[::-1],
+        hidden_size=BORT.hidden_size[::-1],
+        intermediate_size=BORT.intermediate_size[::-1],
+    )
+    assert reversed_space == BORT
+
+
+def test_a_million_members_are_listed_in_bounded_time() -> None:
+    space = SearchSpace(
+        name="huge",
+        num_hidden_layers=tuple(range(1, 51)),
+        num_attention_heads=(1, 2, 4, 8),
+        hidden_size=tuple(range(64, 64 + 8 * 100, 8)),
+        intermediate_size=tuple(range(64, 64 + 16 * 50, 16)),
+    )
+    started = time.process_time()
+    assert sum(1 for _ in space.members(EMBEDDING)) == space.size == 1_000_000
+    assert time.process_time() - started < 15  # two seconds on an idle core
+
+
+@pytest.mark.parametrize(("values", "message"), [((), "hidden_size is empty"), ((0, 8), "must be positive, not 0")])
+def test_an_axis_without_use_is_refused(values: tuple[int, ...], message: str) -> None:
+    with pytest.raises(SearchSpaceError, match=message):
+        SearchSpace(
+            name="odd", num_hidden_layers=(1,), num_attention_heads=(1,), hidden_size=values, intermediate_size=(8,)
+        )
+
+
+def test_an_unknown_family_is_refused() -> None:
+    with pytest.raises(SearchSpaceError, match="family must be one of transformer"):
+        SearchSpace(
+            name="odd",
+            num_hidden_layers=(1,),
+            num_attention_heads=(1,),
+            hidden_size=(8,),
+            intermediate_size=(8,),
+            family="fungus",
+        )

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from ose.data.documents import iter_documents
+from ose.errors import CorpusError
+
+TEXT = "Grüße aus Köln\n\n  a second document \r\n\t\nthe third, without a newline"
+DOCUMENTS = ["Grüße aus Köln", "a second document", "the third, without a newline"]
+JSONL = "\n".join(json.dumps({"id": i, "text": text}) for i, text in enumerate([*DOCUMENTS, " ", None])) + "\n\n"
+
+
+def zstd(content: bytes) -> bytes:
+    return pa.compress(content, codec="zstd", asbytes=True)
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstd
+}  # fmt: skip
+
+
+def documents(path: Path, text_field: str = "text") -> list[str]:
+    return list(iter_documents([str(path)], text_field))
+
+
+def refusal(path: Path, text_field: str = "text") -> str:
+    with pytest.raises(CorpusError) as caught:
+        documents(path, text_field)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+@pytest.mark.parametrize(("suffix", "content"), [(".txt", TEXT), ("", TEXT), (".jsonl", JSONL), (".ndjson", JSONL)])
+def test_text_and_jsonl_read_the_same_however_packed(tmp_path: Path, packing: str, suffix: str, content: str):
+    path = write(tmp_path / f"corpus.v1{suffix}{packing}" if suffix else tmp_path / f"corpus{packing}",
+                 PACKERS[packing](content.encode()))  # fmt: skip
+    assert documents(path) == DOCUMENTS
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".zst"])
+def test_archives_put_one_after_the_other_are_read_to_the_end(tmp_path: Path, packing: str):
+    pack = PACKERS[packing]
+    assert documents(write(tmp_path / f"two{packing}", pack(b"one\n") + pack(b"two\n"))) == ["one", "two"]
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".zst"])
+def test_archives_cut_anywhere_are_refused(tmp_path: Path, packing: str):
+    content = PACKERS[packing]("".join(f"document {i * 7919 % 1000}\n" for i in range(300)).encode())
+    for length in range(5, len(content) - 1, len(content) // 20):
+        path = write(tmp_path / f"cut{packing}", content[:length])
+        assert f"{path} is a corrupt or truncated archive" in refusal(path)
+    assert "is a corrupt" in refusal(write(tmp_path / f"none{packing}", b"no archive at all"))
+
+
+@pytest.mark.parametrize("column_type", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_parquet_reads_one_column(tmp_path: Path, column_type: pa.DataType):
+    texts = pa.array([*DOCUMENTS, "  ", None], pa.string()).cast(column_type)
+    parquet.write_table(pa.table({"text": texts, "id": list(range(5))}), tmp_path / "corpus.parquet", row_group_size=2)
+    assert documents(tmp_path / "corpus.parquet") == DOCUMENTS
+
+
+def test_several_files_follow_one_another(tmp_path: Path):
+    paths = [write(tmp_path / "one.txt", b"one"), write(tmp_path / "two.jsonl", b'{"text": "two"}')]
+    assert list(iter_documents([str(path) for path in paths], "text")) == ["one", "two"]
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path):
+    assert documents(write(tmp_path / "a.txt", "one\ntwo".encode("utf-8-sig"))) == ["one", "two"]
+
+
+def test_a_document_is_yielded_before_the_file_is_read_to_its_end(tmp_path: Path):
+    path = write(tmp_path / "a.txt", b"good\n" * 10 + b"bad \xff\n")
+    assert next(iter_documents([str(path)], "text")) == "good"
+    assert refusal(path) == f"{path}, line 11: is no UTF-8 text (byte 4 of the line)"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", "one\ntwo".encode("utf-16-le"), "line 1: holds a null byte; this is no text file"),
+        ("a.txt", "one\ntwo".encode("utf-16"), "line 1: is no UTF-8 text"),
+        ("a.jsonl", b'{"text": "one"}\n{"text": \n', "line 2: is no valid JSON"),
+        ("a.json", b'[\n  {"text": "one"}\n]', "line 1: is no valid JSON"),
+        ("a.jsonl", b'["one"]\n', "line 1: must hold a JSON object, not a list"),
+        ("a.jsonl", b'{"body": "one", "id": 1}\n', "line 1: has no field 'text', only 'body', 'id'; set corpus.text_"),
+        ("a.jsonl", b"{}\n", "line 1: has no field 'text', only none"),
+        ("a.jsonl", b'{"text": 5}\n', "line 1: field 'text' must hold text, not a int"),
+        ("a.parquet", b"PAR1 nonsense", "is a corrupt or truncated parquet file"),
+        ("a.parquet", b"", "is a corrupt or truncated parquet file"),
+    ],
+)
+def test_a_broken_file_is_one_line_with_its_place(tmp_path: Path, name: str, content: bytes, message: str):
+    path = write(tmp_path / name, content)
+    assert str(path) in refusal(path)
+    assert message in refusal(path)
+
+
+def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"body": ["one"], "number": [1]}), path)
+    assert "has no field 'text', only 'body', 'number'; set corpus.text_field" in refusal(path)
+    assert "field 'number' must hold text, not a int" in refusal(path, "number")
+    assert documents(path, "body") == ["one"]
+
+
+@pytest.mark.parametrize("name", ["none.txt", "none.parquet", "none.zst", "none.gz", "none.jsonl.xz"])
+def test_a_missing_file_is_refused(tmp_path: Path, name: str):
+    assert refusal(tmp_path / name) == f"{tmp_path / name}: no such file"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ose.data.documents import iter_documents
+from ose.data.hub_dataset import DatasetId, iter_dataset, parse_dataset_id
+from ose.errors import CorpusError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hf:imdb", DatasetId(name="imdb")),
+        ("imdb:test", DatasetId(name="imdb", split="test")),
+        ("Salesforce/wikitext", DatasetId(name="Salesforce/wikitext")),
+        ("hf:a/b/c@v1.0:test", DatasetId(name="a/b", configuration="c", revision="v1.0", split="test")),
+        ("a/b@main", DatasetId(name="a/b", revision="main")),
+    ],
+)
+def test_an_id_names_dataset_configuration_revision_and_split(text: str, expected: DatasetId):
+    assert parse_dataset_id(text) == expected
+    assert parse_dataset_id(str(expected)) == expected
+
+
+@pytest.mark.parametrize("text", ["/a/b", "./a", "../a", "a/b/c/d", "text.txt", "a/b.jsonl.gz", "a b", "*", ""])
+def test_what_can_only_be_a_file_is_no_id(text: str):
+    assert parse_dataset_id(text) is None
+
+
+def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("imdb").write_text("not the dataset")
+    assert list(iter_documents(["imdb"], "text")) == ["not the dataset"]
+    assert parse_dataset_id("hf:imdb") == DatasetId(name="imdb")
+
+
+def test_a_broken_id_says_how_to_write_one():
+    with pytest.raises(CorpusError, match=r"write hf:owner/dataset\[/configuration\]"):
+        parse_dataset_id("hf:a//b")
+
+
+@pytest.fixture
+def local_dataset(tmp_path: Path) -> DatasetId:
+    """A dataset in a folder, which the library reads as it reads one of the hub."""
+    lines = [json.dumps({"body": f"document {i}"}) for i in range(3)]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    return DatasetId(name=str(tmp_path))
+
+
+def test_rows_stream_out_of_a_dataset(local_dataset: DatasetId):
+    assert list(iter_dataset(local_dataset, "body")) == [f"document {i}" for i in range(3)]
+
+
+def test_a_dataset_without_the_field_or_split_is_one_line(local_dataset: DatasetId):
+    with pytest.raises(CorpusError, match="has no field 'text', only 'body'"):
+        list(iter_dataset(local_dataset, "text"))
+    with pytest.raises(CorpusError, match="cannot be read: ") as caught:
+        list(iter_dataset(DatasetId(name=local_dataset.name, split="dev"), "body"))
+    assert "\n" not in str(caught.value)
