@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 from ose.errors import DependencyError, StorageError, StoreError
 from ose.store.migrate import migrate
 from ose.store.sql import SqlStore
-from ose.store.transactions import BEGIN_OPTION, Transactions, display_name, store_errors
+from ose.store.transactions import BEGIN_OPTION, FOREIGN_KEYS_OPTION, Transactions, display_name, store_errors
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process's write."""
@@ -29,13 +30,22 @@ def open_store(url: str) -> SqlStore:
         StorageError: The folder of a SQLite file cannot be made.
         DependencyError: The driver of the database is not installed.
     """
-    transactions = Transactions(_engine(_parsed(url)))
+    transactions = connect(url)
     try:
         migrate(transactions)
     except BaseException:
         transactions.close()
         raise
     return SqlStore(transactions)
+
+
+def connect(url: str) -> Transactions:
+    """Open the database as it is, whatever its tables.
+
+    Raises:
+        StoreError, StorageError, DependencyError: As `open_store`; a SQLite file is not read yet.
+    """
+    return Transactions(_engine(_parsed(url)))
 
 
 def _parsed(text: str) -> URL:
@@ -78,16 +88,32 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # else the driver, not _begin_sqlite, begins transactions
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",  # readers and the writer do not wait for each other
-        "synchronous = NORMAL",  # safe with WAL; a power cut may cost the last transactions, never the file
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").close()
+    _enter_wal(connection)
+    # Safe with WAL: a power cut may cost the last transactions, never the file.
+    connection.execute("PRAGMA synchronous = NORMAL").close()
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Have readers and the writer not wait for each other.
+
+    The first switch of a new file needs it alone, and gives up at once, whatever the busy timeout, if
+    another process is about to do the same.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN_OPTION, 'DEFERRED')}")
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {options.get(FOREIGN_KEYS_OPTION, 'ON')}")
+    connection.exec_driver_sql(f"BEGIN {options.get(BEGIN_OPTION, 'DEFERRED')}")

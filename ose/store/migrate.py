@@ -28,7 +28,7 @@ def migrate(transactions: Transactions, folder: Path = MIGRATIONS) -> None:
     with transactions.read() as connection:
         if _checked_revision(connection, known, transactions.database) == known[-1]:
             return
-    with transactions.write() as connection:  # the lock is held now, so nobody else migrates; look again
+    with transactions.migrate() as connection:  # the lock is held now, so nobody else migrates; look again
         if _checked_revision(connection, known, transactions.database) != known[-1]:
             _upgrade(connection, folder)
 

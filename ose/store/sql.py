@@ -99,6 +99,5 @@ class SqlStore(SqlJobs, SqlCandidates):
 
 def _inserted(connection: Connection, table: Table, values: dict[str, Any]) -> int:
     """Insert a row and return the number that the database gave it."""
-    (key,) = connection.execute(insert(table).values(values)).inserted_primary_key or (None,)
-    assert key is not None
-    return int(key)
+    key: Any = connection.execute(insert(table).values(values)).inserted_primary_key
+    return int(key[0])

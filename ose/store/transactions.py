@@ -13,6 +13,9 @@ from ose.errors import StoreError
 BEGIN_OPTION = "ose_begin"
 """Execution option that says how a SQLite transaction begins."""
 
+FOREIGN_KEYS_OPTION = "ose_foreign_keys"
+"""Execution option that says whether SQLite checks foreign keys in a transaction."""
+
 
 class Transactions:
     """Begins every transaction of a database.
@@ -25,6 +28,7 @@ class Transactions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})
+        self._migrator = self._writer.execution_options(**{FOREIGN_KEYS_OPTION: "OFF"})
         self.database = display_name(engine.url)
 
     @contextmanager
@@ -45,6 +49,16 @@ class Transactions:
             StoreError: The database cannot be reached or written.
         """
         with store_errors(self.database), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """As `write`, but SQLite lets a table be replaced that others refer to, which is how it is altered.
+
+        Raises:
+            StoreError: The database cannot be reached or written.
+        """
+        with store_errors(self.database), self._migrator.begin() as connection:
             yield connection
 
     def close(self) -> None:
