@@ -2,7 +2,10 @@
 
 Every method is one transaction. A method that changes a state checks it in the same statement, so two
 processes that race for a job or a trial cannot both win. Implementations are safe to use from several
-threads and processes; times are UTC and passed in, so that tests own the clock.
+threads and processes; times are aware, come back as UTC, and are passed in, so that tests own the clock.
+
+Two rules hold at every moment: a candidate is RUNNING exactly as long as one trial of it is, and a job that is not
+RUNNING has no RUNNING trial.
 """
 
 from __future__ import annotations
@@ -110,13 +113,19 @@ class Store(Protocol):
     def finish_job(
         self, job_id: str, owner: str, status: JobStatus, now: datetime, failure: FailureReport | None = None
     ) -> bool:
-        """End a job that `owner` holds and release it. False if `owner` does not hold it."""
+        """End a job that `owner` holds and release it. False if `owner` does not hold it.
+
+        Trials still RUNNING become INTERRUPTED and their candidates PENDING.
+        """
 
     def release_job(self, job_id: str, owner: str) -> bool:
         """Give a RUNNING job back as PENDING, with its RUNNING trials INTERRUPTED, for anyone to go on."""
 
     def cancel_job(self, job_id: str, now: datetime) -> bool:
-        """Make a PENDING or RUNNING job CANCELLED. False if it has ended already."""
+        """Make a PENDING or RUNNING job CANCELLED. False if it has ended already.
+
+        Its owner loses the lease; its RUNNING trials become INTERRUPTED and their candidates PENDING.
+        """
 
     def record_teacher(
         self, job_id: str, *, quality: TeacherQuality | None = None, latency_id: int | None = None
@@ -153,6 +162,9 @@ class Store(Protocol):
         """Start an attempt: the trial is RUNNING, and so is its candidate, whose attempts go up by one.
 
         Interrupted trials do not count as attempts.
+
+        Raises:
+            ConflictError: The candidate is not PENDING, or its job not RUNNING.
         """
 
     def record_success(
@@ -160,8 +172,8 @@ class Store(Protocol):
     ) -> bool:
         """End a trial with its evaluation; the candidate becomes SUCCEEDED, or REJECTED with a reason.
 
-        Idempotent: False, and nothing changes, unless the trial is RUNNING and its candidate has no
-        scored trial yet.
+        Idempotent: False, and nothing changes, unless the trial is RUNNING. So no candidate has two
+        results.
         """
 
     def record_failure(self, trial_id: str, failure: FailureReport, now: datetime, *, is_final: bool) -> bool:
@@ -198,10 +210,19 @@ class Store(Protocol):
         result: DistillationResult | None = None,
         failure: FailureReport | None = None,
     ) -> None:
-        """End a distillation: SUCCEEDED with a result, or FAILED with a failure."""
+        """End a distillation: SUCCEEDED with a result, or FAILED with a failure.
+
+        One that SUCCEEDED stays as it is.
+
+        Raises:
+            ValueError: Neither or both of `result` and `failure` are given.
+        """
 
     def reopen_distillation(self, distillation_id: int) -> None:
-        """Make a distillation RUNNING again, to go on from its checkpoint; its failure is cleared."""
+        """Make a distillation RUNNING again, to go on from its checkpoint; its failure is cleared.
+
+        One that SUCCEEDED stays as it is.
+        """
 
     def distillations(self, job_id: str) -> list[Distillation]:
         """All distillations of a job, newest first."""

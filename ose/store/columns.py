@@ -1,0 +1,90 @@
+"""Column types that hand out what the rest of OSE works with: dataclasses and aware times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+from sqlalchemy import Boolean, Column, DateTime, Dialect, String, Text
+from sqlalchemy.types import TypeDecorator
+
+from ose.errors import StoreError
+
+
+class Encoded(TypeDecorator[Any]):
+    """One frozen dataclass as JSON text.
+
+    Text and not the databases' own JSON type, because that one refuses the NaN that a standard error
+    of a single sequence is.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Dataclass to JSON."""
+        return None if value is None else to_json(value, inf_nan_mode="constants").decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """JSON to dataclass.
+
+        Raises:
+            StoreError: The text is not what this version of OSE writes.
+        """
+        if value is None:
+            return None
+        try:
+            return _adapter(self.kind).validate_json(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise StoreError(
+                f"the database holds a {self.kind.__name__} that this OSE cannot read: {place} {first['msg']}"
+            ) from error
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, stored as UTC also where the database knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Any zone to UTC.
+
+        Raises:
+            ValueError: The time has no zone.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What the database knows to aware UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def failure_columns() -> list[Column[Any]]:
+    """A FailureReport in columns of its own, so that failures can be counted by code."""
+    return [
+        Column("failure_code", String(64)),
+        Column("failure_message", Text),
+        Column("failure_traceback", Text),
+        Column("failure_is_retryable", Boolean),
+    ]

@@ -1,0 +1,119 @@
+"""Open a database by its URL."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+from ose.errors import DependencyError, StorageError, StoreError
+from ose.store.migrate import migrate
+from ose.store.sql import SqlStore
+from ose.store.transactions import BEGIN_OPTION, FOREIGN_KEYS_OPTION, Transactions, display_name, store_errors
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a statement waits for another process's write."""
+
+_BACKENDS = ("sqlite", "postgresql")
+
+
+def open_store(url: str) -> SqlStore:
+    """Open the database, creating it or bringing its tables up to date where needed.
+
+    Args:
+        url: `sqlite:///relative/path.db`, `sqlite:////absolute/path.db` or a PostgreSQL URL.
+
+    Raises:
+        StoreError: The database cannot be opened, is none, or is newer than this OSE.
+        StorageError: The folder of a SQLite file cannot be made.
+        DependencyError: The driver of the database is not installed.
+    """
+    transactions = connect(url)
+    try:
+        migrate(transactions)
+    except BaseException:
+        transactions.close()
+        raise
+    return SqlStore(transactions)
+
+
+def connect(url: str) -> Transactions:
+    """Open the database as it is, whatever its tables.
+
+    Raises:
+        StoreError, StorageError, DependencyError: As `open_store`; a SQLite file is not read yet.
+    """
+    return Transactions(_engine(_parsed(url)))
+
+
+def _parsed(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except Exception:
+        # Neither the text nor the cause is shown: what does not parse may still hold a password.
+        raise StoreError(
+            "the database URL does not parse; write sqlite:///path/to/file.db "
+            "or postgresql+psycopg://user:password@host/name"
+        ) from None
+    if url.get_backend_name() not in _BACKENDS:
+        raise StoreError(f"OSE stores in {' or '.join(_BACKENDS)}, not in {url.get_backend_name()}")
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    return _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _server_engine(url)
+
+
+def _server_engine(url: URL) -> Engine:
+    with store_errors(display_name(url)):
+        try:
+            return create_engine(url, pool_pre_ping=True)
+        except ModuleNotFoundError as error:
+            raise DependencyError(f"the driver of {display_name(url)} is missing: pip install {error.name}") from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database in (None, "", ":memory:"):
+        raise StoreError("OSE needs a database file, which its processes share: sqlite:///path/to/file.db")
+    folder = Path(str(url.database)).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"the folder {folder} of the database cannot be made: {error.strerror}") from error
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # else the driver, not _begin_sqlite, begins transactions
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").close()
+    _enter_wal(connection)
+    # Safe with WAL: a power cut may cost the last transactions, never the file.
+    connection.execute("PRAGMA synchronous = NORMAL").close()
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Have readers and the writer not wait for each other.
+
+    The first switch of a new file needs it alone, and gives up at once, whatever the busy timeout, if
+    another process is about to do the same.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {options.get(FOREIGN_KEYS_OPTION, 'ON')}")
+    connection.exec_driver_sql(f"BEGIN {options.get(BEGIN_OPTION, 'DEFERRED')}")

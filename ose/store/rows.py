@@ -1,0 +1,96 @@
+"""Rows to dataclasses and back, and the joins that a dataclass is made of."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, select
+
+from ose.core.architecture import Architecture
+from ose.core.job import Candidate, CandidateStatus, Distillation, FailureReport, Job, JobStatus, Trial
+from ose.store.base import NewCandidate, NewJob
+from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, LATENCIES, TRIALS
+
+AnyRow = Row[Any]
+
+_ARCHITECTURE = tuple(field.name for field in fields(Architecture))
+
+SELECT_JOBS: Select[Any] = select(JOBS, LATENCIES.c.measurement.label("teacher_latency")).outerjoin_from(
+    JOBS, LATENCIES, LATENCIES.c.id == JOBS.c.teacher_latency_id
+)
+
+SELECT_CANDIDATES: Select[Any] = (
+    select(CANDIDATES, LATENCIES.c.measurement.label("latency"), TRIALS.c.evaluation)
+    .outerjoin_from(CANDIDATES, LATENCIES, LATENCIES.c.id == CANDIDATES.c.latency_id)
+    .outerjoin(TRIALS, and_(TRIALS.c.candidate_id == CANDIDATES.c.id, TRIALS.c.evaluation.is_not(None)))
+    .order_by(CANDIDATES.c.number)
+)
+
+SELECT_TRIALS: Select[Any] = select(*(column for column in TRIALS.c if column is not TRIALS.c.evaluation))
+
+SELECT_DISTILLATIONS: Select[Any] = select(DISTILLATIONS)
+
+
+def to_job(row: AnyRow) -> Job:
+    """A row of SELECT_JOBS."""
+    return Job(**_same_named(Job, row), failure=_to_failure(row))
+
+
+def to_candidate(row: AnyRow) -> Candidate:
+    """A row of SELECT_CANDIDATES."""
+    architecture = Architecture(**{name: row._mapping[name] for name in _ARCHITECTURE})
+    return Candidate(**_same_named(Candidate, row), architecture=architecture, failure=_to_failure(row))
+
+
+def to_trial(row: AnyRow) -> Trial:
+    """A row of SELECT_TRIALS."""
+    return Trial(**_same_named(Trial, row), failure=_to_failure(row))
+
+
+def to_distillation(row: AnyRow) -> Distillation:
+    """A row of SELECT_DISTILLATIONS."""
+    return Distillation(**_same_named(Distillation, row), failure=_to_failure(row))
+
+
+def from_job(job: NewJob) -> dict[str, Any]:
+    """Columns of a job that nobody has claimed yet."""
+    return {"name": job.spec.name, "status": JobStatus.PENDING, **_values(job)}
+
+
+def from_candidate(job_id: str, candidate: NewCandidate) -> dict[str, Any]:
+    """Columns of a candidate that nobody has tried yet."""
+    return {
+        "job_id": job_id,
+        "status": CandidateStatus.PENDING,
+        "num_attempts": 0,
+        **_values(candidate, but="architecture"),
+        **_values(candidate.architecture),
+    }
+
+
+def from_trial(trial: Trial) -> dict[str, Any]:
+    """Columns of a trial that runs."""
+    return _values(trial, but="failure")
+
+
+def from_failure(failure: FailureReport | None) -> dict[str, Any]:
+    """The columns of a failure; None empties them."""
+    return {
+        f"failure_{field.name}": getattr(failure, field.name) if failure else None for field in fields(FailureReport)
+    }
+
+
+def _to_failure(row: AnyRow) -> FailureReport | None:
+    if row.failure_code is None:
+        return None
+    return FailureReport(**{field.name: row._mapping[f"failure_{field.name}"] for field in fields(FailureReport)})
+
+
+def _same_named(kind: type[Any], row: AnyRow) -> dict[str, Any]:
+    """The fields of `kind` whose column has their name."""
+    return {field.name: row._mapping[field.name] for field in fields(kind) if field.name in row._mapping}
+
+
+def _values(value: Any, but: str = "") -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.name != but}

@@ -1,0 +1,128 @@
+"""Candidates and their trials on SQL."""
+# ruff: noqa: D102 - ose.store.base describes the methods
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, exists, insert, select, update
+
+from ose.core.job import Candidate, CandidateStatus, FailureReport, JobStatus, Trial, TrialStatus
+from ose.core.measurement import Evaluation
+from ose.core.score import FORMULA_VERSION, Score
+from ose.errors import ConflictError, NotFoundError
+from ose.store import rows
+from ose.store.base import NewCandidate
+from ose.store.tables import CANDIDATES, JOBS, TRIALS
+from ose.store.transactions import Transactions, changes_one
+
+
+class SqlCandidates:
+    """The part of a Store that is about candidates and trials."""
+
+    _transactions: Transactions
+
+    def add_candidates(self, job_id: str, candidates: Sequence[NewCandidate]) -> list[Candidate]:
+        if not candidates:
+            return []
+        numbers = [candidate.number for candidate in candidates]
+        is_among = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number.between(min(numbers), max(numbers)))
+        with self._transactions.write() as connection:
+            present = set(connection.scalars(select(CANDIDATES.c.number).where(is_among)))
+            new = [rows.from_candidate(job_id, value) for value in candidates if value.number not in present]
+            if new:
+                connection.execute(insert(CANDIDATES), new)
+            stored = map(rows.to_candidate, connection.execute(rows.SELECT_CANDIDATES.where(is_among)))
+            by_number = {candidate.number: candidate for candidate in stored}
+        return [by_number[number] for number in numbers]
+
+    def candidates(self, job_id: str) -> list[Candidate]:
+        query = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == job_id)
+        with self._transactions.read() as connection:
+            return [rows.to_candidate(row) for row in connection.execute(query)]
+
+    def candidate(self, job_id: str, number: int) -> Candidate:
+        query = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == number)
+        with self._transactions.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFoundError(f"job {job_id} has no candidate {number}; `ose leaderboard {job_id}` shows them")
+        return rows.to_candidate(row)
+
+    def reject_candidate(self, candidate_id: int, reason: str) -> None:
+        is_pending = and_(CANDIDATES.c.id == candidate_id, CANDIDATES.c.status == CandidateStatus.PENDING)
+        rejection = update(CANDIDATES).where(is_pending).values(status=CandidateStatus.REJECTED, rejection=reason)
+        with self._transactions.write() as connection:
+            connection.execute(rejection)
+
+    def attach_latency(self, candidate_ids: Sequence[int], latency_id: int) -> None:
+        attach = update(CANDIDATES).where(CANDIDATES.c.id == bindparam("of")).values(latency_id=latency_id)
+        if candidate_ids:
+            with self._transactions.write() as connection:
+                connection.execute(attach, [{"of": candidate_id} for candidate_id in candidate_ids])
+
+    def open_trial(self, candidate_id: int, trial_id: str, worker: str, now: datetime) -> Trial:
+        job_runs = exists().where(JOBS.c.id == CANDIDATES.c.job_id, JOBS.c.status == JobStatus.RUNNING)
+        start = (
+            update(CANDIDATES)
+            .where(CANDIDATES.c.id == candidate_id, CANDIDATES.c.status == CandidateStatus.PENDING, job_runs)
+            .values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
+        )
+        attempt = select(CANDIDATES.c.num_attempts).where(CANDIDATES.c.id == candidate_id)
+        with self._transactions.write() as connection:
+            if not changes_one(connection, start):
+                raise ConflictError(f"candidate {candidate_id} is not PENDING in a RUNNING job; it takes no trial")
+            trial = Trial(
+                id=trial_id,
+                candidate_id=candidate_id,
+                attempt=connection.execute(attempt).scalar_one(),
+                status=TrialStatus.RUNNING,
+                worker=worker,
+                started_at=now,
+            )
+            connection.execute(insert(TRIALS).values(rows.from_trial(trial)))
+            return trial
+
+    def record_success(
+        self, trial_id: str, evaluation: Evaluation, score: Score | None, now: datetime, rejection: str | None = None
+    ) -> bool:
+        ended = {"status": TrialStatus.SUCCEEDED, "finished_at": now, "evaluation": evaluation}
+        outcome = {
+            "status": CandidateStatus.REJECTED if rejection else CandidateStatus.SUCCEEDED,
+            "rejection": rejection,
+            "loss_nats": evaluation.loss_nats,
+            "score": score.value if score else None,
+            "score_stderr": score.stderr if score else None,
+            "score_formula_version": FORMULA_VERSION if score else None,
+        }
+        return self._end_trial(trial_id, ended, outcome)
+
+    def record_failure(self, trial_id: str, failure: FailureReport, now: datetime, *, is_final: bool) -> bool:
+        columns = rows.from_failure(failure)
+        ended = {"status": TrialStatus.FAILED, "finished_at": now, **columns}
+        outcome = {"status": CandidateStatus.FAILED, **columns} if is_final else {"status": CandidateStatus.PENDING}
+        return self._end_trial(trial_id, ended, outcome)
+
+    def _end_trial(self, trial_id: str, ended: dict[str, Any], outcome: dict[str, Any]) -> bool:
+        """End a RUNNING trial and with it, in the same transaction, its candidate's run.
+
+        A candidate is RUNNING exactly as long as one trial of it is, so a second result has no trial to come by.
+        """
+        end = update(TRIALS).where(TRIALS.c.id == trial_id, TRIALS.c.status == TrialStatus.RUNNING).values(ended)
+        candidate_id = select(TRIALS.c.candidate_id).where(TRIALS.c.id == trial_id).scalar_subquery()
+        with self._transactions.write() as connection:
+            is_ended = changes_one(connection, end)
+            if is_ended:
+                connection.execute(update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome))
+            return is_ended
+
+    def trials(self, job_id: str, number: int) -> list[Trial]:
+        query = (
+            rows.SELECT_TRIALS.join_from(TRIALS, CANDIDATES)
+            .where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == number)
+            .order_by(TRIALS.c.started_at, TRIALS.c.attempt)
+        )
+        with self._transactions.read() as connection:
+            return [rows.to_trial(row) for row in connection.execute(query)]

@@ -1,0 +1,127 @@
+"""Jobs and their leases on SQL."""
+# ruff: noqa: D102 - ose.store.base describes the methods
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Update, and_, func, insert, literal, or_, select, update
+
+from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus
+from ose.core.measurement import TeacherQuality
+from ose.errors import NotFoundError
+from ose.store import rows
+from ose.store.base import NewJob
+from ose.store.columns import UtcTime
+from ose.store.tables import CANDIDATES, JOBS, TRIALS
+from ose.store.transactions import Transactions, changes_one
+
+
+class SqlJobs:
+    """The part of a Store that is about jobs."""
+
+    _transactions: Transactions
+
+    def add_job(self, job: NewJob) -> Job:
+        with self._transactions.write() as connection:
+            connection.execute(insert(JOBS).values(rows.from_job(job)))
+            return _read_job(connection, job.id)
+
+    def job(self, job_id: str) -> Job:
+        begins_so = func.substr(JOBS.c.id, 1, len(job_id)) == job_id
+        with self._transactions.read() as connection:
+            ids = list(connection.scalars(select(JOBS.c.id).where(begins_so).order_by(JOBS.c.id)))
+            if not job_id or not ids:
+                raise NotFoundError(f"there is no job {job_id!r}; `ose job list` shows them")
+            if job_id not in ids and len(ids) > 1:
+                raise NotFoundError(f"{len(ids)} jobs begin with {job_id!r}; give more of the id, such as {ids[0]}")
+            return _read_job(connection, ids[0])  # an exact match sorts before what it begins
+
+    def jobs(self, limit: int = 50) -> list[Job]:
+        query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
+        with self._transactions.read() as connection:
+            return [rows.to_job(row) for row in connection.execute(query)]
+
+    def count_candidates(self, job_id: str) -> dict[str, int]:
+        query = select(CANDIDATES.c.status, func.count()).where(CANDIDATES.c.job_id == job_id)
+        with self._transactions.read() as connection:
+            return {str(status): count for status, count in connection.execute(query.group_by(CANDIDATES.c.status))}
+
+    def claim_job(
+        self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None
+    ) -> Job | None:
+        is_free = or_(
+            JOBS.c.status != JobStatus.RUNNING,
+            JOBS.c.lease_owner.in_([owner, evict or owner]),
+            JOBS.c.lease_expires_at < now,
+        )
+        claim = (
+            update(JOBS)
+            .where(JOBS.c.id == job_id, JOBS.c.status != JobStatus.SUCCEEDED, is_free)
+            .values(status=JobStatus.RUNNING, lease_owner=owner, lease_expires_at=lease_expires_at)
+            .values(started_at=func.coalesce(JOBS.c.started_at, literal(now, UtcTime)), finished_at=None)
+            .values(rows.from_failure(None))
+        )
+        with self._transactions.write() as connection:
+            if not changes_one(connection, claim):
+                return None
+            _interrupt_trials(connection, job_id)
+            return _read_job(connection, job_id)
+
+    def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
+        renewal = update(JOBS).where(_is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
+        with self._transactions.write() as connection:
+            return changes_one(connection, renewal)
+
+    def finish_job(
+        self, job_id: str, owner: str, status: JobStatus, now: datetime, failure: FailureReport | None = None
+    ) -> bool:
+        end = update(JOBS).values(status=status, finished_at=now).values(rows.from_failure(failure))
+        return self._let_go(job_id, end.where(_is_held(job_id, owner)))
+
+    def release_job(self, job_id: str, owner: str) -> bool:
+        return self._let_go(job_id, update(JOBS).values(status=JobStatus.PENDING).where(_is_held(job_id, owner)))
+
+    def cancel_job(self, job_id: str, now: datetime) -> bool:
+        is_open = JOBS.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
+        cancellation = update(JOBS).values(status=JobStatus.CANCELLED, finished_at=now)
+        return self._let_go(job_id, cancellation.where(JOBS.c.id == job_id, is_open))
+
+    def _let_go(self, job_id: str, change: Update) -> bool:
+        """Take a job from its owner. A job that is not RUNNING has no RUNNING trials."""
+        with self._transactions.write() as connection:
+            is_changed = changes_one(connection, change.values(lease_owner=None, lease_expires_at=None))
+            if is_changed:
+                _interrupt_trials(connection, job_id)
+            return is_changed
+
+    def record_teacher(
+        self, job_id: str, *, quality: TeacherQuality | None = None, latency_id: int | None = None
+    ) -> None:
+        values = {"teacher_quality": quality, "teacher_latency_id": latency_id}
+        known = {name: value for name, value in values.items() if value is not None}
+        if known:
+            with self._transactions.write() as connection:
+                connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(known))
+
+
+def _read_job(connection: Connection, job_id: str) -> Job:
+    return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one())
+
+
+def _is_held(job_id: str, owner: str) -> ColumnElement[bool]:
+    return and_(JOBS.c.id == job_id, JOBS.c.status == JobStatus.RUNNING, JOBS.c.lease_owner == owner)
+
+
+def _interrupt_trials(connection: Connection, job_id: str) -> None:
+    """Undo the start of every trial that has no end: its candidate is PENDING and the attempt not counted."""
+    of_job = TRIALS.c.candidate_id.in_(select(CANDIDATES.c.id).where(CANDIDATES.c.job_id == job_id))
+    runs = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.status == CandidateStatus.RUNNING)
+    connection.execute(
+        update(TRIALS).where(TRIALS.c.status == TrialStatus.RUNNING, of_job).values(status=TrialStatus.INTERRUPTED)
+    )
+    connection.execute(
+        update(CANDIDATES)
+        .where(runs)
+        .values(status=CandidateStatus.PENDING, num_attempts=CANDIDATES.c.num_attempts - 1)
+    )

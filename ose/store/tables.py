@@ -1,0 +1,145 @@
+"""The tables. Whoever changes one here adds a revision to migrations/versions; a test compares the two."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Enum,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from ose.core.job import (
+    CandidateStatus,
+    CorpusFacts,
+    DistillationResult,
+    DistillationStatus,
+    JobStatus,
+    TeacherFacts,
+    TrialStatus,
+)
+from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.spec import DistillationSpec, Hyperparameters, JobSpec
+from ose.store.columns import Encoded, UtcTime, failure_columns
+
+# Constraints are named by one rule, so that a later revision can drop one on every database.
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _status(kind: type[StrEnum]) -> Enum:
+    return Enum(kind, native_enum=False, length=16)
+
+
+JOBS = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("status", _status(JobStatus), nullable=False),
+    Column("spec", Encoded(JobSpec), nullable=False),
+    Column("spec_hash", String(64), nullable=False),
+    Column("teacher", Encoded(TeacherFacts), nullable=False),
+    Column("corpus", Encoded(CorpusFacts), nullable=False),
+    Column("created_at", UtcTime, nullable=False, index=True),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("teacher_quality", Encoded(TeacherQuality)),
+    Column("teacher_latency_id", ForeignKey("latencies.id")),
+    Column("lease_owner", Text),
+    Column("lease_expires_at", UtcTime),
+    *failure_columns(),
+)
+
+CANDIDATES = Table(
+    "candidates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("status", _status(CandidateStatus), nullable=False),
+    Column("num_hidden_layers", Integer, nullable=False),
+    Column("num_attention_heads", Integer, nullable=False),
+    Column("hidden_size", Integer, nullable=False),
+    Column("intermediate_size", Integer, nullable=False),
+    Column("hyperparameters", Encoded(Hyperparameters), nullable=False),
+    Column("num_steps", Integer, nullable=False),
+    Column("num_parameters", BigInteger, nullable=False),
+    Column("num_encoder_parameters", BigInteger, nullable=False),
+    Column("flops", BigInteger, nullable=False),
+    Column("num_attempts", Integer, nullable=False),
+    Column("latency_id", ForeignKey("latencies.id")),
+    Column("loss_nats", Float),  # the scored trial's, here too so that a database can order by it
+    Column("score", Float),
+    Column("score_stderr", Float),
+    Column("score_formula_version", Integer),
+    Column("rejection", Text),
+    *failure_columns(),
+    UniqueConstraint("job_id", "number"),
+)
+
+TRIALS = Table(
+    "trials",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("candidate_id", ForeignKey("candidates.id"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("status", _status(TrialStatus), nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("evaluation", Encoded(Evaluation)),
+    *failure_columns(),
+)
+
+# Whatever goes wrong in the code above it, the database itself never takes a second result.
+_is_scored = TRIALS.c.evaluation.is_not(None)
+Index("uq_trials_scored", TRIALS.c.candidate_id, unique=True, sqlite_where=_is_scored, postgresql_where=_is_scored)
+
+LATENCIES = Table(
+    "latencies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("shape_key", Text, nullable=False),
+    Column("protocol_key", Text, nullable=False),
+    Column("fingerprint_key", Text, nullable=False),
+    Column("p50_ms", Float, nullable=False),
+    Column("p90_ms", Float, nullable=False),
+    Column("measurement", Encoded(LatencyMeasurement), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Index(None, "shape_key", "protocol_key", "fingerprint_key"),
+)
+
+DISTILLATIONS = Table(
+    "distillations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", String(64), nullable=False),
+    Column("candidate_number", Integer, nullable=False),
+    Column("status", _status(DistillationStatus), nullable=False),
+    Column("spec", Encoded(DistillationSpec), nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("result", Encoded(DistillationResult)),
+    *failure_columns(),
+    ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
+    Index(None, "job_id"),
+)

@@ -1,0 +1,89 @@
+"""Transactions on one database, and the translation of whatever goes wrong in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, Engine, Update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ose.errors import StoreError
+
+BEGIN_OPTION = "ose_begin"
+"""Execution option that says how a SQLite transaction begins."""
+
+FOREIGN_KEYS_OPTION = "ose_foreign_keys"
+"""Execution option that says whether SQLite checks foreign keys in a transaction."""
+
+
+class Transactions:
+    """Begins every transaction of a database.
+
+    On SQLite a writer takes the lock at its first statement (BEGIN IMMEDIATE): one that reads first and
+    asks for the lock later is refused at once if another process wrote in between, however long the
+    busy timeout.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})
+        self._migrator = self._writer.execution_options(**{FOREIGN_KEYS_OPTION: "OFF"})
+        self.database = display_name(engine.url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view that is never written through.
+
+        Raises:
+            StoreError: The database cannot be reached or read.
+        """
+        with store_errors(self.database), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """All or nothing: committed when the block ends, rolled back if it raises.
+
+        Raises:
+            StoreError: The database cannot be reached or written.
+        """
+        with store_errors(self.database), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """As `write`, but SQLite lets a table be replaced that others refer to, which is how it is altered.
+
+        Raises:
+            StoreError: The database cannot be reached or written.
+        """
+        with store_errors(self.database), self._migrator.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._engine.dispose()
+
+
+def changes_one(connection: Connection, change: Update) -> bool:
+    """Whether the row that `change` looks for was in the state that its WHERE asks for."""
+    return connection.execute(change).rowcount == 1
+
+
+@contextmanager
+def store_errors(database: str) -> Iterator[None]:
+    """Translate SQLAlchemy's errors into one line that names the database."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        raise StoreError(f"database {database}: {reason}") from error
+
+
+def display_name(url: URL) -> str:
+    """The database as people may see it: the file, or the URL without its password and options."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.set(query={}).render_as_string(hide_password=True)
