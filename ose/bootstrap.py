@@ -3,3 +3,191 @@
 The only module of `ose` that names `workers`, and it does so lazily, so that whoever only submits or
 reads loads neither torch nor ray.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ose.core.job import Candidate, Distillation, DistillationResult, Job
+from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.spec import DistillationSpec, JobSpec
+from ose.search.backend import Backend
+from ose.search.coordinator import Coordinator, utc_now
+from ose.search.job_run import search_data_key
+from ose.search.progress import Progress, Silence
+from ose.service.checks import check_latency_protocol
+from ose.service.job_file import load_job_file, parse_job
+from ose.service.jobs import cancel_job, submit_job
+from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.service.students import choose_candidate, distil_student, find_distillation, student_manifest
+from ose.settings import Settings
+from ose.store.base import Store
+from ose.store.engine import open_store
+
+if TYPE_CHECKING:
+    from ose.pipelines.export import ExportSummary
+
+
+class Workspace:
+    """A database with its artifacts: where jobs are submitted, run and read. The verbs of `ose` in Python.
+
+    Args:
+        home: Folder of database and artifacts; None takes it from the environment (`OSE_HOME`), or `results`.
+        progress: Told what long-running verbs are doing.
+
+    Example:
+        >>> workspace = Workspace(home="results")  # doctest: +SKIP
+        >>> job = workspace.run(workspace.submit("job.yaml").id)  # doctest: +SKIP
+        >>> workspace.leaderboard(job.id).to_frame()  # doctest: +SKIP
+    """
+
+    def __init__(self, home: str | Path | None = None, progress: Progress | None = None) -> None:
+        self._settings = Settings() if home is None else Settings(home=Path(home))
+        self._progress = progress or Silence()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the database."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, opened and migrated on first use."""
+        return open_store(self._settings.store_url)
+
+    @property
+    def home(self) -> Path:
+        """Folder of the database and all files."""
+        return self._settings.home
+
+    @property
+    def ray_address(self) -> str | None:
+        """The running Ray cluster that jobs join, if there is one."""
+        return self._settings.ray_address
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of search data, checkpoints and students."""
+        return self._settings.artifacts
+
+    def submit(self, job: str | Path | Mapping[str, Any] | JobSpec) -> Job:
+        """Check a job and queue it.
+
+        Args:
+            job: A job file, its content, or a spec.
+
+        Raises:
+            InvalidInputError: It cannot be used; the message says what and why.
+        """
+        if isinstance(job, Mapping):
+            spec = parse_job(job, Path.cwd())
+        else:
+            spec = job if isinstance(job, JobSpec) else load_job_file(Path(job))
+        return submit_job(self.store, spec, utc_now)
+
+    def run(self, job_id: str) -> Job:
+        """Run a job in the foreground, from wherever it stands. See `Coordinator.run`."""
+        return Coordinator(self.store, self._make_backend, self.artifacts, self._progress).run(job_id)
+
+    def job(self, job_id: str) -> Job:
+        """Find a job by its id or the beginning of it."""
+        return self.store.job(job_id)
+
+    def jobs(self, limit: int = 50) -> list[Job]:
+        """The newest jobs."""
+        return self.store.jobs(limit)
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job."""
+        return cancel_job(self.store, job_id, utc_now)
+
+    def leaderboard(self, job_id: str, query: LeaderboardQuery | None = None) -> Leaderboard:
+        """A job's candidates, ranked."""
+        return read_leaderboard(self.store, job_id, query)
+
+    def distill(
+        self, job_id: str, *, candidate: int | None = None, changes: Mapping[str, Any] | None = None
+    ) -> Distillation:
+        """Distil a job's best student, or another candidate, fully.
+
+        Args:
+            job_id: The job.
+            candidate: Number of the candidate; None takes the best.
+            changes: Fields of the job's `distillation` to override.
+        """
+        job = self.store.job(job_id)
+        spec = replace(job.spec.distillation, **(changes or {}))
+        chosen = choose_candidate(self.store, job, candidate)
+        return distil_student(self.store, job, chosen, spec, self.artifacts, self._distil, utc_now)
+
+    def export(self, job_id: str, output: str | Path, *, candidate: int | None = None) -> ExportSummary:
+        """Write a distilled student as a directory that plain `transformers` loads.
+
+        Raises:
+            NotFoundError: Nothing has been distilled yet.
+            ConflictError: `output` is not empty.
+        """
+        from workers.students import write_export
+
+        job = self.store.job(job_id)
+        distillation = find_distillation(self.store, job, candidate)
+        manifest = student_manifest(self.store, job, distillation)
+        assert distillation.result is not None
+        return write_export(Path(distillation.result.student_path), Path(output), manifest)
+
+    def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
+        """Measure a model directory by the protocol that candidates are measured by."""
+        from workers.students import latency_of_directory
+
+        protocol = protocol or LatencyProtocol()
+        check_latency_protocol(protocol)
+        return latency_of_directory(Path(model), protocol)
+
+    def _make_backend(self, job: Job) -> Backend:
+        workers = job.spec.workers
+        if workers.uses_ray:
+            from workers.ray_backend import RayBackend
+
+            return RayBackend(workers, self._settings.ray_address)
+        from workers.inline_backend import InlineBackend
+
+        return InlineBackend(workers)
+
+    def _distil(self, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path) -> DistillationResult:
+        from workers.students import DistillationRequest, run_distillation
+
+        workers = job.spec.workers
+        request = DistillationRequest(
+            job=job,
+            architecture=candidate.architecture,
+            spec=spec,
+            search_data=self.artifacts / "search-data" / search_data_key(job),
+            packed_text=self.artifacts / "packed-text",
+            folder=folder,
+            threads=workers.count * workers.cpus,
+            device="cuda" if workers.gpus else "cpu",
+        )
+        self._progress.stage(f"Distilling {candidate.architecture}", spec.steps)
+        return run_distillation(request, _reporter(self._progress))
+
+
+def _reporter(progress: Progress) -> Callable[[int, Any], None]:
+    """Turn step callbacks into progress; a resumed run jumps to where it goes on."""
+    done = 0
+
+    def on_step(step: int, losses: Any) -> None:
+        nonlocal done
+        progress.advance(step - done, note=f"loss {losses.total:.3f}")
+        done = step
+
+    return on_step

@@ -51,7 +51,7 @@ def attend_locally(model: RobertaForMaskedLM) -> None:
 
 
 def _frequencies(size: int) -> torch.Tensor:
-    """From one radian a position downwards: the fast ones tell neighbours apart, the slow ones sides."""
+    """Radians a position, from 2.2 down to 0.05: fast ones tell neighbours apart, slow ones regions."""
     return torch.logspace(0.35, -1.3, size // 2)
 
 
@@ -70,8 +70,13 @@ def _rotation(offset: int, size: int) -> torch.Tensor:
 def _gain(model: RobertaForMaskedLM, size: int) -> float:
     """Scale that makes a head's logit at its own offset `SHARPNESS` above that of a far position."""
     embeddings = model.roberta.embeddings
-    norms = embeddings.LayerNorm(
-        embeddings.word_embeddings.weight[5:517] + embeddings.position_embeddings.weight[2:3]
-        + embeddings.token_type_embeddings.weight[:1]
-    )[:, :size].square().sum(dim=1)
+    norms = (
+        embeddings.LayerNorm(
+            embeddings.word_embeddings.weight[5:517]
+            + embeddings.position_embeddings.weight[2:3]
+            + embeddings.token_type_embeddings.weight[:1]
+        )[:, :size]
+        .square()
+        .sum(dim=1)
+    )
     return SHARPNESS * math.sqrt(size) / float(norms.mean())

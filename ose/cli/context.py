@@ -1,0 +1,47 @@
+"""What the commands share: the workspace, ways to print, and how people follow long work."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ose.bootstrap import Workspace
+
+
+class Format(StrEnum):
+    """How data is printed."""
+
+    table = "table"
+    json = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The options that stand before the command."""
+
+    home: Path | None
+    debug: bool
+
+    def workspace(self) -> Workspace:
+        """Open the workspace, telling progress on standard error."""
+        from ose.bootstrap import Workspace
+        from ose.cli.progress import terminal_progress
+
+        return Workspace(self.home, terminal_progress())
+
+
+def print_json(content: Any) -> None:
+    """Print JSON for programs."""
+    typer.echo(json.dumps(content, indent=2, default=str))
+
+
+def say(message: str) -> None:
+    """Print a line for people, on standard error, so that data can be piped."""
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,83 @@
+"""`ose doctor`: what is installed, and what to do about what is not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+import typer
+
+from ose.bootstrap import Workspace
+from ose.cli.context import Context
+from ose.errors import OseError
+from ose.service.spaces import shipped_spaces
+
+Check = Callable[[Workspace], str]
+
+
+def doctor(context: typer.Context) -> None:
+    """Check Python, libraries, devices, database and Ray: one line each, with what to do."""
+    options: Context = context.obj
+    with options.workspace() as workspace:
+        failed = [name for name, check in _CHECKS.items() if not _passes(name, check, workspace)]
+    if failed:
+        raise typer.Exit(1)
+
+
+def _passes(name: str, check: Check, workspace: Workspace) -> bool:
+    try:
+        typer.echo(f"ok    {name:<10} {check(workspace)}")
+    except (OseError, PackageNotFoundError, OSError, ImportError) as error:
+        typer.echo(f"FAIL  {name:<10} {' '.join(str(error).split())}")
+        return False
+    return True
+
+
+def _python(workspace: Workspace) -> str:
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def _libraries(workspace: Workspace) -> str:
+    return ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "ray", "sqlalchemy"))
+
+
+def _machine(workspace: Workspace) -> str:
+    memory = psutil.virtual_memory()
+    load = psutil.getloadavg()[0]
+    advice = "; busy: latencies measured now may be flagged" if load > 0.5 * (os.cpu_count() or 1) else ""
+    memory_free = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free"
+    return f"{os.cpu_count()} cores, {memory_free}, load {load:.1f}{advice}"
+
+
+def _devices(workspace: Workspace) -> str:
+    gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*")) if Path("/proc/driver/nvidia/gpus").exists() else []
+    return f"cpu and {len(gpus)} NVIDIA GPU(s)" if gpus else "cpu (no NVIDIA GPU; latency.device: cpu)"
+
+
+def _database(workspace: Workspace) -> str:
+    return f"{len(workspace.jobs(limit=1000))} job(s) in {workspace.home}"
+
+
+def _ray(workspace: Workspace) -> str:
+    address = workspace.ray_address
+    return f"joins {address}" if address else "started on loopback for jobs with more than one worker"
+
+
+def _spaces(workspace: Workspace) -> str:
+    return ", ".join(f"{space.name} ({space.size})" for space in shipped_spaces())
+
+
+_CHECKS: dict[str, Check] = {
+    "python": _python,
+    "libraries": _libraries,
+    "machine": _machine,
+    "devices": _devices,
+    "database": _database,
+    "ray": _ray,
+    "spaces": _spaces,
+}

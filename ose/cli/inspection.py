@@ -1,0 +1,42 @@
+"""`ose latency`: a model directory by the protocol that candidates are measured by."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ose.cli.context import Context, Format, print_json
+from ose.core.measurement import LatencyProtocol
+
+_DEFAULTS = LatencyProtocol()
+
+
+def latency(
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(help="A model directory.", show_default=False)],
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = _DEFAULTS.device,
+    threads: Annotated[int, typer.Option(min=1)] = _DEFAULTS.threads,
+    batch_size: Annotated[int, typer.Option(min=1)] = _DEFAULTS.batch_size,
+    sequence_length: Annotated[int, typer.Option(min=1)] = _DEFAULTS.sequence_length,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = _DEFAULTS.dtype,
+    output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
+) -> None:
+    """Measure a model's inference latency on this machine, encoder only. Run it with nothing beside it."""
+    options: Context = context.obj
+    protocol = LatencyProtocol(
+        device=device, threads=threads, batch_size=batch_size, sequence_length=sequence_length, dtype=dtype
+    )
+    with options.workspace() as workspace:
+        measured = workspace.latency(model, protocol)
+    if output is Format.json:
+        print_json({"protocol": asdict(protocol), **asdict(measured)})
+        return
+    typer.echo(
+        f"p50 {measured.p50_ms:.2f} ms, p10 {measured.p10_ms:.2f}, p90 {measured.p90_ms:.2f} "
+        f"({len(measured.samples_ms)} calls, {measured.fingerprint})"
+    )
+    if measured.is_flagged:
+        typer.echo("noisy: p90 is over 1.3 times p50 after three attempts; something else is running", err=True)

@@ -1,0 +1,97 @@
+"""`ose job`: submit, run, resume, watch and stop search jobs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ose.bootstrap import Workspace
+from ose.cli.context import Context, Format, print_json, say
+from ose.cli.tables import print_jobs, print_leaderboard
+from ose.core.job import Job, JobStatus
+from ose.service.jobs import job_json
+from ose.service.leaderboard import LeaderboardQuery
+
+app = typer.Typer(help="Submit, run, resume, watch and stop search jobs.", no_args_is_help=True)
+
+JobFile = Annotated[Path, typer.Argument(help="Job file (YAML).", show_default=False)]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
+FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
+
+
+@app.command(epilog="Example: ose job submit job.yaml")
+def submit(context: typer.Context, file: JobFile) -> None:
+    """Check a job and queue it. Prints its id."""
+    with _workspace(context) as workspace:
+        job = workspace.submit(file)
+    typer.echo(job.id)
+    say(f"queued; run it here with: ose job resume {job.id}")
+
+
+@app.command(epilog="Example: ose job run job.yaml")
+def run(context: typer.Context, file: JobFile) -> None:
+    """Submit a job and run it here, in the foreground, to its leaderboard."""
+    with _workspace(context) as workspace:
+        job = workspace.submit(file)
+        say(f"job {job.id}")
+        run_to_end(workspace, job.id)
+
+
+@app.command(epilog="Example: ose job resume 3f9c")
+def resume(context: typer.Context, job_id: JobId) -> None:
+    """Go on with a job here: a queued, interrupted, failed or cancelled one. Finished work is kept."""
+    with _workspace(context) as workspace:
+        run_to_end(workspace, job_id)
+
+
+@app.command("list", epilog="Example: ose job list --limit 5 --format json")
+def list_jobs(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    output: FormatOption = Format.table,
+) -> None:
+    """List the newest jobs."""
+    with _workspace(context) as workspace:
+        jobs = [job_json(workspace.store, job) for job in workspace.jobs(limit)]
+    print_json(jobs) if output is Format.json else print_jobs(jobs)
+
+
+@app.command(epilog="Example: ose job show 3f9c --format json")
+def show(context: typer.Context, job_id: JobId, output: FormatOption = Format.table) -> None:
+    """Show one job: status, counts of candidates, times, and with JSON the frozen spec."""
+    with _workspace(context) as workspace:
+        content = job_json(workspace.store, workspace.job(job_id))
+    print_json(content) if output is Format.json else print_jobs([content])
+
+
+@app.command(epilog="Example: ose job cancel 3f9c")
+def cancel(context: typer.Context, job_id: JobId) -> None:
+    """Stop a queued or running job. It can be resumed."""
+    with _workspace(context) as workspace:
+        job = workspace.cancel(job_id)
+    say(f"job {job.id} is cancelled; go on with: ose job resume {job.id}")
+
+
+def run_to_end(workspace: Workspace, job_id: str) -> Job:
+    """Run a job and print its leaderboard; leave with status 1 if it failed, 130 if interrupted."""
+    try:
+        job = workspace.run(job_id)
+    except KeyboardInterrupt:
+        say(f"\ninterrupted; nothing that was finished is lost. Go on with: ose job resume {job_id}")
+        sys.exit(130)
+    if job.status is not JobStatus.SUCCEEDED:
+        reason = f": {job.failure.message}" if job.failure else ""
+        say(f"error: job {job.id} {job.status.lower()}{reason}")
+        say(f"try again with: ose job resume {job.id}")
+        sys.exit(1)
+    print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
+    say(f"\nnext: ose distill {job.id}   (the best student, fully)   ose leaderboard {job.id} --pareto")
+    return job
+
+
+def _workspace(context: typer.Context) -> Workspace:
+    options: Context = context.obj
+    return options.workspace()

@@ -1,0 +1,76 @@
+"""The `ose` command: parse, call the workspace, print. Mistakes are one line and exit status 2."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ose import __version__
+from ose.cli import doctor, inspection, job, leaderboard, quickstart, space, student
+from ose.cli.context import Context
+from ose.errors import OseError
+
+INTERRUPTED = 130
+MISTAKE = 2
+
+app = typer.Typer(
+    name="ose",
+    help="Search for the best small sub-architecture of a RoBERTa-like teacher, on your own hardware.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+app.add_typer(job.app, name="job")
+app.add_typer(space.app, name="space")
+app.command("quickstart")(quickstart.quickstart)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("distill")(student.distill)
+app.command("export")(student.export)
+app.command("latency")(inspection.latency)
+app.command("doctor")(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ose {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the database and all files.", envvar="OSE_HOME", show_default="results"),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Search for the best small sub-architecture of a RoBERTa-like teacher, on your own hardware."""
+    context.obj = Context(home=home, debug=debug)
+
+
+def main() -> None:
+    """Run the command line; translate what goes wrong into a line and an exit status."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app()
+    except OseError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        sys.exit(MISTAKE)
+    except KeyboardInterrupt:
+        _complain("interrupted; nothing that was finished is lost")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone, as `head` does
+
+
+def _complain(message: str) -> None:
+    line = " ".join(message.split())
+    typer.echo(f"error: {line}", err=True)

@@ -1,0 +1,87 @@
+"""`ose space`: the shipped search spaces and their members."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ose.cli.context import Format, print_json
+from ose.cli.tables import console
+from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
+from ose.core.search_space import SearchSpace
+from ose.core.spec import TeacherSpec
+from ose.errors import SearchSpaceError
+from ose.service.spaces import load_space, shipped_spaces
+from ose.service.teachers import inspect_teacher
+
+app = typer.Typer(help="List search spaces and their members.", no_args_is_help=True)
+
+FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
+
+
+@app.command("list", epilog="Example: ose space list")
+def list_spaces(output: FormatOption = Format.table) -> None:
+    """List the shipped search spaces."""
+    rows = [{"name": space.name, "size": space.size, "description": space.description} for space in shipped_spaces()]
+    if output is Format.json:
+        print_json(rows)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("name", "members", "description"):
+        table.add_column(title)
+    for row in rows:
+        table.add_row(str(row["name"]), str(row["size"]), str(row["description"]))
+    console().print(table)
+
+
+@app.command(epilog="Example: ose space show bort --format json")
+def show(
+    name: Annotated[str, typer.Argument(help="A shipped space, or a YAML file.", show_default=False)],
+    teacher: Annotated[str | None, typer.Option(help="Count parameters with this teacher's vocabulary.")] = None,
+    sequence_length: Annotated[int, typer.Option(min=1, help="Tokens of one input, for operations.")] = 128,
+    output: FormatOption = Format.table,
+) -> None:
+    """Show a space's size, range and members, in the order in which a search visits them."""
+    space = load_space(name)
+    embedding = _embedding(space, teacher)
+    members = [_member(number, member, embedding, sequence_length) for number, member in _numbered(space, embedding)]
+    if output is Format.json:
+        print_json({"name": space.name, "size": space.size, "embedding": asdict(embedding), "members": members})
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("no.", "layers", "heads", "hidden", "intermediate", "parameters", "encoder", "MFLOP"):
+        table.add_column(title, justify="right")
+    for member in members:
+        encoder, operations = f"{member['num_encoder_parameters']:,}", f"{member['flops'] / 1e6:,.0f}"
+        sizes = [str(value) for value in member["architecture"].values()]
+        table.add_row(str(member["number"]), *sizes, f"{member['num_parameters']:,}", encoder, operations)
+    out = console()
+    smallest, largest = members[0]["num_parameters"], members[-1]["num_parameters"]
+    out.print(f"[bold]{space.name}[/bold]: {space.size} members, {smallest:,} to {largest:,} parameters")
+    out.print(table)
+
+
+def _embedding(space: SearchSpace, teacher: str | None) -> EmbeddingShape:
+    if teacher is not None:
+        return inspect_teacher(TeacherSpec(model=teacher)).embedding
+    if space.embedding is None:
+        raise SearchSpaceError(f"space {space.name!r} names no embedding; give --teacher, whose vocabulary counts")
+    return space.embedding
+
+
+def _numbered(space: SearchSpace, embedding: EmbeddingShape) -> list[tuple[int, Any]]:
+    return list(enumerate(space.members(embedding), start=1))
+
+
+def _member(number: int, member: Any, embedding: EmbeddingShape, sequence_length: int) -> dict[str, Any]:
+    count = count_parameters(member, embedding)
+    return {
+        "number": number,
+        "architecture": asdict(member),
+        "num_parameters": count.total,
+        "num_encoder_parameters": count.encoder,
+        "flops": count_flops(member, sequence_length),
+    }

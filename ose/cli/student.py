@@ -1,0 +1,67 @@
+"""`ose distill` and `ose export`: from a chosen candidate to a directory that plain transformers loads."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ose.cli.context import Context, Format, print_json, say
+
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
+Candidate = Annotated[int | None, typer.Option(min=1, help="Its number.", show_default="the job's best")]
+FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
+
+
+def distill(
+    context: typer.Context,
+    job_id: JobId,
+    candidate: Candidate = None,
+    steps: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
+    learning_rate: Annotated[float | None, typer.Option(show_default="the job's")] = None,
+    preset: Annotated[str | None, typer.Option(help="A published recipe.", show_default="the job's")] = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Distil a job's best student, or another one, fully. The same command again resumes or repeats nothing."""
+    options: Context = context.obj
+    given = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "preset": preset}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    with options.workspace() as workspace:
+        try:
+            done = workspace.distill(job_id, candidate=candidate, changes=changes)
+        except KeyboardInterrupt:
+            say("\ninterrupted; the last checkpoint is kept. Go on with the same command")
+            sys.exit(130)
+    assert done.result is not None
+    if output is Format.json:
+        print_json(asdict(done))
+        return
+    result = done.result
+    typer.echo(
+        f"candidate {done.candidate_number} distilled, {result.num_steps} steps in {result.wall_time_s:.0f} s: "
+        f"{result.loss_nats:.3f} ± {result.loss_stderr_nats:.3f} nats to the teacher, "
+        f"{result.masked_accuracy:.1%} of the masked tokens right"
+    )
+    say(f"next: ose export {done.job_id} --candidate {done.candidate_number} --output student")
+
+
+def export(
+    context: typer.Context,
+    job_id: JobId,
+    output: Annotated[Path, typer.Option(help="A directory that does not exist yet.")] = Path("student"),
+    candidate: Annotated[int | None, typer.Option(min=1, help="Its number.", show_default="last distilled")] = None,
+    output_format: FormatOption = Format.table,
+) -> None:
+    """Export a distilled student: weights, tokenizer, model card, and a manifest of every number's origin."""
+    options: Context = context.obj
+    with options.workspace() as workspace:
+        summary = workspace.export(job_id, output, candidate=candidate)
+    if output_format is Format.json:
+        print_json(asdict(summary))
+        return
+    typer.echo(f"{summary.folder}: {summary.architecture}, {summary.size_bytes / 1e6:.1f} MB")
+    say(f'load it with: AutoModelForMaskedLM.from_pretrained("{summary.folder}")')

@@ -1,0 +1,124 @@
+"""Choose a student, have it distilled, and export it with a manifest of where every number came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job
+from ose.core.score import FORMULA_VERSION
+from ose.core.spec import DistillationSpec
+from ose.errors import ConflictError, NotFoundError
+from ose.search.coordinator import failure_report
+from ose.service.leaderboard import LeaderboardQuery, read_leaderboard, teacher_json
+from ose.store.base import Store
+
+Distil = Callable[[Job, Candidate, DistillationSpec, Path], DistillationResult]
+"""Runs a distillation in a folder, from its last checkpoint if it holds one."""
+
+
+def choose_candidate(store: Store, job: Job, number: int | None) -> Candidate:
+    """The candidate asked for, or the job's best under its own score.
+
+    Raises:
+        NotFoundError: No such number.
+        ConflictError: No candidate has been scored yet.
+    """
+    if number is not None:
+        return store.candidate(job.id, number)
+    rows = read_leaderboard(store, job.id, LeaderboardQuery(limit=1)).rows
+    if not rows or rows[0].rank is None:
+        raise ConflictError(f"job {job.id} has no scored candidate yet ({job.status}); run it first")
+    return store.candidate(job.id, rows[0].candidate)
+
+
+def distil_student(
+    store: Store,
+    job: Job,
+    candidate: Candidate,
+    spec: DistillationSpec,
+    artifacts: Path,
+    distil: Distil,
+    now: Callable[[], datetime],
+) -> Distillation:
+    """Distil a candidate fully. The same request again goes on from its last checkpoint, or is done already.
+
+    Raises:
+        OseError: The distillation failed; the failure is stored with it.
+    """
+    key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:12]
+    folder = artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
+    known = next((each for each in store.distillations(job.id) if each.folder == str(folder)), None)
+    if known is not None and known.status is DistillationStatus.SUCCEEDED:
+        return known
+    if known is None:
+        known = store.add_distillation(job.id, candidate.number, spec, str(folder), now())
+    else:
+        store.reopen_distillation(known.id)
+    try:
+        result = distil(job, candidate, spec, folder)
+    except Exception as error:
+        store.finish_distillation(known.id, now(), failure=failure_report(error))
+        raise
+    store.finish_distillation(known.id, now(), result=result)
+    return find_distillation(store, job, candidate.number)
+
+
+def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:
+    """The newest finished distillation of a job, or of one of its candidates.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    for distillation in store.distillations(job.id):
+        finished = distillation.status is DistillationStatus.SUCCEEDED
+        if finished and number in (None, distillation.candidate_number):
+            return distillation
+    which = f"job {job.id}" if number is None else f"candidate {number} of job {job.id}"
+    raise NotFoundError(f"{which} has no distilled student yet; run `ose distill {job.id}` first")
+
+
+def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict[str, Any]:
+    """Where every number of an exported student came from."""
+    candidate = store.candidate(job.id, distillation.candidate_number)
+    result = distillation.result
+    assert result is not None and candidate.latency is not None
+    return {
+        "ose_version": version("ose"),
+        "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": asdict(job.spec)},
+        "corpus": asdict(job.corpus),
+        "teacher": teacher_json(job),
+        "student": {
+            "candidate": candidate.number,
+            "architecture": asdict(candidate.architecture),
+            "hyperparameters": asdict(candidate.hyperparameters),
+            "num_parameters": candidate.num_parameters,
+            "num_encoder_parameters": candidate.num_encoder_parameters,
+            "flops": candidate.flops,
+            "latency_p50_ms": candidate.latency.p50_ms,
+            "latency_p90_ms": candidate.latency.p90_ms,
+            "latency_flagged": candidate.latency.is_flagged,
+            "loss_nats": result.loss_nats,
+            "loss_stderr_nats": result.loss_stderr_nats,
+            "masked_lm_loss_nats": result.masked_lm_loss_nats,
+            "masked_accuracy": result.masked_accuracy,
+            "masked_accuracy_stderr": result.masked_accuracy_stderr,
+        },
+        "search": {
+            "loss_nats": candidate.evaluation.loss_nats if candidate.evaluation else None,
+            "num_steps": candidate.num_steps,
+            "score": candidate.score,
+            "score_stderr": candidate.score_stderr,
+            "formula_version": FORMULA_VERSION,
+        },
+        "distillation": {"spec": asdict(distillation.spec), "wall_time_s": result.wall_time_s},
+        "latency": asdict(job.spec.latency),
+        "device": str(candidate.latency.fingerprint),
+        "latency_samples_ms": candidate.latency.samples_ms,
+    }
