@@ -14,10 +14,20 @@ from pathlib import Path
 
 import pytest
 
+from ose.core.job import CorpusFacts
+from ose.core.task import DataTask
 from ose.data.docstrings import docstrings_of
 
 TINY_SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
 _MODULES = (argparse, asyncio.base_events, email.message, inspect, json, logging, textwrap, unittest.case)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Threads that wait for one another are slow beside other work, and models so small need none."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +71,39 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) ->
     config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, **TINY_SHAPE)
     BertForMaskedLM(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sharp_roberta(tmp_path_factory: pytest.TempPathFactory, tiny_roberta: Path) -> Path:
+    """tiny_roberta with an opinion: its distributions differ from place to place and from even ones."""
+    import torch
+    from models import shake
+    from transformers import AutoTokenizer, RobertaForMaskedLM
+
+    folder = tmp_path_factory.mktemp("teachers") / "sharp-roberta"
+    model = shake(RobertaForMaskedLM.from_pretrained(tiny_roberta), by=0.2)
+    with torch.no_grad():
+        model.lm_head.bias.copy_(
+            1.5 * torch.randn(model.lm_head.bias.shape, generator=torch.Generator().manual_seed(1))
+        )
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_roberta).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) -> CorpusFacts:
+    """real_text as two JSONL files, a fifth of it held out."""
+    from searches import write_corpus
+
+    return write_corpus(tmp_path_factory.mktemp("corpus"), real_text)
+
+
+@pytest.fixture(scope="session")
+def search(tmp_path_factory: pytest.TempPathFactory, sharp_roberta: Path, corpus: CorpusFacts) -> DataTask:
+    """The data task of a small search whose folder is complete. Read it only."""
+    from searches import data_task, fill
+
+    task = data_task(tmp_path_factory.mktemp("search") / "data", sharp_roberta, corpus)
+    fill(task)
+    return task

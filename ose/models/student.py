@@ -44,7 +44,7 @@ def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
     return BertConfig(
         vocab_size=teacher.vocab_size,
         max_position_embeddings=teacher.max_position_embeddings,
-        type_vocab_size=1,
+        type_vocab_size=max(1, getattr(teacher, "type_vocab_size", 1)),
         pad_token_id=teacher.pad_token_id,
         bos_token_id=getattr(teacher, "bos_token_id", None),
         eos_token_id=getattr(teacher, "eos_token_id", None),

@@ -53,6 +53,8 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TeacherError(f"{path} has no tokenizer that can be loaded: {reason}") from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # made up by transformers when no vocabulary is there
+        raise TeacherError(f"{path} has no tokenizer: it knows no tokens but the special ones")
     for name in ("mask_token", "cls_token", "sep_token"):
         if getattr(tokenizer, name) is None:
             raise TeacherError(f"the tokenizer in {path} has no {name}")

@@ -1,7 +1,6 @@
 import argparse
 import dataclasses
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,15 +41,6 @@ class Run:
     model: RobertaForMaskedLM
     report: PretrainingReport
     curve: dict[int, float]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for one another are slow beside other work, and so small a model needs none."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 @pytest.fixture(scope="module")

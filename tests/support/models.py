@@ -1,0 +1,50 @@
+"""Small masked language models whose weights hide nothing."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForMaskedLM,
+)
+
+Model = TypeVar("Model", bound=nn.Module)
+
+SHAPE = {
+    "vocab_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "max_position_embeddings": 20,
+}
+
+
+def masked_lm(name: str, **changes: Any) -> PreTrainedModel:
+    """A shaken `roberta`, `bert` or `distilbert`; the last has names of its own and no single head."""
+    torch.manual_seed(0)
+    if name == "distilbert":
+        config = DistilBertConfig(
+            vocab_size=40, n_layers=2, n_heads=2, dim=16, hidden_dim=24, max_position_embeddings=20, **changes
+        )
+        return shake(DistilBertForMaskedLM(config))
+    if name == "bert":
+        return shake(BertForMaskedLM(BertConfig(**{**SHAPE, **changes})))
+    return shake(RobertaForMaskedLM(RobertaConfig(**{**SHAPE, **changes})))
+
+
+def shake(model: Model, by: float = 0.1) -> Model:
+    """Move every weight: a fresh model's biases are all 0 and its norms 1, which would hide one left out."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(by * torch.randn(parameter.shape, generator=generator))
+    return model.eval()

@@ -1,0 +1,100 @@
+"""A small real search: its text, and the tasks that fill and use its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ose.core.architecture import Architecture
+from ose.core.job import CorpusFacts, TeacherFacts
+from ose.core.measurement import TeacherQuality
+from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
+from ose.core.task import DataTask, EvaluateTask, TargetsTask
+from ose.models.teacher import load_masked_lm
+from ose.pipelines.search_data import compute_targets, prepare_data
+from ose.service.corpora import inspect_corpus
+from ose.service.teachers import inspect_teacher
+
+SEQUENCE_LENGTH = 32
+NUM_SEQUENCES = 40
+HELD_OUT_SEQUENCES = 12
+SHARD_SEQUENCES = 16
+"""The third shard is a short one."""
+
+
+def write_corpus(folder: Path, documents: list[str]) -> CorpusFacts:
+    sides = {"train": [d for i, d in enumerate(documents) if i % 5], "validation": documents[::5]}
+    for side, kept in sides.items():
+        (folder / f"{side}.jsonl").write_text("".join(json.dumps({"text": each}) + "\n" for each in kept))
+    return inspect_corpus(corpus_spec(folder))
+
+
+def corpus_spec(folder: Path) -> CorpusSpec:
+    return CorpusSpec(
+        train=(str(folder / "train.jsonl"),),
+        validation=(str(folder / "validation.jsonl"),),
+        sequence_length=SEQUENCE_LENGTH,
+    )
+
+
+def facts_of(teacher: Path) -> TeacherFacts:
+    return inspect_teacher(TeacherSpec(model=str(teacher)))
+
+
+def data_task(folder: Path, teacher: Path, corpus: CorpusFacts, **changes: Any) -> DataTask:
+    values = {
+        "id": "data",
+        "folder": str(folder),
+        "teacher": facts_of(teacher),
+        "corpus": corpus,
+        "corpus_spec": corpus_spec(Path(corpus.train[0]).parent),
+        "num_sequences": NUM_SEQUENCES,
+        "held_out_sequences": HELD_OUT_SEQUENCES,
+        "seed": 0,
+    }
+    return DataTask(**{**values, **changes})
+
+
+def targets_tasks(data: DataTask, num_sequences: int = NUM_SEQUENCES) -> list[TargetsTask]:
+    """The held-out task, then the shards'."""
+    firsts = range(0, num_sequences, SHARD_SEQUENCES)
+    shards = [(None, 0, HELD_OUT_SEQUENCES)]
+    shards += [(i, first, min(first + SHARD_SEQUENCES, num_sequences)) for i, first in enumerate(firsts)]
+    return [
+        TargetsTask(
+            id=f"targets-{shard}",
+            folder=data.folder,
+            teacher=data.teacher,
+            shard=shard,
+            first=first,
+            last=last,
+            seed=data.seed,
+        )
+        for shard, first, last in shards
+    ]
+
+
+def fill(data: DataTask) -> TeacherQuality:
+    """Do everything that a job does before its first candidate."""
+    teacher = load_masked_lm(data.teacher.path)
+    summary = prepare_data(data)
+    results = [compute_targets(task, teacher) for task in targets_tasks(data, summary.num_sequences)]
+    assert results[0] is not None
+    return results[0]
+
+
+def evaluate_task(data: DataTask, architecture: Architecture, **changes: Any) -> EvaluateTask:
+    hyperparameters = {"batch_size": 8, **changes.pop("hyperparameters", {})}
+    values = {
+        "id": "trial",
+        "folder": data.folder,
+        "teacher": data.teacher,
+        "architecture": architecture,
+        "hyperparameters": Hyperparameters(**hyperparameters),
+        "num_steps": 3,
+        "initialization": "inherit",
+        "seed": 0,
+        "weight_clip": None,
+    }
+    return EvaluateTask(**{**values, **changes})
