@@ -24,8 +24,8 @@ HELD_OUT_SHARE = 1 / 32
 
 _BYTES_PER_TOKEN = 4
 _OVERSAMPLING = 4
-"""Documents for four times the wanted tokens are drawn: compressed files hold more text than bytes,
-other text has longer tokens, and a fair sample beats an exact count."""
+"""Documents for four times the wanted tokens are drawn, because tokens may be longer than that; sequences
+for four times the wanted ones are packed, so that those kept come from more documents."""
 
 
 def pack_corpus(
@@ -54,13 +54,18 @@ def pack_corpus(
     Raises:
         CorpusError: The text gives no full sequence.
     """
-    limit = spec.max_tokens // spec.sequence_length
-    documents = _side(facts, spec, side)
+    limit = max(1, spec.max_tokens // spec.sequence_length)
+    share = 1.0
+    documents: Iterable[str] = _side(facts, spec, side)
     if num_sequences is not None:
         limit = min(limit, num_sequences * _OVERSAMPLING)
-        if side == "train":
-            documents = _sample(documents, _share(facts, spec, num_sequences), seed)
-    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, max(1, limit))
+        if side == "train" and facts.size_bytes:  # a dataset of the hub has no size here and is read from its start
+            share = _share(facts, spec, num_sequences)
+            documents = _sample(documents, share, seed)
+    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit)
+    if share < 1 and len(sequences) < min(limit, num_sequences or limit):
+        # Where documents are few and long, a sample of them may be next to nothing.
+        sequences = pack_sequences(_side(facts, spec, side), tokenizer, spec.sequence_length, limit)
     if not len(sequences):
         raise CorpusError(
             f"the {side} text is too short: it does not fill one sequence of {spec.sequence_length} tokens"
@@ -80,11 +85,13 @@ def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
 
 def _share(facts: CorpusFacts, spec: CorpusSpec, num_sequences: int) -> float:
     wanted_bytes = num_sequences * spec.sequence_length * _BYTES_PER_TOKEN * _OVERSAMPLING
-    return wanted_bytes / facts.size_bytes if facts.size_bytes else 1.0
+    return wanted_bytes / facts.size_bytes
 
 
-def _sample(documents: Iterable[str], share: float, seed: int) -> Iterator[str]:
-    return (document for document in documents if share >= 1 or _position(document, str(seed)) < share)
+def _sample(documents: Iterable[str], share: float, seed: int) -> list[str]:
+    """Documents by their hash, in its order: wherever packing stops, what it has read is a fair part."""
+    placed = ((_position(document, str(seed)), document) for document in documents)
+    return [document for _, document in sorted(each for each in placed if each[0] < share)]
 
 
 def _position(document: str, salt: str) -> float:

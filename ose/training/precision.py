@@ -9,6 +9,9 @@ import torch
 
 from ose.core.spec import Precision
 
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""What /proc/cpuinfo says of processors that can: two of x86, one of Arm."""
+
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """Mixed precision for the block: weights stay in float32, matrix products run in bfloat16.
@@ -29,5 +32,4 @@ def has_native_bfloat16(device: torch.device) -> bool:
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return False
-    flags = cpuinfo.read_text(encoding="utf8")
-    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16 " in flags
+    return not _BFLOAT16_FLAGS.isdisjoint(cpuinfo.read_text(encoding="utf8").split())

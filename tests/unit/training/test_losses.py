@@ -1,0 +1,112 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ose.training.losses import cosine_loss, cross_entropy_to, sampled_cross_entropy, soft_target_loss
+
+NUM_TARGETS, VOCAB_SIZE, NUM_DRAWS = 6, 11, 20_000
+
+
+def normal(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+TEACHER = 2 * normal(NUM_TARGETS, VOCAB_SIZE, seed=0)
+STUDENT = normal(NUM_TARGETS, VOCAB_SIZE, seed=1)
+PROBABILITIES = TEACHER.softmax(-1)
+
+
+def draw(count: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.multinomial(PROBABILITIES, count, replacement=True, generator=generator)
+
+
+def gradient(loss: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    (found,) = torch.autograd.grad(loss, logits)
+    return found
+
+
+def test_sampled_targets_have_the_whole_cross_entropy_as_their_mean() -> None:
+    surprises = -STUDENT.log_softmax(-1)
+    expected = (PROBABILITIES * surprises).sum(-1)
+    variance = (PROBABILITIES * (surprises - expected[:, None]) ** 2).sum(-1)
+    stderr = math.sqrt(variance.sum() / NUM_DRAWS) / NUM_TARGETS
+    loss = sampled_cross_entropy(STUDENT, draw(NUM_DRAWS))
+    assert abs(loss - expected.mean()) < 4 * stderr
+    assert stderr < 0.005
+
+
+def test_sampled_targets_have_the_whole_gradient_as_their_mean() -> None:
+    logits = STUDENT.clone().requires_grad_()
+    sampled = gradient(sampled_cross_entropy(logits, draw(NUM_DRAWS)), logits)
+    exact = gradient(cross_entropy_to(TEACHER.log_softmax(-1), logits).mean(), logits)
+    stderr = (PROBABILITIES * (1 - PROBABILITIES) / NUM_DRAWS).sqrt() / NUM_TARGETS
+    assert ((sampled - exact).abs() < 5 * stderr).all()
+
+
+def test_few_draws_are_unbiased_too() -> None:
+    draws = draw(4 * 5000).view(NUM_TARGETS, 5000, 4).transpose(0, 1)
+    losses = torch.stack([sampled_cross_entropy(STUDENT, each) for each in draws])
+    exact = cross_entropy_to(TEACHER.log_softmax(-1), STUDENT).mean()
+    assert abs(losses.mean() - exact) < 4 * losses.std() / math.sqrt(len(losses))
+
+
+def test_one_draw_is_the_usual_loss_against_that_token() -> None:
+    tokens = torch.tensor([0, 3, 10, 5, 5, 1])
+    torch.testing.assert_close(sampled_cross_entropy(STUDENT, tokens[:, None]), F.cross_entropy(STUDENT, tokens))
+
+
+def test_the_whole_cross_entropy_by_hand() -> None:
+    teacher, student = torch.tensor([0.5, 0.25, 0.25]), torch.tensor([0.25, 0.25, 0.5])
+    expected = 0.5 * math.log(4) + 0.25 * math.log(4) + 0.25 * math.log(2)
+    values = cross_entropy_to(teacher.log()[None], student.log()[None] + 7)
+    assert values.tolist() == pytest.approx([expected])
+
+
+def test_a_student_that_is_its_teacher_has_the_teachers_entropy() -> None:
+    entropy = -(PROBABILITIES * PROBABILITIES.log()).sum(-1)
+    torch.testing.assert_close(cross_entropy_to(TEACHER.log_softmax(-1), TEACHER), entropy)
+
+
+def test_soft_targets_by_hand() -> None:
+    temperature = 2.0
+    divergences = []
+    for teacher, student in zip(TEACHER.tolist(), STUDENT.tolist(), strict=True):
+        p, q = softened(teacher, temperature), softened(student, temperature)
+        divergences.append(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True)))  # a sum over the vocabulary
+    expected = temperature**2 * sum(divergences) / NUM_TARGETS
+    assert soft_target_loss(TEACHER, STUDENT, temperature).item() == pytest.approx(expected)
+
+
+def softened(logits: list[float], temperature: float) -> list[float]:
+    powers = [math.exp(logit / temperature) for logit in logits]
+    return [power / sum(powers) for power in powers]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 5.0])
+def test_the_gradient_of_soft_targets_is_t_times_the_difference_of_distributions(temperature: float) -> None:
+    logits = STUDENT.clone().requires_grad_()
+    found = gradient(soft_target_loss(TEACHER, logits, temperature), logits)
+    difference = (STUDENT / temperature).softmax(-1) - (TEACHER / temperature).softmax(-1)
+    torch.testing.assert_close(found, temperature * difference / NUM_TARGETS)
+
+
+def test_a_high_temperature_leaves_the_gradients_size() -> None:
+    teacher, student = TEACHER - TEACHER.mean(-1, keepdim=True), STUDENT - STUDENT.mean(-1, keepdim=True)
+    logits = student.clone().requires_grad_()
+    found = gradient(soft_target_loss(teacher, logits, 1000.0), logits)
+    torch.testing.assert_close(found, (student - teacher) / VOCAB_SIZE / NUM_TARGETS, rtol=1e-2, atol=1e-4)
+
+
+def test_equal_distributions_have_no_soft_target_loss() -> None:
+    assert soft_target_loss(TEACHER, TEACHER + 3, 2.0).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_cosine_loss_looks_at_direction_alone() -> None:
+    states = normal(2, 3, 5, seed=3)
+    assert cosine_loss(states, 4 * states).item() == pytest.approx(0, abs=1e-12)
+    assert cosine_loss(states, -states).item() == pytest.approx(2)
+    right_angle = cosine_loss(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [3.0, 3.0]]))
+    assert right_angle.item() == pytest.approx((1 + 1 - math.sqrt(0.5)) / 2)
