@@ -98,7 +98,9 @@ def _json_text(line: str, text_field: str, place: str) -> str:
         raise CorpusError(f"{place}: is no valid JSON: {one_line(error)}") from error
     if not isinstance(record, dict):
         raise CorpusError(f"{place}: must hold a JSON object, not a {type(record).__name__}")
-    return text_of(record, text_field, place)
+    text = text_of(record, text_field, place)
+    # JSON can spell half a surrogate pair, which no tokenizer takes and no file holds.
+    return text.encode("utf8", "replace").decode() if "\\ud" in line.lower() else text
 
 
 def _parquet_column(path: Path, text_field: str) -> Iterator[str]:

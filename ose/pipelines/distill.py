@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -142,25 +143,27 @@ def _train_step(run: DistillationRun, trainee: Trainee, rule: MaskingRule, step:
 
 
 def _losses(run: DistillationRun, trainee: Trainee, batch: MaskedBatch) -> tuple[torch.Tensor, ...]:
-    """Weighted sum, soft targets, masked LM, cosine."""
+    """Weighted sum, soft targets, masked LM, cosine; nothing is computed for a loss that weighs nothing."""
     spec, device = run.spec, run.student.device
     weights = spec.weights
     input_ids, positions = batch.input_ids.to(device), batch.positions.to(device)
+    soft = masked_lm = cosine = torch.zeros((), device=device)
     with autocast(device, spec.precision):
         student = encode(run.student, input_ids)
-        with torch.no_grad():
-            teacher = encode(run.teacher, input_ids)
-        masked_logits = student.logits(positions)
-        masked_lm = F.cross_entropy(masked_logits.flatten(0, 1).float(), batch.labels.flatten().to(device))
-        soft = cosine = masked_lm.new_zeros(())
-        if weights.soft_targets:
-            everywhere = spec.positions == "all"
+        logits_at = cache(student.logits)  # two losses may want them at the same positions
+        if weights.soft_targets or weights.cosine:
             with torch.no_grad():
-                teacher_logits = teacher.logits(None if everywhere else positions)
-            logits = student.logits() if everywhere else masked_logits
+                teacher = encode(run.teacher, input_ids)
+        if weights.soft_targets:
+            where = None if spec.positions == "all" else positions
+            with torch.no_grad():
+                teacher_logits = teacher.logits(where)
             soft = soft_target_loss(
-                teacher_logits.flatten(0, 1).float(), logits.flatten(0, 1).float(), spec.temperature
+                teacher_logits.flatten(0, 1).float(), logits_at(where).flatten(0, 1).float(), spec.temperature
             )
+        if weights.masked_lm:
+            labels = batch.labels.flatten().to(device)
+            masked_lm = F.cross_entropy(logits_at(positions).flatten(0, 1).float(), labels)
         if weights.cosine:
             cosine = cosine_loss(teacher.states.float(), trainee.projection(student.states).float())
     total = weights.soft_targets * soft + weights.masked_lm * masked_lm + weights.cosine * cosine

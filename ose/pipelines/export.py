@@ -54,6 +54,8 @@ def export_student(student_folder: Path, output: Path, manifest: dict[str, Any],
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConflictError(f"{output} exists already and is not empty; choose another --output")
+    if output.resolve() == Path.cwd():
+        raise ConflictError(f"{output} is the working directory; name a folder inside it with --output")
     student, tokenizer = load_masked_lm(student_folder), load_tokenizer(student_folder)
     with atomic_directory(output) as target:
         student.save_pretrained(target)

@@ -154,30 +154,38 @@ def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:
 
 
 def _held_out_targets(folder: Path, teacher: PreTrainedModel, batch: MaskedBatch) -> TeacherQuality:
-    summary = folder / "teacher.json"
-    if not summary.exists():
-        stored: list[np.ndarray] = []
-        entropies: list[float] = []
-        losses: list[float] = []
-        hits: list[float] = []
-        for rows in torch.arange(len(batch.input_ids)).split(_ROWS_AT_ONCE):
-            log_probs = _teacher_log_probs(teacher, batch, rows)
-            labels = batch.labels[rows]
-            stored.append(log_probs.half().numpy())
-            entropies += (-(log_probs.exp() * log_probs).sum(-1)).double().mean(dim=1).tolist()
-            losses += (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2)).tolist()
-            hits += (log_probs.argmax(-1) == labels).double().mean(dim=1).tolist()
-        _save_array(folder / "held-out.npy", np.concatenate(stored))
-        entropy, entropy_stderr = mean_and_stderr(entropies)
-        quality = TeacherQuality(
-            entropy_nats=entropy,
-            entropy_stderr_nats=entropy_stderr,
-            masked_lm_loss_nats=mean_and_stderr(losses)[0],
-            masked_accuracy=mean_and_stderr(hits)[0],
-            num_targets=batch.labels.numel(),
-        )
-        write_json(summary, asdict(quality))
+    array, summary = folder / "held-out.npy", folder / "teacher.json"
+    if not (array.exists() and summary.exists()):
+        log_probs, quality = _judge(teacher, batch)
+        if not array.exists():
+            _save_array(array, log_probs)
+        if not summary.exists():
+            write_json(summary, asdict(quality))
     return TeacherQuality(**json.loads(summary.read_text(encoding="utf8")))
+
+
+def _judge(teacher: PreTrainedModel, batch: MaskedBatch) -> tuple[np.ndarray, TeacherQuality]:
+    """The teacher's log-probabilities (M, K, V) at the targets, in half precision, and its own quality."""
+    stored: list[np.ndarray] = []
+    entropies: list[float] = []
+    losses: list[float] = []
+    hits: list[float] = []
+    for rows in torch.arange(len(batch.input_ids)).split(_ROWS_AT_ONCE):
+        log_probs = _teacher_log_probs(teacher, batch, rows)
+        labels = batch.labels[rows]
+        stored.append(log_probs.half().numpy())
+        entropies += (-(log_probs.exp() * log_probs).sum(-1)).double().mean(dim=1).tolist()
+        losses += (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2)).tolist()
+        hits += (log_probs.argmax(-1) == labels).double().mean(dim=1).tolist()
+    entropy, entropy_stderr = mean_and_stderr(entropies)
+    quality = TeacherQuality(
+        entropy_nats=entropy,
+        entropy_stderr_nats=entropy_stderr,
+        masked_lm_loss_nats=mean_and_stderr(losses)[0],
+        masked_accuracy=mean_and_stderr(hits)[0],
+        num_targets=batch.labels.numel(),
+    )
+    return np.concatenate(stored), quality
 
 
 def _save_array(file: Path, array: np.ndarray) -> None:

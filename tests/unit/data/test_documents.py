@@ -82,6 +82,12 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path):
     assert documents(write(tmp_path / "a.txt", "one\ntwo".encode("utf-8-sig"))) == ["one", "two"]
 
 
+def test_half_a_surrogate_pair_is_no_character(tmp_path: Path):
+    path = tmp_path / "tweets.jsonl"
+    path.write_text(r'{"text": "whole \ud83d\ude00, half \ud83d, and \u00e9"}')
+    assert documents(path) == ["whole 😀, half ?, and é"]
+
+
 def test_a_document_is_yielded_before_the_file_is_read_to_its_end(tmp_path: Path):
     path = write(tmp_path / "a.txt", b"good\n" * 10 + b"bad \xff\n")
     assert next(iter_documents([str(path)], "text")) == "good"

@@ -1,0 +1,189 @@
+import copy
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from builders import architecture
+from models import masked_lm
+from searches import evaluate_task, fill
+from transformers import PreTrainedModel
+
+from ose.core.measurement import Evaluation
+from ose.core.task import DataTask, EvaluateTask
+from ose.errors import InvalidInputError, NonFiniteLossError
+from ose.models.forward import logits_at
+from ose.models.teacher import load_masked_lm
+from ose.pipelines.evaluate import evaluate_candidate, held_out_quality, initial_student, train_student
+from ose.pipelines.search_data import SearchData, load_search_data
+
+OWN = architecture(4, 4, 32, 64)
+SMALL = architecture(2, 2, 16, 24)
+
+
+@pytest.fixture(scope="module")
+def teacher(search: DataTask) -> PreTrainedModel:
+    return load_masked_lm(search.teacher.path)
+
+
+@pytest.fixture(scope="module")
+def data(search: DataTask) -> SearchData:
+    return load_search_data(Path(search.folder))
+
+
+def without_times(evaluation: Evaluation) -> Evaluation:
+    return replace(evaluation, wall_time_s=0, training_time_s=0, peak_memory_bytes=0)
+
+
+def start(teacher: PreTrainedModel, task: EvaluateTask) -> PreTrainedModel:
+    return initial_student(teacher, task.architecture, task.initialization, task.seed)
+
+
+@pytest.mark.parametrize("initialization", ["inherit", "random"])
+def test_the_same_task_gives_the_same_numbers(
+    initialization: str, search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    task = evaluate_task(search, SMALL, initialization=initialization)
+    first = evaluate_candidate(task, teacher, data)
+    torch.rand(3)
+    assert without_times(evaluate_candidate(task, teacher, data)) == without_times(first)
+
+
+def test_the_seed_decides_random_weights(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    losses = {
+        evaluate_candidate(
+            evaluate_task(search, SMALL, initialization="random", seed=seed, num_steps=1), teacher, data
+        ).loss_nats
+        for seed in (0, 1)
+    }
+    assert len(losses) == 2
+
+
+def test_the_teachers_own_shape_starts_at_the_teachers_entropy(
+    search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    task = evaluate_task(search, OWN, hyperparameters={"learning_rate": 1e-30})
+    evaluation = evaluate_candidate(task, teacher, data)
+    quality = fill(search)
+    assert evaluation.loss_nats == pytest.approx(quality.entropy_nats, abs=1e-3)
+    assert evaluation.loss_stderr_nats == pytest.approx(quality.entropy_stderr_nats, rel=0.01)
+    assert evaluation.masked_lm_loss_nats == pytest.approx(quality.masked_lm_loss_nats, abs=1e-4)
+    assert evaluation.masked_accuracy == quality.masked_accuracy
+
+
+def test_no_student_is_nearer_to_the_teacher_than_the_teacher(
+    search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    evaluation = evaluate_candidate(evaluate_task(search, SMALL), teacher, data)
+    assert evaluation.loss_nats > fill(search).entropy_nats + 0.01
+
+
+def test_an_evaluation_is_consistent(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    evaluation = evaluate_candidate(evaluate_task(search, SMALL, num_steps=5), teacher, data)
+    losses = torch.tensor(evaluation.sequence_losses_nats, dtype=torch.float64)
+    assert len(losses) == len(data.held_out.input_ids)
+    assert evaluation.loss_nats == pytest.approx(losses.mean().item())
+    assert evaluation.loss_stderr_nats == pytest.approx((losses.std() / math.sqrt(len(losses))).item())
+    assert evaluation.num_steps == len(evaluation.training_losses_nats) == 5
+    assert 0 < evaluation.training_time_s < evaluation.wall_time_s
+    assert evaluation.peak_memory_bytes > 50e6
+
+
+def test_the_held_out_loss_is_that_of_the_whole_distributions(
+    search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    student = start(teacher, evaluate_task(search, SMALL))
+    quality = held_out_quality(student, data)
+    with torch.no_grad():
+        ours = logits_at(student, data.held_out.input_ids, data.held_out.positions).double().log_softmax(-1)
+        theirs = logits_at(teacher, data.held_out.input_ids, data.held_out.positions).double().softmax(-1)
+    assert quality.loss_nats == pytest.approx(-(theirs * ours).sum(-1).mean().item(), abs=1e-3)
+
+
+def test_more_steps_bring_a_student_nearer(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    few, many = (
+        evaluate_candidate(
+            evaluate_task(
+                search,
+                SMALL,
+                num_steps=steps,
+                initialization="random",
+                hyperparameters={"learning_rate": 1e-2, "batch_size": 16},
+            ),
+            teacher,
+            data,
+        )
+        for steps in (2, 40)
+    )
+    assert many.loss_nats < few.loss_nats - 0.3
+    assert many.training_losses_nats[-1] < many.training_losses_nats[0] - 0.3
+
+
+@pytest.mark.parametrize("shape", [SMALL, architecture(1, 4, 32, 8)])
+def test_every_architecture_sees_the_same_batches_in_the_same_order(
+    shape: object, search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    task = evaluate_task(search, shape, num_steps=7)
+    student = start(teacher, task)
+    seen: list[torch.Tensor] = []
+    student.base_model.register_forward_pre_hook(lambda *call: seen.append(call[2]["input_ids"]), with_kwargs=True)
+    train_student(student, task, data)
+    repeated = data.train.input_ids.repeat(2, 1)[: 7 * 8]  # 40 sequences: the sixth batch begins anew
+    assert torch.equal(torch.cat(seen), repeated)
+
+
+def test_a_training_that_diverges_is_told(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    task = evaluate_task(search, SMALL, num_steps=4, hyperparameters={"learning_rate": 1e30})
+    with pytest.raises(NonFiniteLossError, match=r"the loss is (nan|inf) at step [234] of 4"):
+        evaluate_candidate(task, teacher, data)
+
+
+def test_a_last_step_that_diverges_is_told_too(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    task = evaluate_task(search, SMALL, num_steps=1, hyperparameters={"learning_rate": 1e30})
+    with pytest.raises(NonFiniteLossError, match="the held-out loss is"):
+        evaluate_candidate(task, teacher, data)
+
+
+def test_clipped_weights_stay_in_their_bounds(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    task = evaluate_task(search, SMALL, weight_clip=0.05)
+    student = start(teacher, task)
+    assert max(parameter.abs().max() for parameter in student.parameters()) > 0.5
+    train_student(student, task, data)
+    largest = max(parameter.abs().max() for parameter in student.parameters())
+    assert largest.item() == pytest.approx(0.05)
+
+
+def test_a_student_larger_than_its_teacher_cannot_inherit(
+    search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    with pytest.raises(InvalidInputError, match="its num_hidden_layers is larger"):
+        evaluate_candidate(evaluate_task(search, architecture(5, 4, 32, 64)), teacher, data)
+    task = evaluate_task(search, architecture(5, 4, 32, 64), initialization="random", num_steps=1)
+    assert math.isfinite(evaluate_candidate(task, teacher, data).loss_nats)
+
+
+def test_the_teacher_is_left_as_it_was(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    before = copy.deepcopy(teacher.state_dict())
+    evaluate_candidate(evaluate_task(search, OWN), teacher, data)
+    assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
+
+
+def test_a_teacher_of_another_class_is_learnt_from(search: DataTask, data: SearchData, tmp_path: Path) -> None:
+    teacher = masked_lm("distilbert")
+    train = replace(data.train, input_ids=data.train.input_ids[:, :20] % 40, positions=data.train.positions % 20)
+    held_out = replace(
+        data.held_out,
+        input_ids=data.held_out.input_ids[:, :20] % 40,
+        positions=data.held_out.positions % 20,
+        labels=data.held_out.labels % 40,
+    )
+    with torch.no_grad():
+        log_probs = logits_at(teacher, held_out.input_ids, held_out.positions).log_softmax(-1)
+        probabilities = logits_at(teacher, train.input_ids, train.positions).softmax(-1)
+    draws = torch.multinomial(probabilities.flatten(0, 1), 8, replacement=True).view(*probabilities.shape[:2], 8)
+    theirs = SearchData(train, [draws.numpy()], held_out, log_probs.numpy())
+    task = evaluate_task(search, SMALL, initialization="random", num_steps=20, hyperparameters={"learning_rate": 1e-2})
+    evaluation = evaluate_candidate(task, teacher, theirs)
+    assert evaluation.training_losses_nats[-1] < evaluation.training_losses_nats[0]
