@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import torch
@@ -14,6 +15,9 @@ from ose.models.teacher import load_masked_lm
 from ose.pipelines.evaluate import evaluate_candidate
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.search.coordinator import failure_report
+
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc")
+"""How torch's CPU allocator and C++ say so, inside a plain RuntimeError."""
 
 
 class TaskExecutor:
@@ -65,12 +69,15 @@ class TaskExecutor:
 
 def _translated(error: Exception) -> Exception:
     """Recognise the forms in which memory runs out; anything else stays what it is."""
-    text = str(error).lower()
-    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
-    )
-    if not exhausted:
+    if not _is_exhausted_memory(error):
         return error
     translated = MemoryExhaustedError(f"out of memory: {error}")
     translated.__cause__ = error
     return translated
+
+
+def _is_exhausted_memory(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    told = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
+    return told or isinstance(error, MemoryError | torch.OutOfMemoryError)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Self
 
@@ -22,6 +23,8 @@ _MEASUREMENT = TypeAdapter(LatencyMeasurement)
 class SubprocessLatencyProbe:
     """Starts the latency process on entering and stops it on leaving.
 
+    A process that dies takes one request with it; the next request gets a new one.
+
     Args:
         protocol: Its device and threads are the process's.
     """
@@ -29,21 +32,14 @@ class SubprocessLatencyProbe:
     def __init__(self, protocol: LatencyProtocol) -> None:
         self._protocol = protocol
         self._fingerprint: DeviceFingerprint | None = None
+        self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "workers.latency_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(self._protocol.threads)},
-        )
+        self._process = self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self._stop()
 
     def fingerprint(self) -> DeviceFingerprint:
         """The device the process runs on."""
@@ -61,16 +57,36 @@ class SubprocessLatencyProbe:
         return _MEASUREMENT.validate_python(self._ask({"measure": asdict(task)}))
 
     def _ask(self, request: object) -> object:
-        assert self._process.stdin and self._process.stdout
+        process = self._process = self._process or self._start()
+        assert process.stdin and process.stdout
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        if not line:
-            raise WorkerLostError(f"the latency process died (exit status {self._process.wait()})")
+        if not line.endswith("\n"):
+            raise WorkerLostError(f"the latency process died (exit status {self._stop()})")
         reply = json.loads(line)
         if "failure" in reply:
             raise EvaluationError(f"latency could not be measured: {reply['failure']['message']}")
         return reply["result"]
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "workers.latency_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(self._protocol.threads)},
+        )
+
+    def _stop(self) -> int | None:
+        """Make sure that the process is gone; return its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        with suppress(BrokenPipeError), process:  # what it has not read is lost with it
+            process.kill()
+        return process.returncode

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,8 +49,10 @@ def answer(line: str) -> dict[str, object]:
 
 def main() -> None:
     """Answer requests until the asking process closes the pipe or dies."""
-    for line in sys.stdin:
-        print(json.dumps(answer(line)), flush=True)
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr):  # whatever a library prints is no answer
+        for line in sys.stdin:
+            print(json.dumps(answer(line)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,155 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from builders import architecture
+from searches import evaluate_task, targets_tasks
+
+from ose.core.job import CorpusFacts, FailureReport
+from ose.core.measurement import Evaluation, TeacherQuality
+from ose.core.task import DataSummary, DataTask, TaskFailed, TaskSucceeded
+from workers import executor
+from workers.executor import TaskExecutor
+
+SMALL = architecture(2, 2, 16, 24)
+
+
+@pytest.fixture
+def worker() -> Iterator[TaskExecutor]:
+    before = torch.get_num_threads()
+    yield TaskExecutor("worker-1", threads=1)
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What was loaded from disk, in order; everything is loaded for real."""
+    loaded: list[object] = []
+
+    def recorded(load: object) -> object:
+        def call(path: object) -> object:
+            loaded.append(str(path))
+            return load(path)  # type: ignore[operator]
+
+        return call
+
+    for name in ("load_masked_lm", "load_search_data"):
+        monkeypatch.setattr(executor, name, recorded(getattr(executor, name)))
+    return loaded
+
+
+def failure_of(event: object) -> FailureReport:
+    assert isinstance(event, TaskFailed)
+    assert event.worker == "worker-1"
+    return event.failure
+
+
+def test_a_whole_search_is_done_task_by_task(
+    worker: TaskExecutor, search: DataTask, corpus: CorpusFacts, tmp_path: Path
+) -> None:
+    data = replace(search, folder=str(tmp_path / "data"))
+    tasks = [data, *targets_tasks(data), evaluate_task(data, SMALL)]
+    events = [worker.run(task) for task in tasks]
+    assert all(isinstance(event, TaskSucceeded) for event in events)
+    assert [event.task_id for event in events] == [task.id for task in tasks]
+    assert {event.worker for event in events} == {"worker-1"}
+    results = [event.result for event in events if isinstance(event, TaskSucceeded)]
+    assert [type(result) for result in results] == [DataSummary, TeacherQuality, *[type(None)] * 3, Evaluation]
+
+
+def test_teacher_and_data_are_loaded_once(worker: TaskExecutor, search: DataTask, loads: list[object]) -> None:
+    for task in (*targets_tasks(search), *[evaluate_task(search, SMALL, num_steps=1)] * 3):
+        assert isinstance(worker.run(task), TaskSucceeded)
+    assert loads == [search.teacher.path, search.folder]
+
+
+def test_another_teacher_takes_the_place_of_the_last(
+    worker: TaskExecutor, search: DataTask, tiny_roberta: Path, loads: list[object]
+) -> None:
+    task = evaluate_task(search, SMALL, num_steps=1)
+    other = replace(task, teacher=replace(task.teacher, path=str(tiny_roberta)))
+    losses = [event.result.loss_nats for event in map(worker.run, (task, other, task))]
+    assert loads == [search.teacher.path, search.folder, str(tiny_roberta), search.teacher.path]
+    assert losses[0] == losses[2] != losses[1]
+
+
+def test_memory_that_runs_out_is_worth_another_try(worker: TaskExecutor, search: DataTask) -> None:
+    vast = architecture(1, 2, 16, 2**44)
+    failure = failure_of(worker.run(evaluate_task(search, vast, initialization="random")))
+    assert failure.code == "out_of_memory"
+    assert failure.is_retryable
+    assert len(failure.message.splitlines()) == 1
+    assert isinstance(worker.run(evaluate_task(search, SMALL, num_steps=1)), TaskSucceeded)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_memory"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("shapes do not match"), False),
+        (OSError(28, "No space left on device"), False),
+    ],
+    ids=["python", "cuda", "mmap", "c++", "other", "disk"],
+)
+def test_every_form_of_exhausted_memory_is_recognised(
+    error: Exception, is_memory: bool, worker: TaskExecutor, search: DataTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "evaluate_candidate", raiser(error))
+    failure = failure_of(worker.run(evaluate_task(search, SMALL)))
+    assert failure.code == ("out_of_memory" if is_memory else "error")
+    assert failure.is_retryable is is_memory
+
+
+def raiser(error: BaseException) -> object:
+    def call(*_: object) -> None:
+        raise error
+
+    return call
+
+
+def test_an_unforeseen_error_is_stored_with_its_traceback(
+    worker: TaskExecutor, search: DataTask, tmp_path: Path
+) -> None:
+    failure = failure_of(worker.run(evaluate_task(replace(search, folder=str(tmp_path / "missing")), SMALL)))
+    assert failure.code == "error"
+    assert not failure.is_retryable
+    assert "Traceback (most recent call last)" in failure.traceback
+    assert "load_search_data" in failure.traceback
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"hyperparameters": {"learning_rate": 1e30}}, "non_finite_loss"),
+        ({"architecture": architecture(5, 2, 16, 24)}, "invalid_input"),
+    ],
+)
+def test_an_expected_error_is_stored_under_its_code(
+    changes: dict[str, object], code: str, worker: TaskExecutor, search: DataTask
+) -> None:
+    shape = changes.pop("architecture", SMALL)
+    failure = failure_of(worker.run(evaluate_task(search, shape, **changes)))
+    assert (failure.code, failure.is_retryable) == (code, False)
+
+
+def test_a_teacher_that_is_gone_is_told(worker: TaskExecutor, search: DataTask, tmp_path: Path) -> None:
+    task = replace(targets_tasks(search)[0], teacher=replace(search.teacher, path=str(tmp_path / "gone")))
+    assert failure_of(worker.run(task)).code == "invalid_teacher"
+
+
+def test_an_interrupt_passes_through(worker: TaskExecutor, search: DataTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "evaluate_candidate", raiser(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(evaluate_task(search, SMALL))
+
+
+def test_a_worker_uses_the_threads_it_was_given() -> None:
+    before = torch.get_num_threads()
+    TaskExecutor("worker-1", threads=2)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)

@@ -1,0 +1,49 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import architecture
+from searches import evaluate_task
+
+from ose.core.measurement import LatencyProtocol
+from ose.core.spec import WorkersSpec
+from ose.core.task import DataTask, TaskFailed, TaskSucceeded
+from workers.inline_backend import InlineBackend
+from workers.latency_probe import SubprocessLatencyProbe
+
+SMALL = architecture(2, 2, 16, 24)
+
+
+@pytest.fixture
+def backend() -> Iterator[InlineBackend]:
+    backend = InlineBackend(WorkersSpec(count=1, cpus=1))
+    yield backend
+    backend.close()
+
+
+def test_tasks_end_in_the_order_they_came(backend: InlineBackend, search: DataTask) -> None:
+    tasks = [evaluate_task(search, SMALL, id=name, num_steps=1) for name in ("first", "second")]
+    for task in tasks:
+        backend.submit(task)
+    events = [backend.next_event(0), backend.next_event(0)]
+    assert [event.task_id for event in events if event] == ["first", "second"]
+    assert all(isinstance(event, TaskSucceeded) and event.worker == "inline" for event in events)
+    assert backend.next_event(0) is None
+
+
+def test_a_failed_task_does_not_stop_the_next(backend: InlineBackend, search: DataTask, tmp_path: Path) -> None:
+    backend.submit(evaluate_task(replace(search, folder=str(tmp_path)), SMALL, id="lost"))
+    backend.submit(evaluate_task(search, SMALL, id="fine", num_steps=1))
+    assert isinstance(backend.next_event(0), TaskFailed)
+    assert isinstance(backend.next_event(0), TaskSucceeded)
+
+
+def test_closing_drops_what_is_queued(backend: InlineBackend, search: DataTask) -> None:
+    backend.submit(evaluate_task(search, SMALL))
+    backend.close()
+    assert backend.next_event(0) is None
+
+
+def test_latency_is_measured_in_a_process_of_its_own(backend: InlineBackend) -> None:
+    assert isinstance(backend.latency_probe(LatencyProtocol()), SubprocessLatencyProbe)
