@@ -145,6 +145,12 @@ class Workspace:
         assert distillation.result is not None
         return write_export(Path(distillation.result.student_path), Path(output), manifest)
 
+    def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
+        """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""
+        from workers.students import fill_mask
+
+        return fill_mask(Path(model), text, count)
+
     def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
         """Measure a model directory by the protocol that candidates are measured by."""
         from workers.students import latency_of_directory

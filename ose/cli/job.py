@@ -75,7 +75,7 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
     say(f"job {job.id} is cancelled; go on with: ose job resume {job.id}")
 
 
-def run_to_end(workspace: Workspace, job_id: str) -> Job:
+def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> Job:
     """Run a job and print its leaderboard; leave with status 1 if it failed, 130 if interrupted."""
     try:
         job = workspace.run(job_id)
@@ -88,7 +88,8 @@ def run_to_end(workspace: Workspace, job_id: str) -> Job:
         say(f"try again with: ose job resume {job.id}")
         sys.exit(1)
     print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
-    say(f"\nnext: ose distill {job.id}   (the best student, fully)   ose leaderboard {job.id} --pareto")
+    if says_next:
+        say(f"\nnext: ose distill {job.id}   (the best student, fully)   ose leaderboard {job.id} --pareto")
     return job
 
 
