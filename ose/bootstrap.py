@@ -21,7 +21,7 @@ from ose.search.job_run import search_data_key
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol
 from ose.service.job_file import load_job_file, parse_job
-from ose.service.jobs import cancel_job, submit_job
+from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.students import choose_candidate, distil_student, find_distillation, student_manifest
 from ose.settings import Settings
@@ -102,6 +102,10 @@ class Workspace:
     def job(self, job_id: str) -> Job:
         """Find a job by its id or the beginning of it."""
         return self.store.job(job_id)
+
+    def describe(self, job_id: str) -> dict[str, Any]:
+        """A job under its JSON names, with the counts of its candidates."""
+        return job_json(self.store, self.store.job(job_id))
 
     def jobs(self, limit: int = 50) -> list[Job]:
         """The newest jobs."""

@@ -6,19 +6,20 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.table import Table
 
-from ose.bootstrap import Workspace
 from ose.cli.context import Context, say
 from ose.cli.job import run_to_end
-from ose.cli.tables import console
 from ose.core.architecture import Architecture
-from ose.core.job import Distillation
-from ose.service.leaderboard import LeaderboardRow, teacher_json
-from ose.service.quickstart import teacher_folder, write_job_file, write_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ose.bootstrap import Workspace
+    from ose.core.job import Distillation
+    from ose.service.leaderboard import LeaderboardRow
 
 SENTENCE = "Return a new array of given shape and <mask>, filled with zeros."
 _MAX_THREADS = 8
@@ -27,6 +28,8 @@ _MAX_THREADS = 8
 
 def quickstart(context: typer.Context) -> None:
     """Search, distil and export a small student of the teacher that comes along: minutes, no network."""
+    from ose.service.quickstart import teacher_folder, write_job_file, write_text
+
     options: Context = context.obj
     started = time.monotonic()
     with options.workspace() as workspace:
@@ -51,11 +54,14 @@ def quickstart(context: typer.Context) -> None:
 
 
 def _summarize(workspace: Workspace, distillation: Distillation, output: Path, wall_time_s: float) -> None:
+    from ose.cli.tables import console
+
     job = workspace.job(distillation.job_id)
-    row = next(r for r in workspace.leaderboard(job.id).rows if r.candidate == distillation.candidate_number)
+    board = workspace.leaderboard(job.id)
+    row = next(r for r in board.rows if r.candidate == distillation.candidate_number)
     out = console()
     out.print()
-    out.print(_comparison(teacher_json(job), row, distillation))
+    out.print(_comparison(board.teacher, row, distillation))
     out.print(f"\n{SENTENCE.replace('<mask>', '[bold]<mask>[/bold]')}")
     for name, model in (("teacher", Path(job.teacher.path)), ("student", output)):
         guesses = ", ".join(f"{token} {share:.0%}" for token, share in workspace.fill_mask(model, SENTENCE))
@@ -70,12 +76,11 @@ def _summarize(workspace: Workspace, distillation: Distillation, output: Path, w
 
 
 def _comparison(teacher: dict[str, Any], row: LeaderboardRow, distillation: Distillation) -> Table:
+    from ose.cli.tables import plain_table
+
     result = distillation.result
     assert result is not None and row.latency_p50_ms is not None
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("", "teacher", "student"):
-        table.add_column(title, justify="left" if not title else "right")
-    table.add_column("")
+    table = plain_table("", "teacher", "student", "", justify="right")
     shrink = teacher["num_parameters"] / row.num_parameters
     speed_up = teacher["latency_p50_ms"] / row.latency_p50_ms
     table.add_row("architecture", str(Architecture(**teacher["architecture"])), str(row.architecture), "")
