@@ -23,6 +23,7 @@ from ose.service.checks import check_latency_protocol
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.service.queue import waiting_jobs
 from ose.service.students import choose_candidate, distil_student, find_distillation, student_manifest
 from ose.settings import Settings
 from ose.store.base import Store
@@ -102,6 +103,10 @@ class Workspace:
     def job(self, job_id: str) -> Job:
         """Find a job by its id or the beginning of it."""
         return self.store.job(job_id)
+
+    def waiting(self) -> list[Job]:
+        """Jobs that wait for a coordinator, oldest first."""
+        return waiting_jobs(self.store, utc_now())
 
     def describe(self, job_id: str) -> dict[str, Any]:
         """A job under its JSON names, with the counts of its candidates."""
