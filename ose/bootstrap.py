@@ -21,8 +21,9 @@ from ose.search.job_run import search_data_key
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol
 from ose.service.job_file import load_job_file, parse_job
-from ose.service.jobs import cancel_job, submit_job
+from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.service.queue import waiting_jobs
 from ose.service.students import choose_candidate, distil_student, find_distillation, student_manifest
 from ose.settings import Settings
 from ose.store.base import Store
@@ -103,6 +104,14 @@ class Workspace:
         """Find a job by its id or the beginning of it."""
         return self.store.job(job_id)
 
+    def waiting(self) -> list[Job]:
+        """Jobs that wait for a coordinator, oldest first."""
+        return waiting_jobs(self.store, utc_now())
+
+    def describe(self, job_id: str) -> dict[str, Any]:
+        """A job under its JSON names, with the counts of its candidates."""
+        return job_json(self.store, self.store.job(job_id))
+
     def jobs(self, limit: int = 50) -> list[Job]:
         """The newest jobs."""
         return self.store.jobs(limit)
@@ -144,6 +153,12 @@ class Workspace:
         manifest = student_manifest(self.store, job, distillation)
         assert distillation.result is not None
         return write_export(Path(distillation.result.student_path), Path(output), manifest)
+
+    def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
+        """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""
+        from workers.students import fill_mask
+
+        return fill_mask(Path(model), text, count)
 
     def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
         """Measure a model directory by the protocol that candidates are measured by."""

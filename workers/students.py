@@ -24,8 +24,10 @@ from ose.measure.latency import measure_latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.distill import DistillationRun, StepLosses, distill, save_student
 from ose.pipelines.evaluate import held_out_quality, initial_student
-from ose.pipelines.export import ExportSummary, export_student, student_card
+from ose.pipelines.export import ExportSummary, export_student, fill_mask, student_card
 from ose.pipelines.search_data import load_search_data
+
+__all__ = ["DistillationRequest", "fill_mask", "latency_of_directory", "run_distillation", "write_export"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

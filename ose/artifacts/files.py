@@ -101,9 +101,18 @@ def _replace(temporary: Path, path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
+    """Bring a written file to the disk, and open it to whoever may read new files here."""
     if path.is_file():
+        path.chmod(0o666 & ~_umask())
         with path.open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    """The process's mask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _translated(error: OSError, path: Path) -> StorageError:

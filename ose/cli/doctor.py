@@ -8,16 +8,18 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import typer
 
-from ose.bootstrap import Workspace
 from ose.cli.context import Context
 from ose.errors import OseError
-from ose.service.spaces import shipped_spaces
 
-Check = Callable[[Workspace], str]
+if TYPE_CHECKING:
+    from ose.bootstrap import Workspace
+
+Check = Callable[["Workspace"], str]
 
 
 def doctor(context: typer.Context) -> None:
@@ -69,6 +71,8 @@ def _ray(workspace: Workspace) -> str:
 
 
 def _spaces(workspace: Workspace) -> str:
+    from ose.service.spaces import shipped_spaces
+
     return ", ".join(f"{space.name} ({space.size})" for space in shipped_spaces())
 
 

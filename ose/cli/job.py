@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ose.bootstrap import Workspace
 from ose.cli.context import Context, Format, print_json, say
-from ose.cli.tables import print_jobs, print_leaderboard
 from ose.core.job import Job, JobStatus
-from ose.service.jobs import job_json
-from ose.service.leaderboard import LeaderboardQuery
+
+if TYPE_CHECKING:
+    from ose.bootstrap import Workspace
 
 app = typer.Typer(help="Submit, run, resume, watch and stop search jobs.", no_args_is_help=True)
 
@@ -55,16 +54,18 @@ def list_jobs(
 ) -> None:
     """List the newest jobs."""
     with _workspace(context) as workspace:
-        jobs = [job_json(workspace.store, job) for job in workspace.jobs(limit)]
-    print_json(jobs) if output is Format.json else print_jobs(jobs)
+        _print([workspace.describe(job.id) for job in workspace.jobs(limit)], output)
 
 
 @app.command(epilog="Example: ose job show 3f9c --format json")
 def show(context: typer.Context, job_id: JobId, output: FormatOption = Format.table) -> None:
     """Show one job: status, counts of candidates, times, and with JSON the frozen spec."""
     with _workspace(context) as workspace:
-        content = job_json(workspace.store, workspace.job(job_id))
-    print_json(content) if output is Format.json else print_jobs([content])
+        content = workspace.describe(job_id)
+    if output is Format.json:
+        print_json(content)
+    else:
+        _print([content], output)
 
 
 @app.command(epilog="Example: ose job cancel 3f9c")
@@ -75,8 +76,11 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
     say(f"job {job.id} is cancelled; go on with: ose job resume {job.id}")
 
 
-def run_to_end(workspace: Workspace, job_id: str) -> Job:
+def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> Job:
     """Run a job and print its leaderboard; leave with status 1 if it failed, 130 if interrupted."""
+    from ose.cli.tables import print_leaderboard
+    from ose.service.leaderboard import LeaderboardQuery
+
     try:
         job = workspace.run(job_id)
     except KeyboardInterrupt:
@@ -88,8 +92,15 @@ def run_to_end(workspace: Workspace, job_id: str) -> Job:
         say(f"try again with: ose job resume {job.id}")
         sys.exit(1)
     print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
-    say(f"\nnext: ose distill {job.id}   (the best student, fully)   ose leaderboard {job.id} --pareto")
+    if says_next:
+        say(f"\nnext: ose distill {job.id}   (the best student, fully)   ose leaderboard {job.id} --pareto")
     return job
+
+
+def _print(jobs: list[dict[str, Any]], output: Format) -> None:
+    from ose.cli.tables import print_jobs
+
+    print_json(jobs) if output is Format.json else print_jobs(jobs)
 
 
 def _workspace(context: typer.Context) -> Workspace:

@@ -10,7 +10,6 @@ from typing import Annotated, get_args
 import typer
 
 from ose.cli.context import Context, print_json
-from ose.cli.tables import print_leaderboard
 from ose.core.score import ScoreRule
 from ose.errors import InvalidInputError
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, Order, flat_rows
@@ -72,6 +71,8 @@ def _print(board: Leaderboard, output: TableFormat) -> None:
         writer.writeheader()
         writer.writerows(rows)
     else:
+        from ose.cli.tables import print_leaderboard
+
         print_leaderboard(board)
 
 

@@ -1,10 +1,101 @@
-"""`ose quickstart`."""
+"""`ose quickstart`: the whole walk on embedded defaults, told step by step."""
 
 from __future__ import annotations
 
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import typer
+
+from ose.cli.context import Context, say
+from ose.cli.job import run_to_end
+from ose.core.architecture import Architecture
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ose.bootstrap import Workspace
+    from ose.core.job import Distillation
+    from ose.service.leaderboard import LeaderboardRow
+
+SENTENCE = "Return a new array of given shape and <mask>, filled with zeros."
+_MAX_THREADS = 8
+"""Students this small gain nothing from more."""
 
 
 def quickstart(context: typer.Context) -> None:
     """Search, distil and export a small student of the teacher that comes along: minutes, no network."""
-    raise NotImplementedError
+    from ose.service.quickstart import teacher_folder, write_job_file, write_text
+
+    options: Context = context.obj
+    started = time.monotonic()
+    with options.workspace() as workspace:
+        folder = workspace.home / "quickstart"
+        say("1/4  Collecting text: documentation strings of the Python packages on this machine")
+        teacher_folder()
+        train, held_out = write_text(folder / "text")
+        file = write_job_file(folder, train, held_out, min(_MAX_THREADS, os.cpu_count() or 1))
+        job = workspace.submit(file)
+        say(f"2/4  Searching: {job.spec.space.size} architectures, every {job.spec.search.epsilon}th is trained")
+        run_to_end(workspace, job.id, says_next=False)
+        say("\n3/4  Distilling the best one fully")
+        try:
+            distillation = workspace.distill(job.id)
+        except KeyboardInterrupt:
+            say(f"\ninterrupted; nothing that was finished is lost. Go on with: ose distill {job.id}")
+            sys.exit(130)
+        say("4/4  Exporting it")
+        output = folder / f"student-{job.id}"
+        workspace.export(job.id, output)
+        _summarize(workspace, distillation, output, time.monotonic() - started)
+
+
+def _summarize(workspace: Workspace, distillation: Distillation, output: Path, wall_time_s: float) -> None:
+    from ose.cli.tables import console
+
+    job = workspace.job(distillation.job_id)
+    board = workspace.leaderboard(job.id)
+    row = next(r for r in board.rows if r.candidate == distillation.candidate_number)
+    out = console()
+    out.print()
+    out.print(_comparison(board.teacher, row, distillation))
+    out.print(f"\n{SENTENCE.replace('<mask>', '[bold]<mask>[/bold]')}")
+    for name, model in (("teacher", Path(job.teacher.path)), ("student", output)):
+        guesses = ", ".join(f"{token} {share:.0%}" for token, share in workspace.fill_mask(model, SENTENCE))
+        out.print(f"  {name}: {guesses}", highlight=False)
+    out.print(f"\nThe student is in [bold]{output}[/bold] and loads with plain transformers:", soft_wrap=True)
+    out.print(f'  AutoModelForMaskedLM.from_pretrained("{output}")', highlight=False, soft_wrap=True)
+    out.print(f"\nDone in {wall_time_s:.0f} s. What to type next:")
+    out.print(f"  ose leaderboard {job.id} --pareto        all the candidates that no other one beats", highlight=False)
+    out.print(f"  ose distill {job.id} --steps 3000        a better student: ten times the training", highlight=False)
+    out.print("  ose space list                          search spaces for real teachers", highlight=False)
+    out.print(f"  your own job: copy {output.parent / 'job.yaml'}, name your teacher and text, `ose job run` it")
+
+
+def _comparison(teacher: dict[str, Any], row: LeaderboardRow, distillation: Distillation) -> Table:
+    from ose.cli.tables import plain_table
+
+    result = distillation.result
+    assert result is not None and row.latency_p50_ms is not None
+    table = plain_table("", "teacher", "student", "", justify="right")
+    shrink = teacher["num_parameters"] / row.num_parameters
+    speed_up = teacher["latency_p50_ms"] / row.latency_p50_ms
+    table.add_row("architecture", str(Architecture(**teacher["architecture"])), str(row.architecture), "")
+    table.add_row("parameters", f"{teacher['num_parameters']:,}", f"{row.num_parameters:,}", f"{shrink:.1f}x smaller")
+    table.add_row(
+        "latency, ms", f"{teacher['latency_p50_ms']:.2f}", f"{row.latency_p50_ms:.2f}", f"{speed_up:.1f}x faster"
+    )
+    table.add_row(
+        "held-out loss, nats", f"{teacher['masked_lm_loss_nats']:.3f}", f"{result.masked_lm_loss_nats:.3f}", ""
+    )
+    kept = result.masked_accuracy / teacher["masked_accuracy"]
+    table.add_row(
+        "masked tokens right",
+        f"{teacher['masked_accuracy']:.1%}",
+        f"{result.masked_accuracy:.1%}",
+        f"{kept:.0%} of the teacher's",
+    )
+    return table

@@ -6,16 +6,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ose.cli.context import Format, print_json
-from ose.cli.tables import console
 from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
 from ose.core.search_space import SearchSpace
 from ose.core.spec import TeacherSpec
 from ose.errors import SearchSpaceError
-from ose.service.spaces import load_space, shipped_spaces
-from ose.service.teachers import inspect_teacher
 
 app = typer.Typer(help="List search spaces and their members.", no_args_is_help=True)
 
@@ -25,16 +21,13 @@ FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")
 @app.command("list", epilog="Example: ose space list")
 def list_spaces(output: FormatOption = Format.table) -> None:
     """List the shipped search spaces."""
+    from ose.service.spaces import shipped_spaces
+
     rows = [{"name": space.name, "size": space.size, "description": space.description} for space in shipped_spaces()]
     if output is Format.json:
         print_json(rows)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("name", "members", "description"):
-        table.add_column(title)
-    for row in rows:
-        table.add_row(str(row["name"]), str(row["size"]), str(row["description"]))
-    console().print(table)
+    _print_spaces(rows)
 
 
 @app.command(epilog="Example: ose space show bort --format json")
@@ -45,27 +38,21 @@ def show(
     output: FormatOption = Format.table,
 ) -> None:
     """Show a space's size, range and members, in the order in which a search visits them."""
+    from ose.service.spaces import load_space
+
     space = load_space(name)
     embedding = _embedding(space, teacher)
     members = [_member(number, member, embedding, sequence_length) for number, member in _numbered(space, embedding)]
     if output is Format.json:
         print_json({"name": space.name, "size": space.size, "embedding": asdict(embedding), "members": members})
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("no.", "layers", "heads", "hidden", "intermediate", "parameters", "encoder", "MFLOP"):
-        table.add_column(title, justify="right")
-    for member in members:
-        encoder, operations = f"{member['num_encoder_parameters']:,}", f"{member['flops'] / 1e6:,.0f}"
-        sizes = [str(value) for value in member["architecture"].values()]
-        table.add_row(str(member["number"]), *sizes, f"{member['num_parameters']:,}", encoder, operations)
-    out = console()
-    smallest, largest = members[0]["num_parameters"], members[-1]["num_parameters"]
-    out.print(f"[bold]{space.name}[/bold]: {space.size} members, {smallest:,} to {largest:,} parameters")
-    out.print(table)
+    _print_members(space, members)
 
 
 def _embedding(space: SearchSpace, teacher: str | None) -> EmbeddingShape:
     if teacher is not None:
+        from ose.service.teachers import inspect_teacher
+
         return inspect_teacher(TeacherSpec(model=teacher)).embedding
     if space.embedding is None:
         raise SearchSpaceError(f"space {space.name!r} names no embedding; give --teacher, whose vocabulary counts")
@@ -85,3 +72,27 @@ def _member(number: int, member: Any, embedding: EmbeddingShape, sequence_length
         "num_encoder_parameters": count.encoder,
         "flops": count_flops(member, sequence_length),
     }
+
+
+def _print_spaces(rows: list[dict[str, Any]]) -> None:
+    from ose.cli.tables import console, plain_table
+
+    table = plain_table("name", "members", "description")
+    for row in rows:
+        table.add_row(str(row["name"]), str(row["size"]), str(row["description"]))
+    console().print(table)
+
+
+def _print_members(space: SearchSpace, members: list[dict[str, Any]]) -> None:
+    from ose.cli.tables import console, plain_table
+
+    titles = ("no.", "layers", "heads", "hidden", "intermediate", "parameters", "encoder", "MFLOP")
+    table = plain_table(*titles, justify="right")
+    for member in members:
+        encoder, operations = f"{member['num_encoder_parameters']:,}", f"{member['flops'] / 1e6:,.0f}"
+        sizes = [str(value) for value in member["architecture"].values()]
+        table.add_row(str(member["number"]), *sizes, f"{member['num_parameters']:,}", encoder, operations)
+    smallest, largest = members[0]["num_parameters"], members[-1]["num_parameters"]
+    out = console()
+    out.print(f"[bold]{space.name}[/bold]: {space.size} members, {smallest:,} to {largest:,} parameters")
+    out.print(table)

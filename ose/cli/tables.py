@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +19,14 @@ def console() -> Console:
     """Standard output."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=max(plain.width, _MIN_WIDTH))
+
+
+def plain_table(*titles: str, justify: Literal["left", "right"] = "left") -> Table:
+    """A table without lines."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify=justify)
+    return table
 
 
 def print_leaderboard(board: Leaderboard) -> None:
@@ -46,9 +54,7 @@ def print_leaderboard(board: Leaderboard) -> None:
 
 def print_jobs(jobs: Sequence[dict[str, Any]]) -> None:
     """One job a line."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("id", "name", "status", "candidates", "submitted", "error"):
-        table.add_column(title)
+    table = plain_table("id", "name", "status", "candidates", "submitted", "error")
     for job in jobs:
         counts = ", ".join(f"{count} {status.lower()}" for status, count in job["candidates"].items())
         error = job["error"]["message"].splitlines()[0] if job["error"] else ""

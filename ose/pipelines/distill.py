@@ -128,10 +128,9 @@ def _train_step(run: DistillationRun, trainee: Trainee, rule: MaskingRule, step:
     """Accumulate the gradients of one optimiser step."""
     spec = run.spec
     batch = _masked_batch(run, rule, step)
-    micro_size = spec.micro_batch_size or spec.batch_size
-    share = micro_size / spec.batch_size
     totals = torch.zeros(4)
-    for rows in torch.arange(spec.batch_size).split(micro_size):
+    for rows in torch.arange(spec.batch_size).split(spec.micro_batch_size):
+        share = len(rows) / spec.batch_size
         micro = MaskedBatch(batch.input_ids[rows], batch.positions[rows], batch.labels[rows])
         parts = _losses(run, trainee, micro)
         (parts[0] * share).backward()

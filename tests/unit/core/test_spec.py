@@ -57,7 +57,7 @@ SPACE = SearchSpace(
         (lambda: DistillationSpec(weight_decay=-1.0), "weight_decay must not be negative"),
         (lambda: DistillationSpec(mask_fraction=0.0), "mask_fraction"),
         (lambda: DistillationSpec(mask_fraction=0.5), "mask_fraction"),
-        (lambda: DistillationSpec(batch_size=10, micro_batch_size=4), "10 is no multiple of micro_batch_size 4"),
+        (lambda: DistillationSpec(preset="unheard-of"), "preset must be one of distilbert, not 'unheard-of'"),
         (lambda: DistillationSpec(seed=-1), "seed must not be negative"),
         (
             lambda: JobSpec(name=" ", teacher=TeacherSpec(model="m"), corpus=CorpusSpec(train=("a",)), space=SPACE),

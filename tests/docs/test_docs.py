@@ -1,0 +1,75 @@
+"""Documentation that cannot rot: commands exist, YAML parses, files named are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from ose.cli.main import app
+from ose.service.job_file import parse_job
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf8")
+ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf8")
+COMMANDS = get_command(app)
+
+
+def leaves(command, path=()):
+    if hasattr(command, "commands"):
+        for name, child in command.commands.items():
+            yield from leaves(child, (*path, name))
+    else:
+        yield path, command
+
+
+LEAVES = dict(leaves(COMMANDS))
+
+
+def resolve(words: list[str]) -> tuple[str, ...]:
+    return next((path for path in LEAVES if tuple(words[: len(path)]) == path), ())
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_every_command_has_help_and_an_example_that_parses(path):
+    command = LEAVES[path]
+    assert command.help
+    example = command.epilog or ""
+    assert example.startswith(f"Example: ose {' '.join(path)}")
+    words = shlex.split(example.removeprefix("Example: ose "))
+    command.make_context(path[-1], words[len(path) :], resilient_parsing=False)
+
+
+def test_commands_in_the_readme_exist():
+    named = re.findall(r"`ose ([a-z][a-z ]*)", README) + re.findall(r"^\$ ose ([^#\n]*)", README, flags=re.MULTILINE)
+    assert named
+    for words in named:
+        group = tuple(words.split()[:1])
+        assert resolve(words.split()) or any(path[:1] == group for path in LEAVES), words
+
+
+def test_the_job_file_in_the_readme_is_valid_and_its_defaults_are_the_real_ones():
+    minimal, rest = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    plain = yaml.safe_load(minimal)
+    told = {**plain, **yaml.safe_load(rest)}
+    told["corpus"] = plain["corpus"] | told["corpus"]
+    assert parse_job(plain, ROOT) == parse_job(told, ROOT)
+
+
+def test_files_named_in_the_architecture_exist():
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|yaml))`", ARCHITECTURE))
+    assert len(named) > 20
+    missing = [name for name in named if not any((root / name).exists() for root in (ROOT, ROOT / "ose"))]
+    assert not missing
+
+
+def test_every_command_in_the_compose_file_exists():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert set(services) >= {"database", "ray-head", "ray-worker", "coordinator"}
+    lines = [" ".join(service["command"]) for service in services.values() if "command" in service]
+    for words in re.findall(r"ose ([a-z ]+)", " ".join(lines)):
+        assert resolve(words.split())

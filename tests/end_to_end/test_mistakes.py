@@ -1,0 +1,129 @@
+"""Bad input: one clear line, exit status 2, and nothing stored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def refused(ose, write):
+    """Submit a job that must be refused; return the complaint. Nothing may have been stored."""
+
+    def submit(content) -> str:
+        outcome = ose("job", "submit", write(content))
+        assert outcome.status == 2, outcome.err
+        complaint = outcome.complaint
+        assert json.loads(ose("job", "list", "--format", "json").out) == []
+        return complaint
+
+    return submit
+
+
+def test_a_missing_teacher(refused, job):
+    job["teacher"]["model"] = "./no/such/directory"
+    assert "no/such/directory" in refused(job)
+
+
+def test_a_corrupt_teacher(refused, job, tiny_roberta: Path, tmp_path: Path):
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_roberta, broken)
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    job["teacher"]["model"] = str(broken)
+    assert "model.safetensors" in refused(job)
+
+
+def test_a_decoder_as_teacher(refused, job, tiny_roberta: Path, tmp_path: Path):
+    decoder = tmp_path / "decoder"
+    shutil.copytree(tiny_roberta, decoder)
+    config = json.loads((decoder / "config.json").read_text())
+    config |= {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}
+    (decoder / "config.json").write_text(json.dumps(config))
+    job["teacher"]["model"] = str(decoder)
+    assert "decoder" in refused(job)
+
+
+def test_an_empty_corpus(refused, job, tmp_path: Path):
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n\n")
+    job["corpus"]["train"] = [str(empty)]
+    assert "empty.txt" in refused(job)
+
+
+def test_a_sequence_longer_than_the_positions(refused, job):
+    job["corpus"]["sequence_length"] = 512
+    assert "sequence_length is 512, but the teacher takes at most 64" in refused(job)
+
+
+def test_heads_that_never_divide(refused, job):
+    job["space"]["num_attention_heads"] = [5]
+    assert "no valid member" in refused(job)
+
+
+def test_students_larger_than_the_teacher(refused, job):
+    job["space"]["hidden_size"] = [64]
+    assert "initialization: random" in refused(job)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        ("search", "steps", -1, "search.steps must be positive"),
+        ("search", "stepps", 1, "did you mean search.steps?"),
+        ("corpus", "trian", [], "did you mean corpus.train?"),
+        ("latency", "device", "tpu", "latency.device"),
+        ("limits", "max_latency_ms", 0, "must be positive"),
+    ],
+)
+def test_a_value_that_cannot_be(refused, job, section, key, value, told):
+    job.setdefault(section, {})[key] = value
+    assert told in refused(job)
+
+
+def test_broken_yaml(refused):
+    assert "line 1" in refused("name: [unclosed")
+
+
+def test_an_unknown_space(refused, job):
+    job["space"] = "bortt"
+    assert "bort" in refused(job)
+
+
+@pytest.mark.parametrize("command", [("job", "show"), ("job", "resume"), ("leaderboard",), ("distill",), ("export",)])
+def test_an_unknown_job(ose, command):
+    outcome = ose(*command, "ffffffff")
+    assert outcome.status == 2
+    assert "ffffffff" in outcome.complaint
+
+
+def test_an_unfinished_job_has_nothing_to_distil(ose, job, write):
+    job_id = ose("job", "submit", write(job)).out.strip()
+    assert "no scored candidate yet" in ose("distill", job_id).complaint
+    assert "no distilled student yet" in ose("export", job_id).complaint
+
+
+def test_a_database_newer_than_the_code(ose, tmp_path: Path):
+    assert ose("job", "list").status == 0
+    with sqlite3.connect(tmp_path / "home" / "ose.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999_future'")
+    database.close()
+    outcome = ose("job", "list")
+    assert outcome.status == 2
+    assert "9999_future" in outcome.complaint
+
+
+def test_an_unwritable_home(ose, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    outcome = ose("--home", tmp_path / "file" / "home", "job", "list")
+    assert outcome.status == 2
+    assert outcome.complaint
+
+
+def test_options_that_cannot_be(ose):
+    assert ose("leaderboard", "1234", "--order-by", "beauty").status == 2
+    assert ose("latency", "/nowhere").status == 2

@@ -1,0 +1,136 @@
+"""The main job through the command line: run, read, distil, export, and load without any code of ours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ose.core.score import LOSS_FLOOR_NATS
+
+LOAD_PLAINLY = """
+import sys
+from transformers import AutoModelForMaskedLM, AutoTokenizer
+model = AutoModelForMaskedLM.from_pretrained(sys.argv[1])
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+assert "ose" not in sys.modules
+encoded = tokenizer(f"Return the {tokenizer.mask_token}.", return_tensors="pt")
+print(model(**encoded).logits.shape[-1] == len(tokenizer))
+"""
+
+
+def test_a_job_from_its_file_to_an_exported_student(ose, job, write, tmp_path):
+    ran = ose("job", "run", write(job))
+    assert ran.status == 0, ran.err
+    job_id = json.loads(ose("job", "list", "--format", "json").out)[0]["id"]
+
+    board = json.loads(ose("leaderboard", job_id, "--format", "json").out)
+    assert [row["rank"] for row in board["rows"]] == [1, 2, 3, 4]
+    assert board["teacher"]["loss_nats"] > 0
+    scores = [row["score"] for row in board["rows"]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(row["num_steps"] == 2 and row["error"] is None for row in board["rows"])
+
+    assert ose("distill", job_id).status == 0
+    exported = ose("export", job_id, "--output", tmp_path / "student", "--format", "json")
+    assert exported.status == 0, exported.err
+    assert json.loads(exported.out)["max_logit_difference"] < 1e-5
+    manifest = json.loads((tmp_path / "student" / "ose_manifest.json").read_text())
+    assert manifest["student"]["candidate"] == board["rows"][0]["candidate"]
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOAD_PLAINLY, str(tmp_path / "student")], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert loaded.stdout.strip() == "True", loaded.stderr
+
+    again = ose("export", job_id, "--output", tmp_path / "student")
+    assert again.status == 2 and "not empty" in again.complaint
+
+
+def test_a_finished_job_is_ranked_again_without_training(ose, job, write):
+    assert ose("job", "run", write(job)).status == 0
+    job_id = json.loads(ose("job", "list", "--format", "json").out)[0]["id"]
+    plain = json.loads(ose("leaderboard", job_id, "--format", "json").out)
+    excess = json.loads(ose("leaderboard", job_id, "--formula", "excess", "--format", "json").out)
+    entropy = plain["teacher"]["loss_nats"]
+    by_number = {row["candidate"]: row for row in excess["rows"]}
+    for row in plain["rows"]:
+        ratio = by_number[row["candidate"]]["score"] / row["score"]
+        above = max(row["loss_nats"] - entropy, LOSS_FLOOR_NATS)  # an untrained teacher is met at once
+        assert ratio == pytest.approx(row["loss_nats"] / above)
+
+    only_loss = json.loads(ose("leaderboard", job_id, "--exponents", "0,0,1", "--format", "json").out)["rows"]
+    assert [row["loss_nats"] for row in only_loss] == sorted(row["loss_nats"] for row in plain["rows"])
+
+    rows = list(csv.DictReader(io.StringIO(ose("leaderboard", job_id, "--format", "csv", "--limit", "2").out)))
+    assert [int(row["candidate"]) for row in rows] == [row["candidate"] for row in plain["rows"][:2]]
+    front = json.loads(ose("leaderboard", job_id, "--pareto", "--format", "json").out)["rows"]
+    assert front and all(row["is_pareto"] for row in front)
+
+
+def test_the_same_seed_gives_the_same_numbers(ose, job, write):
+    file = write(job)
+    assert ose("job", "run", file).status == 0
+    assert ose("job", "run", file).status == 0
+    first, second = (each["id"] for each in json.loads(ose("job", "list", "--format", "json").out))
+    losses = [
+        {
+            row["candidate"]: row["loss_nats"]
+            for row in json.loads(ose("leaderboard", i, "--format", "json").out)["rows"]
+        }
+        for i in (first, second)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_limits_leave_out_before_and_after_training(ose, job, write):
+    job["limits"] = {"max_parameters": 20_000, "max_loss_nats": 1e-3}
+    ran = ose("job", "run", write(job))
+    assert ran.status == 1 and "no candidate passed" in ran.err
+    job_id = json.loads(ose("job", "list", "--format", "json").out)[0]["id"]
+    rows = json.loads(ose("leaderboard", job_id, "--format", "json").out)["rows"]
+    trained = [row for row in rows if row["loss_nats"] is not None]
+    assert {row["status"] for row in rows} == {"REJECTED"}
+    assert trained and all(row["num_parameters"] <= 20_000 and "nats >" in row["error"]["message"] for row in trained)
+    untrained = [row for row in rows if row["loss_nats"] is None]
+    assert untrained and all(row["num_parameters"] > 20_000 and row["latency_p50_ms"] is None for row in untrained)
+
+
+def test_a_queued_job_is_run_by_a_coordinator(ose, job, write):
+    submitted = ose("job", "submit", write(job))
+    job_id = submitted.out.strip()
+    assert json.loads(ose("job", "show", job_id, "--format", "json").out)["status"] == "PENDING"
+    assert ose("coordinator", "--until-empty").status == 0
+    shown = json.loads(ose("job", "show", job_id[:5], "--format", "json").out)
+    assert shown["status"] == "SUCCEEDED" and shown["candidates"] == {"SUCCEEDED": 4}
+
+
+def test_a_cancelled_job_can_be_resumed(ose, job, write):
+    job_id = ose("job", "submit", write(job)).out.strip()
+    assert ose("job", "cancel", job_id).status == 0
+    assert ose("job", "cancel", job_id).status == 2
+    assert ose("job", "resume", job_id).status == 0
+    assert ose("job", "resume", job_id).status == 2
+
+
+def test_a_bert_teaches_and_is_extracted(ose, job, write, tiny_bert: Path):
+    job["teacher"]["model"] = str(tiny_bert)
+    assert ose("job", "run", write(job)).status == 0
+
+
+def test_a_model_directory_has_a_latency(ose, tiny_roberta: Path):
+    measured = ose("latency", tiny_roberta, "--sequence-length", "16", "--format", "json")
+    assert measured.status == 0, measured.err
+    content = json.loads(measured.out)
+    assert 0 < content["p10_ms"] <= content["p50_ms"] <= content["p90_ms"]
+    assert len(content["samples_ms"]) >= 30
+
+
+def test_doctor_finds_everything(ose):
+    checked = ose("doctor")
+    assert checked.status == 0
+    assert all(line.startswith("ok ") for line in checked.out.splitlines())
