@@ -156,9 +156,9 @@ class Workspace:
     def _make_backend(self, job: Job) -> Backend:
         workers = job.spec.workers
         if workers.uses_ray:
-            from workers.ray_backend import RayBackend
+            from workers.ray_start import start_ray_backend
 
-            return RayBackend(workers, self._settings.ray_address)
+            return start_ray_backend(workers, self._settings.ray_address)
         from workers.inline_backend import InlineBackend
 
         return InlineBackend(workers)
