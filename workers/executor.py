@@ -13,7 +13,7 @@ from ose.errors import MemoryExhaustedError
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.evaluate import evaluate_candidate
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
-from ose.search.coordinator import failure_report
+from ose.search.failures import failure_report
 
 
 class TaskExecutor:
