@@ -17,7 +17,7 @@ from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.spec import DistillationSpec, JobSpec
 from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
-from ose.search.job_run import search_data_key
+from ose.search.keys import search_data_key
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol
 from ose.service.job_file import load_job_file, parse_job
@@ -171,9 +171,9 @@ class Workspace:
     def _make_backend(self, job: Job) -> Backend:
         workers = job.spec.workers
         if workers.uses_ray:
-            from workers.ray_backend import RayBackend
+            from workers.ray_start import start_ray_backend
 
-            return RayBackend(workers, self._settings.ray_address)
+            return start_ray_backend(workers, self._settings.ray_address)
         from workers.inline_backend import InlineBackend
 
         return InlineBackend(workers)

@@ -14,7 +14,7 @@ from ose.errors import MemoryExhaustedError
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.evaluate import evaluate_candidate
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
-from ose.search.coordinator import failure_report
+from ose.search.failures import failure_report
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc")
 """How torch's CPU allocator and C++ say so, inside a plain RuntimeError."""

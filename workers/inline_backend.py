@@ -1,8 +1,10 @@
-"""The backend without Ray: tasks run one after the other in the coordinator's own process."""
+"""The backend without Ray: one worker thread in the coordinator's own process."""
 
 from __future__ import annotations
 
-from collections import deque
+import ctypes
+import queue
+import threading
 
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
@@ -10,9 +12,12 @@ from ose.core.task import Event, Task
 from workers.executor import TaskExecutor
 from workers.latency_probe import SubprocessLatencyProbe
 
+_GRACE_S = 10.0
+"""How long one operation may take before a task that is dropped notices."""
+
 
 class InlineBackend:
-    """One worker, which works while the coordinator waits for it.
+    """One worker. The coordinator waits beside it, so a cancelled job need not wait for its candidate.
 
     Args:
         workers: Cores and device; `count` is not used.
@@ -22,22 +27,41 @@ class InlineBackend:
     capacity = 1
 
     def __init__(self, workers: WorkersSpec) -> None:
-        device = "cuda" if workers.gpus else "cpu"
-        self._executor = TaskExecutor(self.name, workers.cpus, device)
-        self._queue: deque[Task] = deque()
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._work, args=(workers,), name="inline-worker", daemon=True)
+        self._thread.start()
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
-        self._queue.append(task)
+        self._tasks.put(task)
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """Do the oldest queued task; the timeout does not apply, since nothing else could end meanwhile."""
-        return self._executor.run(self._queue.popleft()) if self._queue else None
+        """The next ended task, or None if none ends in time."""
+        try:
+            return self._events.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
 
     def latency_probe(self, protocol: LatencyProtocol) -> SubprocessLatencyProbe:
         """A probe in a process of its own."""
         return SubprocessLatencyProbe(protocol)
 
     def close(self) -> None:
-        """Drop what is queued."""
-        self._queue.clear()
+        """Drop what is queued, and the task that runs at its next step."""
+        if not self._is_closed and self._thread.ident is not None:
+            self._is_closed = True
+            self._tasks.put(None)
+            _raise_in(self._thread.ident, SystemExit)
+            self._thread.join(_GRACE_S)
+
+    def _work(self, workers: WorkersSpec) -> None:
+        executor = TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")
+        while not self._is_closed and (task := self._tasks.get()) is not None:
+            self._events.put(executor.run(task))
+
+
+def _raise_in(thread_id: int, exception: type[BaseException]) -> None:
+    """Raise an exception in another thread, at its next step of Python; nothing happens if it has ended."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(exception))

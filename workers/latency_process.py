@@ -20,7 +20,7 @@ from ose.core.task import LatencyTask
 from ose.measure.fingerprint import device_fingerprint
 from ose.measure.latency import measure_latency
 from ose.models.student import build_student
-from ose.search.coordinator import failure_report
+from ose.search.failures import failure_report
 
 _TASK = TypeAdapter(LatencyTask)
 

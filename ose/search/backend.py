@@ -19,6 +19,7 @@ class LatencyProbe(Protocol):
         """Measure one architecture.
 
         Raises:
+            WorkerLostError: The probe died; another one may be opened.
             EvaluationError: The model could not be built or run there.
         """
 
@@ -41,10 +42,14 @@ class Backend(Protocol):
         """Queue a task."""
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """The next ended task, or None if none ends in time."""
+        """The next ended task, or None if none ends in time.
+
+        Raises:
+            WorkerLostError: No worker is left, and none will come back.
+        """
 
     def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
         """Open a probe. The coordinator does so only while no task is queued or running."""
 
     def close(self) -> None:
-        """Stop the workers and whatever was started for them. Queued tasks are dropped."""
+        """Stop the workers and whatever was started for them. What is queued or running is dropped."""

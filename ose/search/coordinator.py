@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
-from ose.errors import ConflictError, OseError
+from ose.errors import ConflictError
 from ose.search.backend import Backend
-from ose.search.job_run import JobInterruptedError, JobRun
+from ose.search.failures import JobInterruptedError, failure_report
+from ose.search.job_run import run_job
+from ose.search.keys import search_data_key
+from ose.search.lease import LEASE_S, Lease
 from ose.search.progress import Progress
+from ose.search.run_context import RunContext
 from ose.store.base import Store
-
-LEASE_S = 30.0
-"""A coordinator silent for this long is taken for dead."""
-
-_HEARTBEAT_S = LEASE_S / 6
 
 
 def utc_now() -> datetime:
@@ -40,6 +38,7 @@ class Coordinator:
         artifacts: Folder of search data, shared with the workers.
         progress: Told what happens.
         now: The clock.
+        lease_s: How long it may be silent before others take the job over.
     """
 
     def __init__(
@@ -49,34 +48,33 @@ class Coordinator:
         artifacts: Path,
         progress: Progress,
         now: Callable[[], datetime] = utc_now,
+        lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
         self._make_backend = make_backend
         self._artifacts = artifacts
         self._progress = progress
         self._now = now
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}"
+        self._lease_s = lease_s
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}:{uuid.uuid4().hex[:8]}"
 
     def run(self, job_id: str) -> Job:
         """Run a job to its end, from wherever it stands.
 
         Returns:
-            The job as it ended: SUCCEEDED, FAILED (with the reason stored) or CANCELLED.
+            The job as it ended: SUCCEEDED, FAILED (with the reason stored) or CANCELLED; or, if another
+            coordinator took it over, as that one has it.
 
         Raises:
             ConflictError: The job has succeeded already, or a living coordinator holds it.
             KeyboardInterrupt: The job was handed back first, and can be resumed.
         """
         job = self._claim(job_id)
-        with self._lease(job.id) as is_lost:
+        with Lease(self._store, job.id, self.owner, self._now, self._lease_s) as lease:
             try:
-                backend = self._make_backend(job)
-                try:
-                    JobRun(self._store, backend, self._artifacts, self._progress, self._now, is_lost, job).run()
-                finally:
-                    backend.close()
+                self._work(job, lease)
             except JobInterruptedError:
-                return self._store.job(job.id)
+                self._store.release_job(job.id, self.owner)  # in case it is ours after all
             except (KeyboardInterrupt, SystemExit):
                 self._store.release_job(job.id, self.owner)
                 raise
@@ -91,56 +89,45 @@ class Coordinator:
         if job.status is JobStatus.SUCCEEDED:
             raise ConflictError(f"job {job.id} has succeeded already; see `ose leaderboard {job.id}`")
         evict = job.lease_owner if job.lease_owner and _is_dead(job.lease_owner) else None
-        claimed = self._store.claim_job(job.id, self.owner, self._now(), self._lease_end(), evict)
+        lease_end = self._now() + timedelta(seconds=self._lease_s)
+        claimed = self._store.claim_job(job.id, self.owner, self._now(), lease_end, evict)
         if claimed is None:
-            raise ConflictError(f"job {job.id} is being run by {job.lease_owner}; wait for it or stop it")
+            holder = self._store.job(job.id).lease_owner
+            raise ConflictError(f"job {job.id} is being run by {holder}; wait for it or stop it")
         return claimed
 
+    def _work(self, job: Job, lease: Lease) -> None:
+        with closing(self._make_backend(job)) as backend:
+            run_job(
+                RunContext(
+                    store=self._store,
+                    backend=backend,
+                    progress=self._progress,
+                    job=job,
+                    folder=self._artifacts / "search-data" / search_data_key(job),
+                    is_lost=lease.is_lost,
+                    now=self._now,
+                )
+            )
+
     def _finish(self, job_id: str) -> None:
-        counts = self._store.count_candidates(job_id)
-        if counts.get(CandidateStatus.SUCCEEDED):
+        if self._store.count_candidates(job_id).get(CandidateStatus.SUCCEEDED):
             self._store.finish_job(job_id, self.owner, JobStatus.SUCCEEDED, self._now())
-            return
-        told = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none listed"
-        failure = FailureReport(code="no_candidate", message=f"no candidate passed ({told}); loosen the limits")
-        self._store.finish_job(job_id, self.owner, JobStatus.FAILED, self._now(), failure)
+        else:
+            failure = FailureReport(code="no_candidate", message=self._why_none_passed(job_id))
+            self._store.finish_job(job_id, self.owner, JobStatus.FAILED, self._now(), failure)
 
-    @contextmanager
-    def _lease(self, job_id: str) -> Iterator[Callable[[], bool]]:
-        """Renew the lease in the background; the yielded function says whether it was lost."""
-        stop, lost = threading.Event(), threading.Event()
-
-        def renew() -> None:
-            while not stop.wait(_HEARTBEAT_S):
-                if not self._store.renew_lease(job_id, self.owner, self._lease_end()):
-                    lost.set()
-                    return
-
-        thread = threading.Thread(target=renew, name=f"lease-{job_id}", daemon=True)
-        thread.start()
-        try:
-            yield lost.is_set
-        finally:
-            stop.set()
-            thread.join()
-
-    def _lease_end(self) -> datetime:
-        return self._now() + timedelta(seconds=LEASE_S)
-
-
-def failure_report(error: BaseException) -> FailureReport:
-    """What is stored of an exception."""
-    return FailureReport(
-        code=getattr(error, "code", "error"),
-        message=str(error) or type(error).__name__,
-        traceback="".join(traceback.format_exception(error)) if not isinstance(error, OseError) else "",
-        is_retryable=getattr(error, "is_retryable", False),
-    )
+    def _why_none_passed(self, job_id: str) -> str:
+        candidates = self._store.candidates(job_id)
+        failed = next((candidate for candidate in candidates if candidate.failure is not None), None)
+        if failed is not None and failed.failure is not None:
+            return f"no candidate passed; candidate {failed.number} failed: {failed.failure.message}"
+        return f"no candidate passed: {len(candidates)} rejected; loosen the limits"
 
 
 def _is_dead(owner: str) -> bool:
     """Whether a coordinator of this machine has died; another machine's is only judged by its lease."""
-    host, pid, created = owner.rsplit(":", 2)
+    host, pid, created, _ = owner.rsplit(":", 3)
     if host != socket.gethostname():
         return False
     try:

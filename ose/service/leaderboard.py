@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, CandidateStatus, FailureReport, Job
+from ose.core.objectives import measures, teacher_measures
 from ose.core.ranking import pareto_front
 from ose.core.score import FORMULA_VERSION, Score, ScoreRule, score
 from ose.core.spec import Hyperparameters, Limits
-from ose.search.job_run import measures, teacher_measures
 from ose.store.base import Store
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ose.core.job import Candidate, Distillation, DistillationResult, Distillati
 from ose.core.score import FORMULA_VERSION
 from ose.core.spec import DistillationSpec
 from ose.errors import ConflictError, NotFoundError
-from ose.search.coordinator import failure_report
+from ose.search.failures import failure_report
 from ose.service.leaderboard import LeaderboardQuery, read_leaderboard, teacher_json
 from ose.store.base import Store
 

@@ -1,0 +1,157 @@
+"""The last stage: candidates are listed, held against the limits, trained and scored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from ose.core.architecture import count_flops, count_parameters
+from ose.core.job import Candidate, CandidateStatus, Job, Trial
+from ose.core.measurement import Evaluation
+from ose.core.objectives import measures, teacher_measures
+from ose.core.score import score
+from ose.core.task import EvaluateTask, TaskFailed, TaskSucceeded
+from ose.search.attempts import open_trial, record_failure, record_success
+from ose.search.latency_stage import measure_candidates
+from ose.search.run_context import RunContext
+from ose.search.strategy import Outcome, Proposal, Strategy
+from ose.store.base import NewCandidate
+
+_PREFETCH = 2
+"""Tasks in flight for each worker: the next one waits there already when the last one ends."""
+
+
+def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Proposal]) -> None:
+    """See every proposal to its end, and tell the strategy what became of it.
+
+    Raises:
+        JobInterruptedError: The job is no longer ours.
+    """
+    new = [_new_candidate(context.job, proposal) for proposal in proposals]
+    numbers = {candidate.number for candidate in context.store.add_candidates(context.job.id, new)}
+    _admit(context, numbers)
+    context.progress.stage("Training candidates", len(numbers))
+    for candidate in _candidates(context, numbers):
+        if candidate.status.is_terminal:
+            context.progress.advance()
+            strategy.tell(candidate.number, _outcome(candidate))
+    _Training(context, strategy, _open(context, numbers)).run()
+
+
+class _Training:
+    """Keeps the workers busy until every candidate has ended."""
+
+    def __init__(self, context: RunContext, strategy: Strategy, candidates: Sequence[Candidate]) -> None:
+        self._context = context
+        self._strategy = strategy
+        self._waiting = deque(candidates)
+        self._running: dict[str, tuple[Trial, Candidate]] = {}
+
+    def run(self) -> None:
+        while self._waiting or self._running:
+            self._dispatch()
+            event = self._context.next_event()
+            trial, candidate = self._running.pop(event.task_id)
+            if _record(self._context, event, trial, candidate):
+                self._tell(candidate.number)
+            else:
+                self._waiting.append(candidate)
+
+    def _dispatch(self) -> None:
+        backend = self._context.backend
+        while self._waiting and len(self._running) < _PREFETCH * backend.capacity:
+            candidate = self._waiting.popleft()
+            trial = open_trial(self._context, candidate, backend.name)
+            self._running[trial.id] = trial, candidate
+            backend.submit(_task(self._context, trial, candidate))
+
+    def _tell(self, number: int) -> None:
+        ended = self._context.store.candidate(self._context.job.id, number)
+        self._context.progress.advance(note=_told(ended))
+        self._strategy.tell(number, _outcome(ended))
+
+
+def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
+    count = count_parameters(proposal.architecture, job.teacher.embedding)
+    return NewCandidate(
+        number=proposal.number,
+        architecture=proposal.architecture,
+        hyperparameters=proposal.hyperparameters,
+        num_steps=proposal.num_steps,
+        num_parameters=count.total,
+        num_encoder_parameters=count.encoder,
+        flops=count_flops(proposal.architecture, job.spec.latency.sequence_length),
+    )
+
+
+def _admit(context: RunContext, numbers: set[int]) -> None:
+    """Apply the limits that need no training, cheapest first."""
+    limits = context.job.spec.limits
+    for candidate in _open(context, numbers):
+        if limits.max_parameters is not None and candidate.num_parameters > limits.max_parameters:
+            reason = f"{candidate.num_parameters:,} parameters > {limits.max_parameters:,}"
+            context.store.reject_candidate(candidate.id, reason)
+    measure_candidates(context, _open(context, numbers))
+    for candidate in _open(context, numbers):
+        assert candidate.latency is not None
+        if limits.max_latency_ms is not None and candidate.latency.p50_ms > limits.max_latency_ms:
+            reason = f"{candidate.latency.p50_ms:.3f} ms > {limits.max_latency_ms:g} ms"
+            context.store.reject_candidate(candidate.id, reason)
+
+
+def _candidates(context: RunContext, numbers: set[int]) -> list[Candidate]:
+    """Candidates as they stand in the store now."""
+    return [candidate for candidate in context.store.candidates(context.job.id) if candidate.number in numbers]
+
+
+def _open(context: RunContext, numbers: set[int]) -> list[Candidate]:
+    return [candidate for candidate in _candidates(context, numbers) if not candidate.status.is_terminal]
+
+
+def _task(context: RunContext, trial: Trial, candidate: Candidate) -> EvaluateTask:
+    search = context.job.spec.search
+    return EvaluateTask(
+        id=trial.id,
+        folder=str(context.folder),
+        teacher=context.job.teacher,
+        architecture=candidate.architecture,
+        hyperparameters=candidate.hyperparameters,
+        num_steps=candidate.num_steps,
+        initialization=search.initialization,
+        seed=search.seed,
+        weight_clip=search.weight_clip,
+    )
+
+
+def _record(context: RunContext, event: TaskSucceeded | TaskFailed, trial: Trial, candidate: Candidate) -> bool:
+    """Store how a trial ended. False if the candidate is to be tried again."""
+    if isinstance(event, TaskFailed):
+        return not record_failure(context, trial, event.failure)
+    job, evaluation = context.job, event.result
+    assert isinstance(evaluation, Evaluation) and candidate.latency is not None
+    measured = measures(candidate.num_parameters, candidate.latency, evaluation)
+    scored = score(measured, teacher_measures(job), job.spec.score)
+    limit = job.spec.limits.max_loss_nats
+    is_beyond = limit is not None and evaluation.loss_nats > limit
+    record_success(
+        context, trial, evaluation, scored, f"{evaluation.loss_nats:.3f} nats > {limit:g}" if is_beyond else None
+    )
+    return True
+
+
+def _outcome(candidate: Candidate) -> Outcome:
+    if candidate.status is not CandidateStatus.SUCCEEDED or candidate.evaluation is None:
+        return Outcome()
+    return Outcome(
+        score=candidate.score,
+        loss_nats=candidate.evaluation.loss_nats,
+        latency_p50_ms=candidate.latency.p50_ms if candidate.latency else None,
+    )
+
+
+def _told(candidate: Candidate) -> str:
+    if candidate.failure is not None:
+        return f"{candidate.architecture}: failed, {candidate.failure.message}"
+    if candidate.evaluation is None or candidate.score is None or candidate.rejection:
+        return f"{candidate.architecture}: {candidate.rejection}"
+    return f"{candidate.architecture}: {candidate.evaluation.loss_nats:.3f} nats, W {candidate.score:.4f}"

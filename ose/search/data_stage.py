@@ -1,0 +1,86 @@
+"""The first stage: the corpus as batches, and the teacher's targets for them, shared out to all workers.
+
+Workers leave alone what the folder holds already, so going on after a crash is doing it all again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ose.core.measurement import TeacherQuality
+from ose.core.task import DataSummary, DataTask, TargetsTask, Task, TaskFailed, TaskResult
+from ose.search.failures import StageFailedError
+from ose.search.keys import num_sequences_wanted
+from ose.search.run_context import RunContext, new_id
+
+SHARD_SEQUENCES = 128
+"""Sequences of one targets task: some seconds of teacher time, so that workers share the pass evenly."""
+
+
+def prepare_search_data(context: RunContext) -> None:
+    """See to it that the job's search data is complete, and record the teacher's quality on it.
+
+    Raises:
+        StageFailedError: The data or the teacher's targets could not be made.
+        JobInterruptedError: The job is no longer ours.
+    """
+    context.progress.stage("Packing the corpus", 1)
+    [summary] = _run(context, [_data_task(context)])
+    assert isinstance(summary, DataSummary)
+    tasks = _targets_tasks(context, summary)
+    context.progress.stage("Asking the teacher", len(tasks))
+    quality = next(result for result in _run(context, tasks) if isinstance(result, TeacherQuality))
+    context.store.record_teacher(context.job.id, quality=quality)
+
+
+def _data_task(context: RunContext) -> DataTask:
+    job = context.job
+    return DataTask(
+        id=new_id(),
+        folder=str(context.folder),
+        teacher=job.teacher,
+        corpus=job.corpus,
+        corpus_spec=job.spec.corpus,
+        num_sequences=num_sequences_wanted(job.spec),
+        held_out_sequences=job.spec.search.held_out_sequences,
+        seed=job.spec.search.seed,
+    )
+
+
+def _targets_tasks(context: RunContext, summary: DataSummary) -> list[Task]:
+    def task(shard: int | None, first: int, last: int) -> TargetsTask:
+        return TargetsTask(
+            id=new_id(),
+            folder=str(context.folder),
+            teacher=context.job.teacher,
+            shard=shard,
+            first=first,
+            last=last,
+            seed=context.job.spec.search.seed,
+        )
+
+    count = summary.num_sequences
+    firsts = range(0, count, SHARD_SEQUENCES)
+    shards = [task(shard, first, min(first + SHARD_SEQUENCES, count)) for shard, first in enumerate(firsts)]
+    return [task(None, 0, summary.held_out_sequences), *shards]
+
+
+def _run(context: RunContext, tasks: Sequence[Task]) -> list[TaskResult]:
+    """Run tasks that must all succeed; one that may do better is given out once more."""
+    results: list[TaskResult] = []
+    open_tasks = {task.id: task for task in tasks}
+    retried: set[str] = set()
+    for task in tasks:
+        context.backend.submit(task)
+    while open_tasks:
+        event = context.next_event()
+        if not isinstance(event, TaskFailed):
+            del open_tasks[event.task_id]
+            results.append(event.result)
+            context.progress.advance()
+        elif event.failure.is_retryable and event.task_id not in retried:
+            retried.add(event.task_id)
+            context.backend.submit(open_tasks[event.task_id])
+        else:
+            raise StageFailedError(event.failure)
+    return results

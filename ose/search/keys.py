@@ -1,0 +1,55 @@
+"""Names for what jobs share: made of everything that decides the content, and of nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from ose.core.job import Job
+from ose.core.measurement import DeviceFingerprint, LatencyProtocol
+from ose.core.spec import JobSpec
+from ose.core.task import LatencyTask
+
+
+def search_data_key(job: Job) -> str:
+    """Names a job's search data."""
+    spec = job.spec
+    return _digest(
+        {
+            "teacher": job.teacher.digest,
+            "corpus": job.corpus.digest,
+            "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
+            "num_sequences": num_sequences_wanted(spec),
+            "held_out_sequences": spec.search.held_out_sequences,
+            "seed": spec.search.seed,
+        }
+    )
+
+
+def num_sequences_wanted(spec: JobSpec) -> int:
+    """Training sequences after which no candidate sees one twice."""
+    return max(spec.search.steps * theta.batch_size for theta in spec.search.hyperparameters)
+
+
+def latency_keys(task: LatencyTask, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:
+    """Name a latency by its shape, its protocol and its device, as the store takes them."""
+    return shape_key(task), protocol_key(task.protocol), _digest(asdict(fingerprint))
+
+
+def shape_key(task: LatencyTask) -> str:
+    """Names what latency depends on: the shape alone for students, the very model for a teacher."""
+    if task.is_teacher:
+        return f"teacher:{task.teacher.digest[:24]}"
+    embedding = task.teacher.embedding
+    tables = f"{embedding.vocab_size}:{embedding.max_position_embeddings}:{embedding.type_vocab_size}"
+    return f"{task.teacher.model_type}:{tables}:{task.architecture}"
+
+
+def protocol_key(protocol: LatencyProtocol) -> str:
+    """Names the conditions of a measurement."""
+    return _digest(asdict(protocol))
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]

@@ -1,0 +1,69 @@
+"""What all stages of one run share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from ose.core.job import Job
+from ose.core.task import Event
+from ose.search.backend import Backend
+from ose.search.failures import JobInterruptedError
+from ose.search.progress import Progress
+from ose.store.base import Store
+
+_POLL_S = 1.0
+"""How long a lost lease may go unnoticed while workers are busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """One job on one backend.
+
+    Attributes:
+        folder: The job's search data.
+        is_lost: Says whether the job is no longer ours.
+        now: The clock.
+    """
+
+    store: Store
+    backend: Backend
+    progress: Progress
+    job: Job
+    folder: Path
+    is_lost: Callable[[], bool]
+    now: Callable[[], datetime]
+
+    def refreshed(self) -> Self:
+        """The same with the job as the store has it now."""
+        return replace(self, job=self.store.job(self.job.id))
+
+    def next_event(self) -> Event:
+        """Wait for the next ended task.
+
+        Raises:
+            JobInterruptedError: The job is no longer ours.
+        """
+        while True:
+            self.check_lease()
+            event = self.backend.next_event(_POLL_S)
+            if event is not None:
+                return event
+
+    def check_lease(self) -> None:
+        """Stop here if the job is no longer ours.
+
+        Raises:
+            JobInterruptedError: It is not.
+        """
+        if self.is_lost():
+            raise JobInterruptedError(f"job {self.job.id} was cancelled or taken over")
+
+
+def new_id() -> str:
+    """Names a task or a trial."""
+    return uuid.uuid4().hex

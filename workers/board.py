@@ -1,0 +1,91 @@
+"""Where tasks wait for workers and events wait for the coordinator. It knows nothing of Ray.
+
+A worker process may die at any moment, and the call that asked for a task on its behalf lives on. So each
+life of a worker has a number, and whatever comes from an earlier life is void: every task ends in exactly
+one event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from ose.core.job import FailureReport
+from ose.core.task import Event, Task, TaskFailed
+from ose.errors import WorkerLostError
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One life of a worker: from the start of its process to its end."""
+
+    worker: int
+    number: int
+
+
+class Board:
+    """The queue between one coordinator and its workers. Runs in one event loop."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[Task] = deque()
+        self._changed = asyncio.Condition()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._lives: dict[int, Life] = {}
+        self._held: dict[Life, Task] = {}
+        self._is_closed = False
+
+    async def submit(self, task: Task) -> None:
+        """Queue a task."""
+        async with self._changed:
+            self._tasks.append(task)
+            self._changed.notify()
+
+    async def announce(self, worker: int) -> Life:
+        """A worker starts: for the first time, or again after its process died."""
+        ended = self._lives.get(worker)
+        life = self._lives[worker] = Life(worker, ended.number + 1 if ended else 1)
+        task = self._held.pop(ended, None) if ended else None
+        if task is not None:
+            await self._events.put(_lost(worker, task))
+        async with self._changed:
+            self._changed.notify_all()  # what the ended life still waits for is to return
+        return life
+
+    async def take(self, life: Life) -> Task | None:
+        """The next task for a worker, as soon as there is one; None if it shall end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._tasks or self._is_over(life))
+            if self._is_over(life):
+                self._changed.notify()  # the task that woke us is another worker's
+                return None
+            self._held[life] = self._tasks.popleft()
+            return self._held[life]
+
+    async def report(self, life: Life, event: Event) -> None:
+        """A worker has ended the task it held. Void if it was given up for lost meanwhile."""
+        if self._held.pop(life, None) is not None:
+            await self._events.put(event)
+
+    async def next_event(self, timeout_s: float) -> Event | None:
+        """The next event, or None if none comes in time."""
+        try:
+            return await asyncio.wait_for(self._events.get(), timeout_s)
+        except TimeoutError:
+            return None
+
+    async def close(self) -> bool:
+        """Let idle workers end. False if a worker still runs a task."""
+        async with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        return not self._held
+
+    def _is_over(self, life: Life) -> bool:
+        return self._is_closed or self._lives[life.worker] != life
+
+
+def _lost(worker: int, task: Task) -> TaskFailed:
+    error = WorkerLostError(f"worker {worker} died while it ran the task")
+    failure = FailureReport(code=error.code, message=str(error), is_retryable=error.is_retryable)
+    return TaskFailed(task_id=task.id, worker=f"ray-{worker}", failure=failure)

@@ -1,0 +1,112 @@
+"""Start a Ray cluster on this machine, or join one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+
+from ose.core.spec import WorkersSpec
+from ose.errors import DependencyError
+from workers.ray_environment import KEEP_MEMORY
+
+_LOOPBACK = "127.0.0.1"
+_OBJECT_STORE_BYTES = 128 * 1024**2
+"""Messages are small and data is memory-mapped from files, so Ray's own store can be."""
+
+_SYSTEM = {
+    "enable_worker_prestart": False,  # processes started ahead lack the workers' environment: nobody could use them
+    "prestart_worker_first_driver": False,
+    "worker_niceness": 0,  # as without Ray; with Ray's 15, latency would depend on whoever else is busy
+}
+
+_EXIT_S = 5.0
+"""How long a killed process may take to go."""
+
+
+class RayCluster:
+    """This process's connection to a cluster that has room for the workers.
+
+    Args:
+        workers: What the cluster must have, and gets if it is started here.
+        address: Of a running cluster; None starts one here that listens on loopback alone.
+        scratch: Folder for the files of a cluster that is started here.
+
+    Raises:
+        DependencyError: The cluster cannot be started or reached, or is too small for the workers.
+    """
+
+    def __init__(self, workers: WorkersSpec, address: str | None, scratch: Path) -> None:
+        others = set(psutil.Process().children())
+        _connect({"address": address} if address else _local_options(workers, scratch))
+        self._started = set(psutil.Process().children()) - others
+        try:
+            _check_room(workers)
+            if address is None:
+                _check_loopback()
+        except DependencyError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Leave the cluster. One that was started here ends, with every process of it."""
+        processes = [each for root in self._started for each in _with_descendants(root)]
+        ray.shutdown()
+        _see_out(processes)
+
+
+def _connect(options: dict[str, Any]) -> None:
+    environment = {"env_vars": KEEP_MEMORY}
+    try:
+        ray.init(runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DependencyError(f"Ray cannot be started or reached: {error}") from error
+
+
+def _local_options(workers: WorkersSpec, scratch: Path) -> dict[str, Any]:
+    return {
+        "num_cpus": workers.count * workers.cpus,
+        "object_store_memory": _OBJECT_STORE_BYTES,
+        "include_dashboard": False,
+        "_node_ip_address": _LOOPBACK,
+        "_temp_dir": str(scratch),
+        "_system_config": _SYSTEM,
+    }
+
+
+def _check_room(workers: WorkersSpec) -> None:
+    resources = ray.cluster_resources()
+    for resource, wanted in (("CPU", workers.count * workers.cpus), ("GPU", workers.count * workers.gpus)):
+        if resources.get(resource, 0) < wanted:
+            raise DependencyError(
+                f"{workers.count} workers need {wanted:g} {resource}, the Ray cluster has "
+                f"{resources.get(resource, 0):g}; lower workers.count, workers.cpus or workers.gpus"
+            )
+
+
+def _check_loopback() -> None:
+    if ray.util.get_node_ip_address() != _LOOPBACK:
+        raise DependencyError(
+            "Ray was imported before OSE could tell it to listen on loopback alone; "
+            "run the job in a process of its own, with `ose job resume`"
+        )
+
+
+def _with_descendants(root: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _see_out(processes: Sequence[psutil.Process]) -> None:
+    """Kill what would need seconds to notice that its cluster is gone."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=_EXIT_S)
