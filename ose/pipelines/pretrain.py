@@ -36,7 +36,7 @@ class PretrainingRecipe:
     intermediate_size: int = 768
     vocab_size: int = 8192
     sequence_length: int = 128
-    num_steps: int = 3500
+    num_steps: int = 2800
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup_fraction: float = 0.03
