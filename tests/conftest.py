@@ -10,13 +10,19 @@ import json
 import logging
 import textwrap
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ose.core.job import CorpusFacts
+from ose.core.spec import WorkersSpec
 from ose.core.task import DataTask
 from ose.data.docstrings import docstrings_of
+
+if TYPE_CHECKING:
+    from workers.ray_backend import RayBackend
 
 TINY_SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
 _MODULES = (argparse, asyncio.base_events, email.message, inspect, json, logging, textwrap, unittest.case)
@@ -107,3 +113,13 @@ def search(tmp_path_factory: pytest.TempPathFactory, sharp_roberta: Path, corpus
     task = data_task(tmp_path_factory.mktemp("search") / "data", sharp_roberta, corpus)
     fill(task)
     return task
+
+
+@pytest.fixture(scope="session")
+def ray_backend() -> Iterator[RayBackend]:
+    """Two workers of one core: one cluster for all tests that need no other."""
+    from workers.ray_start import start_ray_backend
+
+    backend = start_ray_backend(WorkersSpec(count=2, cpus=1))
+    yield backend
+    backend.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ _SYSTEM = {
     "worker_niceness": 0,  # as without Ray; with Ray's 15, latency would depend on whoever else is busy
 }
 
+_ANSWER_S = 5.0
+"""How long a cluster may take to answer at all."""
+
 _EXIT_S = 5.0
 """How long a killed process may take to go."""
 
@@ -42,6 +46,8 @@ class RayCluster:
     """
 
     def __init__(self, workers: WorkersSpec, address: str | None, scratch: Path) -> None:
+        if address is not None:
+            _check_answers(address)
         others = set(psutil.Process().children())
         _connect({"address": address} if address else _local_options(workers, scratch))
         self._started = set(psutil.Process().children()) - others
@@ -64,8 +70,25 @@ def _connect(options: dict[str, Any]) -> None:
     environment = {"env_vars": KEEP_MEMORY}
     try:
         ray.init(runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise DependencyError(f"Ray cannot be started or reached: {error}") from error
+    # The fate of lost workers would be printed on our standard output, and Ray has no switch for it.
+    ray._private.worker.print_to_stdstream = _say_nothing
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    pass
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise DependencyError(f"no Ray cluster answers at {address}: {error.strerror or error}") from error
 
 
 def _local_options(workers: WorkersSpec, scratch: Path) -> dict[str, Any]:
