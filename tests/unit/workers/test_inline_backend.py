@@ -26,7 +26,7 @@ def test_tasks_end_in_the_order_they_came(backend: InlineBackend, search: DataTa
     tasks = [evaluate_task(search, SMALL, id=name, num_steps=1) for name in ("first", "second")]
     for task in tasks:
         backend.submit(task)
-    events = [backend.next_event(0), backend.next_event(0)]
+    events = [backend.next_event(60), backend.next_event(60)]
     assert [event.task_id for event in events if event] == ["first", "second"]
     assert all(isinstance(event, TaskSucceeded) and event.worker == "inline" for event in events)
     assert backend.next_event(0) is None
@@ -35,8 +35,8 @@ def test_tasks_end_in_the_order_they_came(backend: InlineBackend, search: DataTa
 def test_a_failed_task_does_not_stop_the_next(backend: InlineBackend, search: DataTask, tmp_path: Path) -> None:
     backend.submit(evaluate_task(replace(search, folder=str(tmp_path)), SMALL, id="lost"))
     backend.submit(evaluate_task(search, SMALL, id="fine", num_steps=1))
-    assert isinstance(backend.next_event(0), TaskFailed)
-    assert isinstance(backend.next_event(0), TaskSucceeded)
+    assert isinstance(backend.next_event(60), TaskFailed)
+    assert isinstance(backend.next_event(60), TaskSucceeded)
 
 
 def test_closing_drops_what_is_queued(backend: InlineBackend, search: DataTask) -> None:
