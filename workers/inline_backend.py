@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import queue
 import threading
@@ -58,8 +59,9 @@ class InlineBackend:
 
     def _work(self, workers: WorkersSpec) -> None:
         executor = TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")
-        while not self._is_closed and (task := self._tasks.get()) is not None:
-            self._events.put(executor.run(task))
+        with contextlib.suppress(SystemExit):  # from `close`
+            while not self._is_closed and (task := self._tasks.get()) is not None:
+                self._events.put(executor.run(task))
 
 
 def _raise_in(thread_id: int, exception: type[BaseException]) -> None:

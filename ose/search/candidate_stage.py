@@ -12,7 +12,7 @@ from ose.core.objectives import measures, teacher_measures
 from ose.core.score import score
 from ose.core.task import EvaluateTask, TaskFailed, TaskSucceeded
 from ose.search.attempts import open_trial, record_failure, record_success
-from ose.search.latency_stage import measure_candidates
+from ose.search.latency_stage import measure_latencies
 from ose.search.run_context import RunContext
 from ose.search.strategy import Outcome, Proposal, Strategy
 from ose.store.base import NewCandidate
@@ -26,10 +26,12 @@ def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Propos
 
     Raises:
         JobInterruptedError: The job is no longer ours.
+        EvaluationError: The teacher's latency cannot be measured.
     """
     new = [_new_candidate(context.job, proposal) for proposal in proposals]
     numbers = {candidate.number for candidate in context.store.add_candidates(context.job.id, new)}
     _admit(context, numbers)
+    context = context.refreshed()  # the teacher has been measured
     context.progress.stage("Training candidates", len(numbers))
     for candidate in _candidates(context, numbers):
         if candidate.status.is_terminal:
@@ -91,7 +93,7 @@ def _admit(context: RunContext, numbers: set[int]) -> None:
         if limits.max_parameters is not None and candidate.num_parameters > limits.max_parameters:
             reason = f"{candidate.num_parameters:,} parameters > {limits.max_parameters:,}"
             context.store.reject_candidate(candidate.id, reason)
-    measure_candidates(context, _open(context, numbers))
+    measure_latencies(context, _open(context, numbers))
     for candidate in _open(context, numbers):
         assert candidate.latency is not None
         if limits.max_latency_ms is not None and candidate.latency.p50_ms > limits.max_latency_ms:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ose.search.candidate_stage import run_wave
 from ose.search.data_stage import prepare_search_data
-from ose.search.latency_stage import measure_teacher
 from ose.search.run_context import RunContext
 from ose.search.strategy import build_strategy
 
@@ -23,8 +22,6 @@ def run_job(context: RunContext) -> None:
         WorkerLostError: No worker is left.
     """
     prepare_search_data(context)
-    measure_teacher(context)
-    context = context.refreshed()
     strategy = build_strategy(context.job.spec, context.job.teacher)
     while proposals := strategy.ask():
-        run_wave(context, strategy, proposals)
+        run_wave(context.refreshed(), strategy, proposals)

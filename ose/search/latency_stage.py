@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from ose.core.architecture import Architecture
-from ose.core.job import Candidate
+from ose.core.job import Candidate, Job
 from ose.core.task import LatencyTask
 from ose.errors import EvaluationError, WorkerLostError
 from ose.search.attempts import open_trial, record_failure
@@ -20,83 +21,64 @@ WORKER = "latency"
 """What the trials of candidates that could not be measured say of where they ran."""
 
 
-def measure_teacher(context: RunContext) -> None:
-    """Measure the teacher and record it; a second time if the probe died.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What is measured once: the teacher's own model, or the architecture of some candidates."""
+
+    architecture: Architecture
+    candidates: tuple[Candidate, ...] = ()
+    is_teacher: bool = False
+    is_retry: bool = False
+
+
+def measure_latencies(context: RunContext, candidates: Iterable[Candidate]) -> None:
+    """Measure the teacher and every shape that has no latency yet. A candidate that cannot be measured fails.
 
     Raises:
-        EvaluationError: It cannot be measured.
-    """
-    context.progress.stage("Measuring the teacher's latency", 1)
-    try:
-        stored = _measure_teacher(context)
-    except WorkerLostError:
-        stored = _measure_teacher(context)
-    context.store.record_teacher(context.job.id, latency_id=stored.id)
-    context.progress.advance()
-
-
-def measure_candidates(context: RunContext, candidates: Iterable[Candidate]) -> None:
-    """Measure every shape that has no latency yet. Candidates whose shape cannot be measured fail.
-
-    Raises:
+        EvaluationError: The teacher cannot be measured.
         JobInterruptedError: The job is no longer ours.
     """
-    groups = deque(_by_architecture(candidates))
-    if groups:
-        context.progress.stage("Measuring latencies", len(groups))
-    while groups:
+    shapes = deque(_unmeasured(context.job, candidates))
+    if shapes:
+        context.progress.stage("Measuring latencies", len(shapes))
+    while shapes:
         with context.backend.latency_probe(context.job.spec.latency) as probe:
-            _measure_groups(context, probe, groups)
+            _measure_shapes(context, probe, shapes)
 
 
-def _measure_teacher(context: RunContext) -> StoredLatency:
-    with context.backend.latency_probe(context.job.spec.latency) as probe:
-        return _latency_of(context, probe, context.job.teacher.architecture, is_teacher=True)
-
-
-def _by_architecture(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
+def _unmeasured(job: Job, candidates: Iterable[Candidate]) -> list[_Shape]:
     groups: dict[Architecture, list[Candidate]] = {}
     for candidate in candidates:
         if candidate.latency is None:
             groups.setdefault(candidate.architecture, []).append(candidate)
-    return list(groups.values())
+    shapes = [_Shape(architecture=architecture, candidates=tuple(group)) for architecture, group in groups.items()]
+    if job.teacher_latency is None:
+        shapes.insert(0, _Shape(architecture=job.teacher.architecture, is_teacher=True))
+    return shapes
 
 
-def _measure_groups(context: RunContext, probe: LatencyProbe, groups: deque[list[Candidate]]) -> None:
-    """Measure groups until none is left, or the probe died under one."""
-    while groups:
+def _measure_shapes(context: RunContext, probe: LatencyProbe, shapes: deque[_Shape]) -> None:
+    """Measure shapes until none is left, or the probe died under one."""
+    while shapes:
         context.check_lease()
-        group = groups.popleft()
-        architecture = group[0].architecture
+        shape = shapes.popleft()
         try:
-            stored = _latency_of(context, probe, architecture, is_teacher=False)
+            stored = _latency_of(context, probe, shape)
         except EvaluationError as error:
-            if to_retry := _record_failure(context, group, error):
-                groups.append(to_retry)
-            else:
-                context.progress.advance(note=f"{architecture}: {error}")
+            shapes.extend(_record_failure(context, shape, error))
             if isinstance(error, WorkerLostError):
                 return
         else:
-            context.store.attach_latency([candidate.id for candidate in group], stored.id)
-            context.progress.advance(note=_told(architecture, stored))
+            _record_latency(context, shape, stored)
 
 
-def _record_failure(context: RunContext, group: Sequence[Candidate], error: EvaluationError) -> list[Candidate]:
-    """Give each candidate a failed trial; return those that are to be tried again."""
-    failure = failure_report(error)
-    return [each for each in group if record_failure(context, open_trial(context, each, WORKER), failure)]
-
-
-def _latency_of(
-    context: RunContext, probe: LatencyProbe, architecture: Architecture, *, is_teacher: bool
-) -> StoredLatency:
+def _latency_of(context: RunContext, probe: LatencyProbe, shape: _Shape) -> StoredLatency:
     """A stored measurement of this shape, device and protocol, or a new one if there is none to trust."""
     task = LatencyTask(
         teacher=context.job.teacher,
-        architecture=architecture,
+        architecture=shape.architecture,
         protocol=context.job.spec.latency,
-        is_teacher=is_teacher,
+        is_teacher=shape.is_teacher,
     )
     keys = latency_keys(task, probe.fingerprint())
     known = context.store.latency(*keys)
@@ -105,6 +87,24 @@ def _latency_of(
     return context.store.add_latency(*keys, probe.measure(task), context.now())
 
 
-def _told(architecture: Architecture, stored: StoredLatency) -> str:
+def _record_latency(context: RunContext, shape: _Shape, stored: StoredLatency) -> None:
+    if shape.is_teacher:
+        context.store.record_teacher(context.job.id, latency_id=stored.id)
+    else:
+        context.store.attach_latency([candidate.id for candidate in shape.candidates], stored.id)
     flag = " (noisy)" if stored.measurement.is_flagged else ""
-    return f"{architecture}: {stored.measurement.p50_ms:.2f} ms{flag}"
+    context.progress.advance(note=f"{shape.architecture}: {stored.measurement.p50_ms:.2f} ms{flag}")
+
+
+def _record_failure(context: RunContext, shape: _Shape, error: EvaluationError) -> list[_Shape]:
+    """Give each candidate a failed trial; return what is to be measured again."""
+    if shape.is_teacher:
+        if shape.is_retry or not error.is_retryable:
+            raise error
+        return [replace(shape, is_retry=True)]
+    failure = failure_report(error)
+    again = [each for each in shape.candidates if record_failure(context, open_trial(context, each, WORKER), failure)]
+    if again:
+        return [replace(shape, candidates=tuple(again))]
+    context.progress.advance(note=f"{shape.architecture}: {error}")
+    return []

@@ -1,3 +1,5 @@
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from workers.inline_backend import InlineBackend
 from workers.latency_probe import SubprocessLatencyProbe
 
 SMALL = architecture(2, 2, 16, 24)
+LONG_S = 60
 
 
 @pytest.fixture
@@ -26,23 +29,33 @@ def test_tasks_end_in_the_order_they_came(backend: InlineBackend, search: DataTa
     tasks = [evaluate_task(search, SMALL, id=name, num_steps=1) for name in ("first", "second")]
     for task in tasks:
         backend.submit(task)
-    events = [backend.next_event(60), backend.next_event(60)]
+    events = [backend.next_event(LONG_S), backend.next_event(LONG_S)]
     assert [event.task_id for event in events if event] == ["first", "second"]
     assert all(isinstance(event, TaskSucceeded) and event.worker == "inline" for event in events)
-    assert backend.next_event(0) is None
+    assert backend.next_event(0.01) is None
 
 
 def test_a_failed_task_does_not_stop_the_next(backend: InlineBackend, search: DataTask, tmp_path: Path) -> None:
     backend.submit(evaluate_task(replace(search, folder=str(tmp_path)), SMALL, id="lost"))
     backend.submit(evaluate_task(search, SMALL, id="fine", num_steps=1))
-    assert isinstance(backend.next_event(60), TaskFailed)
-    assert isinstance(backend.next_event(60), TaskSucceeded)
+    assert isinstance(backend.next_event(LONG_S), TaskFailed)
+    assert isinstance(backend.next_event(LONG_S), TaskSucceeded)
 
 
-def test_closing_drops_what_is_queued(backend: InlineBackend, search: DataTask) -> None:
+def test_the_coordinator_looks_up_while_a_task_runs(backend: InlineBackend, search: DataTask) -> None:
+    backend.submit(evaluate_task(search, SMALL, num_steps=10_000))
+    assert backend.next_event(0.1) is None
+
+
+def test_closing_drops_what_is_queued_and_what_runs(backend: InlineBackend, search: DataTask) -> None:
+    backend.submit(evaluate_task(search, SMALL, num_steps=10_000))
     backend.submit(evaluate_task(search, SMALL))
+    assert backend.next_event(0.1) is None
+    started = time.monotonic()
     backend.close()
-    assert backend.next_event(0) is None
+    assert time.monotonic() - started < 5
+    assert backend.next_event(0.1) is None
+    assert not any(thread.name == "inline-worker" for thread in threading.enumerate())
 
 
 def test_latency_is_measured_in_a_process_of_its_own(backend: InlineBackend) -> None:

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import builders
+import pytest
+
+from ose.core.job import CorpusFacts, Job, JobStatus
+from ose.core.measurement import LatencyProtocol
+from ose.core.spec import CorpusSpec, Hyperparameters, SearchSpec, WorkersSpec
+from ose.core.task import LatencyTask
+from ose.search.keys import latency_keys, search_data_key, shape_key
+
+SPEC = builders.job_spec()
+
+
+def job(**changes: object) -> Job:
+    new = builders.new_job(**changes)
+    return Job(
+        id=new.id,
+        status=JobStatus.PENDING,
+        spec=new.spec,
+        spec_hash=new.spec_hash,
+        teacher=new.teacher,
+        corpus=new.corpus,
+        created_at=new.created_at,
+    )
+
+
+def corpus(digest: str) -> CorpusFacts:
+    return CorpusFacts(train=("/other.txt",), validation=(), digest=digest, size_bytes=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"job_id": "job-2"},
+        {"corpus": corpus("c" * 64)},
+        {"teacher": builders.teacher_facts(path="/moved")},
+        {"spec": replace(SPEC, name="other", workers=WorkersSpec(count=7))},
+        {"spec": replace(SPEC, search=SearchSpec(initialization="random", epsilon=3, max_attempts=5))},
+        {"spec": replace(SPEC, search=SearchSpec(steps=200, hyperparameters=(Hyperparameters(batch_size=16),)))},
+    ],
+)
+def test_jobs_share_what_is_equal(changes: dict) -> None:
+    assert search_data_key(job(**changes)) == search_data_key(job())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"corpus": corpus("e" * 64)},
+        {"teacher": builders.teacher_facts(digest="e" * 64)},
+        {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), sequence_length=64))},
+        {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), max_tokens=1000))},
+        {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), text_field="body"))},
+        {"spec": replace(SPEC, search=SearchSpec(steps=101))},
+        {"spec": replace(SPEC, search=SearchSpec(seed=1))},
+        {"spec": replace(SPEC, search=SearchSpec(held_out_sequences=64))},
+    ],
+)
+def test_jobs_do_not_share_what_differs(changes: dict) -> None:
+    assert search_data_key(job(**changes)) != search_data_key(job())
+
+
+def task(**changes: object) -> LatencyTask:
+    values = {
+        "teacher": builders.teacher_facts(),
+        "architecture": builders.architecture(),
+        "protocol": LatencyProtocol(),
+    }
+    return LatencyTask(**{**values, **changes})
+
+
+def test_a_students_latency_depends_on_its_shape_and_not_on_its_teachers_weights() -> None:
+    assert shape_key(task(teacher=builders.teacher_facts(digest="e" * 64))) == shape_key(task())
+    others = [
+        task(architecture=builders.architecture(heads=4)),
+        task(teacher=builders.teacher_facts(model_type="bert")),
+        task(teacher=builders.teacher_facts(embedding=replace(builders.EMBEDDING, vocab_size=2000))),
+    ]
+    assert len({shape_key(each) for each in [task(), *others]}) == 4
+
+
+def test_a_teachers_latency_is_its_own() -> None:
+    facts = builders.teacher_facts()
+    teacher = task(architecture=facts.architecture, is_teacher=True)
+    assert shape_key(teacher) != shape_key(task(architecture=facts.architecture))
+    assert shape_key(teacher) != shape_key(replace(teacher, teacher=builders.teacher_facts(digest="e" * 64)))
+
+
+def test_protocol_and_device_are_part_of_a_latencys_name() -> None:
+    device = builders.fingerprint()
+    names = {
+        latency_keys(task(), device),
+        latency_keys(task(protocol=LatencyProtocol(threads=2)), device),
+        latency_keys(task(), replace(device, processor="Another CPU")),
+    }
+    assert len(names) == 3

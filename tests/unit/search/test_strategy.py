@@ -1,0 +1,47 @@
+from itertools import product
+
+import builders
+import pytest
+
+from ose.core.spec import Hyperparameters, SearchSpec
+from ose.search.strategy import OseStrategy, Outcome, build_strategy
+
+SPACE = builders.search_space(num_hidden_layers=(1, 2, 3), hidden_size=(32, 64, 96))
+MEMBERS = list(SPACE.members(builders.EMBEDDING))
+SLOW, FAST = Hyperparameters(learning_rate=1e-4), Hyperparameters(learning_rate=1e-3)
+
+
+@pytest.mark.parametrize("epsilon", [1, 2, 5, len(MEMBERS) - 1, len(MEMBERS), len(MEMBERS) + 1])
+def test_every_epsilonth_member_is_visited_from_the_smallest_on(epsilon: int) -> None:
+    proposals = OseStrategy(MEMBERS, epsilon, [SLOW], 3).ask()
+    assert [each.architecture for each in proposals] == MEMBERS[::epsilon]
+
+
+def test_each_visited_member_meets_all_of_theta() -> None:
+    proposals = OseStrategy(MEMBERS, 4, [SLOW, FAST], 3).ask()
+    assert [(p.architecture, p.hyperparameters) for p in proposals] == list(product(MEMBERS[::4], [SLOW, FAST]))
+
+
+def test_numbers_follow_the_order_from_one() -> None:
+    proposals = OseStrategy(MEMBERS, 1, [SLOW, FAST], 3).ask()
+    assert [proposal.number for proposal in proposals] == list(range(1, 2 * len(MEMBERS) + 1))
+
+
+def test_a_job_is_proposed_as_its_spec_says() -> None:
+    spec = builders.job_spec(space=SPACE, search=SearchSpec(epsilon=7, steps=42, hyperparameters=(FAST,)))
+    proposals = build_strategy(spec, builders.teacher_facts()).ask()
+    assert [p.architecture for p in proposals] == MEMBERS[::7]
+    assert {(p.num_steps, p.hyperparameters) for p in proposals} == {(42, FAST)}
+
+
+def test_all_is_proposed_at_once_and_nothing_after_outcomes() -> None:
+    strategy = OseStrategy(MEMBERS, 1, [SLOW], 3)
+    assert strategy.ask()
+    strategy.tell(1, Outcome(score=1.0, loss_nats=2.0, latency_p50_ms=3.0))
+    assert list(strategy.ask()) == []
+
+
+def test_a_new_strategy_proposes_what_the_old_one_did() -> None:
+    spec = builders.job_spec(space=SPACE, search=SearchSpec(epsilon=3, hyperparameters=(SLOW, FAST)))
+    facts = builders.teacher_facts()
+    assert build_strategy(spec, facts).ask() == build_strategy(spec, facts).ask()
