@@ -93,9 +93,8 @@ def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> 
         sys.exit(1)
     print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
     if says_next:
-        say(
-            f"\nnext: {this_command()} distill {job.id}   (the best student, fully)   {this_command()} leaderboard {job.id} --pareto"
-        )
+        say(f"\nnext: {this_command()} distill {job.id}   (the best student, fully)")
+        say(f"      {this_command()} leaderboard {job.id} --pareto   (what no other candidate beats)")
     return job
 
 
