@@ -58,7 +58,7 @@ class TaskExecutor:
 
     def _teacher_at(self, path: str) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != path:
-            self._teacher = (path, load_masked_lm(path))
+            self._teacher = (path, load_masked_lm(path).to(self._device))
         return self._teacher[1]
 
     def _data_in(self, folder: str) -> SearchData:

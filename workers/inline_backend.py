@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import queue
 import threading
+from contextlib import AbstractContextManager
 
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
@@ -31,6 +32,7 @@ class InlineBackend:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._is_closed = False
+        self._probe: SubprocessLatencyProbe | None = None
         self._thread = threading.Thread(target=self._work, args=(workers,), name="inline-worker", daemon=True)
         self._thread.start()
 
@@ -45,17 +47,26 @@ class InlineBackend:
         except queue.Empty:
             return None
 
-    def latency_probe(self, protocol: LatencyProtocol) -> SubprocessLatencyProbe:
-        """A probe in a process of its own."""
-        return SubprocessLatencyProbe(protocol)
+    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[SubprocessLatencyProbe]:
+        """A probe in a process of its own, kept until `close`: starting it takes longer than a measurement."""
+        if self._probe is None or self._probe.protocol != protocol:
+            self._stop_probe()
+            self._probe = SubprocessLatencyProbe(protocol)
+        return contextlib.nullcontext(self._probe)
 
     def close(self) -> None:
         """Drop what is queued, and the task that runs at its next step."""
+        self._stop_probe()
         if not self._is_closed and self._thread.ident is not None:
             self._is_closed = True
             self._tasks.put(None)
             _raise_in(self._thread.ident, SystemExit)
             self._thread.join(_GRACE_S)
+
+    def _stop_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.close()
+            self._probe = None
 
     def _work(self, workers: WorkersSpec) -> None:
         executor = TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")

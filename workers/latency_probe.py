@@ -21,7 +21,7 @@ _MEASUREMENT = TypeAdapter(LatencyMeasurement)
 
 
 class SubprocessLatencyProbe:
-    """Starts the latency process on entering and stops it on leaving.
+    """Starts the latency process on entering, or at the first request, and stops it on closing.
 
     A process that dies takes one request with it; the next request gets a new one.
 
@@ -30,21 +30,25 @@ class SubprocessLatencyProbe:
     """
 
     def __init__(self, protocol: LatencyProtocol) -> None:
-        self._protocol = protocol
+        self.protocol = protocol
         self._fingerprint: DeviceFingerprint | None = None
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._process = self._start()
+        self._process = self._process or self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the process."""
         self._stop()
 
     def fingerprint(self) -> DeviceFingerprint:
         """The device the process runs on."""
         if self._fingerprint is None:
-            self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self._protocol.device}))
+            self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self.protocol.device}))
         return self._fingerprint
 
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
@@ -79,7 +83,7 @@ class SubprocessLatencyProbe:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(self._protocol.threads)},
+            env={**os.environ, "OMP_NUM_THREADS": str(self.protocol.threads)},
         )
 
     def _stop(self) -> int | None:

@@ -24,10 +24,9 @@ from ose.measure.latency import measure_latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.distill import DistillationRun, StepLosses, distill, save_student
 from ose.pipelines.evaluate import held_out_quality, initial_student
-from ose.pipelines.export import ExportSummary, export_student, fill_mask, student_card
+from ose.pipelines.export import ExportSummary, export_student, student_card
+from ose.pipelines.export import fill_mask as fill_mask_of
 from ose.pipelines.search_data import load_search_data
-
-__all__ = ["DistillationRequest", "fill_mask", "latency_of_directory", "run_distillation", "write_export"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +102,12 @@ def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> Expor
     """Export a distilled student with its manifest and card. See `export_student`."""
     quieten()
     return export_student(student, output, manifest, student_card(manifest))
+
+
+def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
+    """A model directory's likeliest fillings of the first mask. See `ose.pipelines.export.fill_mask`."""
+    quieten()
+    return fill_mask_of(model, text, count)
 
 
 def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasurement:

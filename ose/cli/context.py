@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,6 +37,16 @@ class Context:
         from ose.cli.progress import terminal_progress
 
         return Workspace(self.home, terminal_progress())
+
+
+def this_command() -> str:
+    """How people call this command: `ose` if that is what their shell would find, else its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("ose")
+    if found is None and called.name == "ose" and called.exists():
+        path = os.path.relpath(called)
+        return path if not path.startswith("..") else str(called.absolute())
+    return "ose"
 
 
 def print_json(content: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ose.cli.context import Context, Format, print_json, say
+from ose.cli.context import Context, Format, print_json, say, this_command
 from ose.core.job import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def submit(context: typer.Context, file: JobFile) -> None:
     with _workspace(context) as workspace:
         job = workspace.submit(file)
     typer.echo(job.id)
-    say(f"queued; run it here with: ose job resume {job.id}")
+    say(f"queued; run it here with: {this_command()} job resume {job.id}")
 
 
 @app.command(epilog="Example: ose job run job.yaml")
@@ -73,7 +73,7 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
     """Stop a queued or running job. It can be resumed."""
     with _workspace(context) as workspace:
         job = workspace.cancel(job_id)
-    say(f"job {job.id} is cancelled; go on with: ose job resume {job.id}")
+    say(f"job {job.id} is cancelled; go on with: {this_command()} job resume {job.id}")
 
 
 def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> Job:
@@ -84,16 +84,17 @@ def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> 
     try:
         job = workspace.run(job_id)
     except KeyboardInterrupt:
-        say(f"\ninterrupted; nothing that was finished is lost. Go on with: ose job resume {job_id}")
+        say(f"\ninterrupted; nothing that was finished is lost. Go on with: {this_command()} job resume {job_id}")
         sys.exit(130)
     if job.status is not JobStatus.SUCCEEDED:
         reason = f": {job.failure.message}" if job.failure else ""
         say(f"error: job {job.id} {job.status.lower()}{reason}")
-        say(f"try again with: ose job resume {job.id}")
+        say(f"try again with: {this_command()} job resume {job.id}")
         sys.exit(1)
     print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
     if says_next:
-        say(f"\nnext: ose distill {job.id}   (the best student, fully)   ose leaderboard {job.id} --pareto")
+        say(f"\nnext: {this_command()} distill {job.id}   (the best student, fully)")
+        say(f"      {this_command()} leaderboard {job.id} --pareto   (what no other candidate beats)")
     return job
 
 

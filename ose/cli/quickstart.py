@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ose.cli.context import Context, say
+from ose.cli.context import Context, say, this_command
 from ose.cli.job import run_to_end
 from ose.core.architecture import Architecture
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ose.core.job import Distillation
     from ose.service.leaderboard import LeaderboardRow
 
-SENTENCE = "Return a new array of given shape and <mask>, filled with zeros."
+SENTENCE = "If None, the <mask> value is used."
 _MAX_THREADS = 8
 """Students this small gain nothing from more."""
 
@@ -45,7 +45,7 @@ def quickstart(context: typer.Context) -> None:
         try:
             distillation = workspace.distill(job.id)
         except KeyboardInterrupt:
-            say(f"\ninterrupted; nothing that was finished is lost. Go on with: ose distill {job.id}")
+            say(f"\ninterrupted; nothing that was finished is lost. Go on with: {this_command()} distill {job.id}")
             sys.exit(130)
         say("4/4  Exporting it")
         output = folder / f"student-{job.id}"
@@ -69,10 +69,16 @@ def _summarize(workspace: Workspace, distillation: Distillation, output: Path, w
     out.print(f"\nThe student is in [bold]{output}[/bold] and loads with plain transformers:", soft_wrap=True)
     out.print(f'  AutoModelForMaskedLM.from_pretrained("{output}")', highlight=False, soft_wrap=True)
     out.print(f"\nDone in {wall_time_s:.0f} s. What to type next:")
-    out.print(f"  ose leaderboard {job.id} --pareto        all the candidates that no other one beats", highlight=False)
-    out.print(f"  ose distill {job.id} --steps 3000        a better student: ten times the training", highlight=False)
-    out.print("  ose space list                          search spaces for real teachers", highlight=False)
-    out.print(f"  your own job: copy {output.parent / 'job.yaml'}, name your teacher and text, `ose job run` it")
+    for command, gain in (
+        (f"{this_command()} leaderboard {job.id} --pareto", "the candidates that no other one beats"),
+        (f"{this_command()} distill {job.id} --steps 3000", "a better student: ten times the training"),
+        (f"{this_command()} space list", "search spaces for real teachers"),
+        (
+            f"{this_command()} job run {output.parent / 'job.yaml'}",
+            "this search again: name your own teacher and text in it",
+        ),
+    ):
+        out.print(f"  [bold]{command}[/bold]\n      {gain}", highlight=False, soft_wrap=True)
 
 
 def _comparison(teacher: dict[str, Any], row: LeaderboardRow, distillation: Distillation) -> Table:

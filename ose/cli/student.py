@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ose.cli.context import Context, Format, print_json, say
+from ose.cli.context import Context, Format, print_json, say, this_command
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
 Candidate = Annotated[int | None, typer.Option(min=1, help="Its number.", show_default="the job's best")]
@@ -46,7 +46,7 @@ def distill(
         f"{result.loss_nats:.3f} ± {result.loss_stderr_nats:.3f} nats to the teacher, "
         f"{result.masked_accuracy:.1%} of the masked tokens right"
     )
-    say(f"next: ose export {done.job_id} --candidate {done.candidate_number} --output student")
+    say(f"next: {this_command()} export {done.job_id} --candidate {done.candidate_number} --output student")
 
 
 def export(

@@ -18,6 +18,10 @@ MAX_MASK_FRACTION = 0.4
 """Half of a packed sequence may be special tokens, which are never masked; the rest must suffice."""
 
 
+MAX_SEED = 2**32 - 1
+"""Generators are seeded with multiples of the seed, which have to fit into 64 bits."""
+
+
 def _require_positive(owner: object, *names: str) -> None:
     for name in names:
         value = getattr(owner, name)
@@ -30,6 +34,11 @@ def _require_not_negative(owner: object, *names: str) -> None:
         value = getattr(owner, name)
         if not value >= 0:
             raise InvalidInputError(f"{name} must not be negative, not {value}")
+
+
+def _require_seed(seed: int) -> None:
+    if not 0 <= seed <= MAX_SEED:
+        raise InvalidInputError(f"seed must not be negative, nor above {MAX_SEED}, not {seed}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +143,7 @@ class SearchSpec:
         _require_positive(self, "epsilon", "steps", "weight_clip", "held_out_sequences", "max_attempts")
         if not self.hyperparameters:
             raise InvalidInputError("search.hyperparameters is empty; give at least one set")
-        _require_not_negative(self, "seed")
+        _require_seed(self.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +258,8 @@ class DistillationSpec:
             self, "steps", "batch_size", "micro_batch_size", "learning_rate", "max_grad_norm", "temperature",
             "checkpoint_every",
         )  # fmt: skip
-        _require_not_negative(self, "weight_decay", "seed")
+        _require_not_negative(self, "weight_decay")
+        _require_seed(self.seed)
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
         if not 0 < self.mask_fraction <= MAX_MASK_FRACTION:

@@ -104,7 +104,7 @@ def inherit(teacher: PreTrainedModel, student: PreTrainedModel, selection: Selec
             tensor = source[_teacher_name(name, layer, selection)]
             for dimension, index in enumerate(_indices(name, layer, tensor.ndim, selection)):
                 if index is not None:
-                    tensor = tensor.index_select(dimension, index)
+                    tensor = tensor.index_select(dimension, index.to(tensor.device))
             parameter.copy_(tensor)
 
 

@@ -141,8 +141,9 @@ def _load_batches(folder: Path) -> tuple[MaskedBatch, MaskedBatch]:
 
 
 def _teacher_log_probs(teacher: PreTrainedModel, batch: MaskedBatch, rows: torch.Tensor) -> torch.Tensor:
+    input_ids, positions = batch.input_ids[rows].to(teacher.device), batch.positions[rows].to(teacher.device)
     with torch.inference_mode():
-        return logits_at(teacher, batch.input_ids[rows], batch.positions[rows]).float().log_softmax(dim=-1)
+        return logits_at(teacher, input_ids, positions).float().log_softmax(dim=-1).cpu()
 
 
 def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:

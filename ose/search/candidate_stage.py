@@ -156,4 +156,4 @@ def _told(candidate: Candidate) -> str:
         return f"{candidate.architecture}: failed, {candidate.failure.message}"
     if candidate.evaluation is None or candidate.score is None or candidate.rejection:
         return f"{candidate.architecture}: {candidate.rejection}"
-    return f"{candidate.architecture}: {candidate.evaluation.loss_nats:.3f} nats, W {candidate.score:.4f}"
+    return f"{candidate.architecture}: {candidate.evaluation.loss_nats:.3f} nats, score {candidate.score:.4f}"

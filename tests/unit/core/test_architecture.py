@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedModel, RobertaCo
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops, count_parameters
 from ose.errors import SearchSpaceError
-from ose.models.forward import final_hidden_states, vocabulary_head
+from ose.models.forward import encode
 
 BORT = Architecture(num_hidden_layers=4, num_attention_heads=8, hidden_size=1024, intermediate_size=768)
 BORT_FLIPPED = Architecture(num_hidden_layers=4, num_attention_heads=8, hidden_size=768, intermediate_size=1024)
@@ -78,11 +78,9 @@ def test_operation_counts_are_what_torch_counts(
     embedding = EmbeddingShape(vocab_size=40, max_position_embeddings=20)
     model = build(family, architecture, embedding)
     with torch.no_grad(), FlopCounterMode(display=False) as encoder:
-        states = final_hidden_states(model, torch.full((batch_size, length), 7))
-    head = vocabulary_head(model)
-    assert head is not None
+        encoded = encode(model, torch.full((batch_size, length), 7))
     with torch.no_grad(), FlopCounterMode(display=False) as vocabulary:
-        head(states)
+        encoded.logits()
     assert count_flops(architecture, length, batch_size) == encoder.get_total_flops()
     assert count_head_flops(architecture, embedding, batch_size * length) == vocabulary.get_total_flops()
 

@@ -38,6 +38,7 @@ SPACE = SearchSpace(
         (lambda: SearchSpec(steps=-3), "steps must be positive, not -3"),
         (lambda: SearchSpec(hyperparameters=()), "hyperparameters is empty"),
         (lambda: SearchSpec(seed=-1), "seed must not be negative"),
+        (lambda: SearchSpec(seed=2**32), "seed must not be negative, nor above 4294967295, not 4294967296"),
         (lambda: SearchSpec(weight_clip=0.0), "weight_clip must be positive"),
         (lambda: SearchSpec(held_out_sequences=0), "held_out_sequences must be positive"),
         (lambda: SearchSpec(max_attempts=0), "max_attempts must be positive"),

@@ -12,6 +12,7 @@ from models import masked_lm
 from searches import HELD_OUT_SEQUENCES, NUM_SEQUENCES, SEQUENCE_LENGTH, SHARD_SEQUENCES, data_task, fill, targets_tasks
 
 from ose.core.job import CorpusFacts
+from ose.core.spec import MAX_SEED
 from ose.core.task import DataTask
 from ose.errors import CorpusError, StorageError
 from ose.models.teacher import load_masked_lm, load_tokenizer
@@ -65,6 +66,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
     expected, other = contents(search.folder), contents(tmp_path / "other")
     assert contents(tmp_path / "again") == expected
     assert all(other[name] != expected[name] for name in FILES)
+
+
+def test_the_largest_seed_is_one(sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path) -> None:
+    assert fill(data_task(tmp_path / "data", sharp_roberta, corpus, seed=MAX_SEED)).num_targets > 0
 
 
 def test_what_is_there_is_never_done_again(search: DataTask, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_omitted_parts_take_the_defaults():
         ("search.steps", None, "job: search.steps must be a whole number, not null"),
         ("search.weight_clip", float("inf"), "job: search.weight_clip must be a finite number"),
         ("limits.max_latency_ms", "inf", "job: limits.max_latency_ms must be a finite number"),
-        ("distillation.weights", {"cosine": float("nan")}, "job: distillation.weights.cosine must be a finite number"),
+        ("distillation.weights", {"cosine": float("nan")}, "job: distillation.weights: loss weights must not be"),
         ("search.hyperparameters", [{"learning_rate": "nan"}], "search.hyperparameters[0].learning_rate must be"),
         ("search.hyperparameters", [], "job: search.hyperparameters is empty"),
         ("search.hyperparameters", {}, "job: search.hyperparameters must be a list, not {}"),

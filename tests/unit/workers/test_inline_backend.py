@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from builders import architecture
 from searches import evaluate_task
@@ -12,7 +13,6 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
 from ose.core.task import DataTask, TaskFailed, TaskSucceeded
 from workers.inline_backend import InlineBackend
-from workers.latency_probe import SubprocessLatencyProbe
 
 SMALL = architecture(2, 2, 16, 24)
 LONG_S = 60
@@ -58,5 +58,12 @@ def test_closing_drops_what_is_queued_and_what_runs(backend: InlineBackend, sear
     assert not any(thread.name == "inline-worker" for thread in threading.enumerate())
 
 
-def test_latency_is_measured_in_a_process_of_its_own(backend: InlineBackend) -> None:
-    assert isinstance(backend.latency_probe(LatencyProtocol()), SubprocessLatencyProbe)
+def test_latency_is_measured_in_one_process_of_its_own_until_closing(backend: InlineBackend) -> None:
+    me = psutil.Process()
+    before = set(me.children())
+    for _ in range(2):
+        with backend.latency_probe(LatencyProtocol()) as probe:
+            assert probe.fingerprint().num_cores >= 1
+    [process] = set(me.children()) - before
+    backend.close()
+    assert not process.is_running()
