@@ -97,7 +97,7 @@ def _local_options(workers: WorkersSpec, scratch: Path) -> dict[str, Any]:
         "object_store_memory": _OBJECT_STORE_BYTES,
         "include_dashboard": False,
         "_node_ip_address": _LOOPBACK,
-        "_temp_dir": str(scratch),
+        "_temp_dir": str(scratch / "ray"),  # Ray opens it to everybody; what is around it stays private
         "_system_config": _SYSTEM,
     }
 

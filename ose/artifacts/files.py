@@ -7,11 +7,14 @@ import json
 import os
 import re
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from ose.errors import StorageError
 
@@ -45,7 +48,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY_SUFFIX}")
+        temporary = _temporary_name(path)
         temporary.mkdir()
         try:
             yield temporary
@@ -65,7 +68,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY_SUFFIX}")
+        temporary = _temporary_name(path)
         try:
             yield temporary
             _sync(temporary)
@@ -81,14 +84,26 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what writers killed in the middle left in `folder`."""
+    """Delete what writers of this machine that were killed in the middle left in `folder`."""
     for leftover in folder.glob(f".*{_TEMPORARY_SUFFIX}"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        if _writer_is_dead(leftover):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+
+
+def _temporary_name(path: Path) -> Path:
+    """A name beside `path` that says who writes: only leftovers of the dead may be removed."""
+    writer = f"{socket.gethostname()}.{os.getpid()}"
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{writer}{_TEMPORARY_SUFFIX}")
+
+
+def _writer_is_dead(leftover: Path) -> bool:
+    before, _, pid = leftover.name.removesuffix(_TEMPORARY_SUFFIX).rpartition(".")
+    return pid.isdigit() and before.endswith(f".{socket.gethostname()}") and not psutil.pid_exists(int(pid))
 
 
 def _replace(temporary: Path, path: Path) -> None:
     if path.exists():
-        retired = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY_SUFFIX}")
+        retired = _temporary_name(path)
         path.rename(retired)
         try:
             temporary.rename(path)

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from ose.artifacts.files import atomic_file, write_json
+from ose.artifacts.files import atomic_file, remove_leftovers, write_json
 from ose.core.measurement import TeacherQuality
 from ose.core.task import DataSummary, DataTask, TargetsTask
 from ose.data.corpus import pack_corpus
@@ -75,6 +75,7 @@ def prepare_data(task: DataTask) -> DataSummary:
         StorageError: The folder cannot be written.
     """
     file = Path(task.folder) / "batches.safetensors"
+    remove_leftovers(file.parent)
     if not file.exists():
         tokenizer = load_tokenizer(task.teacher.path)
         rule = MaskingRule.for_tokenizer(tokenizer)

@@ -191,3 +191,11 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
 def test_a_folder_that_does_not_exist_has_no_leftovers(tmp_path: Path) -> None:
     remove_leftovers(tmp_path / "missing")
     assert not (tmp_path / "missing").exists()
+
+
+def test_what_a_living_writer_writes_is_no_leftover(tmp_path: Path) -> None:
+    with atomic_file(tmp_path / "file") as temporary:
+        temporary.write_text("half")
+        remove_leftovers(tmp_path)
+        temporary.write_text("whole")
+    assert (tmp_path / "file").read_text() == "whole"

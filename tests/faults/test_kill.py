@@ -1,0 +1,206 @@
+"""Real processes, really killed: a job goes on from where it was, with no result lost, doubled or redone."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from processes import eventually
+
+from ose.core.job import CandidateStatus, JobStatus, Trial, TrialStatus
+from ose.store.base import Store
+from ose.store.engine import open_store
+
+SEED = 20261121
+LONG = {
+    "search": {"steps": 5000, "epsilon": 8, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
+}
+"""One candidate that trains for a minute or so."""
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    store = open_store(f"sqlite:///{home}/ose.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where temporary folders go: a short path, because Ray's sockets are in them."""
+    with tempfile.TemporaryDirectory(prefix="ose") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def job_file(folder: Path, teacher: Path, documents: list[str], **changes: Any) -> Path:
+    """Eight candidates of some tenths of a second each."""
+    text = folder / "text.txt"
+    text.write_text("\n".join(" ".join(document.split()) for document in documents))
+    content = {
+        "name": "faults",
+        "teacher": {"model": str(teacher)},
+        "corpus": {"train": [str(text)], "sequence_length": 32},
+        "space": {
+            "name": "eight",
+            "num_hidden_layers": [1, 2],
+            "num_attention_heads": [2, 4],
+            "hidden_size": [16, 32],
+            "intermediate_size": [32],
+        },
+        "search": {"steps": 40, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
+        "latency": {"sequence_length": 16},
+        **changes,
+    }
+    file = folder / "job.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+@contextmanager
+def ose(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "OSE_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = [sys.executable, "-m", "ose", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+    ) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
+
+
+def kill_when(is_time: Callable[[], bool], delay_s: float, home: Path, *arguments: str) -> list[psutil.Process]:
+    """Run a command, and kill it a moment after `is_time`. Returns what ran below it."""
+    with ose(home, *arguments) as run:
+        assert eventually(lambda: run.poll() is not None or is_time(), within_s=120)
+        time.sleep(delay_s)
+        children = psutil.Process(run.pid).children(recursive=True) if run.poll() is None else []
+        run.send_signal(signal.SIGKILL)
+    return children
+
+
+def are_gone(processes: list[psutil.Process], within_s: float) -> bool:
+    return eventually(lambda: not any(is_alive(process) for process in processes), within_s)
+
+
+def resume(home: Path, job_id: str) -> None:
+    with ose(home, "job", "resume", job_id) as run:
+        _, told = run.communicate(timeout=240)
+    assert run.returncode == 0, told
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def has_finished(store: Store, count: int) -> bool:
+    return len(successes(store)) >= count
+
+
+def successes(store: Store) -> dict[str, int]:
+    """The candidates' numbers by the ids of the trials that scored them."""
+    return {trial.id: number for number, trial in all_trials(store) if trial.status is TrialStatus.SUCCEEDED}
+
+
+def all_trials(store: Store) -> list[tuple[int, Trial]]:
+    numbers = [(job.id, each.number) for job in store.jobs() for each in store.candidates(job.id)]
+    return [(number, trial) for job_id, number in numbers for trial in store.trials(job_id, number)]
+
+
+def assert_whole(home: Path, store: Store) -> None:
+    [job] = store.jobs()
+    assert job.status is JobStatus.SUCCEEDED
+    assert {each.status for each in store.candidates(job.id)} == {CandidateStatus.SUCCEEDED}
+    assert sorted(successes(store).values()) == list(range(1, 9))
+    assert {trial.status for _, trial in all_trials(store)} <= {TrialStatus.SUCCEEDED, TrialStatus.INTERRUPTED}
+    assert list(home.rglob("*.partial")) == []
+
+
+def test_a_job_killed_again_and_again_goes_on_from_where_it_was(
+    home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]
+) -> None:
+    dice = random.Random(SEED)
+    command = ["job", "run", str(job_file(tmp_path, tiny_roberta, real_text))]
+    moments: list[Callable[[], bool]] = [(home / "artifacts" / "search-data").exists]
+    moments += [partial(has_finished, store, count) for count in sorted(dice.sample(range(1, 7), 2))]
+    kept: dict[str, int] = {}
+    for is_time in moments:
+        assert are_gone(kill_when(is_time, dice.uniform(0, 0.3), home, *command), within_s=30)
+        assert kept.items() <= successes(store).items()
+        kept = successes(store)
+        [job] = store.jobs()
+        command = ["job", "resume", job.id]
+    if job.status is not JobStatus.SUCCEEDED:
+        resume(home, job.id)
+    assert kept.items() <= successes(store).items()
+    assert_whole(home, store)
+
+
+def test_an_interrupt_ends_with_130_and_says_how_to_go_on(
+    home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]
+) -> None:
+    long = job_file(tmp_path, tiny_roberta, real_text, **LONG)
+    with ose(home, "job", "run", str(long)) as run:
+        assert eventually(lambda: bool(all_trials(store)), within_s=120)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=30)
+    [job] = store.jobs()
+    assert run.returncode == 130
+    assert f"ose job resume {job.id}" in told
+    assert "Traceback" not in told
+    assert (job.status, job.lease_owner) == (JobStatus.PENDING, None)
+    assert {trial.status for _, trial in all_trials(store)} == {TrialStatus.INTERRUPTED}
+
+
+def test_a_cancel_from_another_process_stops_a_run_within_seconds(
+    home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]
+) -> None:
+    long = job_file(tmp_path, tiny_roberta, real_text, **LONG)
+    with ose(home, "job", "run", str(long)) as run:
+        assert eventually(lambda: bool(all_trials(store)), within_s=120)
+        with ose(home, "job", "cancel", store.jobs()[0].id) as cancel:
+            assert cancel.wait(timeout=30) == 0
+        _, told = run.communicate(timeout=20)
+    assert run.returncode == 1
+    assert "cancelled" in told
+    assert store.jobs()[0].status is JobStatus.CANCELLED
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_with_ray_a_killed_coordinator_takes_its_workers_along_and_the_job_goes_on(
+    home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str], scratch: Path
+) -> None:
+    file = job_file(tmp_path, tiny_roberta, real_text, workers={"count": 2})
+    processes = kill_when(partial(has_finished, store, 2), 0.0, home, "job", "run", str(file))
+    kept = successes(store)
+    assert processes
+    assert len(list(scratch.iterdir())) == 1
+    resume(home, store.jobs()[0].id)
+    assert kept.items() <= successes(store).items()
+    assert_whole(home, store)
+    assert are_gone(processes, within_s=100)  # Ray's two agents wait a minute for their cluster
+    assert list(scratch.iterdir()) == []
