@@ -78,7 +78,7 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
 
 def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> Job:
     """Run a job and print its leaderboard; leave with status 1 if it failed, 130 if interrupted."""
-    from ose.cli.tables import print_leaderboard
+    from ose.cli.leaderboard_table import print_leaderboard
     from ose.service.leaderboard import LeaderboardQuery
 
     try:

@@ -71,7 +71,7 @@ def _print(board: Leaderboard, output: TableFormat) -> None:
         writer.writeheader()
         writer.writerows(rows)
     else:
-        from ose.cli.tables import print_leaderboard
+        from ose.cli.leaderboard_table import print_leaderboard
 
         print_leaderboard(board)
 

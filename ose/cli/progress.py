@@ -6,7 +6,8 @@ import sys
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from ose.search import progress as protocol
 
@@ -23,14 +24,14 @@ class BarProgress:
 
     def __init__(self) -> None:
         self._bars = Progress(
-            TextColumn("{task.description:<32}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
+            _column("{task.description}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _column("left"),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=Console(stderr=True),
+            expand=True,
         )
         self._task = None
 
@@ -57,7 +58,7 @@ class BarProgress:
             self._bars.update(self._task, note="")
             self._bars.stop()
             self._task = None
-            self._bars = Progress(*self._bars.columns, console=self._bars.console)
+            self._bars = Progress(*self._bars.columns, console=self._bars.console, expand=True)
 
 
 class LineProgress:
@@ -88,3 +89,7 @@ class LineProgress:
     def say(self, message: str) -> None:
         """Print a line."""
         print(message, file=sys.stderr, flush=True)
+
+
+def _column(text: str) -> TextColumn:
+    return TextColumn(text, table_column=Column(no_wrap=True))

@@ -1,0 +1,103 @@
+"""A leaderboard for people: candidates by rank below their teacher, in the width of their terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from ose.cli.tables import console
+from ose.core.architecture import Architecture
+from ose.service.leaderboard import Leaderboard, LeaderboardRow
+
+_LEFT_OUT_WHEN_NARROW = {"p90 ms", "score ±"}
+_WIDE = 100
+"""Columns of a terminal below which spreads that can be read elsewhere are left out."""
+
+_WORDS = {"architecture", ""}
+
+
+def print_leaderboard(board: Leaderboard) -> None:
+    """Print the table, and under it what its columns mean."""
+    out = console()
+    job = board.job
+    lines = [_teacher_cells(board.teacher), *(_row_cells(row) for row in board.rows)]
+    left_out = _LEFT_OUT_WHEN_NARROW if out.width < _WIDE else set()
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for title in lines[0]:
+        if title not in left_out:
+            table.add_column(title, justify="left" if title in _WORDS else "right", no_wrap=title != "")
+    for cells, style in zip(lines, _styles(board), strict=True):
+        table.add_row(*(value for title, value in cells.items() if title not in left_out), style=style)
+    out.print(f"[bold]{job['name']}[/bold] ({job['id']}, {job['status'].lower()}), space {job['space']}")
+    out.print(table)
+    out.print(
+        f"[dim]* on the Pareto front; ! latency too noisy to believe. Loss: cross-entropy to the teacher, "
+        f"± standard error. Latency: {_protocol(job)}.[/dim]"
+    )
+
+
+def _styles(board: Leaderboard) -> list[str | None]:
+    return ["cyan", *(None if row.rank is not None else "dim" for row in board.rows)]
+
+
+def _teacher_cells(teacher: dict[str, Any]) -> dict[str, str]:
+    return {
+        "rank": "teacher",
+        "no.": "",
+        "architecture": str(Architecture(**teacher["architecture"])),
+        "params": _millions(teacher["num_parameters"]),
+        "p50 ms": _latency(teacher["latency_p50_ms"], teacher["latency_flagged"]),
+        "p90 ms": _figure(teacher["latency_p90_ms"], 2),
+        "loss": _figure(teacher["loss_nats"], 3),
+        "±": _figure(teacher["loss_stderr_nats"], 3),
+        "right": _share(teacher["masked_accuracy"]),
+        "score": "",
+        "score ±": "",
+        "": "",
+    }
+
+
+def _row_cells(row: LeaderboardRow) -> dict[str, str]:
+    return {
+        "rank": "" if row.rank is None else str(row.rank),
+        "no.": str(row.candidate),
+        "architecture": str(row.architecture),
+        "params": _millions(row.num_parameters),
+        "p50 ms": _latency(row.latency_p50_ms, row.latency_flagged),
+        "p90 ms": _figure(row.latency_p90_ms, 2),
+        "loss": _figure(row.loss_nats, 3),
+        "±": _figure(row.loss_stderr_nats, 3),
+        "right": _share(row.masked_accuracy),
+        "score": _figure(row.score, 4),
+        "score ±": _figure(row.score_stderr, 4),
+        "": _remark(row),
+    }
+
+
+def _remark(row: LeaderboardRow) -> str:
+    if row.error is not None:
+        return f"{row.status.lower()}: {row.error['message'].splitlines()[0]}"
+    return "*" if row.is_pareto else ""
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:,.2f}M"
+
+
+def _latency(value: float | None, is_flagged: bool | None) -> str:
+    return _figure(value, 2) + ("!" if is_flagged else "")
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def _protocol(job: dict[str, Any]) -> str:
+    latency = job["latency"]
+    shape = f"batch {latency['batch_size']} x {latency['sequence_length']} tokens"
+    return f"{shape}, {latency['dtype']}, {latency['threads']} thread(s), {job['device'] or latency['device']}"
