@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.search_space import SearchSpace
 from ose.core.spec import DistillationSpec, JobSpec
 from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
@@ -24,6 +25,7 @@ from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.queue import waiting_jobs
+from ose.service.spaces import load_space, shipped_spaces
 from ose.service.students import choose_candidate, distil_student, find_distillation, student_manifest
 from ose.settings import Settings
 from ose.store.base import Store
@@ -103,6 +105,14 @@ class Workspace:
     def job(self, job_id: str) -> Job:
         """Find a job by its id or the beginning of it."""
         return self.store.job(job_id)
+
+    def spaces(self) -> list[SearchSpace]:
+        """The shipped search spaces."""
+        return shipped_spaces()
+
+    def space(self, name: str) -> SearchSpace:
+        """A shipped search space, or one in a YAML file."""
+        return load_space(name)
 
     def waiting(self) -> list[Job]:
         """Jobs that wait for a coordinator, oldest first."""

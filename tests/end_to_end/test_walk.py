@@ -134,3 +134,14 @@ def test_doctor_finds_everything(ose):
     checked = ose("doctor")
     assert checked.status == 0
     assert all(line.startswith("ok ") for line in checked.out.splitlines())
+
+
+def test_every_second_member_from_random_weights_with_each_set_of_hyperparameters(ose, job, write):
+    theta = [{"batch_size": 2, "learning_rate": 1e-3}, {"batch_size": 4, "learning_rate": 1e-4}]
+    job["search"] |= {"epsilon": 2, "initialization": "random", "weight_clip": 0.05, "hyperparameters": theta}
+    assert ose("job", "run", write(job)).status == 0
+    job_id = json.loads(ose("job", "list", "--format", "json").out)[0]["id"]
+    rows = json.loads(ose("leaderboard", job_id, "--order-by", "candidate", "--format", "json").out)["rows"]
+    assert [row["hyperparameters"]["batch_size"] for row in rows] == [2, 4, 2, 4]
+    assert rows[0]["architecture"] == rows[1]["architecture"] != rows[2]["architecture"]
+    assert len({row["loss_nats"] for row in rows}) == 4
