@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any, Self
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.search_space import SearchSpace
-from ose.core.spec import DistillationSpec, JobSpec
+from ose.core.spec import DistillationSpec, JobSpec, TeacherSpec
 from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
 from ose.search.keys import search_data_key
 from ose.search.progress import Progress, Silence
-from ose.service.checks import check_latency_protocol
+from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.queue import waiting_jobs
 from ose.service.spaces import load_space, shipped_spaces
 from ose.service.students import choose_candidate, distil_student, find_distillation, student_manifest
+from ose.service.teachers import inspect_teacher
 from ose.settings import Settings
 from ose.store.base import Store
 from ose.store.engine import open_store
@@ -171,12 +172,19 @@ class Workspace:
         return fill_mask(Path(model), text, count)
 
     def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
-        """Measure a model directory by the protocol that candidates are measured by."""
+        """Measure a model directory by the protocol that candidates are measured by.
+
+        Raises:
+            TeacherError: There is no masked language model in it.
+            JobFileError: The protocol cannot be measured by, or not on this model.
+        """
         from workers.students import latency_of_directory
 
         protocol = protocol or LatencyProtocol()
         check_latency_protocol(protocol)
-        return latency_of_directory(Path(model), protocol)
+        facts = inspect_teacher(TeacherSpec(model=str(model)))
+        check_sequence_length("latency.sequence_length", protocol.sequence_length, facts)
+        return latency_of_directory(Path(facts.path), protocol)
 
     def _make_backend(self, job: Job) -> Backend:
         workers = job.spec.workers

@@ -23,8 +23,8 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
             for what there is not.
         SearchSpaceError: Students cannot start from this teacher's weights.
     """
-    _check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
-    _check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
+    check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
+    check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
     check_latency_protocol(spec.latency)
     if spec.search.initialization == "inherit":
         _check_inheritance(spec.space, teacher)
@@ -47,7 +47,12 @@ def check_latency_protocol(protocol: LatencyProtocol) -> None:
         raise JobFileError(f"latency.runtime must be one of {', '.join(_RUNTIMES)}, not {protocol.runtime!r}")
 
 
-def _check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts) -> None:
+def check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts) -> None:
+    """Refuse a sequence that the teacher has no positions for.
+
+    Raises:
+        JobFileError: It is too long; `key` says where that was asked for.
+    """
     if sequence_length > teacher.max_sequence_length:
         raise JobFileError(
             f"{key} is {sequence_length}, but the teacher takes at most {teacher.max_sequence_length} tokens"

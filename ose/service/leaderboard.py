@@ -11,7 +11,7 @@ from ose.core.job import Candidate, CandidateStatus, FailureReport, Job
 from ose.core.objectives import measures, teacher_measures
 from ose.core.ranking import pareto_front
 from ose.core.score import FORMULA_VERSION, Score, ScoreRule, score
-from ose.core.spec import Hyperparameters, Limits
+from ose.core.spec import Hyperparameters
 from ose.store.base import Store
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     job = store.job(job_id)
     rule = query.rule or job.spec.score
     candidates = store.candidates(job.id)
-    passed = [candidate for candidate in candidates if _passes(candidate, query, job.spec.limits)]
+    passed = [candidate for candidate in candidates if _passes(candidate, query)]
     scores = {candidate.number: _score(candidate, job, rule) for candidate in passed}
     ranked = sorted(passed, key=lambda candidate: (-scores[candidate.number].value, candidate.number))
     ranks = {candidate.number: rank for rank, candidate in enumerate(ranked, start=1)}
@@ -156,7 +156,7 @@ def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
     return flat
 
 
-def _passes(candidate: Candidate, query: LeaderboardQuery, job_limits: Limits) -> bool:
+def _passes(candidate: Candidate, query: LeaderboardQuery) -> bool:
     """Whether a trained candidate is ranked. A rejection by the job's own limits stays one."""
     if candidate.status is not CandidateStatus.SUCCEEDED or candidate.evaluation is None or candidate.latency is None:
         return False

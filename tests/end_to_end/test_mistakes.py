@@ -126,4 +126,10 @@ def test_an_unwritable_home(ose, tmp_path: Path):
 
 def test_options_that_cannot_be(ose):
     assert ose("leaderboard", "1234", "--order-by", "beauty").status == 2
-    assert ose("latency", "/nowhere").status == 2
+
+
+def test_a_latency_that_cannot_be_measured(ose, tiny_roberta: Path):
+    assert "no such directory" in ose("latency", "/nowhere").complaint
+    too_long = ose("latency", tiny_roberta, "--sequence-length", "5000")
+    assert too_long.status == 2
+    assert "takes at most 64 tokens" in too_long.complaint
