@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.recipe import DistillationSpec
 from ose.core.search_space import SearchSpace
-from ose.core.spec import DistillationSpec, JobSpec, TeacherSpec
+from ose.core.spec import JobSpec, TeacherSpec
 from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
 from ose.search.keys import search_data_key

@@ -18,15 +18,16 @@ from ose.artifacts.files import atomic_file
 from ose.core.architecture import Architecture
 from ose.core.job import DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.spec import DistillationSpec
+from ose.core.recipe import DistillationSpec
 from ose.data.corpus import pack_corpus
 from ose.measure.latency import measure_latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
-from ose.pipelines.distill import DistillationRun, StepLosses, distill, save_student
+from ose.pipelines.distill import DistillationRun, distill, save_student
 from ose.pipelines.evaluate import held_out_quality, initial_student
 from ose.pipelines.export import ExportSummary, export_student, student_card
 from ose.pipelines.export import fill_mask as fill_mask_of
 from ose.pipelines.search_data import load_search_data
+from ose.pipelines.trainee import StepLosses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

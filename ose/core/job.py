@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
-from ose.core.spec import DistillationSpec, Hyperparameters, JobSpec
+from ose.core.recipe import DistillationSpec
+from ose.core.spec import Hyperparameters, JobSpec
 
 
 class JobStatus(StrEnum):

@@ -1,44 +1,17 @@
-"""What a job asks for. Every default of the project lives in these fields."""
+"""What a job asks for. Every default lives in these fields and in those of the parts they name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
+from ose.core.bounds import require_not_negative, require_positive, require_seed
+from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.measurement import LatencyProtocol
+from ose.core.recipe import DistillationSpec
 from ose.core.score import ScoreRule
 from ose.core.search_space import SearchSpace
 from ose.errors import InvalidInputError
-
-Initialization = Literal["inherit", "random"]
-Precision = Literal["auto", "float32", "bfloat16"]
-Preset = Literal["distilbert"]
-
-MAX_MASK_FRACTION = 0.4
-"""Half of a packed sequence may be special tokens, which are never masked; the rest must suffice."""
-
-
-MAX_SEED = 2**32 - 1
-"""Generators are seeded with multiples of the seed, which have to fit into 64 bits."""
-
-
-def _require_positive(owner: object, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if value is not None and not value > 0:
-            raise InvalidInputError(f"{name} must be positive, not {value}")
-
-
-def _require_not_negative(owner: object, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if not value >= 0:
-            raise InvalidInputError(f"{name} must not be negative, not {value}")
-
-
-def _require_seed(seed: int) -> None:
-    if not 0 <= seed <= MAX_SEED:
-        raise InvalidInputError(f"seed must not be negative, nor above {MAX_SEED}, not {seed}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +55,7 @@ class CorpusSpec:
             raise InvalidInputError("corpus.train names no file")
         if self.sequence_length < 8:
             raise InvalidInputError(f"sequence_length must be at least 8, not {self.sequence_length}")
-        _require_positive(self, "max_tokens")
+        require_positive(self, "max_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +77,10 @@ class Hyperparameters:
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        _require_positive(self, "learning_rate", "batch_size")
+        require_positive(self, "learning_rate", "batch_size")
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
-        _require_not_negative(self, "weight_decay")
+        require_not_negative(self, "weight_decay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +93,7 @@ class SearchSpec:
         steps: Training steps s of one candidate. The paper ran 3, which is mostly noise.
         hyperparameters: Theta.
         initialization: `inherit` starts students from the teacher's weights, `random` as the paper does.
+        inheritance: From which of them.
         seed: Decides masks, batch order and random weights.
         weight_clip: Bound on every weight's magnitude after each step; the theory's compactness
             assumption wants one, practice does not.
@@ -134,16 +108,17 @@ class SearchSpec:
     steps: int = 100
     hyperparameters: tuple[Hyperparameters, ...] = (Hyperparameters(),)
     initialization: Initialization = "inherit"
+    inheritance: InheritanceSpec = field(default_factory=InheritanceSpec)
     seed: int = 0
     weight_clip: float | None = None
     held_out_sequences: int = 128
     max_attempts: int = 2
 
     def __post_init__(self) -> None:
-        _require_positive(self, "epsilon", "steps", "weight_clip", "held_out_sequences", "max_attempts")
+        require_positive(self, "epsilon", "steps", "weight_clip", "held_out_sequences", "max_attempts")
         if not self.hyperparameters:
             raise InvalidInputError("search.hyperparameters is empty; give at least one set")
-        _require_seed(self.seed)
+        require_seed(self.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +132,7 @@ class Limits:
     max_loss_nats: float | None = None
 
     def __post_init__(self) -> None:
-        _require_positive(self, "max_parameters", "max_latency_ms", "max_loss_nats")
+        require_positive(self, "max_parameters", "max_latency_ms", "max_loss_nats")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,92 +155,13 @@ class WorkersSpec:
     backend: Literal["auto", "ray", "inline"] = "auto"
 
     def __post_init__(self) -> None:
-        _require_positive(self, "count", "cpus")
-        _require_not_negative(self, "gpus")
+        require_positive(self, "count", "cpus")
+        require_not_negative(self, "gpus")
 
     @property
     def uses_ray(self) -> bool:
         """Whether the workers are Ray's."""
         return self.backend == "ray" or (self.backend == "auto" and self.count > 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossWeights:
-    """Weights of the distillation losses; zero leaves a loss out.
-
-    Attributes:
-        soft_targets: Divergence from the teacher's softened distribution, times T^2.
-        masked_lm: Cross-entropy against the true tokens.
-        cosine: Cosine distance of the last hidden states; a narrower student is projected up.
-    """
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    soft_targets: float = 5.0
-    masked_lm: float = 2.0
-    cosine: float = 1.0
-
-    def __post_init__(self) -> None:
-        values = (self.soft_targets, self.masked_lm, self.cosine)
-        if not all(value >= 0 for value in values) or max(values) == 0:
-            raise InvalidInputError(f"loss weights must not be negative, nor all zero: {list(values)}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DistillationSpec:
-    """Full distillation of the chosen student.
-
-    Attributes:
-        preset: A published recipe; the other fields' defaults are DistilBERT's as its scripts run it.
-        steps: Optimiser steps.
-        batch_size: Sequences a step.
-        micro_batch_size: Sequences at once at most; a step accumulates over them. Logits of 16 sequences of
-            128 tokens over 50,265 tokens take 0.4 GB, of which a step holds several copies.
-        learning_rate: Peak; linear warm-up, then linear decay to zero.
-        warmup_fraction: Share of the steps of warm-up.
-        weight_decay: Of matrices.
-        max_grad_norm: Gradients are clipped to this global norm.
-        temperature: T of the soft targets.
-        weights: Of the three losses.
-        positions: Where the soft targets are taken: `all` tokens, as DistilBERT, or the `masked` ones
-            alone, which on a CPU is several times faster.
-        mask_fraction: Share of positions masked, drawn anew each step.
-        precision: Of the arithmetic; `auto` takes bfloat16 where the processor multiplies it natively.
-        checkpoint_every: Steps between checkpoints.
-        seed: Decides masks and batch order.
-    """
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    preset: Preset = "distilbert"
-    steps: int = 20_000
-    batch_size: int = 64
-    micro_batch_size: int = 16
-    learning_rate: float = 5e-4
-    warmup_fraction: float = 0.05
-    weight_decay: float = 0.0
-    max_grad_norm: float = 5.0
-    temperature: float = 2.0
-    weights: LossWeights = field(default_factory=LossWeights)
-    positions: Literal["all", "masked"] = "all"
-    mask_fraction: float = 0.15
-    precision: Precision = "auto"
-    checkpoint_every: int = 500
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _require_positive(
-            self, "steps", "batch_size", "micro_batch_size", "learning_rate", "max_grad_norm", "temperature",
-            "checkpoint_every",
-        )  # fmt: skip
-        _require_not_negative(self, "weight_decay")
-        _require_seed(self.seed)
-        if not 0 <= self.warmup_fraction < 1:
-            raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
-        if not 0 < self.mask_fraction <= MAX_MASK_FRACTION:
-            raise InvalidInputError(f"mask_fraction must be in (0, {MAX_MASK_FRACTION}], not {self.mask_fraction}")
-        if self.preset not in get_args(Preset):
-            raise InvalidInputError(f"preset must be one of {', '.join(get_args(Preset))}, not {self.preset!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

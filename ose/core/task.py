@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ose.core.architecture import Architecture
+from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import CorpusFacts, FailureReport, TeacherFacts
 from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
-from ose.core.spec import CorpusSpec, Hyperparameters, Initialization
+from ose.core.spec import CorpusSpec, Hyperparameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class EvaluateTask:
     hyperparameters: Hyperparameters
     num_steps: int
     initialization: Initialization
+    inheritance: InheritanceSpec
     seed: int
     weight_clip: float | None
 

@@ -6,51 +6,23 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ose.artifacts.files import atomic_directory
-from ose.core.spec import DistillationSpec
-from ose.data.masking import MaskedBatch, MaskingRule, draw_masks
+from ose.core.recipe import DistillationSpec
+from ose.data.masking import MaskedBatch, MaskingRule
 from ose.errors import NonFiniteLossError
-from ose.models.forward import encode
+from ose.pipelines.distillation_batches import masked_batch
+from ose.pipelines.trainee import StepLosses, Trainee
 from ose.training.checkpoint import load_checkpoint, save_checkpoint
-from ose.training.losses import cosine_loss, soft_target_loss
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
-from ose.training.precision import autocast
 from ose.training.tensorboard import ScalarLog
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepLosses:
-    """The losses of one optimiser step, means over its micro-batches; 0 for one that is switched off."""
-
-    total: float
-    soft_targets: float
-    masked_lm: float
-    cosine: float
-
-
-class Trainee(nn.Module):
-    """A student with the projection that its hidden states need to be compared with the teacher's.
-
-    The projection is trained along and thrown away at the end (TinyBERT, arXiv 1909.10351, W_h).
-    """
-
-    def __init__(self, student: PreTrainedModel, teacher_hidden_size: int) -> None:
-        super().__init__()
-        self.student = student
-        width = student.config.hidden_size
-        self.projection = (
-            nn.Identity() if width == teacher_hidden_size else nn.Linear(width, teacher_hidden_size, bias=False)
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,57 +99,15 @@ def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
 def _train_step(run: DistillationRun, trainee: Trainee, rule: MaskingRule, step: int) -> StepLosses:
     """Accumulate the gradients of one optimiser step."""
     spec = run.spec
-    batch = _masked_batch(run, rule, step)
+    batch = masked_batch(run.sequences, run.spec, rule, step)
     totals = torch.zeros(4)
     for rows in torch.arange(spec.batch_size).split(spec.micro_batch_size):
         share = len(rows) / spec.batch_size
         micro = MaskedBatch(batch.input_ids[rows], batch.positions[rows], batch.labels[rows])
-        parts = _losses(run, trainee, micro)
+        parts = trainee(micro, run.teacher, run.spec)
         (parts[0] * share).backward()
         totals += torch.stack([part.detach().float().cpu() for part in parts]) * share
     if not totals.isfinite().all():
         raise NonFiniteLossError(f"the loss is {totals[0].item()} at step {step + 1} of {spec.steps}")
     total, soft_targets, masked_lm, cosine = totals.tolist()
     return StepLosses(total=total, soft_targets=soft_targets, masked_lm=masked_lm, cosine=cosine)
-
-
-def _losses(run: DistillationRun, trainee: Trainee, batch: MaskedBatch) -> tuple[torch.Tensor, ...]:
-    """Weighted sum, soft targets, masked LM, cosine; nothing is computed for a loss that weighs nothing."""
-    spec, device = run.spec, run.student.device
-    weights = spec.weights
-    input_ids, positions = batch.input_ids.to(device), batch.positions.to(device)
-    soft = masked_lm = cosine = torch.zeros((), device=device)
-    with autocast(device, spec.precision):
-        student = encode(run.student, input_ids)
-        logits_at = cache(student.logits)  # two losses may want them at the same positions
-        if weights.soft_targets or weights.cosine:
-            with torch.no_grad():
-                teacher = encode(run.teacher, input_ids)
-        if weights.soft_targets:
-            where = None if spec.positions == "all" else positions
-            with torch.no_grad():
-                teacher_logits = teacher.logits(where)
-            soft = soft_target_loss(
-                teacher_logits.flatten(0, 1).float(), logits_at(where).flatten(0, 1).float(), spec.temperature
-            )
-        if weights.masked_lm:
-            labels = batch.labels.flatten().to(device)
-            masked_lm = F.cross_entropy(logits_at(positions).flatten(0, 1).float(), labels)
-        if weights.cosine:
-            cosine = cosine_loss(teacher.states.float(), trainee.projection(student.states).float())
-    total = weights.soft_targets * soft + weights.masked_lm * masked_lm + weights.cosine * cosine
-    return total, soft, masked_lm, cosine
-
-
-def _masked_batch(run: DistillationRun, rule: MaskingRule, step: int) -> MaskedBatch:
-    """Step `step`'s sequences with masks drawn anew: an epoch is a fixed shuffle of all sequences."""
-    spec = run.spec
-    first = step * spec.batch_size
-    wanted = np.arange(first, first + spec.batch_size)
-    epochs, offsets = wanted // len(run.sequences), wanted % len(run.sequences)
-    rows = np.empty_like(wanted)
-    for epoch in np.unique(epochs):
-        order = np.random.default_rng((spec.seed, int(epoch))).permutation(len(run.sequences))
-        rows[epochs == epoch] = order[offsets[epochs == epoch]]
-    generator = torch.Generator().manual_seed(spec.seed * 1_000_003 + step)
-    return draw_masks(torch.from_numpy(run.sequences[rows].astype(np.int64)), rule, generator)

@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
+from ose.core.inheritance import Initialization
 from ose.core.measurement import Evaluation
-from ose.core.spec import Initialization
 from ose.core.task import EvaluateTask
 from ose.errors import NonFiniteLossError
 from ose.measure.quality import mean_and_stderr

@@ -120,6 +120,7 @@ def _task(context: RunContext, trial: Trial, candidate: Candidate) -> EvaluateTa
         hyperparameters=candidate.hyperparameters,
         num_steps=candidate.num_steps,
         initialization=search.initialization,
+        inheritance=search.inheritance,
         seed=search.seed,
         weight_clip=search.weight_clip,
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job
+from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
-from ose.core.spec import DistillationSpec
 from ose.errors import ConflictError, NotFoundError
 from ose.search.failures import failure_report
 from ose.service.leaderboard import LeaderboardQuery, read_leaderboard, teacher_json

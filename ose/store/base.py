@@ -28,8 +28,9 @@ from ose.core.job import (
     Trial,
 )
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
-from ose.core.spec import DistillationSpec, Hyperparameters, JobSpec
+from ose.core.spec import Hyperparameters, JobSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from ose.core.job import Distillation, DistillationResult, DistillationStatus, FailureReport
 from ose.core.measurement import LatencyMeasurement
-from ose.core.spec import DistillationSpec
+from ose.core.recipe import DistillationSpec
 from ose.store import rows
 from ose.store.base import StoredLatency
 from ose.store.sql_candidates import SqlCandidates

@@ -30,7 +30,8 @@ from ose.core.job import (
     TrialStatus,
 )
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
-from ose.core.spec import DistillationSpec, Hyperparameters, JobSpec
+from ose.core.recipe import DistillationSpec
+from ose.core.spec import Hyperparameters, JobSpec
 from ose.store.columns import Encoded, UtcTime, failure_columns
 
 # Constraints are named by one rule, so that a later revision can drop one on every database.

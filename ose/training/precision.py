@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ose.core.spec import Precision
+from ose.core.recipe import Precision
 
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """What /proc/cpuinfo says of processors that can: two of x86, one of Arm."""

@@ -23,8 +23,9 @@ from ose.core.job import (
     JobStatus,
     TrialStatus,
 )
+from ose.core.recipe import DistillationSpec, LossWeights
 from ose.core.score import Score, ScoreRule
-from ose.core.spec import DistillationSpec, Hyperparameters, LossWeights
+from ose.core.spec import Hyperparameters
 from ose.errors import ConflictError, NotFoundError, StoreError
 from ose.store.base import Store
 from ose.store.engine import open_store

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ose.core.architecture import Architecture
+from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, TeacherFacts
 from ose.core.measurement import TeacherQuality
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
@@ -94,6 +95,7 @@ def evaluate_task(data: DataTask, architecture: Architecture, **changes: Any) ->
         "hyperparameters": Hyperparameters(**hyperparameters),
         "num_steps": 3,
         "initialization": "inherit",
+        "inheritance": InheritanceSpec(),
         "seed": 0,
         "weight_clip": None,
     }

@@ -3,18 +3,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ose.core.recipe import DistillationSpec, LossWeights
 from ose.core.search_space import SearchSpace
-from ose.core.spec import (
-    CorpusSpec,
-    DistillationSpec,
-    Hyperparameters,
-    JobSpec,
-    Limits,
-    LossWeights,
-    SearchSpec,
-    TeacherSpec,
-    WorkersSpec,
-)
+from ose.core.spec import CorpusSpec, Hyperparameters, JobSpec, Limits, SearchSpec, TeacherSpec, WorkersSpec
 from ose.errors import InvalidInputError
 
 SPACE = SearchSpace(

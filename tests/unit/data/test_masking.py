@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ose.core.spec import MAX_MASK_FRACTION
+from ose.core.recipe import MAX_MASK_FRACTION
 from ose.data.docstrings import docstrings_of
 from ose.data.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.data.tokenizer import train_tokenizer

@@ -15,22 +15,16 @@ from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM
 
 from ose.core.architecture import Architecture
-from ose.core.spec import DistillationSpec, LossWeights
+from ose.core.recipe import DistillationSpec, LossWeights
 from ose.core.task import DataTask
 from ose.data.corpus import pack_corpus
 from ose.data.masking import MaskingRule
 from ose.errors import NonFiniteLossError, StorageError
 from ose.models.teacher import load_masked_lm, load_tokenizer
-from ose.pipelines.distill import (
-    DistillationRun,
-    StepLosses,
-    Trainee,
-    _masked_batch,
-    _train_step,
-    distill,
-    save_student,
-)
+from ose.pipelines.distill import DistillationRun, _train_step, distill, save_student
+from ose.pipelines.distillation_batches import masked_batch
 from ose.pipelines.evaluate import initial_student
+from ose.pipelines.trainee import StepLosses, Trainee
 from ose.training.losses import cosine_loss, soft_target_loss
 
 SMALL = architecture(2, 2, 16, 24)
@@ -110,7 +104,7 @@ def test_every_loss_goes_down(new_run: NewRun) -> None:
 @pytest.mark.parametrize("positions", ["all", "masked"])
 def test_the_losses_by_hand(positions: str, new_run: NewRun) -> None:
     run = new_run(shape=AS_WIDE, positions=positions, weights=LossWeights(soft_targets=5, masked_lm=2, cosine=3))
-    batch = _masked_batch(run, MaskingRule.for_tokenizer(run.tokenizer), 0)
+    batch = masked_batch(run.sequences, run.spec, MaskingRule.for_tokenizer(run.tokenizer), 0)
     with torch.no_grad():
         theirs, ours = (
             model(input_ids=batch.input_ids, output_hidden_states=True) for model in (run.teacher, run.student)
@@ -170,7 +164,7 @@ def test_a_student_as_wide_as_its_teacher_needs_no_projection(new_run: NewRun) -
 def test_masks_are_drawn_anew_and_every_sequence_is_seen_once_an_epoch(new_run: NewRun, sequences: np.ndarray) -> None:
     run = new_run(batch_size=6)
     rule = MaskingRule.for_tokenizer(run.tokenizer)
-    batches = [_masked_batch(run, rule, step) for step in range(10)]
+    batches = [masked_batch(run.sequences, run.spec, rule, step) for step in range(10)]
     seen = [b.input_ids.scatter(1, b.positions, b.labels).numpy() for b in batches]
     first, second = np.concatenate(seen[:5]), np.concatenate(seen[5:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == sorted(sequences.tolist())

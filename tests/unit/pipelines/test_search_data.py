@@ -11,8 +11,8 @@ import torch
 from models import masked_lm
 from searches import HELD_OUT_SEQUENCES, NUM_SEQUENCES, SEQUENCE_LENGTH, SHARD_SEQUENCES, data_task, fill, targets_tasks
 
+from ose.core.bounds import MAX_SEED
 from ose.core.job import CorpusFacts
-from ose.core.spec import MAX_SEED
 from ose.core.task import DataTask
 from ose.errors import CorpusError, StorageError
 from ose.models.teacher import load_masked_lm, load_tokenizer

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ose.core.spec import Precision
+from ose.core.recipe import Precision
 from ose.training.precision import autocast, has_native_bfloat16
 
 CPU = torch.device("cpu")

@@ -8,7 +8,8 @@ from searches import fill
 
 from ose.core.job import DistillationResult, Job, JobStatus
 from ose.core.measurement import LatencyProtocol
-from ose.core.spec import DistillationSpec, SearchSpec
+from ose.core.recipe import DistillationSpec
+from ose.core.spec import SearchSpec
 from ose.core.task import DataTask
 from ose.errors import TeacherError
 from ose.measure import latency

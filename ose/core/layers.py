@@ -1,0 +1,65 @@
+"""Which of a teacher's layers a student keeps: the rules people choose by, as functions of two depths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ose.errors import InvalidInputError
+
+LayerRule = Literal["distilbert", "even", "alternate", "bottom", "top", "influence"]
+LayerChoice = LayerRule | tuple[int, ...]
+"""A rule, or the layers themselves, counted from 0."""
+
+
+def kept_layers(
+    choice: LayerChoice, num_teacher_layers: int, num_student_layers: int, influence: Sequence[float] | None = None
+) -> tuple[int, ...]:
+    """The teacher's layer for each of the student's, ascending.
+
+    Args:
+        choice: `distilbert`: the first, the last, and the others at equal distance (of 12, six are its 0, 2, 4,
+            7, 9, 11). `even`: the last layer of each of D equal blocks, TinyBERT's m -> mL/D (1, 3, 5, 7, 9, 11).
+            `alternate`: the first of each block, DynaBERT's floor(mL/D) (0, 2, 4, 6, 8, 10). `bottom` and `top`: the
+            first or the last D. `influence`: the D that change the hidden states most.
+        num_teacher_layers: L.
+        num_student_layers: D.
+        influence: One number a teacher layer; only `influence` needs it.
+
+    Raises:
+        InvalidInputError: The teacher has not that many layers, or the layers named are not D of them in order.
+    """
+    total, kept = num_teacher_layers, num_student_layers
+    if kept > total:
+        raise InvalidInputError(f"{kept} layers cannot be kept of a teacher's {total}")
+    match choice:
+        case "distilbert":
+            gap = (total - 1) / max(1, kept - 1)
+            return tuple(round(index * gap) for index in range(kept))
+        case "even":
+            return tuple((index + 1) * total // kept - 1 for index in range(kept))
+        case "alternate":
+            return tuple(index * total // kept for index in range(kept))
+        case "bottom":
+            return tuple(range(kept))
+        case "top":
+            return tuple(range(total - kept, total))
+        case "influence":
+            return _most_influential(kept, influence)
+        case _:
+            return _named(choice, total, kept)
+
+
+def _most_influential(kept: int, influence: Sequence[float] | None) -> tuple[int, ...]:
+    if influence is None:
+        raise InvalidInputError("layers by influence need a measurement of it")
+    strongest = sorted(range(len(influence)), key=lambda layer: -influence[layer])
+    return tuple(sorted(strongest[:kept]))
+
+
+def _named(layers: tuple[int, ...], total: int, kept: int) -> tuple[int, ...]:
+    if len(layers) != kept:
+        raise InvalidInputError(f"layers {list(layers)} are {len(layers)}, but the student has {kept}")
+    if list(layers) != sorted(set(layers)) or not 0 <= layers[0] <= layers[-1] < total:
+        raise InvalidInputError(f"layers {list(layers)} are not in ascending order between 0 and {total - 1}")
+    return layers
