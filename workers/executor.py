@@ -9,9 +9,21 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from ose.core.task import DataTask, EvaluateTask, Event, TargetsTask, Task, TaskFailed, TaskResult, TaskSucceeded
+from ose.core.task import (
+    AnatomyTask,
+    DataTask,
+    EvaluateTask,
+    Event,
+    TargetsTask,
+    Task,
+    TaskFailed,
+    TaskResult,
+    TaskSucceeded,
+)
 from ose.errors import MemoryExhaustedError
+from ose.models.anatomy import Anatomy
 from ose.models.teacher import load_masked_lm
+from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.evaluate import evaluate_candidate
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.search.failures import failure_report
@@ -34,6 +46,7 @@ class TaskExecutor:
         self._device = device
         self._teacher: tuple[str, PreTrainedModel] | None = None
         self._data: tuple[str, SearchData] | None = None
+        self._anatomy: tuple[str, Anatomy] | None = None
         torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
@@ -52,9 +65,12 @@ class TaskExecutor:
                 return prepare_data(task)
             case TargetsTask():
                 return compute_targets(task, self._teacher_at(task.teacher.path))
+            case AnatomyTask():
+                return prepare_anatomy(task, self._teacher_at(task.teacher.path))
             case EvaluateTask():
                 teacher = self._teacher_at(task.teacher.path)
-                return evaluate_candidate(task, teacher, self._data_in(task.folder), self._device)
+                anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
+                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._device)
 
     def _teacher_at(self, path: str) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != path:
@@ -65,6 +81,11 @@ class TaskExecutor:
         if self._data is None or self._data[0] != folder:
             self._data = (folder, load_search_data(Path(folder)))
         return self._data[1]
+
+    def _anatomy_in(self, folder: str) -> Anatomy:
+        if self._anatomy is None or self._anatomy[0] != folder:
+            self._anatomy = (folder, open_anatomy(Path(folder)))
+        return self._anatomy[1]
 
 
 def _translated(error: Exception) -> Exception:

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from ose.core.architecture import Architecture
-from ose.core.inheritance import Initialization
 from ose.core.measurement import Evaluation
 from ose.core.task import EvaluateTask
 from ose.errors import NonFiniteLossError
 from ose.measure.quality import mean_and_stderr
+from ose.models.anatomy import Anatomy
 from ose.models.forward import logits_at
-from ose.models.inherit import architecture_of, inherit, leading_selection
-from ose.models.student import build_student
 from ose.pipelines.search_data import SearchData
+from ose.pipelines.start import Start, initial_student
 from ose.training.losses import cross_entropy_to, sampled_cross_entropy
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
 
@@ -40,7 +38,7 @@ class HeldOutQuality:
 
 
 def evaluate_candidate(
-    task: EvaluateTask, teacher: PreTrainedModel, data: SearchData, device: str = "cpu"
+    task: EvaluateTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None, device: str = "cpu"
 ) -> Evaluation:
     """Train the candidate of `task` and measure its distance from the teacher.
 
@@ -51,6 +49,7 @@ def evaluate_candidate(
         task: What to train, and for how long.
         teacher: Its weights are inherited, if the task says so; it is never run here.
         data: The search's batches and the teacher's stored targets.
+        anatomy: The teacher's; None where the task's inheritance needs none.
         device: Where to train.
 
     Raises:
@@ -58,7 +57,8 @@ def evaluate_candidate(
         InvalidInputError: The student cannot inherit from this teacher.
     """
     started = time.perf_counter()
-    student = initial_student(teacher, task.architecture, task.initialization, task.seed).to(device)
+    start = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=anatomy)
+    student = initial_student(teacher, task.architecture, start).to(device)
     training_started = time.perf_counter()
     losses = train_student(student, task, data)
     trained = time.perf_counter()
@@ -75,16 +75,6 @@ def evaluate_candidate(
         training_time_s=trained - training_started,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
-
-
-def initial_student(
-    teacher: PreTrainedModel, architecture: Architecture, initialization: Initialization, seed: int
-) -> PreTrainedModel:
-    """The student before its first step."""
-    student = build_student(teacher.config, architecture, seed)
-    if initialization == "inherit":
-        inherit(teacher, student, leading_selection(architecture_of(teacher), architecture))
-    return student
 
 
 def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData) -> list[float]:
