@@ -54,6 +54,10 @@ class MaskedBatch:
     positions: torch.Tensor
     labels: torch.Tensor
 
+    def take(self, rows: torch.Tensor) -> MaskedBatch:
+        """Some of the sequences."""
+        return MaskedBatch(self.input_ids[rows], self.positions[rows], self.labels[rows])
+
 
 def draw_masks(input_ids: torch.Tensor, rule: MaskingRule, generator: torch.Generator) -> MaskedBatch:
     """Corrupt full sequences at randomly drawn, never special, positions.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ose.artifacts.files import atomic_directory
 from ose.core.recipe import DistillationSpec
-from ose.data.masking import MaskedBatch, MaskingRule
+from ose.data.masking import MaskingRule
 from ose.errors import NonFiniteLossError
-from ose.pipelines.distillation_batches import masked_batch
+from ose.pipelines.distillation_batches import step_batches
 from ose.pipelines.trainee import StepLosses, Trainee
 from ose.training.checkpoint import load_checkpoint, save_checkpoint
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
@@ -98,16 +98,11 @@ def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
 
 def _train_step(run: DistillationRun, trainee: Trainee, rule: MaskingRule, step: int) -> StepLosses:
     """Accumulate the gradients of one optimiser step."""
-    spec = run.spec
-    batch = masked_batch(run.sequences, run.spec, rule, step)
-    totals = torch.zeros(4)
-    for rows in torch.arange(spec.batch_size).split(spec.micro_batch_size):
-        share = len(rows) / spec.batch_size
-        micro = MaskedBatch(batch.input_ids[rows], batch.positions[rows], batch.labels[rows])
-        parts = trainee(micro, run.teacher, run.spec)
-        (parts[0] * share).backward()
-        totals += torch.stack([part.detach().float().cpu() for part in parts]) * share
+    totals = torch.zeros(len(fields(StepLosses)))
+    for batch, share in step_batches(run.sequences, run.spec, rule, step):
+        losses = trainee(batch, run.teacher, run.spec)
+        (losses[0] * share).backward()
+        totals += losses.detach().cpu() * share
     if not totals.isfinite().all():
-        raise NonFiniteLossError(f"the loss is {totals[0].item()} at step {step + 1} of {spec.steps}")
-    total, soft_targets, masked_lm, cosine = totals.tolist()
-    return StepLosses(total=total, soft_targets=soft_targets, masked_lm=masked_lm, cosine=cosine)
+        raise NonFiniteLossError(f"the loss is {totals[0].item()} at step {step + 1} of {run.spec.steps}")
+    return StepLosses.of(totals)

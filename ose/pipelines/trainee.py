@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
+from typing import Self
 
 import torch
 from torch import nn
@@ -19,12 +20,17 @@ from ose.training.precision import autocast
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepLosses:
-    """The losses of one optimiser step, means over its micro-batches; 0 for one that is switched off."""
+    """The losses of one optimiser step, means over its targets; 0 for one that is switched off."""
 
     total: float
     soft_targets: float
     masked_lm: float
     cosine: float
+
+    @classmethod
+    def of(cls, values: torch.Tensor) -> Self:
+        """From what `Trainee` returns."""
+        return cls(**dict(zip((field.name for field in fields(cls)), values.tolist(), strict=True)))
 
 
 class Trainee(nn.Module):
@@ -41,8 +47,8 @@ class Trainee(nn.Module):
             nn.Identity() if width == teacher_hidden_size else nn.Linear(width, teacher_hidden_size, bias=False)
         )
 
-    def forward(self, batch: MaskedBatch, teacher: PreTrainedModel, spec: DistillationSpec) -> tuple[torch.Tensor, ...]:
-        """Weighted sum, soft targets, masked LM, cosine; nothing is computed for a loss that weighs nothing."""
+    def forward(self, batch: MaskedBatch, teacher: PreTrainedModel, spec: DistillationSpec) -> torch.Tensor:
+        """The values of a `StepLosses`, in its order; nothing is computed for a loss that weighs nothing."""
         device = self.student.device
         weights = spec.weights
         input_ids, positions = batch.input_ids.to(device), batch.positions.to(device)
@@ -66,4 +72,4 @@ class Trainee(nn.Module):
             if weights.cosine:
                 cosine = cosine_loss(teacher.states.float(), self.projection(student.states).float())
         total = weights.soft_targets * soft + weights.masked_lm * masked_lm + weights.cosine * cosine
-        return total, soft, masked_lm, cosine
+        return torch.stack([total, soft, masked_lm, cosine])

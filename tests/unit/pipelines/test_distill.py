@@ -22,7 +22,7 @@ from ose.data.masking import MaskingRule
 from ose.errors import NonFiniteLossError, StorageError
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.distill import DistillationRun, _train_step, distill, save_student
-from ose.pipelines.distillation_batches import masked_batch
+from ose.pipelines.distillation_batches import step_batches
 from ose.pipelines.evaluate import initial_student
 from ose.pipelines.trainee import StepLosses, Trainee
 from ose.training.losses import cosine_loss, soft_target_loss
@@ -104,7 +104,8 @@ def test_every_loss_goes_down(new_run: NewRun) -> None:
 @pytest.mark.parametrize("positions", ["all", "masked"])
 def test_the_losses_by_hand(positions: str, new_run: NewRun) -> None:
     run = new_run(shape=AS_WIDE, positions=positions, weights=LossWeights(soft_targets=5, masked_lm=2, cosine=3))
-    batch = masked_batch(run.sequences, run.spec, MaskingRule.for_tokenizer(run.tokenizer), 0)
+    [(batch, share)] = step_batches(run.sequences, run.spec, MaskingRule.for_tokenizer(run.tokenizer), 0)
+    assert share == 1
     with torch.no_grad():
         theirs, ours = (
             model(input_ids=batch.input_ids, output_hidden_states=True) for model in (run.teacher, run.student)
@@ -164,7 +165,7 @@ def test_a_student_as_wide_as_its_teacher_needs_no_projection(new_run: NewRun) -
 def test_masks_are_drawn_anew_and_every_sequence_is_seen_once_an_epoch(new_run: NewRun, sequences: np.ndarray) -> None:
     run = new_run(batch_size=6)
     rule = MaskingRule.for_tokenizer(run.tokenizer)
-    batches = [masked_batch(run.sequences, run.spec, rule, step) for step in range(10)]
+    batches = [batch for step in range(10) for batch, _ in step_batches(run.sequences, run.spec, rule, step)]
     seen = [b.input_ids.scatter(1, b.positions, b.labels).numpy() for b in batches]
     first, second = np.concatenate(seen[:5]), np.concatenate(seen[5:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == sorted(sequences.tolist())
