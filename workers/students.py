@@ -58,22 +58,10 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
     Raises:
         OseError: Whatever went wrong; run it again to go on from the last checkpoint.
     """
-    quieten()
-    torch.set_num_threads(request.threads)
-    job, search = request.job, request.job.spec.search
-    teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
-    student = initial_student(teacher, request.architecture, search.initialization, search.seed)
-    run = DistillationRun(
-        spec=request.spec,
-        teacher=teacher.to(request.device),
-        student=student.to(request.device),
-        tokenizer=tokenizer,
-        sequences=packed_text(job, tokenizer, request.packed_text),
-        folder=request.folder,
-    )
+    run = _load(request)
     wall_time_s = distill(run, on_step)
-    quality = held_out_quality(student, load_search_data(request.search_data))
-    path = save_student(run, {"job": job.id, "architecture": asdict(request.architecture)})
+    quality = held_out_quality(run.student, load_search_data(request.search_data))
+    path = save_student(run, {"job": request.job.id, "architecture": asdict(request.architecture)})
     return DistillationResult(
         student_path=str(path),
         num_steps=request.spec.steps,
@@ -83,6 +71,41 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
         masked_accuracy=quality.masked_accuracy,
         masked_accuracy_stderr=quality.masked_accuracy_stderr,
         wall_time_s=wall_time_s,
+    )
+
+
+def assist_distillation(request: DistillationRequest) -> None:
+    """Train along with a process that runs the distillation, as another one of its group.
+
+    Raises:
+        OseError: Whatever went wrong.
+    """
+    distill(_load(request), lambda *_: None)
+
+
+def prepare_text(request: DistillationRequest) -> None:
+    """Pack the training text ahead of processes that would otherwise all do it at once.
+
+    Raises:
+        OseError: The text or the teacher's tokenizer cannot be read.
+    """
+    quieten()
+    packed_text(request.job, load_tokenizer(request.job.teacher.path), request.packed_text)
+
+
+def _load(request: DistillationRequest) -> DistillationRun:
+    quieten()
+    torch.set_num_threads(request.threads)
+    job, search = request.job, request.job.spec.search
+    teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
+    student = initial_student(teacher, request.architecture, search.initialization, search.seed)
+    return DistillationRun(
+        spec=request.spec,
+        teacher=teacher.to(request.device),
+        student=student.to(request.device),
+        tokenizer=tokenizer,
+        sequences=packed_text(job, tokenizer, request.packed_text),
+        folder=request.folder,
     )
 
 

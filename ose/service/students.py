@@ -14,7 +14,7 @@ from typing import Any
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
-from ose.errors import ConflictError, NotFoundError
+from ose.errors import ConflictError, InvalidInputError, NotFoundError
 from ose.search.failures import failure_report
 from ose.service.leaderboard import LeaderboardQuery, read_leaderboard, teacher_json
 from ose.store.base import Store
@@ -36,6 +36,23 @@ def choose_candidate(store: Store, job: Job, number: int | None) -> Candidate:
     if not rows or rows[0].rank is None:
         raise ConflictError(f"job {job.id} has no scored candidate yet ({job.status}); run it first")
     return store.candidate(job.id, rows[0].candidate)
+
+
+def check_workers(spec: DistillationSpec, workers: int) -> None:
+    """Hold the number of processes that are to train together against a recipe.
+
+    Raises:
+        InvalidInputError: A step has less than a micro-batch for each.
+    """
+    if workers < 1:
+        raise InvalidInputError(f"workers must be positive, not {workers}")
+    most = -(-spec.batch_size // spec.micro_batch_size)
+    if workers > most:
+        raise InvalidInputError(
+            f"{workers} workers cannot share {most} micro-batch{'es' if most > 1 else ''} a step (batch_size "
+            f"{spec.batch_size}, micro_batch_size {spec.micro_batch_size}); ask for at most {most}, or lower "
+            "micro_batch_size"
+        )
 
 
 def distil_student(

@@ -80,7 +80,9 @@ class Group:
         """What each process has seen."""
         self._count += 1
         store = str(self._folder / f"store-{self._count}")
-        futures = [self._pool.submit(_distil_in_group, n, self._size, store, work, last_step) for n in range(self._size)]
+        futures = [
+            self._pool.submit(_distil_in_group, n, self._size, store, work, last_step) for n in range(self._size)
+        ]
         return [future.result(timeout=120) for future in futures]
 
 
