@@ -23,7 +23,9 @@ def distill(
     steps: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
     learning_rate: Annotated[float | None, typer.Option(show_default="the job's")] = None,
-    preset: Annotated[str | None, typer.Option(help="A published recipe.", show_default="the job's")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A recipe: distilbert, bort or minilm.", show_default="the job's")
+    ] = None,
     output: FormatOption = Format.table,
 ) -> None:
     """Distil a job's best student, or another one, fully. The same command again resumes or repeats nothing."""

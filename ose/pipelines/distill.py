@@ -67,7 +67,7 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
     torch.manual_seed(spec.seed)
     device = run.student.device
     trainee = Trainee(run.student, run.teacher.config.hidden_size).to(device).eval()
-    optimizer = build_optimizer(trainee, spec.learning_rate, weight_decay=spec.weight_decay)
+    optimizer = build_optimizer(trainee, spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas)
     state = load_checkpoint(run.folder / "checkpoints", trainee, optimizer) or {"step": 0, "wall_time_s": 0.0}
     rule = MaskingRule.for_tokenizer(run.tokenizer, spec.mask_fraction)
     started = time.perf_counter() - state["wall_time_s"]

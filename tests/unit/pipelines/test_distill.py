@@ -1,7 +1,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +122,9 @@ def test_the_losses_by_hand(positions: str, new_run: NewRun) -> None:
     assert losses.total == pytest.approx(5 * soft + 2 * masked_lm + 3 * cosine, rel=1e-4)
 
 
-@pytest.mark.parametrize("kept", ["soft_targets", "masked_lm", "cosine"])
+@pytest.mark.parametrize("kept", [field.name for field in fields(LossWeights)])
 def test_a_loss_without_weight_is_left_out(kept: str, new_run: NewRun) -> None:
-    weights = {"soft_targets": 0.0, "masked_lm": 0.0, "cosine": 0.0, kept: 2.0}
+    weights = {**{field.name: 0.0 for field in fields(LossWeights)}, kept: 2.0}
     run = new_run(weights=LossWeights(**weights))
     calls: list[object] = []
     hook = run.teacher.base_model.register_forward_hook(lambda *_: calls.append(1))
@@ -133,8 +133,30 @@ def test_a_loss_without_weight_is_left_out(kept: str, new_run: NewRun) -> None:
     values = {name: getattr(losses, name) for name in weights}
     assert {name for name, value in values.items() if value != 0} == {kept}
     assert losses.total == pytest.approx(2 * values[kept])
-    assert bool(calls) is (kept != "masked_lm")
-    assert ("projection.weight" in gradients(trainee)) is (kept == "cosine")
+    assert len(calls) == (kept != "masked_lm")
+    assert ("projection.weight" in gradients(trainee)) is (kept in ("cosine", "hidden_states"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_further_losses_go_down(precision: str, new_run: NewRun) -> None:
+    weights = LossWeights(soft_targets=0, masked_lm=0, cosine=0, relations=1, hidden_states=1)
+    curve = Curve()
+    distill(new_run(steps=30, checkpoint_every=100, weights=weights, precision=precision), curve)
+    for name in ("relations", "hidden_states"):
+        assert getattr(curve[30], name) < 0.9 * getattr(curve[1], name), name
+
+
+def test_relations_of_another_layer_are_other_relations(new_run: NewRun) -> None:
+    weights = LossWeights(relations=1)
+    last, _ = first_step(new_run(weights=weights))
+    named, _ = first_step(new_run(weights=weights, relation_layer=3))
+    first, _ = first_step(new_run(weights=weights, relation_layer=0))
+    assert last == named
+    assert first.relations != last.relations
+
+
+def test_the_names_of_losses_are_those_of_their_weights() -> None:
+    assert [field.name for field in fields(StepLosses)] == ["total", *(field.name for field in fields(LossWeights))]
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 3, 4])
@@ -230,7 +252,7 @@ def test_curves_are_written_for_tensorboard(new_run: NewRun) -> None:
         distill(run, Curve(interrupt_at=6))
     distill(new_run(), curve)
     curves = read_curves(run.folder / "logs")
-    assert set(curves) == {"learning_rate", "total", "soft_targets", "masked_lm", "cosine"}
+    assert set(curves) == {"learning_rate", *(field.name for field in fields(StepLosses))}
     assert sorted(curves["total"]) == list(range(1, 11))
     assert curves["total"][10] == pytest.approx(curve[10].total, rel=1e-6)
     assert max(curves["learning_rate"].values()) == pytest.approx(5e-3)
