@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from ose.artifacts.files import atomic_file
 from ose.core.architecture import Architecture
 from ose.core.job import DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.recipe import DistillationSpec
-from ose.data.corpus import pack_corpus
+from ose.data.training_text import training_text
 from ose.measure.latency import measure_latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.distill import DistillationRun, distill, save_student
@@ -36,7 +31,7 @@ class DistillationRequest:
 
     Attributes:
         search_data: The folder whose held-out targets the candidates of the search were judged on.
-        packed_text: Folder of packed corpora, shared by all distillations.
+        packed_text: Folder of tokenised texts, shared by all distillations.
         folder: Checkpoints, logs and the student.
         threads: Threads of one operation.
         device: Where to train.
@@ -68,7 +63,7 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
         teacher=teacher.to(request.device),
         student=student.to(request.device),
         tokenizer=tokenizer,
-        sequences=packed_text(job, tokenizer, request.packed_text),
+        sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
         folder=request.folder,
     )
     wall_time_s = distill(run, on_step)
@@ -84,19 +79,6 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
         masked_accuracy_stderr=quality.masked_accuracy_stderr,
         wall_time_s=wall_time_s,
     )
-
-
-def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> np.ndarray:
-    """The job's whole training text as packed sequences, memory-mapped; packed once for each text."""
-    spec = job.spec.corpus
-    content = [job.teacher.digest, job.corpus.digest, spec.sequence_length, spec.text_field, spec.max_tokens]
-    file = folder / f"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]}.npy"
-    if not file.exists():
-        sequences = pack_corpus(job.corpus, spec, tokenizer, "train")
-        with atomic_file(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, sequences, allow_pickle=False)
-    sequences = np.load(file, mmap_mode="r")
-    return sequences
 
 
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:

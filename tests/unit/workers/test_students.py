@@ -1,7 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from builders import NOW, architecture, job_spec
 from searches import fill
@@ -16,7 +15,7 @@ from ose.measure import latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.evaluate import held_out_quality
 from ose.pipelines.search_data import load_search_data
-from workers.students import DistillationRequest, latency_of_directory, packed_text, run_distillation
+from workers.students import DistillationRequest, latency_of_directory, run_distillation
 
 SMALL = architecture(2, 2, 16, 24)
 SPEC = DistillationSpec(steps=6, batch_size=4, precision="float32", checkpoint_every=4, learning_rate=5e-3)
@@ -78,32 +77,6 @@ def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search
     resumed = run_distillation(request(job, search, tmp_path / "again"), ignore)
     assert figures(resumed) == figures(straight)
     assert figures(run_distillation(request(job, search, tmp_path / "again"), ignore)) == figures(straight)
-
-
-def test_the_text_is_packed_once(job: Job, tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(job.teacher.path)
-    first = packed_text(job, tokenizer, tmp_path)
-    [file] = tmp_path.iterdir()
-    written = file.stat().st_mtime_ns
-    again = packed_text(job, tokenizer, tmp_path)
-    assert isinstance(first, np.memmap)
-    assert np.array_equal(first, again)
-    assert file.stat().st_mtime_ns == written
-
-
-@pytest.mark.parametrize("change", ["length", "text", "teacher"])
-def test_other_text_is_packed_beside_it(change: str, job: Job, tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(job.teacher.path)
-    packed_text(job, tokenizer, tmp_path)
-    corpus = replace(job.spec.corpus, sequence_length=16) if change == "length" else job.spec.corpus
-    other = replace(
-        job,
-        spec=replace(job.spec, corpus=corpus),
-        corpus=replace(job.corpus, digest="other") if change == "text" else job.corpus,
-        teacher=replace(job.teacher, digest="other") if change == "teacher" else job.teacher,
-    )
-    assert packed_text(other, tokenizer, tmp_path).shape[1] == corpus.sequence_length
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_directory_is_measured(tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
