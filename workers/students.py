@@ -17,6 +17,7 @@ from ose.core.recipe import DistillationSpec
 from ose.data.training_text import training_text
 from ose.measure.latency import measure_latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
+from ose.pipelines.curve import HeldOutCurve
 from ose.pipelines.distill import DistillationRun, distill, save_student
 from ose.pipelines.evaluate import held_out_quality, initial_student
 from ose.pipelines.export import ExportSummary, export_student, student_card
@@ -57,7 +58,8 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
     torch.set_num_threads(request.threads)
     job, search = request.job, request.job.spec.search
     teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
-    student = initial_student(teacher, request.architecture, search.initialization, search.seed)
+    initialization = request.spec.initialization or search.initialization
+    student = initial_student(teacher, request.architecture, initialization, search.seed)
     run = DistillationRun(
         spec=request.spec,
         teacher=teacher.to(request.device),
@@ -66,8 +68,15 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
         sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
         folder=request.folder,
     )
-    wall_time_s = distill(run, on_step)
-    quality = held_out_quality(student, load_search_data(request.search_data))
+    data = load_search_data(request.search_data)
+    curve = HeldOutCurve(request.folder, student, data, request.spec.evaluate_every)
+
+    def on_step_and_curve(step: int, losses: StepLosses) -> None:
+        on_step(step, losses)
+        curve.at(step, is_last=step == request.spec.steps)
+
+    wall_time_s = distill(run, on_step_and_curve)
+    quality = held_out_quality(student, data)
     path = save_student(run, {"job": job.id, "architecture": asdict(request.architecture)})
     return DistillationResult(
         student_path=str(path),
@@ -78,6 +87,7 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
         masked_accuracy=quality.masked_accuracy,
         masked_accuracy_stderr=quality.masked_accuracy_stderr,
         wall_time_s=wall_time_s,
+        sequence_losses_nats=quality.sequence_losses_nats,
     )
 
 

@@ -79,6 +79,8 @@ class DistillationSpec:
             length, the shortest left out.
         precision: Of the arithmetic; `auto` takes bfloat16 where the processor multiplies it natively.
         checkpoint_every: Steps between checkpoints.
+        evaluate_every: Steps between lines of the held-out curve, `curve.csv` in the distillation's folder; 0
+            judges the student at its end alone.
         seed: Decides masks and batch order.
         initialization: How the student starts; None as in the search.
         layers: The teacher's layers that it keeps; None as in the search.
@@ -105,6 +107,7 @@ class DistillationSpec:
     sequences: Sequences = "documents"
     precision: Precision = "auto"
     checkpoint_every: int = 500
+    evaluate_every: int = 0
     seed: int = 0
     initialization: Initialization | None = None
     layers: LayerChoice | None = None
@@ -114,7 +117,7 @@ class DistillationSpec:
             self, "steps", "batch_size", "micro_batch_size", "learning_rate", "max_grad_norm", "temperature",
             "relation_heads", "checkpoint_every",
         )  # fmt: skip
-        require_not_negative(self, "weight_decay", "mask_smoothing")
+        require_not_negative(self, "weight_decay", "mask_smoothing", "evaluate_every")
         require_seed(self.seed)
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
