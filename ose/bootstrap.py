@@ -7,13 +7,13 @@ reads loads neither torch nor ray.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
@@ -155,15 +155,18 @@ class Workspace:
         Args:
             job_id: The job.
             candidate: Number of the candidate; None takes the best.
-            changes: Fields of the job's `distillation` to override.
+            changes: Fields of the job's `distillation` to override. A `preset` among them puts its recipe over the
+                job's, and the other changes stand above it.
             workers: Processes that train together, on Ray if there are several. They follow the same curve,
                 whatever their number, and another number may go on where one has stopped.
 
         Raises:
+            InvalidInputError: There is no such candidate, preset or field, or a value makes no sense.
+            ConflictError: No candidate has been scored yet.
             OseError: The distillation failed; the failure is stored with it.
         """
         job = self.store.job(job_id)
-        spec = replace(job.spec.distillation, **(changes or {}))
+        spec = changed_spec(job.spec.distillation, changes or {})
         check_workers(spec, workers)
         chosen = choose_candidate(self.store, job, candidate)
         return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)

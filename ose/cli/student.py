@@ -23,7 +23,9 @@ def distill(
     steps: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
     learning_rate: Annotated[float | None, typer.Option(show_default="the job's")] = None,
-    preset: Annotated[str | None, typer.Option(help="A published recipe.", show_default="the job's")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A recipe: distilbert, bort or minilm.", show_default="the job's")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that train together; the result is the same.")] = 1,
     output: FormatOption = Format.table,
 ) -> None:

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -19,7 +18,7 @@ from ose.artifacts.files import atomic_directory
 from ose.core.recipe import DistillationSpec
 from ose.data.masking import MaskingRule
 from ose.errors import NonFiniteLossError
-from ose.pipelines.distillation_batches import step_batches
+from ose.pipelines.distillation_batches import TrainingText, masking_rule, step_batches
 from ose.pipelines.trainee import StepLosses, Trainee
 from ose.training.checkpoint import load_checkpoint, save_checkpoint
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
@@ -36,7 +35,7 @@ class DistillationRun:
         teacher: Frozen.
         student: Trained in place.
         tokenizer: For the special tokens.
-        sequences: (N, T) packed training text.
+        sequences: The training text, an array (N, T) for each length.
         folder: Checkpoints, logs and the result go here.
     """
 
@@ -44,7 +43,7 @@ class DistillationRun:
     teacher: PreTrainedModel
     student: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    sequences: np.ndarray
+    sequences: TrainingText
     folder: Path
 
 
@@ -71,9 +70,9 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
     torch.manual_seed(spec.seed)
     device = run.student.device
     trainee = Trainee(run.student, run.teacher.config.hidden_size).to(device).eval()
-    optimizer = build_optimizer(trainee, spec.learning_rate, weight_decay=spec.weight_decay)
+    optimizer = build_optimizer(trainee, spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas)
     state = load_checkpoint(run.folder / "checkpoints", trainee, optimizer) or {"step": 0, "wall_time_s": 0.0}
-    rule = MaskingRule.for_tokenizer(run.tokenizer, spec.mask_fraction)
+    rule = masking_rule(run.sequences, spec, run.tokenizer)
     shared = share_gradients(trainee, lambda: _first_loss(run, trainee, rule))
     started = time.perf_counter() - state["wall_time_s"]
     with ScalarLog(run.folder / "logs") if is_first() else nullcontext() as log:

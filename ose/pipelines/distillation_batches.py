@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from ose.core.recipe import DistillationSpec
 from ose.data.masking import MaskedBatch, MaskingRule, draw_masks
+from ose.data.token_counts import count_tokens, smoothed_weights
 
 TrainingText = np.ndarray | Sequence[np.ndarray]
 """(N, T) packed sequences, or one such array for each length."""
+
+
+def masking_rule(text: TrainingText, spec: DistillationSpec, tokenizer: PreTrainedTokenizerBase) -> MaskingRule:
+    """The recipe's rule of masking; with smoothing, the text's tokens are counted for it."""
+    rule = MaskingRule.for_tokenizer(tokenizer, spec.mask_fraction)
+    if not spec.mask_smoothing:
+        return rule
+    counts = count_tokens(_groups(text), rule.vocab_size)
+    return replace(rule, token_weights=smoothed_weights(counts, spec.mask_smoothing))
 
 
 def step_batches(
@@ -30,7 +42,7 @@ def step_batches(
         rule: How targets are drawn; anew each step.
         step: 0 for the first.
     """
-    groups = (text,) if isinstance(text, np.ndarray) else text
+    groups = _groups(text)
     generator = torch.Generator().manual_seed(spec.seed * 1_000_003 + step)
     micro_batches: list[MaskedBatch] = []
     for group, rows in _rows_of_step(tuple(map(len, groups)), spec, step):
@@ -38,6 +50,10 @@ def step_batches(
         micro_batches += [batch.take(part) for part in torch.arange(len(rows)).split(spec.micro_batch_size)]
     num_targets = sum(batch.labels.numel() for batch in micro_batches)
     return [(batch, batch.labels.numel() / num_targets) for batch in micro_batches]
+
+
+def _groups(text: TrainingText) -> Sequence[np.ndarray]:
+    return (text,) if isinstance(text, np.ndarray) else text
 
 
 def _rows_of_step(sizes: tuple[int, ...], spec: DistillationSpec, step: int) -> list[tuple[int, np.ndarray]]:

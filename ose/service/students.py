@@ -16,6 +16,7 @@ from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
 from ose.search.failures import failure_report
+from ose.service.checks import check_recipe
 from ose.service.leaderboard import LeaderboardQuery, read_leaderboard, teacher_json
 from ose.store.base import Store
 
@@ -67,8 +68,10 @@ def distil_student(
     """Distil a candidate fully. The same request again goes on from its last checkpoint, or is done already.
 
     Raises:
+        InvalidInputError: The recipe's losses do not fit teacher and student.
         OseError: The distillation failed; the failure is stored with it.
     """
+    check_recipe(spec, job.teacher, candidate.architecture)
     key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:12]
     folder = artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
     known = next((each for each in store.distillations(job.id) if each.folder == str(folder)), None)
