@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from datetime import timedelta
+from typing import Any
 
 import psutil
 import ray
@@ -31,7 +32,7 @@ class ClusterNetworkConfig(TorchConfig):
 class _ClusterNetworkBackend(Backend):
     share_cuda_visible_devices = True
 
-    def on_start(self, worker_group, backend_config: TorchConfig) -> None:
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
         """Have all workers join. Nobody leaves: the group ends with its processes."""
         size = len(worker_group)
         address = worker_group.execute_single(0, _free_address)
