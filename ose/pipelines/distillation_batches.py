@@ -1,4 +1,9 @@
-"""The batches of a distillation: a function of seed and step, so that a resumed run sees what it would have seen."""
+"""The batches of a distillation: a function of seed and step, so that a resumed run sees what it would have seen.
+
+DistilBERT's scripts slip here: on several GPUs every epoch has the same order, micro-batches left over at an epoch's
+end leak into the next update, and micro-batches of all sizes count alike. Here an epoch's order comes from seed and
+epoch, a step reads on into the next epoch, and a micro-batch counts by its share of the step's targets.
+"""
 
 from __future__ import annotations
 
