@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from ose.artifacts.files import atomic_file
 from ose.core.architecture import Architecture
 from ose.core.job import DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.recipe import DistillationSpec
-from ose.data.corpus import pack_corpus
+from ose.data.training_text import training_text
 from ose.measure.latency import measure_latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
+from ose.pipelines.curve import HeldOutCurve
 from ose.pipelines.distill import DistillationRun, distill, save_student
 from ose.pipelines.evaluate import held_out_quality, initial_student
 from ose.pipelines.export import ExportSummary, export_student, student_card
@@ -36,7 +32,7 @@ class DistillationRequest:
 
     Attributes:
         search_data: The folder whose held-out targets the candidates of the search were judged on.
-        packed_text: Folder of packed corpora, shared by all distillations.
+        packed_text: Folder of tokenised texts, shared by all distillations.
         folder: Checkpoints, logs and the student.
         threads: Threads of one operation.
         device: Where to train.
@@ -58,22 +54,16 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
     Raises:
         OseError: Whatever went wrong; run it again to go on from the last checkpoint.
     """
-    quieten()
-    torch.set_num_threads(request.threads)
-    job, search = request.job, request.job.spec.search
-    teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
-    student = initial_student(teacher, request.architecture, search.initialization, search.seed)
-    run = DistillationRun(
-        spec=request.spec,
-        teacher=teacher.to(request.device),
-        student=student.to(request.device),
-        tokenizer=tokenizer,
-        sequences=packed_text(job, tokenizer, request.packed_text),
-        folder=request.folder,
-    )
-    wall_time_s = distill(run, on_step)
-    quality = held_out_quality(student, load_search_data(request.search_data))
-    path = save_student(run, {"job": job.id, "architecture": asdict(request.architecture)})
+    run, data = _load(request), load_search_data(request.search_data)
+    curve = HeldOutCurve(request.folder, run.student, data, request.spec.evaluate_every)
+
+    def on_step_and_curve(step: int, losses: StepLosses) -> None:
+        on_step(step, losses)
+        curve.at(step, is_last=step == request.spec.steps)
+
+    wall_time_s = distill(run, on_step_and_curve)
+    quality = held_out_quality(run.student, data)
+    path = save_student(run, {"job": request.job.id, "architecture": asdict(request.architecture)})
     return DistillationResult(
         student_path=str(path),
         num_steps=request.spec.steps,
@@ -83,20 +73,45 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
         masked_accuracy=quality.masked_accuracy,
         masked_accuracy_stderr=quality.masked_accuracy_stderr,
         wall_time_s=wall_time_s,
+        sequence_losses_nats=quality.sequence_losses_nats,
     )
 
 
-def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> np.ndarray:
-    """The job's whole training text as packed sequences, memory-mapped; packed once for each text."""
-    spec = job.spec.corpus
-    content = [job.teacher.digest, job.corpus.digest, spec.sequence_length, spec.text_field, spec.max_tokens]
-    file = folder / f"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]}.npy"
-    if not file.exists():
-        sequences = pack_corpus(job.corpus, spec, tokenizer, "train")
-        with atomic_file(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, sequences, allow_pickle=False)
-    sequences = np.load(file, mmap_mode="r")
-    return sequences
+def assist_distillation(request: DistillationRequest) -> None:
+    """Train along with a process that runs the distillation, as another one of its group.
+
+    Raises:
+        OseError: Whatever went wrong.
+    """
+    distill(_load(request), lambda *_: None)
+
+
+def prepare_text(request: DistillationRequest) -> None:
+    """Pack the training text ahead of processes that would otherwise all do it at once.
+
+    Raises:
+        OseError: The text or the teacher's tokenizer cannot be read.
+    """
+    quieten()
+    tokenizer = load_tokenizer(request.job.teacher.path)
+    training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
+
+
+def _load(request: DistillationRequest) -> DistillationRun:
+    quieten()
+    torch.set_num_threads(request.threads)
+    job, search = request.job, request.job.spec.search
+    teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
+    initialization = request.spec.initialization or search.initialization
+    student = initial_student(teacher, request.architecture, initialization, search.seed)
+    return DistillationRun(
+        spec=request.spec,
+        teacher=teacher.to(request.device),
+        student=student.to(request.device),
+        tokenizer=tokenizer,
+        sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
+        folder=request.folder,
+    )
 
 
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
