@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ose.core.job import Candidate, Distillation, DistillationResult, Job
+from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.recipe import DistillationSpec
 from ose.core.search_space import SearchSpace
@@ -204,6 +204,7 @@ class Workspace:
         request = DistillationRequest(
             job=job,
             architecture=candidate.architecture,
+            inheritance=inheritance_of(job, candidate, spec.layers),
             spec=spec,
             search_data=self.artifacts / "search-data" / search_data_key(job),
             packed_text=self.artifacts / "packed-text",

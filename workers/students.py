@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from ose.artifacts.files import atomic_file
 from ose.core.architecture import Architecture
+from ose.core.inheritance import InheritanceSpec
 from ose.core.job import DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.recipe import DistillationSpec
@@ -35,6 +36,7 @@ class DistillationRequest:
     """A candidate to be distilled fully.
 
     Attributes:
+        inheritance: What the student keeps of its teacher, whoever decided it.
         search_data: The folder whose held-out targets the candidates of the search were judged on.
         packed_text: Folder of packed corpora, shared by all distillations.
         folder: Checkpoints, logs and the student.
@@ -44,6 +46,7 @@ class DistillationRequest:
 
     job: Job
     architecture: Architecture
+    inheritance: InheritanceSpec
     spec: DistillationSpec
     search_data: Path
     packed_text: Path
@@ -62,7 +65,8 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
     torch.set_num_threads(request.threads)
     job, search = request.job, request.job.spec.search
     teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
-    student = initial_student(teacher, request.architecture, search.initialization, search.seed)
+    start = request.spec.initialization or search.initialization
+    student = initial_student(teacher, request.architecture, start, search.seed, request.inheritance.layers)
     run = DistillationRun(
         spec=request.spec,
         teacher=teacher.to(request.device),

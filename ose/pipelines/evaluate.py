@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
 from ose.core.inheritance import Initialization
+from ose.core.layers import LayerChoice, kept_layers
 from ose.core.measurement import Evaluation
 from ose.core.task import EvaluateTask
 from ose.errors import NonFiniteLossError
@@ -58,7 +59,8 @@ def evaluate_candidate(
         InvalidInputError: The student cannot inherit from this teacher.
     """
     started = time.perf_counter()
-    student = initial_student(teacher, task.architecture, task.initialization, task.seed).to(device)
+    layers = task.inheritance.layers
+    student = initial_student(teacher, task.architecture, task.initialization, task.seed, layers).to(device)
     training_started = time.perf_counter()
     losses = train_student(student, task, data)
     trained = time.perf_counter()
@@ -74,17 +76,27 @@ def evaluate_candidate(
         wall_time_s=time.perf_counter() - started,
         training_time_s=trained - training_started,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        teacher_layers=_kept(teacher, task.architecture, layers) if task.initialization == "inherit" else None,
     )
 
 
 def initial_student(
-    teacher: PreTrainedModel, architecture: Architecture, initialization: Initialization, seed: int
+    teacher: PreTrainedModel,
+    architecture: Architecture,
+    initialization: Initialization,
+    seed: int,
+    layers: LayerChoice = "distilbert",
 ) -> PreTrainedModel:
     """The student before its first step."""
     student = build_student(teacher.config, architecture, seed)
     if initialization == "inherit":
-        inherit(teacher, student, leading_selection(architecture_of(teacher), architecture))
+        selection = leading_selection(architecture_of(teacher), architecture)
+        inherit(teacher, student, replace(selection, layers=_kept(teacher, architecture, layers)))
     return student
+
+
+def _kept(teacher: PreTrainedModel, architecture: Architecture, layers: LayerChoice) -> tuple[int, ...]:
+    return kept_layers(layers, teacher.config.num_hidden_layers, architecture.num_hidden_layers)
 
 
 def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData) -> list[float]:

@@ -6,6 +6,7 @@ import pytest
 from builders import NOW, architecture, job_spec
 from searches import fill
 
+from ose.core.inheritance import InheritanceSpec
 from ose.core.job import DistillationResult, Job, JobStatus
 from ose.core.measurement import LatencyProtocol
 from ose.core.recipe import DistillationSpec
@@ -39,6 +40,7 @@ def request(job: Job, search: DataTask, folder: Path) -> DistillationRequest:
     return DistillationRequest(
         job=job,
         architecture=SMALL,
+        inheritance=InheritanceSpec(),
         spec=SPEC,
         search_data=Path(search.folder),
         packed_text=folder / "packed",
@@ -78,6 +80,19 @@ def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search
     resumed = run_distillation(request(job, search, tmp_path / "again"), ignore)
     assert figures(resumed) == figures(straight)
     assert figures(run_distillation(request(job, search, tmp_path / "again"), ignore)) == figures(straight)
+
+
+def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataTask, tmp_path: Path) -> None:
+    def first_loss(name: str, **changes: object) -> float:
+        losses: list[float] = []
+        asked = replace(request(job, search, tmp_path / name), **changes)
+        run_distillation(asked, lambda _, step: losses.append(step.total))
+        return losses[0]
+
+    usual = first_loss("usual")
+    assert first_loss("same", inheritance=InheritanceSpec(layers=(0, 3))) == usual
+    assert first_loss("other", inheritance=InheritanceSpec(layers=(1, 2))) != usual
+    assert first_loss("random", spec=replace(SPEC, initialization="random")) != usual
 
 
 def test_the_text_is_packed_once(job: Job, tmp_path: Path) -> None:
