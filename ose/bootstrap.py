@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ose.core.job import Candidate, Distillation, DistillationResult, Job
+from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
@@ -19,7 +19,7 @@ from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
 from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
-from ose.search.keys import search_data_key
+from ose.search.keys import anatomy_key, search_data_key
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.job_file import load_job_file, parse_job
@@ -226,7 +226,9 @@ class Workspace:
         request = DistillationRequest(
             job=job,
             architecture=candidate.architecture,
+            inheritance=inheritance_of(job, candidate, spec.layers),
             spec=spec,
+            anatomy=self.artifacts / "anatomy" / anatomy_key(job),
             search_data=self.artifacts / "search-data" / search_data_key(job),
             packed_text=self.artifacts / "packed-text",
             folder=folder,

@@ -40,7 +40,7 @@ def distil_on_ray(
     """
     prepare_environment(is_local=address is None)
     from workers.ray_distillation import distil_together
-    from workers.students import prepare_text
+    from workers.students import prepare_files
 
-    prepare_text(request)
+    prepare_files(request)
     return distil_together(request, workers, address, on_step)

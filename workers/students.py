@@ -8,22 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from ose.core.architecture import Architecture
+from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.recipe import DistillationSpec
+from ose.core.task import AnatomyTask
 from ose.data.training_text import training_text
 from ose.measure.latency import measure_latency
+from ose.models.anatomy import Anatomy
 from ose.models.teacher import load_masked_lm, load_tokenizer
+from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.curve import HeldOutCurve
 from ose.pipelines.distill import DistillationRun, distill, save_student
-from ose.pipelines.evaluate import held_out_quality, initial_student
+from ose.pipelines.evaluate import held_out_quality
 from ose.pipelines.export import ExportSummary, export_student, student_card
 from ose.pipelines.export import fill_mask as fill_mask_of
 from ose.pipelines.search_data import load_search_data
+from ose.pipelines.start import Start, initial_student
 from ose.pipelines.trainee import StepLosses
+from ose.search.keys import num_anatomy_sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,8 @@ class DistillationRequest:
     """A candidate to be distilled fully.
 
     Attributes:
+        inheritance: What the student keeps of its teacher, whoever decided it.
+        anatomy: Folder of what is measured of the teacher for that; filled if it is not yet.
         search_data: The folder whose held-out targets the candidates of the search were judged on.
         packed_text: Folder of tokenised texts, shared by all distillations.
         folder: Checkpoints, logs and the student.
@@ -40,7 +49,9 @@ class DistillationRequest:
 
     job: Job
     architecture: Architecture
+    inheritance: InheritanceSpec
     spec: DistillationSpec
+    anatomy: Path
     search_data: Path
     packed_text: Path
     folder: Path
@@ -86,24 +97,31 @@ def assist_distillation(request: DistillationRequest) -> None:
     distill(_load(request), lambda *_: None)
 
 
-def prepare_text(request: DistillationRequest) -> None:
-    """Pack the training text ahead of processes that would otherwise all do it at once.
+def prepare_files(request: DistillationRequest) -> None:
+    """Pack the text and measure the teacher ahead of processes that would otherwise all do it at once.
 
     Raises:
-        OseError: The text or the teacher's tokenizer cannot be read.
+        OseError: The text or the teacher cannot be read, or the files not be written.
     """
     quieten()
     tokenizer = load_tokenizer(request.job.teacher.path)
     training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
+    if _needs_anatomy(request):
+        _anatomy(request, load_masked_lm(request.job.teacher.path))
 
 
 def _load(request: DistillationRequest) -> DistillationRun:
     quieten()
     torch.set_num_threads(request.threads)
-    job, search = request.job, request.job.spec.search
+    job = request.job
     teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
-    initialization = request.spec.initialization or search.initialization
-    student = initial_student(teacher, request.architecture, initialization, search.seed)
+    start = Start(
+        initialization=_initialization(request),
+        inheritance=request.inheritance,
+        seed=job.spec.search.seed,
+        anatomy=_anatomy(request, teacher) if _needs_anatomy(request) else None,
+    )
+    student = initial_student(teacher, request.architecture, start)
     return DistillationRun(
         spec=request.spec,
         teacher=teacher.to(request.device),
@@ -112,6 +130,28 @@ def _load(request: DistillationRequest) -> DistillationRun:
         sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
         folder=request.folder,
     )
+
+
+def _initialization(request: DistillationRequest) -> Initialization:
+    return request.spec.initialization or request.job.spec.search.initialization
+
+
+def _needs_anatomy(request: DistillationRequest) -> bool:
+    return _initialization(request) == "inherit" and request.inheritance.needs_anatomy
+
+
+def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
+    job = request.job
+    task = AnatomyTask(
+        id="anatomy",
+        folder=str(request.anatomy),
+        teacher=job.teacher,
+        corpus=job.corpus,
+        corpus_spec=job.spec.corpus,
+        num_sequences=num_anatomy_sequences(job.spec),
+    )
+    prepare_anatomy(task, teacher)
+    return open_anatomy(request.anatomy)
 
 
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:

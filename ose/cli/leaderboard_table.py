@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
 
 from ose.cli.tables import console
 from ose.core.architecture import Architecture
+from ose.core.job import layers_text
 from ose.service.leaderboard import Leaderboard, LeaderboardRow
 
 _LEFT_OUT_WHEN_NARROW = {"p90 ms", "score ±"}
 _WIDE = 100
 """Columns of a terminal below which spreads that can be read elsewhere are left out."""
 
-_WORDS = {"architecture", ""}
+_WORDS = {"architecture", "layers", ""}
 
 
 def print_leaderboard(board: Leaderboard) -> None:
@@ -23,6 +25,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     job = board.job
     lines = [_teacher_cells(board.teacher), *(_row_cells(row) for row in board.rows)]
     left_out = _LEFT_OUT_WHEN_NARROW if out.width < _WIDE else set()
+    if not _layers_differ(board.rows):
+        left_out = left_out | {"layers"}
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for title in lines[0]:
         if title not in left_out:
@@ -37,6 +41,13 @@ def print_leaderboard(board: Leaderboard) -> None:
     )
 
 
+def _layers_differ(rows: Sequence[LeaderboardRow]) -> bool:
+    """Whether candidates of one depth keep different layers; of different depths they always do."""
+    return len({(row.architecture.num_hidden_layers, row.layers) for row in rows}) > len(
+        {row.architecture.num_hidden_layers for row in rows}
+    )
+
+
 def _styles(board: Leaderboard) -> list[str | None]:
     return ["cyan", *(None if row.rank is not None else "dim" for row in board.rows)]
 
@@ -46,6 +57,7 @@ def _teacher_cells(teacher: dict[str, Any]) -> dict[str, str]:
         "rank": "teacher",
         "no.": "",
         "architecture": str(Architecture(**teacher["architecture"])),
+        "layers": "",
         "params": _millions(teacher["num_parameters"]),
         "p50 ms": _latency(teacher["latency_p50_ms"], teacher["latency_flagged"]),
         "p90 ms": _figure(teacher["latency_p90_ms"], 2),
@@ -63,6 +75,7 @@ def _row_cells(row: LeaderboardRow) -> dict[str, str]:
         "rank": "" if row.rank is None else str(row.rank),
         "no.": str(row.candidate),
         "architecture": str(row.architecture),
+        "layers": "" if row.layers is None else layers_text(row.layers),
         "params": _millions(row.num_parameters),
         "p50 ms": _latency(row.latency_p50_ms, row.latency_flagged),
         "p90 ms": _figure(row.latency_p90_ms, 2),

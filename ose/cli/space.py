@@ -9,7 +9,8 @@ import typer
 
 from ose.cli.context import Format, print_json
 from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
-from ose.core.search_space import SearchSpace
+from ose.core.job import layers_text
+from ose.core.search_space import Member, SearchSpace
 from ose.core.spec import TeacherSpec
 from ose.errors import SearchSpaceError
 
@@ -41,36 +42,36 @@ def show(
     from ose.service.spaces import load_space
 
     space = load_space(name)
-    embedding = _embedding(space, teacher)
-    members = [_member(number, member, embedding, sequence_length) for number, member in _numbered(space, embedding)]
+    embedding, num_teacher_layers = _teacher(space, teacher)
+    numbered = enumerate(space.members(embedding, num_teacher_layers), start=1)
+    members = [_member(number, member, embedding, sequence_length) for number, member in numbered]
     if output is Format.json:
-        print_json({"name": space.name, "size": space.size, "embedding": asdict(embedding), "members": members})
+        print_json({"name": space.name, "size": len(members), "embedding": asdict(embedding), "members": members})
         return
     _print_members(space, members)
 
 
-def _embedding(space: SearchSpace, teacher: str | None) -> EmbeddingShape:
+def _teacher(space: SearchSpace, teacher: str | None) -> tuple[EmbeddingShape, int | None]:
+    """What the members depend on: the embedding, and the depth where there is a teacher."""
     if teacher is not None:
         from ose.service.teachers import inspect_teacher
 
-        return inspect_teacher(TeacherSpec(model=teacher)).embedding
+        facts = inspect_teacher(TeacherSpec(model=teacher))
+        return facts.embedding, facts.architecture.num_hidden_layers
     if space.embedding is None:
         raise SearchSpaceError(f"space {space.name!r} names no embedding; give --teacher, whose vocabulary counts")
-    return space.embedding
+    return space.embedding, None
 
 
-def _numbered(space: SearchSpace, embedding: EmbeddingShape) -> list[tuple[int, Any]]:
-    return list(enumerate(space.members(embedding), start=1))
-
-
-def _member(number: int, member: Any, embedding: EmbeddingShape, sequence_length: int) -> dict[str, Any]:
-    count = count_parameters(member, embedding)
+def _member(number: int, member: Member, embedding: EmbeddingShape, sequence_length: int) -> dict[str, Any]:
+    count = count_parameters(member.architecture, embedding)
     return {
         "number": number,
-        "architecture": asdict(member),
+        "architecture": asdict(member.architecture),
+        "layers": member.layers,
         "num_parameters": count.total,
         "num_encoder_parameters": count.encoder,
-        "flops": count_flops(member, sequence_length),
+        "flops": count_flops(member.architecture, sequence_length),
     }
 
 
@@ -86,13 +87,15 @@ def _print_spaces(rows: list[dict[str, Any]]) -> None:
 def _print_members(space: SearchSpace, members: list[dict[str, Any]]) -> None:
     from ose.cli.tables import console, plain_table
 
-    titles = ("no.", "layers", "heads", "hidden", "intermediate", "parameters", "encoder", "MFLOP")
+    kept = ("kept",) if space.layers else ()
+    titles = ("no.", "layers", "heads", "hidden", "intermediate", *kept, "parameters", "encoder", "MFLOP")
     table = plain_table(*titles, justify="right")
     for member in members:
         encoder, operations = f"{member['num_encoder_parameters']:,}", f"{member['flops'] / 1e6:,.0f}"
         sizes = [str(value) for value in member["architecture"].values()]
+        sizes += [layers_text(member["layers"])] if kept else []
         table.add_row(str(member["number"]), *sizes, f"{member['num_parameters']:,}", encoder, operations)
     smallest, largest = members[0]["num_parameters"], members[-1]["num_parameters"]
     out = console()
-    out.print(f"[bold]{space.name}[/bold]: {space.size} members, {smallest:,} to {largest:,} parameters")
+    out.print(f"[bold]{space.name}[/bold]: {len(members)} members, {smallest:,} to {largest:,} parameters")
     out.print(table)

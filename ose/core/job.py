@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from ose.core.architecture import Architecture, EmbeddingShape
+from ose.core.inheritance import InheritanceSpec
+from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
@@ -144,6 +146,7 @@ class Candidate:
 
     Attributes:
         number: 1, 2, ... in the job's order; what people call it.
+        layers: Which of the teacher's layers it is to keep; None leaves that to the job.
         rejection: Which limit excludes it, with both figures.
         evaluation: The scored trial's.
     """
@@ -158,6 +161,7 @@ class Candidate:
     num_parameters: int
     num_encoder_parameters: int
     flops: int
+    layers: LayerChoice | None = None
     num_attempts: int = 0
     latency: LatencyMeasurement | None = None
     evaluation: Evaluation | None = None
@@ -165,6 +169,23 @@ class Candidate:
     score_stderr: float | None = None
     rejection: str | None = None
     failure: FailureReport | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells it apart from others, for people."""
+        return str(self.architecture) if self.layers is None else f"{self.architecture} of {layers_text(self.layers)}"
+
+
+def inheritance_of(job: Job, candidate: Candidate, layers: LayerChoice | None = None) -> InheritanceSpec:
+    """What a candidate keeps of its teacher: of `layers`, the candidate's own choice and the job's, the first given."""
+    asked = job.spec.search.inheritance
+    chosen = next((choice for choice in (layers, candidate.layers) if choice is not None), asked.layers)
+    return replace(asked, layers=chosen)
+
+
+def layers_text(layers: LayerChoice) -> str:
+    """A choice of layers in few characters: `top`, or `0,2,5`."""
+    return layers if isinstance(layers, str) else ",".join(map(str, layers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,6 @@ def _most_important(kept: int, importance: Sequence[float] | None) -> tuple[int,
 def _named(layers: tuple[int, ...], total: int, kept: int) -> tuple[int, ...]:
     if len(layers) != kept:
         raise InvalidInputError(f"layers {list(layers)} are {len(layers)}, but the student has {kept}")
-    if list(layers) != sorted(set(layers)) or not 0 <= layers[0] <= layers[-1] < total:
+    if not layers or list(layers) != sorted(set(layers)) or not 0 <= layers[0] <= layers[-1] < total:
         raise InvalidInputError(f"layers {list(layers)} are not in ascending order between 0 and {total - 1}")
     return layers

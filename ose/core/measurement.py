@@ -102,6 +102,7 @@ class Evaluation:
         wall_time_s: Build, training and evaluation.
         training_time_s: The training steps alone.
         peak_memory_bytes: The worker's resident peak.
+        teacher_layers: The teacher's layers that the student kept; None of a random start.
     """
 
     loss_nats: float
@@ -114,6 +115,7 @@ class Evaluation:
     wall_time_s: float
     training_time_s: float
     peak_memory_bytes: int
+    teacher_layers: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

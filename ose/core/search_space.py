@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import get_args
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
+from ose.core.layers import LayerChoice, LayerRule, kept_layers
 from ose.errors import SearchSpaceError
 
 FAMILIES = ("transformer",)
@@ -17,8 +19,20 @@ _REFERENCE_LENGTH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A point of a search space.
+
+    Attributes:
+        layers: Which of the teacher's layers it keeps; None where the space leaves that to the job.
+    """
+
+    architecture: Architecture
+    layers: LayerChoice | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSpace:
-    """All combinations of four axes in which the heads divide the hidden size.
+    """All combinations of the axes in which the heads divide the hidden size.
 
     Attributes:
         name: What leaderboards call it.
@@ -26,13 +40,16 @@ class SearchSpace:
         num_attention_heads: Values of A.
         hidden_size: Values of H.
         intermediate_size: Values of I.
+        layers: Rules and lists of the teacher's layers to keep, each combined with every other axis; a list
+            with the D that is its length. Empty leaves the choice to the job, `search.inheritance.layers`.
         embedding: The embedding table assumed when the space is shown without a teacher; a job
             takes its teacher's.
         family: How students are built.
         description: One line for people.
 
     Raises:
-        SearchSpaceError: An axis is empty or not positive, or no combination is valid.
+        SearchSpaceError: An axis is empty or not positive, no combination is valid, or a list of layers is out of
+            order or as long as no D.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -42,6 +59,7 @@ class SearchSpace:
     num_attention_heads: tuple[int, ...]
     hidden_size: tuple[int, ...]
     intermediate_size: tuple[int, ...]
+    layers: tuple[LayerChoice, ...] = ()
     embedding: EmbeddingShape | None = None
     family: str = "transformer"
     description: str = ""
@@ -54,6 +72,9 @@ class SearchSpace:
             if min(values) < 1:
                 raise SearchSpaceError(f"space {self.name!r}: {axis} must be positive, not {min(values)}")
             object.__setattr__(self, axis, tuple(sorted(set(values))))
+        for layers in self.layers:
+            self._require_fit(layers)
+        object.__setattr__(self, "layers", tuple(sorted(set(self.layers), key=_rules_first)))
         if self.family not in FAMILIES:
             raise SearchSpaceError(f"space {self.name!r}: family must be one of {', '.join(FAMILIES)}")
         if self.size == 0:
@@ -64,24 +85,63 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """Number of valid members."""
+        """Number of valid members, counted without a teacher."""
+        return self.count()
+
+    def count(self, num_teacher_layers: int | None = None) -> int:
+        """Number of members that `members` yields."""
         pairs = sum(h % a == 0 for h in self.hidden_size for a in self.num_attention_heads)
-        return pairs * len(self.num_hidden_layers) * len(self.intermediate_size)
+        choices = sum(len(self._choices(d, num_teacher_layers)) for d in self.num_hidden_layers)
+        return pairs * choices * len(self.intermediate_size)
 
-    def members(self, embedding: EmbeddingShape) -> Iterator[Architecture]:
-        """Yield the valid members in the order (p, operations, D, H, I, A), all ascending.
+    def members(self, embedding: EmbeddingShape, num_teacher_layers: int | None = None) -> Iterator[Member]:
+        """Yield the valid members in the order (p, operations, D, H, I, A, layers), all ascending.
 
-        Heads change neither p nor the operations, so only the (D, H, I) triples are sorted and
-        the heads follow inside each: one total order, found without sorting every member.
+        Heads and layers kept change neither p nor the operations, so only the (D, H, I) triples are sorted
+        and the others follow inside each: one total order, found without sorting every member.
 
         Args:
             embedding: The teacher's; p depends on it.
+            num_teacher_layers: The teacher's depth. With it, choices that keep the same layers at some D are
+                one member; without it they cannot be told apart.
         """
+        choices = {d: self._choices(d, num_teacher_layers) for d in self.num_hidden_layers}
         triples = product(self.num_hidden_layers, self.hidden_size, self.intermediate_size)
         for _, _, d, h, i in sorted(_sort_key(d, h, i, embedding) for d, h, i in triples):
             for a in self.num_attention_heads:
                 if h % a == 0:
-                    yield Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
+                    shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
+                    for layers in choices[d]:
+                        yield Member(architecture=shape, layers=layers)
+
+    def _choices(self, depth: int, num_teacher_layers: int | None) -> tuple[LayerChoice | None, ...]:
+        """What students of this depth may keep; of choices that keep the same, the first."""
+        if not self.layers:
+            return (None,)
+        fitting = [layers for layers in self.layers if isinstance(layers, str) or len(layers) == depth]
+        if num_teacher_layers is None:
+            return tuple(fitting)
+        distinct: dict[object, LayerChoice] = {}
+        for layers in fitting:
+            is_measured = layers == "influence"
+            distinct.setdefault(layers if is_measured else kept_layers(layers, num_teacher_layers, depth), layers)
+        return tuple(distinct.values())
+
+    def _require_fit(self, layers: LayerChoice) -> None:
+        if isinstance(layers, str):
+            return
+        if list(layers) != sorted(set(layers)) or min(layers, default=-1) < 0:
+            raise SearchSpaceError(f"space {self.name!r}: layers {list(layers)} are not in ascending order from 0 up")
+        if len(layers) not in self.num_hidden_layers:
+            raise SearchSpaceError(
+                f"space {self.name!r}: layers {list(layers)} are {len(layers)}, "
+                f"but num_hidden_layers is {list(self.num_hidden_layers)}"
+            )
+
+
+def _rules_first(layers: LayerChoice) -> tuple[int, tuple[int, ...]]:
+    """Rules as they are listed, then lists by their layers: one order, however the axis is written."""
+    return (get_args(LayerRule).index(layers), ()) if isinstance(layers, str) else (len(get_args(LayerRule)), layers)
 
 
 def _sort_key(d: int, h: int, i: int, embedding: EmbeddingShape) -> tuple[int, int, int, int, int]:

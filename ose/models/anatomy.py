@@ -12,11 +12,10 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file
-from ose.data.masking import MaskedBatch
 from ose.models.forward import at_positions
 from ose.models.heads import head_statistics
 from ose.models.importance import gradient_scores, layer_ablation, principal_components, state_scores
-from ose.models.parts import LayerStates, Parts, captured_input, parts_of, run_layer
+from ose.models.parts import LayerStates, MaskedSample, Parts, captured_input, parts_of, run_layer
 
 _SCORE = "importance."
 _Place = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -58,7 +57,7 @@ class Anatomy:
         return self.normalized[place] * norm.weight + norm.bias
 
 
-def measure_anatomy(teacher: PreTrainedModel, sample: MaskedBatch) -> Anatomy:
+def measure_anatomy(teacher: PreTrainedModel, sample: MaskedSample) -> Anatomy:
     """Run the teacher over a masked sample, and measure what a student may keep of it.
 
     Args:

@@ -14,6 +14,7 @@ from ose.errors import InvalidInputError
 from ose.models.anatomy import Anatomy
 from ose.models.heads import HeadMaps, chosen_maps, leading_maps
 from ose.models.parts import parts_of
+from ose.models.student import architecture_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +33,6 @@ class Extraction:
     basis: torch.Tensor
     heads: tuple[HeadMaps, ...]
     neurons: tuple[torch.Tensor, ...]
-
-
-def architecture_of(model: PreTrainedModel) -> Architecture:
-    """The <D, A, H, I> of a model with BERT's names."""
-    config = model.config
-    return Architecture(
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-    )
 
 
 def choose_extraction(

@@ -13,9 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from ose.data.masking import MaskedBatch
 from ose.models.forward import at_positions
-from ose.models.parts import LayerStates, Parts, parts_of, run_layer
+from ose.models.parts import LayerStates, MaskedSample, Parts, parts_of, run_layer
 
 _SEQUENCES_AT_ONCE = 16
 _ABLATION_SHARE = 4
@@ -54,7 +53,7 @@ def state_scores(layer: nn.Module, states: LayerStates, inputs: torch.Tensor) ->
     }
 
 
-def gradient_scores(teacher: PreTrainedModel, sample: MaskedBatch) -> dict[str, torch.Tensor]:
+def gradient_scores(teacher: PreTrainedModel, sample: MaskedSample) -> dict[str, torch.Tensor]:
     """How the masked-LM loss would change, to first order, without a head or a neuron.
 
     The derivative by a mask on a head is the sum of its outputs times their gradients; its magnitude is taken
@@ -79,7 +78,7 @@ def gradient_scores(teacher: PreTrainedModel, sample: MaskedBatch) -> dict[str, 
     return {"heads.gradient": heads / count, "neurons.taylor": neurons / count}
 
 
-def layer_ablation(teacher: PreTrainedModel, sample: MaskedBatch, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+def layer_ablation(teacher: PreTrainedModel, sample: MaskedSample, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     """(L): the rise of the masked-LM loss, in nats, when one layer is skipped.
 
     Args:
@@ -124,7 +123,7 @@ def _lengths(layer: nn.Module, context: torch.Tensor) -> torch.Tensor:
 
 
 def _with_gradients(
-    teacher: PreTrainedModel, parts: Parts, sample: MaskedBatch, rows: torch.Tensor
+    teacher: PreTrainedModel, parts: Parts, sample: MaskedSample, rows: torch.Tensor
 ) -> list[LayerStates]:
     states = parts.embeddings(input_ids=sample.input_ids[rows].to(teacher.device)).requires_grad_()
     layers = []
@@ -142,6 +141,6 @@ def _times_gradient(states: torch.Tensor) -> torch.Tensor:
     return states.detach() * states.grad * len(states)  # the loss is a mean over sequences
 
 
-def _masked_lm_loss(parts: Parts, states: torch.Tensor, sample: MaskedBatch, rows: torch.Tensor) -> torch.Tensor:
+def _masked_lm_loss(parts: Parts, states: torch.Tensor, sample: MaskedSample, rows: torch.Tensor) -> torch.Tensor:
     logits = parts.head(at_positions(states, sample.positions[rows].to(states.device)))
     return F.cross_entropy(logits.flatten(0, 1).float(), sample.labels[rows].flatten().to(states.device))

@@ -13,6 +13,7 @@ from ose.core.task import AnatomyTask
 from ose.data.corpus import pack_corpus
 from ose.data.masking import MaskingRule, draw_masks
 from ose.models.anatomy import Anatomy, load_anatomy, measure_anatomy, save_anatomy
+from ose.models.parts import MaskedSample
 from ose.models.teacher import load_tokenizer
 
 _FILE = "anatomy.safetensors"
@@ -37,7 +38,8 @@ def prepare_anatomy(task: AnatomyTask, teacher: PreTrainedModel) -> None:
         task.corpus, task.corpus_spec, tokenizer, "train", num_sequences=task.num_sequences, seed=_SEED
     )
     generator = torch.Generator().manual_seed(_SEED)
-    sample = draw_masks(torch.from_numpy(packed.astype(np.int64)), MaskingRule.for_tokenizer(tokenizer), generator)
+    masked = draw_masks(torch.from_numpy(packed.astype(np.int64)), MaskingRule.for_tokenizer(tokenizer), generator)
+    sample = MaskedSample(masked.input_ids, masked.positions, masked.labels)
     save_anatomy(file, measure_anatomy(teacher, sample))
 
 

@@ -38,7 +38,11 @@ class HeldOutQuality:
 
 
 def evaluate_candidate(
-    task: EvaluateTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None, device: str = "cpu"
+    task: EvaluateTask,
+    teacher: PreTrainedModel,
+    data: SearchData,
+    anatomy: Anatomy | None = None,
+    device: str = "cpu",
 ) -> Evaluation:
     """Train the candidate of `task` and measure its distance from the teacher.
 
@@ -74,6 +78,7 @@ def evaluate_candidate(
         wall_time_s=time.perf_counter() - started,
         training_time_s=trained - training_started,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        teacher_layers=start.layers(teacher.config.num_hidden_layers, task.architecture.num_hidden_layers),
     )
 
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from ose.core.recipe import DistillationSpec, LossWeights, relation_place
 from ose.data.masking import MaskedBatch
 from ose.models.forward import Encoded, encode
-from ose.models.inherit import architecture_of
+from ose.models.student import architecture_of
 from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss, soft_target_loss
 from ose.training.precision import autocast
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ose.core.architecture import count_flops, count_parameters
-from ose.core.job import Candidate, CandidateStatus, Job, Trial
+from ose.core.job import Candidate, CandidateStatus, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import score
@@ -84,6 +84,7 @@ def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
         num_parameters=count.total,
         num_encoder_parameters=count.encoder,
         flops=count_flops(proposal.architecture, job.spec.latency.sequence_length),
+        layers=proposal.layers,
     )
 
 
@@ -121,7 +122,7 @@ def _task(context: RunContext, trial: Trial, candidate: Candidate) -> EvaluateTa
         hyperparameters=candidate.hyperparameters,
         num_steps=candidate.num_steps,
         initialization=search.initialization,
-        inheritance=search.inheritance,
+        inheritance=inheritance_of(context.job, candidate),
         anatomy=str(context.anatomy_folder) if needs_anatomy(context.job.spec) else None,
         seed=search.seed,
         weight_clip=search.weight_clip,
@@ -156,7 +157,7 @@ def _outcome(candidate: Candidate) -> Outcome:
 
 def _told(candidate: Candidate) -> str:
     if candidate.failure is not None:
-        return f"{candidate.architecture}: failed, {candidate.failure.message}"
+        return f"{candidate.label}: failed, {candidate.failure.message}"
     if candidate.evaluation is None or candidate.score is None or candidate.rejection:
-        return f"{candidate.architecture}: {candidate.rejection}"
-    return f"{candidate.architecture}: {candidate.evaluation.loss_nats:.3f} nats, score {candidate.score:.4f}"
+        return f"{candidate.label}: {candidate.rejection}"
+    return f"{candidate.label}: {candidate.evaluation.loss_nats:.3f} nats, score {candidate.score:.4f}"

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 
 from ose.core.job import Job
+from ose.core.layers import MEASURED_RULES
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
 from ose.core.spec import JobSpec
 from ose.core.task import LatencyTask
@@ -51,7 +52,9 @@ def num_anatomy_sequences(spec: JobSpec) -> int:
 
 def needs_anatomy(spec: JobSpec) -> bool:
     """Whether students start from parts of the teacher that have to be chosen by measurement."""
-    return spec.search.initialization == "inherit" and spec.search.inheritance.needs_anatomy
+    search = spec.search
+    is_asked = search.inheritance.needs_anatomy or not set(MEASURED_RULES).isdisjoint(spec.space.layers)
+    return search.initialization == "inherit" and is_asked
 
 
 def num_sequences_wanted(spec: JobSpec) -> int:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from ose.core.architecture import Architecture
 from ose.core.job import TeacherFacts
+from ose.core.layers import LayerChoice
+from ose.core.search_space import Member
 from ose.core.spec import Hyperparameters, JobSpec
 
 
@@ -18,12 +20,14 @@ class Proposal:
 
     Attributes:
         number: 1, 2, ... in the order of proposal.
+        layers: Which of the teacher's layers it keeps; None leaves that to the job.
     """
 
     number: int
     architecture: Architecture
     hyperparameters: Hyperparameters
     num_steps: int
+    layers: LayerChoice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +64,18 @@ class OseStrategy:
     """
 
     def __init__(
-        self, members: Iterable[Architecture], epsilon: int, theta: Sequence[Hyperparameters], num_steps: int
+        self, members: Iterable[Member], epsilon: int, theta: Sequence[Hyperparameters], num_steps: int
     ) -> None:
         visited = islice(members, 0, None, epsilon)
         self._proposals = [
-            Proposal(number=number, architecture=architecture, hyperparameters=hyperparameters, num_steps=num_steps)
-            for number, (architecture, hyperparameters) in enumerate(product(visited, theta), start=1)
+            Proposal(
+                number=number,
+                architecture=member.architecture,
+                hyperparameters=hyperparameters,
+                num_steps=num_steps,
+                layers=member.layers,
+            )
+            for number, (member, hyperparameters) in enumerate(product(visited, theta), start=1)
         ]
 
     def ask(self) -> Sequence[Proposal]:
@@ -80,4 +90,5 @@ class OseStrategy:
 def build_strategy(spec: JobSpec, teacher: TeacherFacts) -> Strategy:
     """The strategy a job asks for, over its space in the teacher's order."""
     search = spec.search
-    return OseStrategy(spec.space.members(teacher.embedding), search.epsilon, search.hyperparameters, search.steps)
+    members = spec.space.members(teacher.embedding, teacher.architecture.num_hidden_layers)
+    return OseStrategy(members, search.epsilon, search.hyperparameters, search.steps)

@@ -6,11 +6,12 @@ import re
 
 from ose.core.architecture import Architecture
 from ose.core.job import TeacherFacts
+from ose.core.layers import LayerChoice, kept_layers
 from ose.core.measurement import LatencyProtocol
 from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
-from ose.errors import JobFileError, SearchSpaceError, TeacherError
+from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
 from ose.service.teacher_config import INHERITABLE_CLASSES
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
@@ -24,13 +25,19 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
     Raises:
         JobFileError: A sequence is longer than the teacher's positions, or the latency protocol asks
             for what there is not.
-        SearchSpaceError: Students cannot start from this teacher's weights.
+        SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named.
     """
     check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
     check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
     check_latency_protocol(spec.latency)
     if spec.search.initialization == "inherit":
         _check_inheritance(spec.space, teacher)
+        _check_layers(spec, teacher)
+    elif spec.space.layers:
+        raise SearchSpaceError(
+            f"space {spec.space.name!r} has layers to keep, but search.initialization is random and keeps none; "
+            "leave out the layers, or use search.initialization: inherit"
+        )
 
 
 def check_latency_protocol(protocol: LatencyProtocol) -> None:
@@ -92,6 +99,26 @@ def _check_inheritance(space: SearchSpace, teacher: TeacherFacts) -> None:
                 f"space {space.name!r} has {axis} up to {largest}, but its teacher has {bound}, and students start "
                 "from its weights; leave out the larger values, or use search.initialization: random"
             )
+
+
+def _check_layers(spec: JobSpec, teacher: TeacherFacts) -> None:
+    """Layers named one by one must be the teacher's, and the job's own list must suit every student."""
+    asked, axis = spec.search.inheritance.layers, spec.space.layers
+    for layers in axis:
+        _check_choice(f"space {spec.space.name!r}: ", layers, teacher)
+    for depth in () if axis else spec.space.num_hidden_layers:
+        _check_choice("search.inheritance.", asked, teacher, depth)
+    if spec.distillation.layers is not None:
+        _check_choice("distillation.", spec.distillation.layers, teacher)
+
+
+def _check_choice(place: str, layers: LayerChoice, teacher: TeacherFacts, depth: int | None = None) -> None:
+    if isinstance(layers, str):
+        return
+    try:
+        kept_layers(layers, teacher.architecture.num_hidden_layers, depth or len(layers))
+    except InvalidInputError as error:
+        raise SearchSpaceError(f"{place}{error}") from error
 
 
 def _largest(space: SearchSpace) -> dict[str, int]:

@@ -60,7 +60,7 @@ def job_json(store: Store, job: Job) -> dict[str, Any]:
         "name": job.name,
         "status": job.status,
         "candidates": store.count_candidates(job.id),
-        "space_size": job.spec.space.size,
+        "space_size": job.spec.space.count(job.teacher.architecture.num_hidden_layers),
         "created_at": _iso(job.created_at),
         "started_at": _iso(job.started_at),
         "finished_at": _iso(job.finished_at),

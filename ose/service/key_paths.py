@@ -20,9 +20,14 @@ def dotted(path: KeyPath) -> str:
 
 def fields_of(kind: Any, path: KeyPath = ()) -> dict[str, Any]:
     """Names and types of the fields of the dataclass that stands at `path` below `kind`; none if there is none."""
+    return _fields(type_at(kind, path))
+
+
+def type_at(kind: Any, path: KeyPath) -> Any:
+    """The type that stands at `path` below `kind`, without None; Any where nothing does."""
     for part in path:
-        kind = _item(kind) if isinstance(part, int) else fields_of(kind).get(str(part), Any)
-    return _fields(kind)
+        kind = _item(kind) if isinstance(part, int) else _fields(kind).get(str(part), Any)
+    return kind
 
 
 def all_keys(kind: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
@@ -64,12 +69,15 @@ def _fields(kind: Any) -> dict[str, Any]:
     return {field.name: _without_none(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union; any other type is its only one."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
 def _without_none(hint: Any) -> Any:
-    if get_origin(hint) in (Union, types.UnionType):
-        return next(each for each in get_args(hint) if each is not type(None))
-    return hint
+    return Union[tuple(kind for kind in _kinds(hint) if kind is not type(None))]  # noqa: UP007 - made at run time
 
 
 def _item(hint: Any) -> Any:
-    """The type of a list's items; any other type stays itself."""
-    return get_args(hint)[0] if get_origin(hint) is tuple else hint
+    """The type of a list's items, also where a list is one of several things; any other type stays itself."""
+    return next((get_args(kind)[0] for kind in _kinds(hint) if get_origin(kind) is tuple), hint)

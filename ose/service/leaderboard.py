@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ose.core.architecture import Architecture
-from ose.core.job import Candidate, CandidateStatus, FailureReport, Job
+from ose.core.job import Candidate, CandidateStatus, FailureReport, Job, inheritance_of
+from ose.core.layers import LayerChoice
 from ose.core.objectives import measures, teacher_measures
 from ose.core.ranking import pareto_front
 from ose.core.score import FORMULA_VERSION, Score, ScoreRule, score
@@ -27,6 +28,7 @@ class LeaderboardRow:
     Attributes:
         rank: By score among the candidates that passed; null for the others.
         candidate: Its number in the job.
+        layers: The teacher's layers it kept; before its training, the choice; null of a random start.
         flops: Of the encoder, one sequence of the latency protocol's length.
         loss_nats: Cross-entropy to the teacher's distribution at held-out masked positions.
         is_pareto: No other candidate has at most its parameters, latency and loss, and less of one.
@@ -37,6 +39,7 @@ class LeaderboardRow:
     candidate: int
     status: CandidateStatus
     architecture: Architecture
+    layers: LayerChoice | None
     hyperparameters: Hyperparameters
     num_parameters: int
     num_encoder_parameters: int
@@ -113,7 +116,7 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     front = dict(zip((c.number for c in passed), pareto_front([_objectives(c) for c in passed]), strict=True))
     hidden = {c.number for c in candidates if c.evaluation is not None} - ranks.keys() if _has_limits(query) else set()
     rows = [
-        _row(c, ranks.get(c.number), scores.get(c.number), front.get(c.number, False))
+        _row(c, job, ranks.get(c.number), scores.get(c.number), front.get(c.number, False))
         for c in candidates
         if c.number not in hidden and (front.get(c.number, False) or not query.pareto)
     ]
@@ -140,6 +143,14 @@ def teacher_json(job: Job) -> dict[str, Any]:
     }
 
 
+def layers_of(job: Job, candidate: Candidate) -> LayerChoice | None:
+    """The teacher's layers that a candidate kept, or what is known of them before it is trained."""
+    if job.spec.search.initialization == "random":
+        return None
+    kept = candidate.evaluation.teacher_layers if candidate.evaluation else None
+    return kept if kept is not None else inheritance_of(job, candidate).layers
+
+
 def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
     """Rows without nesting, for tables: `architecture.hidden_size`, `error.message`."""
     flat = []
@@ -150,6 +161,8 @@ def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
                 values |= {f"{name}.{key}": inner for key, inner in value.items()}
             elif name == "error":
                 values |= {"error.code": None, "error.message": None}
+            elif isinstance(value, tuple):
+                values[name] = list(value)
             else:
                 values[name] = value
         flat.append(values)
@@ -183,13 +196,14 @@ def _objectives(candidate: Candidate) -> tuple[float, ...]:
     return (candidate.num_parameters, candidate.latency.p50_ms, candidate.evaluation.loss_nats)
 
 
-def _row(candidate: Candidate, rank: int | None, scored: Score | None, is_pareto: bool) -> LeaderboardRow:
+def _row(candidate: Candidate, job: Job, rank: int | None, scored: Score | None, is_pareto: bool) -> LeaderboardRow:
     latency, evaluation = candidate.latency, candidate.evaluation
     return LeaderboardRow(
         rank=rank,
         candidate=candidate.number,
         status=candidate.status,
         architecture=candidate.architecture,
+        layers=layers_of(job, candidate),
         hyperparameters=candidate.hyperparameters,
         num_parameters=candidate.num_parameters,
         num_encoder_parameters=candidate.num_encoder_parameters,

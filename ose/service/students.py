@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job
+from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
+from ose.core.layers import LayerChoice, kept_layers
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
@@ -117,6 +118,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "student": {
             "candidate": candidate.number,
             "architecture": asdict(candidate.architecture),
+            "layers": _layers(job, candidate, distillation.spec),
             "hyperparameters": asdict(candidate.hyperparameters),
             "num_parameters": candidate.num_parameters,
             "num_encoder_parameters": candidate.num_encoder_parameters,
@@ -142,3 +144,14 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "device": str(candidate.latency.fingerprint),
         "latency_samples_ms": candidate.latency.samples_ms,
     }
+
+
+def _layers(job: Job, candidate: Candidate, spec: DistillationSpec) -> LayerChoice | None:
+    """The teacher's layers that the student started from; the rule, where only measurements can tell which."""
+    if (spec.initialization or job.spec.search.initialization) == "random":
+        return None
+    kept = candidate.evaluation.teacher_layers if candidate.evaluation else None
+    asked = inheritance_of(job, candidate, spec.layers or kept).layers
+    if asked == "influence":
+        return asked
+    return kept_layers(asked, job.teacher.architecture.num_hidden_layers, candidate.architecture.num_hidden_layers)

@@ -6,13 +6,14 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from ose.core.layers import LayerChoice, LayerRule
 from ose.errors import JobFileError, SearchSpaceError
-from ose.service.key_paths import KeyPath, all_keys, dotted, fields_of, misplaced_booleans, non_finite_numbers
+from ose.service.key_paths import KeyPath, all_keys, dotted, fields_of, misplaced_booleans, non_finite_numbers, type_at
 
 T = TypeVar("T")
 
@@ -70,6 +71,8 @@ def _translated(error: ValidationError, kind: type, source: str, root: KeyPath) 
 
 def _problem(details: ErrorDetails, kind: type, root: KeyPath) -> str:
     path, reason = details["loc"], details["type"]
+    if choice := _layer_choice(kind, path):
+        return f"{dotted(root + choice)} must be a rule ({', '.join(get_args(LayerRule))}) or a list of layers"
     name = dotted(root + path) or "it"
     if reason == "invalid_key":
         return f"{dotted(root + path[:-1]) or 'the top level'} has a key that is no text; quote it"
@@ -83,6 +86,12 @@ def _problem(details: ErrorDetails, kind: type, root: KeyPath) -> str:
         return f"{name} has too many values; it takes {details['ctx']['max_length']}"
     expected = details.get("ctx", {}).get("expected") or _MUST_BE.get(reason.split("_")[0])
     return f"{name} must be {expected}, not {_shown(details['input'])}" if expected else f"{name}: {details['msg']}"
+
+
+def _layer_choice(kind: type, path: KeyPath) -> KeyPath | None:
+    """Where in `path` a choice of layers stands; what is behind it are pydantic's names for the two alternatives."""
+    beginnings = (path[:length] for length in range(1, len(path) + 1))
+    return next((each for each in beginnings if type_at(kind, each) == LayerChoice), None)
 
 
 def _located(message: str, kind: type, path: KeyPath, root: KeyPath) -> str:

@@ -27,6 +27,7 @@ from ose.core.job import (
     TeacherFacts,
     Trial,
 )
+from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
@@ -56,6 +57,7 @@ class NewCandidate:
     num_parameters: int
     num_encoder_parameters: int
     flops: int
+    layers: LayerChoice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,8 @@ class Store(Protocol):
             NotFoundError: No job, or more than one, answers to `job_id`.
         """
 
-    def jobs(self, limit: int = 50) -> list[Job]:
-        """The newest jobs, newest first."""
+    def jobs(self, limit: int = 50, spec_hash: str | None = None) -> list[Job]:
+        """The newest jobs, or those of one spec, newest first."""
 
     def count_candidates(self, job_id: str) -> dict[str, int]:
         """Number of candidates by status; statuses without a candidate are left out."""

@@ -15,7 +15,7 @@ from ose.errors import StoreError
 
 
 class Encoded(TypeDecorator[Any]):
-    """One frozen dataclass as JSON text.
+    """One frozen dataclass, or a plain type, as JSON text.
 
     Text and not the databases' own JSON type, because that one refuses the NaN that a standard error
     of a single sequence is.
@@ -24,16 +24,16 @@ class Encoded(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def __init__(self, kind: type) -> None:
+    def __init__(self, kind: Any) -> None:
         super().__init__()
         self.kind = kind
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Dataclass to JSON."""
+        """Value to JSON."""
         return None if value is None else to_json(value, inf_nan_mode="constants").decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """JSON to dataclass.
+        """JSON to value.
 
         Raises:
             StoreError: The text is not what this version of OSE writes.
@@ -46,13 +46,17 @@ class Encoded(TypeDecorator[Any]):
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             raise StoreError(
-                f"the database holds a {self.kind.__name__} that this OSE cannot read: {place} {first['msg']}"
+                f"the database holds a {_name(self.kind)} that this OSE cannot read: {place} {first['msg']}"
             ) from error
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
+
+
+def _name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else "value"
 
 
 class UtcTime(TypeDecorator[datetime]):

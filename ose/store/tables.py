@@ -29,6 +29,7 @@ from ose.core.job import (
     TeacherFacts,
     TrialStatus,
 )
+from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
@@ -80,6 +81,7 @@ CANDIDATES = Table(
     Column("num_attention_heads", Integer, nullable=False),
     Column("hidden_size", Integer, nullable=False),
     Column("intermediate_size", Integer, nullable=False),
+    Column("layers", Encoded(LayerChoice)),
     Column("hyperparameters", Encoded(Hyperparameters), nullable=False),
     Column("num_steps", Integer, nullable=False),
     Column("num_parameters", BigInteger, nullable=False),

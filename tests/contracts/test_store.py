@@ -23,6 +23,7 @@ from ose.core.job import (
     JobStatus,
     TrialStatus,
 )
+from ose.core.layers import LayerChoice
 from ose.core.recipe import DistillationSpec, LossWeights
 from ose.core.score import Score, ScoreRule
 from ose.core.spec import Hyperparameters
@@ -98,6 +99,13 @@ class TestJobs:
             store.add_job(builders.new_job(f"job-{minute}", created_at=NOW + timedelta(minutes=minute)))
         assert [job.id for job in store.jobs()] == ["job-3", "job-2", "job-1"]
         assert [job.id for job in store.jobs(limit=2)] == ["job-3", "job-2"]
+
+    def test_jobs_of_one_spec_are_found(self, store: Store) -> None:
+        for minute, spec_hash in enumerate("aba"):
+            created_at = NOW + timedelta(minutes=minute)
+            store.add_job(builders.new_job(f"job-{minute}", spec_hash=spec_hash, created_at=created_at))
+        assert [job.id for job in store.jobs(spec_hash="a")] == ["job-2", "job-0"]
+        assert store.jobs(spec_hash="c") == []
 
     def test_times_come_back_as_utc_from_any_zone(self, store: Store) -> None:
         tokyo = timezone(timedelta(hours=9))
@@ -258,6 +266,12 @@ class TestCandidates:
         assert (candidate.num_parameters, candidate.num_encoder_parameters) == (2**33, new.num_encoder_parameters)
         assert (candidate.flops, candidate.num_steps, candidate.num_attempts) == (10**13, new.num_steps, 0)
         assert store.candidate("job-1", 7) == candidate
+
+    @pytest.mark.parametrize("layers", [None, "top", (0, 2, 5)])
+    def test_the_layers_asked_for_come_back(self, store: Store, layers: LayerChoice | None) -> None:
+        (candidate,) = store.add_candidates("job-1", [builders.new_candidate(layers=layers)])
+        assert candidate.layers == layers
+        assert store.candidate("job-1", 1) == candidate
 
     def test_candidates_come_back_in_the_order_given_and_are_listed_by_number(self, store: Store) -> None:
         added = store.add_candidates("job-1", [builders.new_candidate(n) for n in (3, 1, 2)])

@@ -14,6 +14,7 @@ from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.task import (
+    AnatomyTask,
     DataSummary,
     DataTask,
     EvaluateTask,
@@ -121,6 +122,8 @@ class FakeBackend:
         match task:
             case DataTask():
                 return DataSummary(num_sequences=task.num_sequences, held_out_sequences=task.held_out_sequences)
+            case AnatomyTask():
+                return TaskSucceeded(task_id=task.id, worker=self.name, result=None)
             case TargetsTask():
                 return builders.teacher_quality() if task.shard is None else None
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)

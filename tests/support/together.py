@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from searches import PLAIN_START
 from torch import distributed
 
 from ose.core.architecture import Architecture
 from ose.core.recipe import DistillationSpec
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.distill import DistillationRun, distill
-from ose.pipelines.evaluate import initial_student
+from ose.pipelines.start import initial_student
 from ose.training.parallel import rank
 
 
@@ -49,7 +50,7 @@ def distil_alone(work: Work, last_step: int | None = None) -> Outcome:
     run = DistillationRun(
         spec=work.spec,
         teacher=teacher,
-        student=initial_student(teacher, work.shape, "inherit", seed=0),
+        student=initial_student(teacher, work.shape, PLAIN_START),
         tokenizer=load_tokenizer(work.teacher),
         sequences=work.text,
         folder=work.folder,

@@ -1,12 +1,15 @@
+import dataclasses
 import time
 from itertools import pairwise, product
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
-from ose.core.search_space import SearchSpace
+from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
+from ose.core.layers import LayerRule, kept_layers
+from ose.core.search_space import Member, SearchSpace
 from ose.errors import SearchSpaceError
 
 EMBEDDING = EmbeddingShape(vocab_size=50_265, max_position_embeddings=514)
@@ -18,10 +21,13 @@ BORT = SearchSpace(
     intermediate_size=(256, 512, 768, 1024, 3072),
 )
 
+RULES = get_args(LayerRule)
+
 axis = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 
 
-def key(member: Architecture, embedding: EmbeddingShape) -> tuple[int, ...]:
+def key(shape: Member, embedding: EmbeddingShape) -> tuple[object, ...]:
+    member, layers = shape.architecture, shape.layers
     return (
         count_parameters(member, embedding).total,
         count_flops(member, 128),
@@ -29,33 +35,50 @@ def key(member: Architecture, embedding: EmbeddingShape) -> tuple[int, ...]:
         member.hidden_size,
         member.intermediate_size,
         member.num_attention_heads,
+        (RULES.index(layers), ()) if isinstance(layers, str) else (len(RULES), layers or ()),
     )
 
 
 def test_the_papers_space_has_300_valid_members() -> None:
     members = list(BORT.members(EMBEDDING))
     assert BORT.size == len(members) == len(set(members)) == 300
-    assert str(members[0]) == "L2-A4-H512-I256"
-    assert str(members[-1]) == "L12-A16-H1024-I3072"
+    assert members[0] == Member(architecture=members[0].architecture, layers=None)
+    assert str(members[0].architecture) == "L2-A4-H512-I256"
+    assert str(members[-1].architecture) == "L12-A16-H1024-I3072"
 
 
 def test_parameters_never_fall_along_the_order() -> None:
-    counts = [count_parameters(member, EMBEDDING).total for member in BORT.members(EMBEDDING)]
+    counts = [count_parameters(member.architecture, EMBEDDING).total for member in BORT.members(EMBEDDING)]
     assert all(before <= after for before, after in pairwise(counts))
 
 
+@st.composite
+def layer_axis(draw: st.DrawFn, depths: list[int]) -> list[object]:
+    """Rules, and lists of layers of a teacher of twelve, each as long as some depth."""
+    lists = st.sampled_from(depths).flatmap(
+        lambda depth: st.sets(st.integers(0, 11), min_size=depth, max_size=depth).map(lambda s: tuple(sorted(s)))
+    )
+    return draw(st.lists(st.sampled_from(RULES) | lists, max_size=4))
+
+
 @settings(max_examples=60, deadline=None)
-@given(depths=axis, heads=axis, widths=axis, inner=axis, vocab_size=st.integers(1, 100))
+@given(depths=axis, heads=axis, widths=axis, inner=axis, vocab_size=st.integers(1, 100), data=st.data())
 def test_members_are_all_valid_combinations_once_in_the_total_order(
-    depths: list[int], heads: list[int], widths: list[int], inner: list[int], vocab_size: int
+    depths: list[int], heads: list[int], widths: list[int], inner: list[int], vocab_size: int, data: st.DataObject
 ) -> None:
+    layers = data.draw(layer_axis(depths))
     embedding = EmbeddingShape(vocab_size=vocab_size, max_position_embeddings=10)
-    valid = {(d, a, h, i) for d, a, h, i in product(depths, heads, widths, inner) if h % a == 0}
+    valid = {
+        (d, a, h, i, kept)
+        for d, a, h, i, kept in product(depths, heads, widths, inner, layers or [None])
+        if h % a == 0 and (kept is None or isinstance(kept, str) or len(kept) == d)
+    }
     axes = {
         "num_hidden_layers": tuple(depths),
         "num_attention_heads": tuple(heads),
         "hidden_size": tuple(widths),
         "intermediate_size": tuple(inner),
+        "layers": tuple(layers),
     }
     if not valid:
         with pytest.raises(SearchSpaceError, match="no valid member"):
@@ -63,10 +86,33 @@ def test_members_are_all_valid_combinations_once_in_the_total_order(
         return
     space = SearchSpace(name="any", **axes)
     members = list(space.members(embedding))
-    found = {(m.num_hidden_layers, m.num_attention_heads, m.hidden_size, m.intermediate_size) for m in members}
+    found = {(*dataclasses.astuple(member.architecture), member.layers) for member in members}
     assert space.size == len(members)
     assert found == valid
     assert all(key(before, embedding) < key(after, embedding) for before, after in pairwise(members))
+
+
+@settings(max_examples=60, deadline=None)
+@given(depths=axis, data=st.data())
+def test_a_known_teacher_makes_choices_that_keep_the_same_one_member(depths: list[int], data: st.DataObject) -> None:
+    space = SearchSpace(
+        name="any",
+        num_hidden_layers=tuple(depths),
+        num_attention_heads=(1,),
+        hidden_size=(8,),
+        intermediate_size=(8,),
+        layers=tuple(data.draw(layer_axis(depths))),
+    )
+    members = list(space.members(EMBEDDING, num_teacher_layers=12))
+    influence = range(12)  # which layers it picks is not known yet, so it stays a member of its own
+    kept = [
+        (m.architecture, m.layers and (m.layers == "influence", kept_layers(m.layers, 12, depth, influence)))
+        for m in members
+        if (depth := m.architecture.num_hidden_layers)
+    ]
+    assert len(kept) == len(set(kept)) == space.count(num_teacher_layers=12) <= space.size
+    everything = space.members(EMBEDDING)
+    assert {m.architecture for m in members} == {m.architecture for m in everything}
 
 
 def test_the_order_does_not_depend_on_how_the_axes_are_written() -> None:
@@ -78,6 +124,10 @@ def test_the_order_does_not_depend_on_how_the_axes_are_written() -> None:
         intermediate_size=BORT.intermediate_size[::-1],
     )
     assert reversed_space == BORT
+    choices = ("top", (0, 5), "distilbert", (0, 1))
+    either = [dataclasses.replace(BORT, layers=each) for each in (choices, choices[::-1] * 2)]
+    assert either[0] == either[1]
+    assert either[0].layers == ("distilbert", "top", (0, 1), (0, 5))
 
 
 def test_a_million_members_are_listed_in_bounded_time() -> None:

@@ -12,6 +12,7 @@ from builders import architecture
 from events import read_curves
 from limits import file_size_limit
 from safetensors.torch import load_file
+from searches import PLAIN_START
 from transformers import AutoModelForMaskedLM
 
 from ose.core.architecture import Architecture
@@ -24,7 +25,7 @@ from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.distill import DistillationRun, _train_step, distill, save_student
 from ose.pipelines.distillation_batches import masking_rule, step_batches
-from ose.pipelines.evaluate import initial_student
+from ose.pipelines.start import initial_student
 from ose.pipelines.trainee import StepLosses, Trainee
 from ose.training.losses import cosine_loss, soft_target_loss
 
@@ -50,7 +51,7 @@ def new_run(search: DataTask, sequences: np.ndarray, tmp_path: Path) -> NewRun:
         return DistillationRun(
             spec=replace(SPEC, **changes),
             teacher=teacher,
-            student=initial_student(teacher, shape, "inherit", seed=0),
+            student=initial_student(teacher, shape, PLAIN_START),
             tokenizer=tokenizer,
             sequences=sequences,
             folder=tmp_path / folder,

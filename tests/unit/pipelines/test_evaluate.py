@@ -15,8 +15,9 @@ from ose.core.task import DataTask, EvaluateTask
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm
-from ose.pipelines.evaluate import evaluate_candidate, held_out_quality, initial_student, train_student
+from ose.pipelines.evaluate import evaluate_candidate, held_out_quality, train_student
 from ose.pipelines.search_data import SearchData, load_search_data
+from ose.pipelines.start import Start, initial_student
 
 OWN = architecture(4, 4, 32, 64)
 SMALL = architecture(2, 2, 16, 24)
@@ -37,7 +38,8 @@ def without_times(evaluation: Evaluation) -> Evaluation:
 
 
 def start(teacher: PreTrainedModel, task: EvaluateTask) -> PreTrainedModel:
-    return initial_student(teacher, task.architecture, task.initialization, task.seed)
+    how = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=None)
+    return initial_student(teacher, task.architecture, how)
 
 
 @pytest.mark.parametrize("initialization", ["inherit", "random"])

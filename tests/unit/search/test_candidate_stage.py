@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import builders
 import pytest
 from fake_backend import FakeBackend, Outcome
 from fake_search import MEMBERS, SPEC, Search, spec
 
+from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Candidate, CandidateStatus, FailureReport, JobStatus, TrialStatus
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import ScoreRule, score
@@ -132,6 +134,30 @@ def test_a_task_says_all_that_decides_a_candidate(store: Store) -> None:
     assert (task.architecture, task.hyperparameters, task.teacher) == (FIRST, Hyperparameters(), job.teacher)
     assert (task.num_steps, task.seed, task.initialization, task.weight_clip) == (7, 3, "random", 0.5)
     assert task.id == search.trials(search.candidate(FIRST))[0].id
+
+
+def test_candidates_that_differ_in_layers_alone_share_one_latency(store: Store) -> None:
+    layers = ("bottom", "top", (0, 2))
+    space = builders.search_space(num_hidden_layers=(2,), layers=layers)
+    search, backend = Search(store, replace(spec(inheritance=InheritanceSpec(tokens=448)), space=space)), FakeBackend()
+    search.run(backend)
+    shapes = {member.architecture for member in space.members(builders.EMBEDDING)}
+    assert len(backend.measured) == len(shapes) + 1  # and the teacher
+    assert len(search.candidates()) == len(layers) * len(shapes)
+    assert all(candidate.latency is not None for candidate in search.candidates())
+    tasks = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    assert [candidate.layers for candidate in search.candidates()] == len(shapes) * list(layers)
+    assert [task.inheritance for task in tasks] == [
+        InheritanceSpec(layers=choice, tokens=448) for _ in shapes for choice in layers
+    ]
+
+
+def test_without_the_axis_the_jobs_own_layers_are_kept(store: Store) -> None:
+    search, backend = Search(store, spec(inheritance=InheritanceSpec(layers="bottom"), epsilon=100)), FakeBackend()
+    search.run(backend)
+    [task] = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    assert task.inheritance.layers == "bottom"
+    assert search.candidate(FIRST).layers is None
 
 
 def probed_candidates(store: Store) -> list[Candidate]:

@@ -47,6 +47,9 @@ def job(space: dict[str, Any] | None = None, **parts: Any) -> JobSpec:
         job({"hidden_size": [32, 33]}),
         job({"hidden_size": [64]}, search={"initialization": "random"}),
         job(latency={"device": "cuda:1", "dtype": "bfloat16"}),
+        job({"layers": ["influence", "top", [2], [0, 1, 2, 3]]}),
+        job({"num_hidden_layers": [2]}, search={"inheritance": {"layers": [0, 3]}}, distillation={"layers": [1, 2]}),
+        job({"num_hidden_layers": [2, 3], "layers": ["top"]}, search={"inheritance": {"layers": [0, 3]}}),
     ],
 )
 def test_a_job_that_its_teacher_can_serve_passes(spec: JobSpec):
@@ -62,6 +65,27 @@ def test_a_job_that_its_teacher_can_serve_passes(spec: JobSpec):
         (job(latency={"dtype": "int3"}), JobFileError, "latency.dtype must be one of float32, bfloat16, float16"),
         (job(latency={"runtime": "jax"}), JobFileError, "latency.runtime must be one of torch, not 'jax'"),
         (job({"num_hidden_layers": [2, 6]}), SearchSpaceError, "num_hidden_layers up to 6, but its teacher has 4"),
+        (
+            job({"layers": [[4]]}),
+            SearchSpaceError,
+            "space 'inline': layers [4] are not in ascending order",
+        ),
+        (
+            job({"layers": ["top"]}, search={"initialization": "random"}),
+            SearchSpaceError,
+            "space 'inline' has layers to keep, but search.initialization is random",
+        ),
+        (
+            job(search={"inheritance": {"layers": [0]}}),
+            SearchSpaceError,
+            "search.inheritance.layers [0] are 1, but the student has 4",
+        ),
+        (
+            job({"num_hidden_layers": [2]}, search={"inheritance": {"layers": [3, 0]}}),
+            SearchSpaceError,
+            "search.inheritance.layers [3, 0] are not in ascending order between 0 and 3",
+        ),
+        (job(distillation={"layers": []}), SearchSpaceError, "distillation.layers [] are not in ascending order"),
         (job({"hidden_size": [64]}), SearchSpaceError, "hidden_size up to 64, but its teacher has 32"),
         (job({"intermediate_size": [96]}), SearchSpaceError, "intermediate_size up to 96, but its teacher has 64"),
     ],

@@ -64,6 +64,12 @@ def test_omitted_parts_take_the_defaults():
     assert spec.space.name == "inline"
 
 
+@pytest.mark.parametrize("layers", ["top", [0, 2, 5]])
+def test_layers_are_a_rule_or_a_list(layers: Any):
+    spec = parse_job(changed("search.inheritance", {"layers": layers}), "/")
+    assert spec.search.inheritance.layers == (layers if isinstance(layers, str) else tuple(layers))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -72,6 +78,11 @@ def test_omitted_parts_take_the_defaults():
         ("search.batch_size", 5, "did you mean search.hyperparameters[0].batch_size?"),
         ("limits.zzz", 5, "limits.zzz is unknown; known here: max_parameters, max_latency_ms, max_loss_nats"),
         ("space.hiden_size", [3], "job: space.hiden_size is unknown; did you mean space.hidden_size?"),
+        ("search.inheritance", {"layers": "tpo"}, "search.inheritance.layers must be a rule (distilbert, even, altern"),
+        ("search.inheritance", {"layers": 3}, "search.inheritance.layers must be a rule (distilbert, even, alternate,"),
+        ("search.inheritance", {"layers": [0, "x"]}, "search.inheritance.layers must be a rule (distilbert, even, "),
+        ("search.inheritance", {"layers": [True]}, "search.inheritance.layers[0] must not be true or false"),
+        ("distillation.layers", {"0": 1}, "distillation.layers must be a rule (distilbert, even, alternate, bottom,"),
         ("search.steps", -5, "job: search.steps must be positive, not -5"),
         ("search.steps", True, "job: search.steps must not be true or false"),
         ("search.weight_clip", True, "job: search.weight_clip must not be true or false"),

@@ -14,7 +14,7 @@ AXES = {"num_hidden_layers": [2], "num_attention_heads": [4], "hidden_size": [32
 def members(name: str) -> list[Architecture]:
     space = load_space(name)
     assert space.embedding is not None
-    return list(space.members(space.embedding))
+    return [member.architecture for member in space.members(space.embedding)]
 
 
 def architecture(d: int, a: int, h: int, i: int) -> Architecture:
@@ -58,6 +58,10 @@ def test_a_range_includes_its_stop_and_steps_by_one_unless_told():
     assert (space.name, space.num_hidden_layers, space.hidden_size) == ("inline", (1, 2, 3), (4, 8))
 
 
+def test_layers_are_rules_and_lists():
+    assert load_space(AXES | {"layers": ["top", [0, 3], "even"]}).layers == ("even", "top", (0, 3))
+
+
 def test_a_space_file_is_found_beside_the_job_file_and_named_after_itself(tmp_path: Path):
     (tmp_path / "mine.yaml").write_text("\n".join(f"{axis}: {values}" for axis, values in AXES.items()))
     assert load_space("mine.yaml", tmp_path) == load_space(str(tmp_path / "mine.yaml"))
@@ -84,6 +88,14 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         ({"hidden_size": {"start": True, "stop": 3}}, JobFileError, "hidden_size.start must be a whole number"),
         ({"hidden_size": [32, "wide"]}, JobFileError, "hidden_size[1] must be a whole number, not 'wide'"),
         ({"hiden_size": [32]}, JobFileError, "hiden_size is unknown; did you mean hidden_size?"),
+        ({"layers": "top"}, JobFileError, "layers must be a list, not 'top'"),
+        ({"layers": ["tpo"]}, JobFileError, "layers[0] must be a rule (distilbert, even, alternate, bottom, top, infl"),
+        ({"layers": [[0, "x"]]}, JobFileError, "layers[0] must be a rule (distilbert, even,"),
+        ({"layers": [[False, True]]}, JobFileError, "layers[0][0] must not be true or false"),
+        ({"layers": [[0, 1, 2]]}, SearchSpaceError, "layers [0, 1, 2] are 3, but num_hidden_layers is [2]"),
+        ({"layers": [[2, 0]]}, SearchSpaceError, "layers [2, 0] are not in ascending order"),
+        ({"layers": [[-1, 0]]}, SearchSpaceError, "layers [-1, 0] are not in ascending order"),
+        ({"layers": [[]]}, SearchSpaceError, "layers [] are not in ascending order"),
         ({"family": "lstm"}, SearchSpaceError, "family must be one of transformer"),
         ({"embedding": {"vocab_size": 0, "max_position_embeddings": 1}}, SearchSpaceError, "embedding.vocab_size must"),
     ],

@@ -18,6 +18,7 @@ from sqlalchemy import URL, make_url, text
 from ose.errors import DependencyError, MachineError, NotFoundError, StorageError, StoreError
 from ose.store import engine
 from ose.store.engine import connect, open_store
+from ose.store.migrate import known_revisions
 from ose.store.transactions import display_name
 
 PASSWORD = "hunter2"
@@ -134,7 +135,7 @@ def test_a_database_newer_than_the_code(existing: Path) -> None:
     with closing(sqlite3.connect(existing)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     message = _refusal(f"sqlite:///{existing}")
-    assert "9999" in message and "0001" in message and message.endswith("upgrade OSE")
+    assert "9999" in message and known_revisions()[-1] in message and message.endswith("upgrade OSE")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import builders
@@ -12,12 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, insert, inspect, text
 
 from ose.errors import StoreError
+from ose.store import rows
 from ose.store.engine import connect, open_store
 from ose.store.migrate import MIGRATIONS, known_revisions, migrate
-from ose.store.tables import metadata
+from ose.store.tables import CANDIDATES, JOBS, metadata
 from ose.store.transactions import Transactions
 
 NEXT_REVISION = """
@@ -101,6 +103,27 @@ def test_an_older_database_is_upgraded_with_what_it_holds(transactions: Transact
         assert connection.execute(text("SELECT id, note FROM jobs")).all() == [("job-1", "none yet")]
     with pytest.raises(StoreError, match=r"9999.*upgrade OSE"):
         open_store(url)
+
+
+def test_a_database_from_before_layers_opens_and_reads(url: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(MIGRATIONS, tmp_path / "older")
+    for file in folder.glob("versions/*.py"):
+        if not file.name.startswith("0001"):
+            file.unlink()
+    new, candidate = builders.new_job("job-1"), rows.from_candidate("job-1", builders.new_candidate())
+    del candidate["layers"]
+    older = connect(url)
+    migrate(older, folder)
+    with older.write() as connection:
+        connection.execute(insert(JOBS).values(rows.from_job(new)))
+        connection.execute(text("UPDATE jobs SET spec = json_remove(spec, '$.space.layers', '$.search.inheritance')"))
+        connection.execute(insert(CANDIDATES).values(candidate))
+    older.close()
+    with closing(open_store(url)) as store:
+        assert store.job("job-1").spec == new.spec
+        assert store.candidate("job-1", 1).layers is None
+        store.add_candidates("job-1", [builders.new_candidate(2, layers=(0, 3))])
+        assert store.candidate("job-1", 2).layers == (0, 3)
 
 
 def test_foreign_keys_are_checked_again_after_a_migration(transactions: Transactions, tmp_path: Path) -> None:

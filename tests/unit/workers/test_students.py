@@ -6,6 +6,7 @@ import pytest
 from builders import NOW, architecture, job_spec
 from searches import fill
 
+from ose.core.inheritance import InheritanceSpec
 from ose.core.job import DistillationResult, Job, JobStatus
 from ose.core.measurement import LatencyProtocol
 from ose.core.recipe import DistillationSpec
@@ -40,7 +41,9 @@ def request(job: Job, search: DataTask, folder: Path, **changes: Any) -> Distill
     return DistillationRequest(
         job=job,
         architecture=SMALL,
+        inheritance=InheritanceSpec(),
         spec=replace(SPEC, **changes),
+        anatomy=folder.parent / "anatomy",
         search_data=Path(search.folder),
         packed_text=folder / "packed",
         folder=folder / "run",
@@ -101,6 +104,19 @@ def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
     assert sorted(line["wall_time_s"] for line in curve) == [line["wall_time_s"] for line in curve]
     run_distillation(wanted, ignore)
     assert read_curve(wanted.folder / "curve.csv") == curve
+
+
+def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataTask, tmp_path: Path) -> None:
+    def first_loss(name: str, **changes: object) -> float:
+        losses: list[float] = []
+        asked = replace(request(job, search, tmp_path / name), **changes)
+        run_distillation(asked, lambda _, step: losses.append(step.total))
+        return losses[0]
+
+    usual = first_loss("usual")
+    assert first_loss("same", inheritance=InheritanceSpec(layers=(0, 3))) == usual
+    assert first_loss("other", inheritance=InheritanceSpec(layers=(1, 2))) != usual
+    assert first_loss("random", spec=replace(SPEC, initialization="random")) != usual
 
 
 def test_no_curve_is_written_unless_asked_for(job: Job, search: DataTask, tmp_path: Path) -> None:
