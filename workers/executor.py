@@ -9,10 +9,21 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from ose.core.task import DataTask, EvaluateTask, Event, TargetsTask, Task, TaskFailed, TaskResult, TaskSucceeded
+from ose.core.task import (
+    DataTask,
+    EvaluateTask,
+    Event,
+    LayerSubsetsTask,
+    TargetsTask,
+    Task,
+    TaskFailed,
+    TaskResult,
+    TaskSucceeded,
+)
 from ose.errors import MemoryExhaustedError
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.evaluate import evaluate_candidate
+from ose.pipelines.layer_subsets import score_layer_subsets
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.search.failures import failure_report
 
@@ -55,6 +66,8 @@ class TaskExecutor:
             case EvaluateTask():
                 teacher = self._teacher_at(task.teacher.path)
                 return evaluate_candidate(task, teacher, self._data_in(task.folder), self._device)
+            case LayerSubsetsTask():
+                return score_layer_subsets(task, self._teacher_at(task.teacher.path), self._data_in(task.folder))
 
     def _teacher_at(self, path: str) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != path:

@@ -11,6 +11,9 @@ LayerRule = Literal["distilbert", "even", "alternate", "bottom", "top", "influen
 LayerChoice = LayerRule | tuple[int, ...]
 """A rule, or the layers themselves, counted from 0."""
 
+MEASURED_RULES = ("influence",)
+"""Rules that keep the layers that matter most by a measurement of the teacher."""
+
 
 def kept_layers(
     choice: LayerChoice, num_teacher_layers: int, num_student_layers: int, influence: Sequence[float] | None = None

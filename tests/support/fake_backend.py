@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import builders
 
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
+from ose.core.layer_subsets import Subset, SubsetScore
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.task import (
     DataSummary,
@@ -19,6 +21,7 @@ from ose.core.task import (
     EvaluateTask,
     Event,
     LatencyTask,
+    LayerSubsetsTask,
     TargetsTask,
     Task,
     TaskFailed,
@@ -123,8 +126,14 @@ class FakeBackend:
                 return DataSummary(num_sequences=task.num_sequences, held_out_sequences=task.held_out_sequences)
             case TargetsTask():
                 return builders.teacher_quality() if task.shard is None else None
+            case LayerSubsetsTask():
+                return tuple(subset_score(layers) for layers in combinations(range(4), task.keep))
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
-        return builders.evaluation(outcome, num_steps=task.num_steps) if isinstance(outcome, float) else outcome
+        if not isinstance(outcome, float):
+            return outcome
+        layers = task.inheritance.layers
+        kept = None if isinstance(layers, str) else layers
+        return builders.evaluation(outcome, num_steps=task.num_steps, teacher_layers=kept)
 
     def _count(self) -> None:
         self.num_calls += 1
@@ -143,6 +152,11 @@ class FakeProbe:
 
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
         return self.backend.latency_of(task.architecture)
+
+
+def subset_score(layers: Subset) -> SubsetScore:
+    """The lower the layers, the better."""
+    return SubsetScore(layers=layers, loss_nats=float(sum(layers)), loss_stderr_nats=0.1)
 
 
 def _nth(table: Sequence[Any], counts: dict[Architecture, int], architecture: Architecture) -> Any:
