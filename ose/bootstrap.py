@@ -7,19 +7,19 @@ reads loads neither torch nor ray.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
 from ose.core.search_space import SearchSpace
-from ose.core.spec import JobSpec, TeacherSpec
+from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
 from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
-from ose.search.keys import search_data_key
+from ose.search.keys import anatomy_key, search_data_key
 from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol, check_sequence_length
@@ -30,7 +30,13 @@ from ose.service.layers import LayerQuestion, rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.queue import waiting_jobs
 from ose.service.spaces import load_space, shipped_spaces
-from ose.service.students import choose_candidate, distil_student, find_distillation, student_manifest
+from ose.service.students import (
+    check_workers,
+    choose_candidate,
+    distil_student,
+    find_distillation,
+    student_manifest,
+)
 from ose.service.teachers import inspect_teacher
 from ose.settings import Settings
 from ose.store.base import Store
@@ -146,19 +152,33 @@ class Workspace:
         return rank_layers(self.store, _spec(job), question, score, self.run, utc_now)
 
     def distill(
-        self, job_id: str, *, candidate: int | None = None, changes: Mapping[str, Any] | None = None
+        self,
+        job_id: str,
+        *,
+        candidate: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+        workers: int = 1,
     ) -> Distillation:
         """Distil a job's best student, or another candidate, fully.
 
         Args:
             job_id: The job.
             candidate: Number of the candidate; None takes the best.
-            changes: Fields of the job's `distillation` to override.
+            changes: Fields of the job's `distillation` to override. A `preset` among them puts its recipe over the
+                job's, and the other changes stand above it.
+            workers: Processes that train together, on Ray if there are several. They follow the same curve,
+                whatever their number, and another number may go on where one has stopped.
+
+        Raises:
+            InvalidInputError: There is no such candidate, preset or field, or a value makes no sense.
+            ConflictError: No candidate has been scored yet.
+            OseError: The distillation failed; the failure is stored with it.
         """
         job = self.store.job(job_id)
-        spec = replace(job.spec.distillation, **(changes or {}))
+        spec = changed_spec(job.spec.distillation, changes or {})
+        check_workers(spec, workers)
         chosen = choose_candidate(self.store, job, candidate)
-        return distil_student(self.store, job, chosen, spec, self.artifacts, self._distil, utc_now)
+        return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)
 
     def export(self, job_id: str, output: str | Path, *, candidate: int | None = None) -> ExportSummary:
         """Write a distilled student as a directory that plain `transformers` loads.
@@ -206,23 +226,30 @@ class Workspace:
 
         return InlineBackend(workers)
 
-    def _distil(self, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path) -> DistillationResult:
+    def _distil(
+        self, workers: int, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path
+    ) -> DistillationResult:
         from workers.students import DistillationRequest, run_distillation
 
-        workers = job.spec.workers
+        each = WorkersSpec(count=workers, cpus=job.spec.workers.cpus, gpus=1 if job.spec.workers.gpus else 0)
         request = DistillationRequest(
             job=job,
             architecture=candidate.architecture,
             inheritance=inheritance_of(job, candidate, spec.layers),
             spec=spec,
+            anatomy=self.artifacts / "anatomy" / anatomy_key(job),
             search_data=self.artifacts / "search-data" / search_data_key(job),
             packed_text=self.artifacts / "packed-text",
             folder=folder,
-            threads=workers.count * workers.cpus,
-            device="cuda" if workers.gpus else "cpu",
+            threads=each.cpus if workers > 1 else job.spec.workers.count * each.cpus,
+            device="cuda" if each.gpus else "cpu",
         )
         self._progress.stage(f"Distilling {candidate.architecture}", spec.steps)
-        return run_distillation(request, _reporter(self._progress))
+        if workers == 1:
+            return run_distillation(request, _reporter(self._progress))
+        from workers.ray_start import distil_on_ray
+
+        return distil_on_ray(request, each, self.ray_address, _reporter(self._progress))
 
 
 def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from ose.core.task import (
+    AnatomyTask,
     DataTask,
     EvaluateTask,
     Event,
@@ -21,7 +22,9 @@ from ose.core.task import (
     TaskSucceeded,
 )
 from ose.errors import MemoryExhaustedError
+from ose.models.anatomy import Anatomy
 from ose.models.teacher import load_masked_lm
+from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.evaluate import evaluate_candidate
 from ose.pipelines.layer_subsets import score_layer_subsets
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
@@ -45,6 +48,7 @@ class TaskExecutor:
         self._device = device
         self._teacher: tuple[str, PreTrainedModel] | None = None
         self._data: tuple[str, SearchData] | None = None
+        self._anatomy: tuple[str, Anatomy] | None = None
         torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
@@ -63,9 +67,12 @@ class TaskExecutor:
                 return prepare_data(task)
             case TargetsTask():
                 return compute_targets(task, self._teacher_at(task.teacher.path))
+            case AnatomyTask():
+                return prepare_anatomy(task, self._teacher_at(task.teacher.path))
             case EvaluateTask():
                 teacher = self._teacher_at(task.teacher.path)
-                return evaluate_candidate(task, teacher, self._data_in(task.folder), self._device)
+                anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
+                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._device)
             case LayerSubsetsTask():
                 return score_layer_subsets(task, self._teacher_at(task.teacher.path), self._data_in(task.folder))
 
@@ -78,6 +85,11 @@ class TaskExecutor:
         if self._data is None or self._data[0] != folder:
             self._data = (folder, load_search_data(Path(folder)))
         return self._data[1]
+
+    def _anatomy_in(self, folder: str) -> Anatomy:
+        if self._anatomy is None or self._anatomy[0] != folder:
+            self._anatomy = (folder, open_anatomy(Path(folder)))
+        return self._anatomy[1]
 
 
 def _translated(error: Exception) -> Exception:

@@ -108,7 +108,7 @@ def _check_room(workers: WorkersSpec) -> None:
         if resources.get(resource, 0) < wanted:
             raise DependencyError(
                 f"{workers.count} workers need {wanted:g} {resource}, the Ray cluster has "
-                f"{resources.get(resource, 0):g}; lower workers.count, workers.cpus or workers.gpus"
+                f"{resources.get(resource, 0):g}; lower workers.count (or --workers), workers.cpus or workers.gpus"
             )
 
 

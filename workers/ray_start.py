@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from ose.core.job import DistillationResult
 from ose.core.spec import WorkersSpec
 from workers.ray_environment import prepare_environment
 
 if TYPE_CHECKING:
     from workers.ray_backend import RayBackend
+    from workers.students import DistillationRequest
 
 
 def start_ray_backend(workers: WorkersSpec, address: str | None = None) -> RayBackend:
@@ -17,3 +20,27 @@ def start_ray_backend(workers: WorkersSpec, address: str | None = None) -> RayBa
     from workers.ray_backend import RayBackend  # only now: Ray reads its environment as it is imported
 
     return RayBackend(workers, address)
+
+
+def distil_on_ray(
+    request: DistillationRequest, workers: WorkersSpec, address: str | None, on_step: Callable[[int, Any], None]
+) -> DistillationResult:
+    """Distil in several processes on a cluster of this machine, or on the one at `address`.
+
+    Args:
+        request: What to distil.
+        workers: How many processes, and what each one gets.
+        address: Of a running cluster; None starts one here that listens on loopback alone.
+        on_step: Called here after each optimiser step, with the number of steps done and its losses.
+
+    Raises:
+        DependencyError: The cluster cannot be started or reached, or is too small for the workers.
+        WorkerLostError: Workers died again and again, or the cluster is gone.
+        OseError: Whatever else went wrong; run it again to go on from the last checkpoint.
+    """
+    prepare_environment(is_local=address is None)
+    from workers.ray_distillation import distil_together
+    from workers.students import prepare_files
+
+    prepare_files(request)
+    return distil_together(request, workers, address, on_step)

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from ose.artifacts.files import atomic_file
 from ose.core.architecture import Architecture
-from ose.core.inheritance import InheritanceSpec
+from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.recipe import DistillationSpec
-from ose.data.corpus import pack_corpus
+from ose.core.task import AnatomyTask
+from ose.data.training_text import training_text
 from ose.measure.latency import measure_latency
+from ose.models.anatomy import Anatomy
 from ose.models.teacher import load_masked_lm, load_tokenizer
+from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
+from ose.pipelines.curve import HeldOutCurve
 from ose.pipelines.distill import DistillationRun, distill, save_student
-from ose.pipelines.evaluate import held_out_quality, initial_student
+from ose.pipelines.evaluate import held_out_quality
 from ose.pipelines.export import ExportSummary, export_student, student_card
 from ose.pipelines.export import fill_mask as fill_mask_of
 from ose.pipelines.search_data import load_search_data
+from ose.pipelines.start import Start, initial_student
 from ose.pipelines.trainee import StepLosses
+from ose.search.keys import num_anatomy_sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +39,9 @@ class DistillationRequest:
 
     Attributes:
         inheritance: What the student keeps of its teacher, whoever decided it.
+        anatomy: Folder of what is measured of the teacher for that; filled if it is not yet.
         search_data: The folder whose held-out targets the candidates of the search were judged on.
-        packed_text: Folder of packed corpora, shared by all distillations.
+        packed_text: Folder of tokenised texts, shared by all distillations.
         folder: Checkpoints, logs and the student.
         threads: Threads of one operation.
         device: Where to train.
@@ -48,6 +51,7 @@ class DistillationRequest:
     architecture: Architecture
     inheritance: InheritanceSpec
     spec: DistillationSpec
+    anatomy: Path
     search_data: Path
     packed_text: Path
     folder: Path
@@ -61,23 +65,16 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
     Raises:
         OseError: Whatever went wrong; run it again to go on from the last checkpoint.
     """
-    quieten()
-    torch.set_num_threads(request.threads)
-    job, search = request.job, request.job.spec.search
-    teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
-    start = request.spec.initialization or search.initialization
-    student = initial_student(teacher, request.architecture, start, search.seed, request.inheritance.layers)
-    run = DistillationRun(
-        spec=request.spec,
-        teacher=teacher.to(request.device),
-        student=student.to(request.device),
-        tokenizer=tokenizer,
-        sequences=packed_text(job, tokenizer, request.packed_text),
-        folder=request.folder,
-    )
-    wall_time_s = distill(run, on_step)
-    quality = held_out_quality(student, load_search_data(request.search_data))
-    path = save_student(run, {"job": job.id, "architecture": asdict(request.architecture)})
+    run, data = _load(request), load_search_data(request.search_data)
+    curve = HeldOutCurve(request.folder, run.student, data, request.spec.evaluate_every)
+
+    def on_step_and_curve(step: int, losses: StepLosses) -> None:
+        on_step(step, losses)
+        curve.at(step, is_last=step == request.spec.steps)
+
+    wall_time_s = distill(run, on_step_and_curve)
+    quality = held_out_quality(run.student, data)
+    path = save_student(run, {"job": request.job.id, "architecture": asdict(request.architecture)})
     return DistillationResult(
         student_path=str(path),
         num_steps=request.spec.steps,
@@ -87,20 +84,74 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
         masked_accuracy=quality.masked_accuracy,
         masked_accuracy_stderr=quality.masked_accuracy_stderr,
         wall_time_s=wall_time_s,
+        sequence_losses_nats=quality.sequence_losses_nats,
     )
 
 
-def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> np.ndarray:
-    """The job's whole training text as packed sequences, memory-mapped; packed once for each text."""
-    spec = job.spec.corpus
-    content = [job.teacher.digest, job.corpus.digest, spec.sequence_length, spec.text_field, spec.max_tokens]
-    file = folder / f"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]}.npy"
-    if not file.exists():
-        sequences = pack_corpus(job.corpus, spec, tokenizer, "train")
-        with atomic_file(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, sequences, allow_pickle=False)
-    sequences = np.load(file, mmap_mode="r")
-    return sequences
+def assist_distillation(request: DistillationRequest) -> None:
+    """Train along with a process that runs the distillation, as another one of its group.
+
+    Raises:
+        OseError: Whatever went wrong.
+    """
+    distill(_load(request), lambda *_: None)
+
+
+def prepare_files(request: DistillationRequest) -> None:
+    """Pack the text and measure the teacher ahead of processes that would otherwise all do it at once.
+
+    Raises:
+        OseError: The text or the teacher cannot be read, or the files not be written.
+    """
+    quieten()
+    tokenizer = load_tokenizer(request.job.teacher.path)
+    training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
+    if _needs_anatomy(request):
+        _anatomy(request, load_masked_lm(request.job.teacher.path))
+
+
+def _load(request: DistillationRequest) -> DistillationRun:
+    quieten()
+    torch.set_num_threads(request.threads)
+    job = request.job
+    teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
+    start = Start(
+        initialization=_initialization(request),
+        inheritance=request.inheritance,
+        seed=job.spec.search.seed,
+        anatomy=_anatomy(request, teacher) if _needs_anatomy(request) else None,
+    )
+    student = initial_student(teacher, request.architecture, start)
+    return DistillationRun(
+        spec=request.spec,
+        teacher=teacher.to(request.device),
+        student=student.to(request.device),
+        tokenizer=tokenizer,
+        sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
+        folder=request.folder,
+    )
+
+
+def _initialization(request: DistillationRequest) -> Initialization:
+    return request.spec.initialization or request.job.spec.search.initialization
+
+
+def _needs_anatomy(request: DistillationRequest) -> bool:
+    return _initialization(request) == "inherit" and request.inheritance.needs_anatomy
+
+
+def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
+    job = request.job
+    task = AnatomyTask(
+        id="anatomy",
+        folder=str(request.anatomy),
+        teacher=job.teacher,
+        corpus=job.corpus,
+        corpus_spec=job.spec.corpus,
+        num_sequences=num_anatomy_sequences(job.spec),
+    )
+    prepare_anatomy(task, teacher)
+    return open_anatomy(request.anatomy)
 
 
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:

@@ -23,7 +23,10 @@ def distill(
     steps: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
     learning_rate: Annotated[float | None, typer.Option(show_default="the job's")] = None,
-    preset: Annotated[str | None, typer.Option(help="A published recipe.", show_default="the job's")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A recipe: distilbert, bort or minilm.", show_default="the job's")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that train together; the result is the same.")] = 1,
     output: FormatOption = Format.table,
 ) -> None:
     """Distil a job's best student, or another one, fully. The same command again resumes or repeats nothing."""
@@ -32,7 +35,7 @@ def distill(
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with options.workspace() as workspace:
         try:
-            done = workspace.distill(job_id, candidate=candidate, changes=changes)
+            done = workspace.distill(job_id, candidate=candidate, changes=changes, workers=workers)
         except KeyboardInterrupt:
             say("\ninterrupted; the last checkpoint is kept. Go on with the same command")
             sys.exit(130)

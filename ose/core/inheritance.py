@@ -6,34 +6,47 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ose.core.bounds import require_positive
-from ose.core.layers import LayerChoice
+from ose.core.layers import MEASURED_RULES, LayerChoice
 
 Initialization = Literal["inherit", "random"]
 
-HeadRule = Literal["leading", "norm", "gradient"]
-NeuronRule = Literal["leading", "activation", "taylor"]
+HeadRule = Literal["leading", "norm", "gradient", "fluctuation"]
+NeuronRule = Literal["leading", "activation", "taylor", "fluctuation"]
 HiddenRule = Literal["leading", "activation", "rotation"]
+Correction = Literal["none", "least_squares"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InheritanceSpec:
-    """Which of the teacher's parts a student keeps.
+    """Which of the teacher's parts a student keeps, and what makes up for the rest.
 
     Attributes:
-        layers: A rule, or the layers themselves.
-        heads: By the norm of a head's output, or by the loss's gradient on a mask over heads.
-        neurons: By activation, or by the first-order change of the loss.
-        hidden: Channels of the residual stream by activation, or the stream's principal components.
-        sequences: Sequences of the corpus that importance is measured on.
+        layers: A rule, or the layers themselves. `influence` keeps those that turn the hidden states most,
+            `ablation` those without which the loss is highest.
+        heads: `norm` of what a head adds to the stream, the loss's `gradient` on a mask over heads, or the
+            `fluctuation` of what it adds: a constant can be made up for by a bias. `leading` keeps the first ones.
+        neurons: Likewise: `activation` times the norm of the outgoing weights, first-order `taylor`, `fluctuation`.
+        hidden: Channels of the residual stream by `activation`, or `rotation` onto its principal components.
+        correction: `least_squares` refits each matrix to the teacher's activations on the sample, layer by layer.
+        ridge: How strongly that fit is held to the copied weights, as a share of the inputs' mean variance.
+        tokens: Size of the sample of the corpus that all of this is measured on.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
 
     layers: LayerChoice = "distilbert"
-    heads: HeadRule = "leading"
-    neurons: NeuronRule = "leading"
-    hidden: HiddenRule = "leading"
-    sequences: int = 64
+    heads: HeadRule = "fluctuation"
+    neurons: NeuronRule = "fluctuation"
+    hidden: HiddenRule = "rotation"
+    correction: Correction = "least_squares"
+    ridge: float = 0.1
+    tokens: int = 8192
 
     def __post_init__(self) -> None:
-        require_positive(self, "sequences")
+        require_positive(self, "ridge", "tokens")
+
+    @property
+    def needs_anatomy(self) -> bool:
+        """Whether anything has to be measured of the teacher first."""
+        rules = {self.heads, self.neurons, self.hidden}
+        return rules != {"leading"} or self.correction != "none" or self.layers in MEASURED_RULES

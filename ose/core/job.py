@@ -215,6 +215,8 @@ class DistillationResult:
         masked_accuracy: Share of targets ranked first.
         masked_accuracy_stderr: Its standard error over sequences.
         wall_time_s: Of all sessions together.
+        sequence_losses_nats: The loss of each held-out sequence, in order: distillations of one job can be
+            compared in pairs. Empty in results of older versions.
     """
 
     student_path: str
@@ -225,6 +227,7 @@ class DistillationResult:
     masked_accuracy: float
     masked_accuracy_stderr: float
     wall_time_s: float
+    sequence_losses_nats: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

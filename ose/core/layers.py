@@ -7,16 +7,16 @@ from typing import Literal
 
 from ose.errors import InvalidInputError
 
-LayerRule = Literal["distilbert", "even", "alternate", "bottom", "top", "influence"]
+LayerRule = Literal["distilbert", "even", "alternate", "bottom", "top", "influence", "ablation"]
 LayerChoice = LayerRule | tuple[int, ...]
 """A rule, or the layers themselves, counted from 0."""
 
-MEASURED_RULES = ("influence",)
+MEASURED_RULES = ("influence", "ablation")
 """Rules that keep the layers that matter most by a measurement of the teacher."""
 
 
 def kept_layers(
-    choice: LayerChoice, num_teacher_layers: int, num_student_layers: int, influence: Sequence[float] | None = None
+    choice: LayerChoice, num_teacher_layers: int, num_student_layers: int, importance: Sequence[float] | None = None
 ) -> tuple[int, ...]:
     """The teacher's layer for each of the student's, ascending.
 
@@ -24,10 +24,10 @@ def kept_layers(
         choice: `distilbert`: the first, the last, and the others at equal distance (of 12, six are its 0, 2, 4,
             7, 9, 11). `even`: the last layer of each of D equal blocks, TinyBERT's m -> mL/D (1, 3, 5, 7, 9, 11).
             `alternate`: the first of each block, DynaBERT's floor(mL/D) (0, 2, 4, 6, 8, 10). `bottom` and `top`: the
-            first or the last D. `influence`: the D that change the hidden states most.
+            first or the last D. `influence`, `ablation`: the D of highest importance.
         num_teacher_layers: L.
         num_student_layers: D.
-        influence: One number a teacher layer; only `influence` needs it.
+        importance: One number a teacher layer, for the rules that measure.
 
     Raises:
         InvalidInputError: The teacher has not that many layers, or the layers named are not D of them in order.
@@ -47,17 +47,17 @@ def kept_layers(
             return tuple(range(kept))
         case "top":
             return tuple(range(total - kept, total))
-        case "influence":
-            return _most_influential(kept, influence)
+        case "influence" | "ablation":
+            return _most_important(kept, importance)
         case _:
             return _named(choice, total, kept)
 
 
-def _most_influential(kept: int, influence: Sequence[float] | None) -> tuple[int, ...]:
-    if influence is None:
-        raise InvalidInputError("layers by influence need a measurement of it")
-    strongest = sorted(range(len(influence)), key=lambda layer: -influence[layer])
-    return tuple(sorted(strongest[:kept]))
+def _most_important(kept: int, importance: Sequence[float] | None) -> tuple[int, ...]:
+    if importance is None:
+        raise InvalidInputError("layers by importance need a measurement of it")
+    ranked = sorted(range(len(importance)), key=lambda layer: -importance[layer])
+    return tuple(sorted(ranked[:kept]))
 
 
 def _named(layers: tuple[int, ...], total: int, kept: int) -> tuple[int, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import astuple, dataclass, field
 from typing import Literal, get_args
 
+from ose.core.architecture import Architecture
 from ose.core.bounds import require_not_negative, require_positive, require_seed
 from ose.core.inheritance import Initialization
 from ose.core.layers import LayerChoice
 from ose.errors import InvalidInputError
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Preset = Literal["distilbert"]
+Preset = Literal["distilbert", "bort", "minilm"]
+Positions = Literal["all", "masked"]
+Sequences = Literal["packed", "documents"]
 
 MAX_MASK_FRACTION = 0.4
 """Half of a packed sequence may be special tokens, which are never masked; the rest must suffice."""
@@ -25,6 +29,10 @@ class LossWeights:
         soft_targets: Divergence from the teacher's softened distribution, times T^2.
         masked_lm: Cross-entropy against the true tokens.
         cosine: Cosine distance of the last hidden states; a narrower student is projected up.
+        relations: Divergence of the relations among queries, among keys and among values (MiniLMv2), the
+            three summed; any width, no projection.
+        hidden_states: Mean squared difference of every layer's output and of the embeddings from the mapped
+            layer of the teacher; a narrower student is projected up.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -32,9 +40,11 @@ class LossWeights:
     soft_targets: float = 5.0
     masked_lm: float = 2.0
     cosine: float = 1.0
+    relations: float = 0.0
+    hidden_states: float = 0.0
 
     def __post_init__(self) -> None:
-        values = (self.soft_targets, self.masked_lm, self.cosine)
+        values = astuple(self)
         if not all(value >= 0 for value in values) or max(values) == 0:
             raise InvalidInputError(f"loss weights must not be negative, nor all zero: {list(values)}")
 
@@ -44,7 +54,8 @@ class DistillationSpec:
     """Full distillation of the chosen student.
 
     Attributes:
-        preset: A published recipe; the other fields' defaults are DistilBERT's as its scripts run it.
+        preset: The published recipe that the fields below started from; the defaults here are DistilBERT's as its
+            scripts run it. Only a label by now: `ose.core.presets` has the values.
         steps: Optimiser steps.
         batch_size: Sequences a step.
         micro_batch_size: Sequences at once at most; a step accumulates over them. Logits of 16 sequences of
@@ -52,14 +63,24 @@ class DistillationSpec:
         learning_rate: Peak; linear warm-up, then linear decay to zero.
         warmup_fraction: Share of the steps of warm-up.
         weight_decay: Of matrices.
+        betas: Of AdamW.
         max_grad_norm: Gradients are clipped to this global norm.
         temperature: T of the soft targets.
-        weights: Of the three losses.
+        weights: Of the losses.
         positions: Where the soft targets are taken: `all` tokens, as DistilBERT, or the `masked` ones
             alone, which on a CPU is several times faster.
+        relation_heads: Heads that queries, keys and values are split into again to be related; None takes the
+            teacher's own number, or its largest divisor that divides the student's width.
+        relation_layer: The teacher's layer that relations are taken from, counted from 0; None is its last.
         mask_fraction: Share of positions masked, drawn anew each step.
+        mask_smoothing: A token is drawn with weight count^-s, so that rare words are masked more often; 0 draws
+            evenly.
+        sequences: `packed` to full length across documents, or `documents`: each on its own, in batches of one
+            length, the shortest left out.
         precision: Of the arithmetic; `auto` takes bfloat16 where the processor multiplies it natively.
         checkpoint_every: Steps between checkpoints.
+        evaluate_every: Steps between lines of the held-out curve, `curve.csv` in the distillation's folder; 0
+            judges the student at its end alone.
         seed: Decides masks and batch order.
         initialization: How the student starts; None as in the search.
         layers: The teacher's layers that it keeps; None as in the search.
@@ -74,13 +95,19 @@ class DistillationSpec:
     learning_rate: float = 5e-4
     warmup_fraction: float = 0.05
     weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.98)
     max_grad_norm: float = 5.0
     temperature: float = 2.0
     weights: LossWeights = field(default_factory=LossWeights)
-    positions: Literal["all", "masked"] = "all"
+    positions: Positions = "all"
+    relation_heads: int | None = None
+    relation_layer: int | None = None
     mask_fraction: float = 0.15
+    mask_smoothing: float = 0.7
+    sequences: Sequences = "documents"
     precision: Precision = "auto"
     checkpoint_every: int = 500
+    evaluate_every: int = 0
     seed: int = 0
     initialization: Initialization | None = None
     layers: LayerChoice | None = None
@@ -88,13 +115,37 @@ class DistillationSpec:
     def __post_init__(self) -> None:
         require_positive(
             self, "steps", "batch_size", "micro_batch_size", "learning_rate", "max_grad_norm", "temperature",
-            "checkpoint_every",
+            "relation_heads", "checkpoint_every",
         )  # fmt: skip
-        require_not_negative(self, "weight_decay")
+        require_not_negative(self, "weight_decay", "mask_smoothing", "evaluate_every")
         require_seed(self.seed)
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise InvalidInputError(f"betas must be in [0, 1), not {list(self.betas)}")
         if not 0 < self.mask_fraction <= MAX_MASK_FRACTION:
             raise InvalidInputError(f"mask_fraction must be in (0, {MAX_MASK_FRACTION}], not {self.mask_fraction}")
-        if self.preset not in get_args(Preset):
-            raise InvalidInputError(f"preset must be one of {', '.join(get_args(Preset))}, not {self.preset!r}")
+        for name, kind in (("preset", Preset), ("positions", Positions), ("sequences", Sequences)):
+            if getattr(self, name) not in get_args(kind):
+                raise InvalidInputError(
+                    f"{name} must be one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}"
+                )
+
+
+def relation_place(spec: DistillationSpec, teacher: Architecture, student: Architecture) -> tuple[int, int]:
+    """The teacher's layer, counted from 0, and the number of heads that relations are compared by.
+
+    Raises:
+        InvalidInputError: The teacher lacks the layer, or the heads do not divide both widths.
+    """
+    layers, widths = teacher.num_hidden_layers, (teacher.hidden_size, student.hidden_size)
+    layer = layers - 1 if spec.relation_layer is None else spec.relation_layer
+    if not 0 <= layer < layers:
+        raise InvalidInputError(f"relation_layer must be between 0 and {layers - 1}, the teacher's last, not {layer}")
+    heads = spec.relation_heads or math.gcd(teacher.num_attention_heads, student.hidden_size)
+    if any(width % heads for width in widths):
+        raise InvalidInputError(
+            f"relation_heads must divide the teacher's width {widths[0]} and the student's {widths[1]}, which "
+            f"{heads} does not; the largest that does is {math.gcd(*widths)}"
+        )
+    return layer, heads

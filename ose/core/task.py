@@ -60,11 +60,29 @@ class TargetsTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnatomyTask:
+    """Measure on a sample of the corpus what students may keep of the teacher.
+
+    Attributes:
+        folder: Where it goes; it is named after everything that decides it.
+        num_sequences: Size of the sample.
+    """
+
+    id: str
+    folder: str
+    teacher: TeacherFacts
+    corpus: CorpusFacts
+    corpus_spec: CorpusSpec
+    num_sequences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateTask:
     """Train one candidate and judge it.
 
     Attributes:
         id: The trial's id.
+        anatomy: The AnatomyTask's folder; None if the inheritance needs none.
     """
 
     id: str
@@ -75,6 +93,7 @@ class EvaluateTask:
     num_steps: int
     initialization: Initialization
     inheritance: InheritanceSpec
+    anatomy: str | None
     seed: int
     weight_clip: float | None
 
@@ -103,7 +122,7 @@ class LatencyTask:
     is_teacher: bool = False
 
 
-Task = DataTask | TargetsTask | EvaluateTask | LayerSubsetsTask
+Task = DataTask | TargetsTask | AnatomyTask | EvaluateTask | LayerSubsetsTask
 TaskResult = DataSummary | TeacherQuality | Evaluation | tuple[SubsetScore, ...] | None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
 from ose.data.documents import iter_documents
+from ose.data.grouping import MIN_TOKENS, group_sequences
 from ose.data.packing import pack_sequences
 from ose.errors import CorpusError
 
@@ -72,6 +73,20 @@ def pack_corpus(
         )
     order = np.random.default_rng(seed).permutation(len(sequences))
     return sequences[order[:num_sequences]]
+
+
+def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedTokenizerBase) -> tuple[np.ndarray, ...]:
+    """Read and tokenise the training text a document at a time. See `group_sequences`.
+
+    Raises:
+        CorpusError: No document is long enough.
+    """
+    groups = group_sequences(_side(facts, spec, "train"), tokenizer, spec.sequence_length, spec.max_tokens)
+    if not groups:
+        raise CorpusError(
+            f"no document of the train text makes a sequence of {MIN_TOKENS} tokens; use distillation.sequences: packed"
+        )
+    return groups
 
 
 def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:

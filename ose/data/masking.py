@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import torch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+_TINY = 1e-12
+"""In place of a draw of zero, which has no logarithm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class MaskingRule:
     """Share of the targets shown as the mask token."""
     random: float = 0.1
     """Share of the targets shown as a random token; the rest is shown unchanged."""
+    token_weights: torch.Tensor | None = field(default=None, compare=False, repr=False)
+    """(V,), how likely each token is drawn relative to others of its sequence; None draws evenly."""
 
     @classmethod
     def for_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, fraction: float = 0.15) -> Self:
@@ -54,9 +59,16 @@ class MaskedBatch:
     positions: torch.Tensor
     labels: torch.Tensor
 
+    def take(self, rows: torch.Tensor) -> MaskedBatch:
+        """Some of the sequences."""
+        return MaskedBatch(self.input_ids[rows], self.positions[rows], self.labels[rows])
+
 
 def draw_masks(input_ids: torch.Tensor, rule: MaskingRule, generator: torch.Generator) -> MaskedBatch:
     """Corrupt full sequences at randomly drawn, never special, positions.
+
+    Weighted draws are without replacement, the largest of log w + Gumbel noise (arXiv 1903.06059). DistilBERT's
+    scripts draw over the whole batch at once; a fixed count for each sequence keeps targets in a rectangle.
 
     Args:
         input_ids: (B, T) int64, packed sequences.
@@ -65,7 +77,9 @@ def draw_masks(input_ids: torch.Tensor, rule: MaskingRule, generator: torch.Gene
     """
     count = max(1, round(rule.fraction * input_ids.shape[1]))
     keys = torch.rand(input_ids.shape, generator=generator)
-    keys[torch.isin(input_ids, torch.tensor(rule.special_token_ids))] = -1.0
+    if rule.token_weights is not None:
+        keys = rule.token_weights.log()[input_ids] - (-keys.clamp_min(_TINY).log()).log()
+    keys[torch.isin(input_ids, torch.tensor(rule.special_token_ids))] = -torch.inf
     positions = keys.topk(count, dim=1).indices.sort(dim=1).values
     labels = input_ids.gather(1, positions)
 

@@ -14,15 +14,25 @@ if TYPE_CHECKING:
 _DOCUMENTS_PER_CALL = 512
 
 
-def token_stream(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[int]:
-    """Yield the documents' tokens, a separator after each document."""
+def token_dtype(tokenizer: PreTrainedTokenizerBase) -> type[np.unsignedinteger]:
+    """The smallest unsigned integer type that holds the vocabulary."""
+    return np.uint16 if len(tokenizer) <= 2**16 else np.uint32
+
+
+def iter_token_ids(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[list[int]]:
+    """Yield each document's tokens, without special ones."""
     iterator = iter(documents)
     while chunk := list(islice(iterator, _DOCUMENTS_PER_CALL)):
         encoded = tokenizer(chunk, add_special_tokens=False, return_attention_mask=False, verbose=False)
-        for ids in encoded["input_ids"]:
-            if ids:
-                yield from ids
-                yield tokenizer.sep_token_id
+        yield from encoded["input_ids"]
+
+
+def token_stream(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[int]:
+    """Yield the documents' tokens, a separator after each document."""
+    for ids in iter_token_ids(documents, tokenizer):
+        if ids:
+            yield from ids
+            yield tokenizer.sep_token_id
 
 
 def pack_sequences(
@@ -47,7 +57,7 @@ def pack_sequences(
     Returns:
         Shape (N, T), the smallest unsigned integer type that holds the vocabulary.
     """
-    dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
+    dtype = token_dtype(tokenizer)
     body = sequence_length - 2
     special = tokenizer.all_special_ids
     stream = token_stream(documents, tokenizer)

@@ -1,138 +1,84 @@
-"""Start a student from its teacher's weights: which parts it keeps, and how they are copied.
-
-Choosing and copying are apart. A `Selection` says which layers, head rows, neurons and hidden
-channels a student keeps; `inherit` copies them, whoever chose. With the teacher's own shape the
-leading selection keeps everything in place, and the student is the teacher.
-"""
+"""Copy the chosen parts of a teacher into a student."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel
 
-from ose.core.architecture import Architecture
-from ose.errors import InvalidInputError
+from ose.models.extraction import Extraction
 
 _LAYER = re.compile(r"\.layer\.(\d+)\.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What a student keeps of its teacher. All members index the teacher's axes.
+def inherit(teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction) -> None:
+    """Copy the chosen parts of the teacher into the student, in place.
 
-    Attributes:
-        layers: One teacher layer for each of the student's D layers.
-        hidden: H channels of the residual stream, shared by every layer.
-        head_rows: For each layer, H rows of the query, key and value matrices, head after head.
-        neurons: For each layer, I neurons of the feed-forward layer.
-    """
-
-    layers: tuple[int, ...]
-    hidden: torch.Tensor
-    head_rows: tuple[torch.Tensor, ...]
-    neurons: tuple[torch.Tensor, ...]
-
-
-def architecture_of(model: PreTrainedModel) -> Architecture:
-    """The <D, A, H, I> of a model with BERT's names."""
-    config = model.config
-    return Architecture(
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-    )
-
-
-def evenly_spaced_layers(num_teacher_layers: int, num_student_layers: int) -> tuple[int, ...]:
-    """First and last layer, and the others at equal distance; 6 of 12 are DistilBERT's 0, 2, 4, 7, 9, 11."""
-    if num_student_layers == 1:
-        return (0,)
-    gap = (num_teacher_layers - 1) / (num_student_layers - 1)
-    return tuple(round(index * gap) for index in range(num_student_layers))
-
-
-def leading_head_rows(teacher: Architecture, student: Architecture) -> torch.Tensor:
-    """Rows of the teacher's query, key and value matrices for a student's heads.
-
-    Where the student's heads are at most as wide and as many, head a keeps the leading rows of the
-    teacher's head a. Otherwise the leading H rows are taken as they lie: wider heads join neighbours,
-    more heads split them.
-    """
-    narrower = student.head_size <= teacher.head_size
-    if narrower and student.num_attention_heads <= teacher.num_attention_heads:
-        starts = torch.arange(student.num_attention_heads) * teacher.head_size
-        return (starts[:, None] + torch.arange(student.head_size)).flatten()
-    return torch.arange(student.hidden_size)
-
-
-def leading_selection(teacher: Architecture, student: Architecture) -> Selection:
-    """Evenly spaced layers, and of every other axis the leading part.
-
-    Raises:
-        InvalidInputError: The student is larger than the teacher in some axis.
-    """
-    for axis in ("num_hidden_layers", "hidden_size", "intermediate_size"):
-        if getattr(student, axis) > getattr(teacher, axis):
-            raise InvalidInputError(
-                f"{student} cannot inherit from {teacher}: its {axis} is larger; use initialization: random"
-            )
-    depth = student.num_hidden_layers
-    return Selection(
-        layers=evenly_spaced_layers(teacher.num_hidden_layers, depth),
-        hidden=torch.arange(student.hidden_size),
-        head_rows=(leading_head_rows(teacher, student),) * depth,
-        neurons=(torch.arange(student.intermediate_size),) * depth,
-    )
-
-
-def inherit(teacher: PreTrainedModel, student: PreTrainedModel, selection: Selection) -> None:
-    """Copy the selected parts of the teacher into the student, in place.
+    Matrices are carried over into the student's coordinates on both sides. A LayerNorm works on single
+    channels, which have no counterpart once the stream is rotated: its weights become their mean over the
+    channels that a direction is made of.
 
     Args:
         teacher: A model of a class in `INHERITABLE_MODEL_TYPES`.
         student: A model of the same class.
-        selection: What to keep; its sizes are the student's.
+        extraction: What to keep; its sizes are the student's.
     """
     source = dict(teacher.named_parameters())
     with torch.no_grad():
         for name, parameter in student.named_parameters():
-            layer = int(match[1]) if (match := _LAYER.search(name)) else None
-            tensor = source[_teacher_name(name, layer, selection)]
-            for dimension, index in enumerate(_indices(name, layer, tensor.ndim, selection)):
-                if index is not None:
-                    tensor = tensor.index_select(dimension, index.to(tensor.device))
+            match = _LAYER.search(name)
+            layer = int(match[1]) if match else None
+            tensor = source[_teacher_name(name, layer, extraction)].cpu()
+            for dimension, change in enumerate(_changes(name, layer, tensor.ndim, extraction)):
+                if change is not None:
+                    tensor = _changed(tensor, dimension, change)
             parameter.copy_(tensor)
 
 
-def _teacher_name(name: str, layer: int | None, selection: Selection) -> str:
+def _teacher_name(name: str, layer: int | None, extraction: Extraction) -> str:
     if layer is None:
         return name
-    return name.replace(f".layer.{layer}.", f".layer.{selection.layers[layer]}.", 1)
+    return name.replace(f".layer.{layer}.", f".layer.{extraction.layers[layer]}.", 1)
 
 
-def _indices(name: str, layer: int | None, ndim: int, selection: Selection) -> tuple[torch.Tensor | None, ...]:
-    """What to keep along each dimension of a parameter; None keeps all of it."""
-    hidden = selection.hidden
+def _changed(tensor: torch.Tensor, dimension: int, change: torch.Tensor) -> torch.Tensor:
+    """One dimension in other coordinates: some of its indices, or its product with a matrix."""
+    if change.ndim == 1:
+        return tensor.index_select(dimension, change)
+    return torch.tensordot(tensor, change, dims=([dimension], [0])).movedim(-1, dimension)
+
+
+def _changes(name: str, layer: int | None, ndim: int, extraction: Extraction) -> tuple[torch.Tensor | None, ...]:
+    """What becomes of each dimension of a parameter; None leaves it as it is."""
+    basis = extraction.basis
+    if _is_norm_weight(name):
+        return (basis.square(),)
     if layer is not None:
-        rows, columns = hidden, hidden
-        if ".attention.self." in name:
-            rows = selection.head_rows[layer]
-        elif ".attention.output.dense." in name:
-            columns = selection.head_rows[layer]
-        elif ".intermediate.dense." in name:
-            rows = selection.neurons[layer]
-        elif ".output.dense." in name:
-            columns = selection.neurons[layer]
-        return (rows, columns)[:ndim]
+        return _layer_changes(name, layer, extraction)[:ndim]
     if "embeddings" in name and ndim == 2:
-        return (None, hidden)
+        return (None, basis)
     if _is_per_token(name):
-        return (None, hidden)[:ndim]
-    return (hidden, hidden)[:ndim]
+        return (None, basis)[:ndim]
+    return (basis, basis)[:ndim]
+
+
+def _layer_changes(name: str, layer: int, extraction: Extraction) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = columns = extraction.basis
+    heads = extraction.heads[layer]
+    if ".attention.self." in name:
+        rows = getattr(heads, name.split(".")[-2])
+    elif ".attention.output.dense." in name:
+        columns = heads.output
+    elif ".intermediate.dense." in name:
+        rows = extraction.neurons[layer]
+    elif ".output.dense." in name:
+        columns = extraction.neurons[layer]
+    return rows, columns
+
+
+def _is_norm_weight(name: str) -> bool:
+    return name.endswith(("LayerNorm.weight", "layer_norm.weight"))
 
 
 def _is_per_token(name: str) -> bool:

@@ -14,6 +14,17 @@ INHERITABLE_MODEL_TYPES = ("bert", "camembert", "roberta", "xlm-roberta")
 and can take its weights. Any other masked language model teaches students of BERT's class."""
 
 
+def architecture_of(model: PreTrainedModel) -> Architecture:
+    """The <D, A, H, I> of a model with BERT's names."""
+    config = model.config
+    return Architecture(
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        hidden_size=config.hidden_size,
+        intermediate_size=config.intermediate_size,
+    )
+
+
 def student_config(teacher: PreTrainedConfig, architecture: Architecture) -> PreTrainedConfig:
     """The configuration of a student, everything but its architecture as the teacher has it."""
     config = copy.deepcopy(teacher) if teacher.model_type in INHERITABLE_MODEL_TYPES else _bert_config(teacher)

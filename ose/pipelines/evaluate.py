@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 import resource
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel
 
-from ose.core.architecture import Architecture
-from ose.core.inheritance import Initialization
-from ose.core.layers import LayerChoice, kept_layers
 from ose.core.measurement import Evaluation
 from ose.core.task import EvaluateTask
 from ose.errors import NonFiniteLossError
 from ose.measure.quality import mean_and_stderr
+from ose.models.anatomy import Anatomy
 from ose.models.forward import logits_at
-from ose.models.inherit import architecture_of, inherit, leading_selection
-from ose.models.student import build_student
 from ose.pipelines.search_data import SearchData
+from ose.pipelines.start import Start, initial_student
 from ose.training.losses import cross_entropy_to, sampled_cross_entropy
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
 
@@ -41,7 +38,11 @@ class HeldOutQuality:
 
 
 def evaluate_candidate(
-    task: EvaluateTask, teacher: PreTrainedModel, data: SearchData, device: str = "cpu"
+    task: EvaluateTask,
+    teacher: PreTrainedModel,
+    data: SearchData,
+    anatomy: Anatomy | None = None,
+    device: str = "cpu",
 ) -> Evaluation:
     """Train the candidate of `task` and measure its distance from the teacher.
 
@@ -52,6 +53,7 @@ def evaluate_candidate(
         task: What to train, and for how long.
         teacher: Its weights are inherited, if the task says so; it is never run here.
         data: The search's batches and the teacher's stored targets.
+        anatomy: The teacher's; None where the task's inheritance needs none.
         device: Where to train.
 
     Raises:
@@ -59,8 +61,8 @@ def evaluate_candidate(
         InvalidInputError: The student cannot inherit from this teacher.
     """
     started = time.perf_counter()
-    layers = task.inheritance.layers
-    student = initial_student(teacher, task.architecture, task.initialization, task.seed, layers).to(device)
+    start = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=anatomy)
+    student = initial_student(teacher, task.architecture, start).to(device)
     training_started = time.perf_counter()
     losses = train_student(student, task, data)
     trained = time.perf_counter()
@@ -76,27 +78,8 @@ def evaluate_candidate(
         wall_time_s=time.perf_counter() - started,
         training_time_s=trained - training_started,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        teacher_layers=_kept(teacher, task.architecture, layers) if task.initialization == "inherit" else None,
+        teacher_layers=start.layers(teacher.config.num_hidden_layers, task.architecture.num_hidden_layers),
     )
-
-
-def initial_student(
-    teacher: PreTrainedModel,
-    architecture: Architecture,
-    initialization: Initialization,
-    seed: int,
-    layers: LayerChoice = "distilbert",
-) -> PreTrainedModel:
-    """The student before its first step."""
-    student = build_student(teacher.config, architecture, seed)
-    if initialization == "inherit":
-        selection = leading_selection(architecture_of(teacher), architecture)
-        inherit(teacher, student, replace(selection, layers=_kept(teacher, architecture, layers)))
-    return student
-
-
-def _kept(teacher: PreTrainedModel, architecture: Architecture, layers: LayerChoice) -> tuple[int, ...]:
-    return kept_layers(layers, teacher.config.num_hidden_layers, architecture.num_hidden_layers)
 
 
 def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData) -> list[float]:

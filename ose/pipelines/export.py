@@ -13,7 +13,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 from ose.artifacts.files import atomic_directory
 from ose.core.architecture import Architecture
 from ose.errors import ConflictError
-from ose.models.inherit import architecture_of
+from ose.models.student import architecture_of
 from ose.models.teacher import load_masked_lm, load_tokenizer
 
 MANIFEST = "ose_manifest.json"

@@ -12,6 +12,7 @@ from ose.core.objectives import measures, teacher_measures
 from ose.core.score import score
 from ose.core.task import EvaluateTask, TaskFailed, TaskSucceeded
 from ose.search.attempts import open_trial, record_failure, record_success
+from ose.search.keys import needs_anatomy
 from ose.search.latency_stage import measure_latencies
 from ose.search.run_context import RunContext
 from ose.search.strategy import Outcome, Proposal, Strategy
@@ -122,6 +123,7 @@ def _task(context: RunContext, trial: Trial, candidate: Candidate) -> EvaluateTa
         num_steps=candidate.num_steps,
         initialization=search.initialization,
         inheritance=inheritance_of(context.job, candidate),
+        anatomy=str(context.anatomy_folder) if needs_anatomy(context.job.spec) else None,
         seed=search.seed,
         weight_clip=search.weight_clip,
     )

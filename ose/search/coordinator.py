@@ -17,7 +17,7 @@ from ose.errors import ConflictError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
-from ose.search.keys import search_data_key
+from ose.search.keys import anatomy_key, search_data_key
 from ose.search.lease import LEASE_S, Lease
 from ose.search.progress import Progress
 from ose.search.run_context import RunContext
@@ -105,6 +105,7 @@ class Coordinator:
                     progress=self._progress,
                     job=job,
                     folder=self._artifacts / "search-data" / search_data_key(job),
+                    anatomy_folder=self._artifacts / "anatomy" / anatomy_key(job),
                     is_lost=lease.is_lost,
                     now=self._now,
                 )

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ose.core.measurement import TeacherQuality
-from ose.core.task import DataSummary, DataTask, TargetsTask, Task, TaskFailed, TaskResult
+from ose.core.task import AnatomyTask, DataSummary, DataTask, TargetsTask, Task, TaskFailed, TaskResult
 from ose.search.failures import StageFailedError
-from ose.search.keys import num_sequences_wanted
+from ose.search.keys import needs_anatomy, num_anatomy_sequences, num_sequences_wanted
 from ose.search.run_context import RunContext, new_id
 
 SHARD_SEQUENCES = 128
@@ -27,7 +27,7 @@ def prepare_search_data(context: RunContext) -> None:
     context.progress.stage("Packing the corpus", 1)
     [summary] = run_tasks(context, [_data_task(context)])
     assert isinstance(summary, DataSummary)
-    tasks = _targets_tasks(context, summary)
+    tasks = [*_anatomy_tasks(context), *_targets_tasks(context, summary)]
     context.progress.stage("Asking the teacher", len(tasks))
     quality = next(result for result in run_tasks(context, tasks) if isinstance(result, TeacherQuality))
     context.store.record_teacher(context.job.id, quality=quality)
@@ -45,6 +45,22 @@ def _data_task(context: RunContext) -> DataTask:
         held_out_sequences=job.spec.search.held_out_sequences,
         seed=job.spec.search.seed,
     )
+
+
+def _anatomy_tasks(context: RunContext) -> list[Task]:
+    """One task or none; it takes as long as many shards, so it goes out first."""
+    job = context.job
+    if not needs_anatomy(job.spec):
+        return []
+    task = AnatomyTask(
+        id=new_id(),
+        folder=str(context.anatomy_folder),
+        teacher=job.teacher,
+        corpus=job.corpus,
+        corpus_spec=job.spec.corpus,
+        num_sequences=num_anatomy_sequences(job.spec),
+    )
+    return [task]
 
 
 def _targets_tasks(context: RunContext, summary: DataSummary) -> list[Task]:

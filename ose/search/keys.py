@@ -7,9 +7,13 @@ import json
 from dataclasses import asdict
 
 from ose.core.job import Job
+from ose.core.layers import MEASURED_RULES
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
 from ose.core.spec import JobSpec
 from ose.core.task import LatencyTask
+
+_ANATOMY_VERSION = 1
+"""Goes up when what is measured changes, so that files of before are not read."""
 
 
 def search_data_key(job: Job) -> str:
@@ -25,6 +29,32 @@ def search_data_key(job: Job) -> str:
             "seed": spec.search.seed,
         }
     )
+
+
+def anatomy_key(job: Job) -> str:
+    """Names the anatomy of a job's teacher on its corpus; jobs with other steps or seeds share it."""
+    spec = job.spec
+    return _digest(
+        {
+            "teacher": job.teacher.digest,
+            "corpus": job.corpus.digest,
+            "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
+            "num_sequences": num_anatomy_sequences(spec),
+            "version": _ANATOMY_VERSION,
+        }
+    )
+
+
+def num_anatomy_sequences(spec: JobSpec) -> int:
+    """Sequences of the sample that a teacher's anatomy is measured on."""
+    return max(1, spec.search.inheritance.tokens // spec.corpus.sequence_length)
+
+
+def needs_anatomy(spec: JobSpec) -> bool:
+    """Whether students start from parts of the teacher that have to be chosen by measurement."""
+    search = spec.search
+    is_asked = search.inheritance.needs_anatomy or not set(MEASURED_RULES).isdisjoint(spec.space.layers)
+    return search.initialization == "inherit" and is_asked
 
 
 def num_sequences_wanted(spec: JobSpec) -> int:

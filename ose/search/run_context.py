@@ -26,6 +26,7 @@ class RunContext:
 
     Attributes:
         folder: The job's search data.
+        anatomy_folder: What is measured of its teacher.
         is_lost: Says whether the job is no longer ours.
         now: The clock.
     """
@@ -35,6 +36,7 @@ class RunContext:
     progress: Progress
     job: Job
     folder: Path
+    anatomy_folder: Path
     is_lost: Callable[[], bool]
     now: Callable[[], datetime]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from ose.core.architecture import Architecture
 from ose.core.job import TeacherFacts
 from ose.core.layers import LayerChoice, kept_layers
 from ose.core.measurement import LatencyProtocol
+from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
-from ose.errors import InvalidInputError, JobFileError, SearchSpaceError
+from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
+from ose.service.teacher_config import INHERITABLE_CLASSES
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -64,6 +67,23 @@ def check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts)
         raise JobFileError(
             f"{key} is {sequence_length}, but the teacher takes at most {teacher.max_sequence_length} tokens"
         )
+
+
+def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Architecture) -> None:
+    """Refuse a distillation whose losses do not fit this teacher and student, before anything is loaded.
+
+    Raises:
+        InvalidInputError: Relations are asked for, and their layer or heads do not fit.
+        TeacherError: Relations are asked of a teacher whose attention has not BERT's names.
+    """
+    if not spec.weights.relations:
+        return
+    if teacher.model_type not in INHERITABLE_CLASSES:
+        raise TeacherError(
+            f"relations need queries, keys and values, which OSE does not find in a {teacher.model_type} teacher; "
+            "set distillation.weights.relations to 0"
+        )
+    relation_place(spec, teacher.architecture, student)
 
 
 def _check_inheritance(space: SearchSpace, teacher: TeacherFacts) -> None:

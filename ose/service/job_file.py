@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ose.core.presets import with_preset
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.errors import JobFileError
 from ose.service.spaces import load_space
@@ -46,6 +47,8 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path, source: str = "j
         if not isinstance(content["space"], (str, Mapping)):
             raise JobFileError(f"{source}: space must be a name, a path, or the four axes")
         content["space"] = load_space(content["space"], base_dir, cited_in=source)
+    if isinstance(content.get("distillation"), Mapping):
+        content["distillation"] = with_preset(content["distillation"])
     return _with_absolute_paths(validate(JobSpec, content, source), base_dir)
 
 

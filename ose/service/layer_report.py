@@ -115,7 +115,7 @@ def layer_report(job: Job, candidates: Sequence[Candidate], scores: Sequence[Sub
     depth = job.teacher.architecture.num_hidden_layers
     trained = _by_loss(candidates)
     evaluations = [_evaluation(candidate) for candidate in trained]
-    rules = rule_subsets(depth, trained[0].architecture.num_hidden_layers)
+    rules = _rules(depth, candidates)
     differences = [_difference(each, evaluations[0]) for each in evaluations]
     zero_shot = {score.layers: score for score in scores}
     rows = tuple(
@@ -147,20 +147,30 @@ def _by_loss(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(distinct.values(), key=lambda candidate: (_evaluation(candidate).loss_nats, candidate.number))
 
 
+def _rules(num_teacher_layers: int, candidates: Sequence[Candidate]) -> dict[Subset, tuple[str, ...]]:
+    """The rules that keep a subset; of those that measure, what their candidates turned out to keep."""
+    found: dict[Subset, tuple[str, ...]] = {}
+    found |= rule_subsets(num_teacher_layers, candidates[0].architecture.num_hidden_layers)
+    for candidate in candidates:
+        if candidate.evaluation is not None and isinstance(candidate.layers, str):
+            layers = _layers(candidate)
+            found[layers] = (*found.get(layers, ()), candidate.layers)
+    return found
+
+
 def _row(
     rank: int,
     candidate: Candidate,
-    rules: dict[Subset, tuple[Any, ...]],
+    rules: dict[Subset, tuple[str, ...]],
     zero_shot: dict[Subset, SubsetScore],
     difference: PairedDifference,
 ) -> LayerRow:
     layers, evaluation = _layers(candidate), _evaluation(candidate)
     before = zero_shot.get(layers)
-    measured = (candidate.layers,) if isinstance(candidate.layers, str) else ()
     return LayerRow(
         rank=rank,
         layers=layers,
-        rules=(*rules.get(layers, ()), *(rule for rule in measured if rule not in rules.get(layers, ()))),
+        rules=rules.get(layers, ()),
         candidate=candidate.number,
         zero_shot_loss_nats=before.loss_nats if before else None,
         zero_shot_loss_stderr_nats=before.loss_stderr_nats if before else None,

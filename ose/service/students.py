@@ -15,8 +15,9 @@ from ose.core.job import Candidate, Distillation, DistillationResult, Distillati
 from ose.core.layers import MEASURED_RULES, LayerChoice, kept_layers
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
-from ose.errors import ConflictError, NotFoundError
+from ose.errors import ConflictError, InvalidInputError, NotFoundError
 from ose.search.failures import failure_report
+from ose.service.checks import check_recipe
 from ose.service.leaderboard import LeaderboardQuery, read_leaderboard, teacher_json
 from ose.store.base import Store
 
@@ -39,6 +40,23 @@ def choose_candidate(store: Store, job: Job, number: int | None) -> Candidate:
     return store.candidate(job.id, rows[0].candidate)
 
 
+def check_workers(spec: DistillationSpec, workers: int) -> None:
+    """Hold the number of processes that are to train together against a recipe.
+
+    Raises:
+        InvalidInputError: A step has less than a micro-batch for each.
+    """
+    if workers < 1:
+        raise InvalidInputError(f"workers must be positive, not {workers}")
+    most = -(-spec.batch_size // spec.micro_batch_size)
+    if workers > most:
+        raise InvalidInputError(
+            f"{workers} workers cannot share {most} micro-batch{'es' if most > 1 else ''} a step (batch_size "
+            f"{spec.batch_size}, micro_batch_size {spec.micro_batch_size}); ask for at most {most}, or lower "
+            "micro_batch_size"
+        )
+
+
 def distil_student(
     store: Store,
     job: Job,
@@ -51,8 +69,10 @@ def distil_student(
     """Distil a candidate fully. The same request again goes on from its last checkpoint, or is done already.
 
     Raises:
+        InvalidInputError: The recipe's losses do not fit teacher and student.
         OseError: The distillation failed; the failure is stored with it.
     """
+    check_recipe(spec, job.teacher, candidate.architecture)
     key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:12]
     folder = artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
     known = next((each for each in store.distillations(job.id) if each.folder == str(folder)), None)

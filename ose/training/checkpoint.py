@@ -63,7 +63,15 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         for name, weight in weights.items():
             parameters[name].copy_(weight)
     _restore_moments(optimizer, load_file(newest / "optimizer.safetensors"))
-    state: dict[str, Any] = json.loads((newest / "state.json").read_text(encoding="utf8"))
+    return newest_state(folder)
+
+
+def newest_state(folder: Path) -> dict[str, Any] | None:
+    """What `load_checkpoint` would return, without loading any weights."""
+    checkpoints = _checkpoints(folder)
+    if not checkpoints:
+        return None
+    state: dict[str, Any] = json.loads((checkpoints[-1] / "state.json").read_text(encoding="utf8"))
     return state
 
 

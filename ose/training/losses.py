@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional as F
 
@@ -61,3 +63,51 @@ def cosine_loss(teacher_states: torch.Tensor, states: torch.Tensor) -> torch.Ten
         states: (..., H), the student's, projected if it is narrower.
     """
     return (1 - F.cosine_similarity(states, teacher_states, dim=-1)).mean()
+
+
+def relation_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.Tensor], num_heads: int) -> torch.Tensor:
+    """KL divergence between relations of tokens, mean over tokens and heads, summed over what is related.
+
+    A relation is softmax(X X^T / sqrt(d)) with X the queries, keys or values of one layer, joined over heads and split
+    again into `num_heads` of width d. It is a distribution over tokens, so that widths and heads may differ.
+
+    Args:
+        teacher: Queries, keys and values, (B, T, H) each.
+        student: Likewise, of any width.
+        num_heads: Divides both widths.
+
+    Source:
+        MiniLMv2, arXiv 2012.15828, equations 4 to 7 with equal weights, which are left to the caller.
+    """
+    terms = [
+        F.kl_div(
+            _log_relation(ours, num_heads), _log_relation(theirs, num_heads), reduction="batchmean", log_target=True
+        )
+        for theirs, ours in zip(teacher, student, strict=True)
+    ]
+    return torch.stack(terms).sum()
+
+
+def _log_relation(states: torch.Tensor, num_heads: int) -> torch.Tensor:
+    """(B * A * T, T) log-probabilities of one token's relation to all."""
+    heads = states.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+    scores = heads @ heads.transpose(-1, -2) / heads.shape[-1] ** 0.5
+    return scores.float().log_softmax(dim=-1).flatten(0, 2)
+
+
+def hidden_state_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Mean squared difference of the embeddings and of each student layer's output from the mapped teacher layer's.
+
+    Layer i of D, counted from 1, is held to the teacher's round(i L / D); embeddings to embeddings.
+
+    Args:
+        teacher: L + 1 tensors (B, T, H), embeddings first.
+        student: D + 1 tensors of the same width, projected if the student is narrower.
+
+    Source:
+        TinyBERT, arXiv 1909.10351, equations 8 and 9. It sums over layers, which makes the weight depend on depth; we
+        take the mean. Its attention scores (equation 7) are left out: they need as many heads as the teacher has.
+    """
+    depth, teacher_depth = len(student) - 1, len(teacher) - 1
+    terms = [F.mse_loss(ours, teacher[round(i * teacher_depth / depth)]) for i, ours in enumerate(student)]
+    return torch.stack(terms).mean()

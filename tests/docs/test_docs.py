@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ import yaml
 from typer.main import get_command
 
 from ose.cli.main import app
+from ose.core.presets import PRESETS, RECIPE_FIELDS
+from ose.core.recipe import LossWeights
 from ose.service.job_file import parse_job
 from ose.service.spaces import load_space
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf8")
+RECIPES = (ROOT / "docs" / "RECIPES.md").read_text(encoding="utf8")
 COMMANDS = get_command(app)
 YAML_IN_README = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
 AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size", "layers")
@@ -66,6 +70,30 @@ def test_the_job_file_in_the_readme_is_valid_and_its_defaults_are_the_real_ones(
 def test_the_space_in_the_readme_is_valid():
     axes = yaml.safe_load(YAML_IN_README[-1])
     assert load_space(axes).size == 5 and set(axes) == set(AXES)
+
+
+def test_the_presets_in_the_documentation_are_the_real_ones():
+    table = re.search(r"\| field \|.*?\n\n", RECIPES, flags=re.DOTALL)[0]
+    header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n") if line)
+    assert header[1:] == list(PRESETS)
+    assert {row[0].strip("`") for row in rows} == set(RECIPE_FIELDS)
+    off = {field.name: 0.0 for field in fields(LossWeights)}
+    for name, *cells in rows:
+        for preset, cell in zip(header[1:], cells, strict=True):
+            told, real = yaml.safe_load(cell), PRESETS[preset][name.strip("`")]
+            if isinstance(real, LossWeights):
+                told, real = off | told, asdict(real)
+            elif isinstance(real, tuple):
+                real = list(real)
+            assert told == (real if isinstance(real, str) or real is None else pytest.approx(real, rel=2e-3)), name
+
+
+def test_job_files_and_benchmarks_in_the_documentation_of_recipes_work():
+    minimal = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)[0])
+    for block in re.findall(r"```yaml\n(.*?)```", RECIPES, flags=re.DOTALL):
+        assert parse_job(minimal | yaml.safe_load(block), ROOT).distillation.preset == "minilm"
+    for script in re.findall(r"`(benchmarks/\w+\.py)`", RECIPES):
+        assert (ROOT / script).exists()
 
 
 def test_files_named_in_the_architecture_exist():

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from processes import eventually
+from processes import are_gone, eventually, ose
 
 from ose.core.job import CandidateStatus, JobStatus, Trial, TrialStatus
 from ose.store.base import Store
@@ -29,7 +25,6 @@ LONG = {
     "search": {"steps": 5000, "epsilon": 8, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
 }
 """One candidate that trains for a minute or so."""
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -76,19 +71,6 @@ def job_file(folder: Path, teacher: Path, documents: list[str], **changes: Any) 
     return file
 
 
-@contextmanager
-def ose(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "OSE_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    command = [sys.executable, "-m", "ose", *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
-    ) as run:
-        try:
-            yield run
-        finally:
-            run.kill()
-
-
 def kill_when(is_time: Callable[[], bool], delay_s: float, home: Path, *arguments: str) -> list[psutil.Process]:
     """Run a command, and kill it a moment after `is_time`. Returns what ran below it."""
     with ose(home, *arguments) as run:
@@ -99,21 +81,10 @@ def kill_when(is_time: Callable[[], bool], delay_s: float, home: Path, *argument
     return children
 
 
-def are_gone(processes: list[psutil.Process], within_s: float) -> bool:
-    return eventually(lambda: not any(is_alive(process) for process in processes), within_s)
-
-
 def resume(home: Path, job_id: str) -> None:
     with ose(home, "job", "resume", job_id) as run:
         _, told = run.communicate(timeout=240)
     assert run.returncode == 0, told
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def has_finished(store: Store, count: int) -> bool:

@@ -14,8 +14,10 @@ import builders
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
 from ose.core.layer_subsets import Subset, SubsetScore
+from ose.core.layers import kept_layers
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.task import (
+    AnatomyTask,
     DataSummary,
     DataTask,
     EvaluateTask,
@@ -124,6 +126,8 @@ class FakeBackend:
         match task:
             case DataTask():
                 return DataSummary(num_sequences=task.num_sequences, held_out_sequences=task.held_out_sequences)
+            case AnatomyTask():
+                return TaskSucceeded(task_id=task.id, worker=self.name, result=None)
             case TargetsTask():
                 return builders.teacher_quality() if task.shard is None else None
             case LayerSubsetsTask():
@@ -131,9 +135,7 @@ class FakeBackend:
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
         if not isinstance(outcome, float):
             return outcome
-        layers = task.inheritance.layers
-        kept = None if isinstance(layers, str) else layers
-        return builders.evaluation(outcome, num_steps=task.num_steps, teacher_layers=kept)
+        return builders.evaluation(outcome, num_steps=task.num_steps, teacher_layers=_kept(task))
 
     def _count(self) -> None:
         self.num_calls += 1
@@ -152,6 +154,14 @@ class FakeProbe:
 
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
         return self.backend.latency_of(task.architecture)
+
+
+def _kept(task: EvaluateTask) -> Subset | None:
+    """What a worker would say it kept; the last layers are the most important."""
+    if task.initialization == "random":
+        return None
+    depth, kept = task.teacher.architecture.num_hidden_layers, task.architecture.num_hidden_layers
+    return kept_layers(task.inheritance.layers, depth, kept, range(depth))
 
 
 def subset_score(layers: Subset) -> SubsetScore:

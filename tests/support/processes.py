@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 
 from ose.core.task import EvaluateTask
 from ose.search.backend import Backend
+
+ROOT = Path(__file__).parents[2]
 
 
 def eventually(condition: Callable[[], bool], within_s: float = 30.0) -> bool:
@@ -19,9 +26,44 @@ def eventually(condition: Callable[[], bool], within_s: float = 30.0) -> bool:
     return condition()
 
 
+@contextmanager
+def ose(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command as people do, and kill it in the end."""
+    environment = {**os.environ, "OSE_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = [sys.executable, "-m", "ose", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
+
+
+def are_gone(processes: list[psutil.Process], within_s: float) -> bool:
+    return eventually(lambda: not any(is_alive(process) for process in processes), within_s)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def listening_addresses(root: psutil.Process) -> set[str]:
+    """Where `root` and the processes below it wait for connections."""
+    ours = {process.pid for process in [root, *root.children(recursive=True)]}
+    sockets = [each for each in psutil.net_connections("inet") if each.pid in ours]
+    return {each.laddr.ip.removeprefix("::ffff:") for each in sockets if each.status == psutil.CONN_LISTEN}
+
+
 def ray_workers(root: psutil.Process) -> list[psutil.Process]:
     """The processes of Tune's trials below `root`."""
     return [each for each in root.children(recursive=True) if _title(each).startswith("ray::ImplicitFunc")]
+
+
+def train_workers(root: psutil.Process) -> list[psutil.Process]:
+    """The processes of Ray Train's workers below `root`."""
+    return [each for each in root.children(recursive=True) if _title(each).startswith("ray::RayTrainWorker")]
 
 
 def wait_for_all(backend: Backend, task: EvaluateTask) -> None:

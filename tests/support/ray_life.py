@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import psutil
-from processes import busiest, eventually, ray_workers, wait_for_all
+from processes import busiest, eventually, listening_addresses, ray_workers, wait_for_all
 
 from ose.core.spec import WorkersSpec
 from workers.ray_start import start_ray_backend
@@ -26,7 +26,7 @@ def live(report: Path) -> None:
     backend.submit(short)
     first = backend.next_event(120)
     served = time.monotonic()
-    addresses = listening_addresses()
+    addresses = listening_addresses(psutil.Process())
     wait_for_all(backend, short)
     backend.submit(long)
     time.sleep(0.5)
@@ -53,12 +53,6 @@ def live(report: Path) -> None:
         "back_s": closing - killed,
     }
     report.write_text(json.dumps(seen))
-
-
-def listening_addresses() -> set[str]:
-    ours = {process.pid for process in [psutil.Process(), *psutil.Process().children(recursive=True)]}
-    sockets = [each for each in psutil.net_connections("inet") if each.pid in ours]
-    return {each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
 from ose.core.task import DataTask, EvaluateTask, TargetsTask
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.search_data import compute_targets, prepare_data
+from ose.pipelines.start import Start
 from ose.service.corpora import inspect_corpus
 from ose.service.teachers import inspect_teacher
 
@@ -22,6 +23,11 @@ NUM_SEQUENCES = 40
 HELD_OUT_SEQUENCES = 12
 SHARD_SEQUENCES = 16
 """The third shard is a short one."""
+
+LEADING = InheritanceSpec(heads="leading", neurons="leading", hidden="leading", correction="none")
+"""The parts of the teacher as they lie: nothing has to be measured first."""
+
+PLAIN_START = Start(initialization="inherit", inheritance=LEADING, seed=0, anatomy=None)
 
 
 def write_corpus(folder: Path, documents: list[str]) -> CorpusFacts:
@@ -95,7 +101,8 @@ def evaluate_task(data: DataTask, architecture: Architecture, **changes: Any) ->
         "hyperparameters": Hyperparameters(**hyperparameters),
         "num_steps": 3,
         "initialization": "inherit",
-        "inheritance": InheritanceSpec(),
+        "inheritance": LEADING,
+        "anatomy": None,
         "seed": 0,
         "weight_clip": None,
     }

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ose.core.layers import LayerRule, kept_layers
+from ose.core.layers import MEASURED_RULES, LayerRule, kept_layers
 from ose.errors import InvalidInputError
 
 RULES: tuple[LayerRule, ...] = ("distilbert", "even", "alternate", "bottom", "top")
@@ -34,11 +34,12 @@ def test_rules_keep_distinct_layers_in_order_and_all_of_them_at_full_depth(
     assert kept_layers(rule, total, total) == tuple(range(total))
 
 
-def test_influence_keeps_the_strongest_in_their_order() -> None:
-    assert kept_layers("influence", 5, 3, [0.1, 0.9, 0.2, 0.8, 0.7]) == (1, 3, 4)
+@pytest.mark.parametrize("rule", MEASURED_RULES)
+def test_measured_rules_keep_the_most_important_in_their_order(rule: LayerRule) -> None:
+    assert kept_layers(rule, 5, 3, [0.1, 0.9, 0.2, 0.8, 0.7]) == (1, 3, 4)
 
 
-def test_influence_has_to_be_measured() -> None:
+def test_importance_has_to_be_measured() -> None:
     with pytest.raises(InvalidInputError, match="need a measurement"):
         kept_layers("influence", 5, 3)
 

@@ -74,6 +74,39 @@ def test_every_ordinary_position_is_as_likely_as_any_other() -> None:
     assert hits[ordinary].tolist() == pytest.approx([2 / 13] * 13, abs=6 * (2 / 13 / 8000) ** 0.5)
 
 
+def test_a_heavier_token_is_drawn_as_much_more_often() -> None:
+    weights = torch.ones(VOCAB_SIZE)
+    weights[7], weights[0] = 0.25, 1000.0  # a special token stays out, however heavy
+    rule = MaskingRule(
+        mask_token_id=MASK, special_token_ids=SPECIAL, vocab_size=VOCAB_SIZE, fraction=0.01, token_weights=weights
+    )
+    rows = torch.tensor([[0, 7, 8, 9, 7, 2]]).repeat(20_000, 1)
+    shares = torch.bincount(draw(rows, rule).positions.flatten(), minlength=6).double() / len(rows)
+    expected = [0, 0.25 / 2.5, 1 / 2.5, 1 / 2.5, 0.25 / 2.5, 0]
+    assert shares.tolist() == pytest.approx(expected, abs=6 * (0.4 * 0.6 / len(rows)) ** 0.5)
+
+
+def test_weighted_targets_are_distinct_and_ordinary_even_if_all_are_needed() -> None:
+    weights = torch.logspace(-30, 0, VOCAB_SIZE)
+    rule = MaskingRule(
+        mask_token_id=MASK, special_token_ids=SPECIAL, vocab_size=VOCAB_SIZE, fraction=0.4, token_weights=weights
+    )
+    rows = sequences(200, 10)
+    rows[:, 1:4] = 3
+    positions = draw(rows, rule).positions
+    assert positions.shape == (200, 4)
+    assert (positions.diff(dim=1) > 0).all()
+    assert not torch.isin(rows.gather(1, positions), torch.tensor(SPECIAL)).any()
+
+
+def test_even_weights_are_no_weights() -> None:
+    rows = sequences(2000, 16)
+    even = MaskingRule(
+        mask_token_id=MASK, special_token_ids=SPECIAL, vocab_size=VOCAB_SIZE, token_weights=torch.ones(VOCAB_SIZE)
+    )
+    assert torch.equal(draw(rows, even).positions, draw(rows).positions)
+
+
 def test_the_generators_seed_alone_decides_the_draw() -> None:
     rows = sequences(5, 64)
     torch.manual_seed(1)

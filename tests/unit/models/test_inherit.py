@@ -3,22 +3,17 @@ import copy
 import pytest
 import torch
 from builders import architecture
-from hypothesis import given
-from hypothesis import strategies as st
 from models import masked_lm
+from searches import LEADING
 from torch import nn
 from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
 from ose.errors import InvalidInputError
-from ose.models.inherit import (
-    architecture_of,
-    evenly_spaced_layers,
-    inherit,
-    leading_head_rows,
-    leading_selection,
-)
-from ose.models.student import build_student
+from ose.models.extraction import choose_extraction
+from ose.models.heads import leading_maps
+from ose.models.inherit import inherit
+from ose.models.student import architecture_of, build_student
 
 TEACHER = architecture(4, 4, 32, 48)
 INPUT_IDS = torch.randint(5, 40, (3, 14), generator=torch.Generator().manual_seed(0))
@@ -37,7 +32,7 @@ def build(family: str, shape: Architecture) -> PreTrainedModel:
 
 def heir(teacher: PreTrainedModel, shape: Architecture) -> PreTrainedModel:
     student = build_student(teacher.config, shape, seed=5)
-    inherit(teacher, student, leading_selection(architecture_of(teacher), shape))
+    inherit(teacher, student, choose_extraction(teacher, shape, LEADING, None))
     return student
 
 
@@ -124,36 +119,6 @@ def read_once(weight: torch.Tensor, num_unread: int) -> torch.Tensor:
     return torch.cat([weight, torch.zeros(len(weight), num_unread)], dim=1)
 
 
-def test_six_of_twelve_layers_are_distilberts() -> None:
-    assert evenly_spaced_layers(12, 6) == (0, 2, 4, 7, 9, 11)
-
-
-@given(st.integers(1, 48), st.data())
-def test_layers_rise_from_the_first_to_the_last(num_teacher_layers: int, data: st.DataObject) -> None:
-    wanted = data.draw(st.integers(1, num_teacher_layers))
-    layers = evenly_spaced_layers(num_teacher_layers, wanted)
-    assert len(layers) == len(set(layers)) == wanted
-    assert list(layers) == sorted(layers)
-    assert layers[0] == 0
-    assert wanted == 1 or layers[-1] == num_teacher_layers - 1
-
-
-@pytest.mark.parametrize(
-    ("heads", "hidden", "rows"),
-    [
-        (4, 32, [*range(32)]),
-        (2, 16, [*range(16)]),
-        (4, 16, [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27]),
-        (2, 8, [0, 1, 2, 3, 8, 9, 10, 11]),
-        (1, 16, [*range(16)]),
-        (8, 16, [*range(16)]),
-    ],
-    ids=["own", "fewer heads", "narrower heads", "both", "joined heads", "split heads"],
-)
-def test_each_head_keeps_its_leading_rows(heads: int, hidden: int, rows: list[int]) -> None:
-    assert leading_head_rows(TEACHER, architecture(4, heads, hidden, 48)).tolist() == rows
-
-
 @FAMILIES
 @pytest.mark.parametrize("heads", [1, 2, 4, 8])
 def test_every_way_to_cut_heads_gives_a_working_student(family: str, heads: int) -> None:
@@ -161,7 +126,7 @@ def test_every_way_to_cut_heads_gives_a_working_student(family: str, heads: int)
     student = heir(teacher, architecture(2, heads, 24, 10))
     assert logits(student).isfinite().all()
     kept = dict(teacher.named_parameters())
-    rows = leading_head_rows(TEACHER, architecture(2, heads, 24, 10))
+    rows = leading_maps(TEACHER, architecture(2, heads, 24, 10)).value.argmax(dim=0)
     last, teachers_last = layers_of(student)[1].attention, layers_of(teacher)[3].attention
     assert torch.equal(last.self.value.weight, teachers_last.self.value.weight[rows][:, :24])
     assert torch.equal(last.output.dense.weight, teachers_last.output.dense.weight[:24][:, rows])
@@ -189,4 +154,4 @@ def test_inheriting_leaves_the_teacher_as_it_was() -> None:
 )
 def test_a_larger_student_is_refused(larger: Architecture, axis: str) -> None:
     with pytest.raises(InvalidInputError, match=f"its {axis} is larger; use initialization: random"):
-        leading_selection(TEACHER, larger)
+        choose_extraction(build("roberta", TEACHER), larger, LEADING, None)

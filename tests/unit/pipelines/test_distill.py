@@ -1,7 +1,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from builders import architecture
 from events import read_curves
 from limits import file_size_limit
 from safetensors.torch import load_file
+from searches import PLAIN_START
 from transformers import AutoModelForMaskedLM
 
 from ose.core.architecture import Architecture
@@ -20,10 +21,11 @@ from ose.core.task import DataTask
 from ose.data.corpus import pack_corpus
 from ose.data.masking import MaskingRule
 from ose.errors import NonFiniteLossError, StorageError
+from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.distill import DistillationRun, _train_step, distill, save_student
-from ose.pipelines.distillation_batches import masked_batch
-from ose.pipelines.evaluate import initial_student
+from ose.pipelines.distillation_batches import masking_rule, step_batches
+from ose.pipelines.start import initial_student
 from ose.pipelines.trainee import StepLosses, Trainee
 from ose.training.losses import cosine_loss, soft_target_loss
 
@@ -49,7 +51,7 @@ def new_run(search: DataTask, sequences: np.ndarray, tmp_path: Path) -> NewRun:
         return DistillationRun(
             spec=replace(SPEC, **changes),
             teacher=teacher,
-            student=initial_student(teacher, shape, "inherit", seed=0),
+            student=initial_student(teacher, shape, PLAIN_START),
             tokenizer=tokenizer,
             sequences=sequences,
             folder=tmp_path / folder,
@@ -74,7 +76,7 @@ def first_step(run: DistillationRun) -> tuple[StepLosses, Trainee]:
     """The losses of the first step, and the trainee with its gradients."""
     torch.manual_seed(0)
     trainee = Trainee(run.student, run.teacher.config.hidden_size).eval()
-    rule = MaskingRule.for_tokenizer(run.tokenizer, run.spec.mask_fraction)
+    rule = masking_rule(run.sequences, run.spec, run.tokenizer)
     return _train_step(run, trainee, rule, 0), trainee
 
 
@@ -104,7 +106,9 @@ def test_every_loss_goes_down(new_run: NewRun) -> None:
 @pytest.mark.parametrize("positions", ["all", "masked"])
 def test_the_losses_by_hand(positions: str, new_run: NewRun) -> None:
     run = new_run(shape=AS_WIDE, positions=positions, weights=LossWeights(soft_targets=5, masked_lm=2, cosine=3))
-    batch = masked_batch(run.sequences, run.spec, MaskingRule.for_tokenizer(run.tokenizer), 0)
+    rule = masking_rule(run.sequences, run.spec, run.tokenizer)
+    [(batch, share)] = step_batches(run.sequences, run.spec, rule, 0)
+    assert share == 1
     with torch.no_grad():
         theirs, ours = (
             model(input_ids=batch.input_ids, output_hidden_states=True) for model in (run.teacher, run.student)
@@ -121,9 +125,9 @@ def test_the_losses_by_hand(positions: str, new_run: NewRun) -> None:
     assert losses.total == pytest.approx(5 * soft + 2 * masked_lm + 3 * cosine, rel=1e-4)
 
 
-@pytest.mark.parametrize("kept", ["soft_targets", "masked_lm", "cosine"])
+@pytest.mark.parametrize("kept", [field.name for field in fields(LossWeights)])
 def test_a_loss_without_weight_is_left_out(kept: str, new_run: NewRun) -> None:
-    weights = {"soft_targets": 0.0, "masked_lm": 0.0, "cosine": 0.0, kept: 2.0}
+    weights = {**{field.name: 0.0 for field in fields(LossWeights)}, kept: 2.0}
     run = new_run(weights=LossWeights(**weights))
     calls: list[object] = []
     hook = run.teacher.base_model.register_forward_hook(lambda *_: calls.append(1))
@@ -132,8 +136,30 @@ def test_a_loss_without_weight_is_left_out(kept: str, new_run: NewRun) -> None:
     values = {name: getattr(losses, name) for name in weights}
     assert {name for name, value in values.items() if value != 0} == {kept}
     assert losses.total == pytest.approx(2 * values[kept])
-    assert bool(calls) is (kept != "masked_lm")
-    assert ("projection.weight" in gradients(trainee)) is (kept == "cosine")
+    assert len(calls) == (kept != "masked_lm")
+    assert ("projection.weight" in gradients(trainee)) is (kept in ("cosine", "hidden_states"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_further_losses_go_down(precision: str, new_run: NewRun) -> None:
+    weights = LossWeights(soft_targets=0, masked_lm=0, cosine=0, relations=1, hidden_states=1)
+    curve = Curve()
+    distill(new_run(steps=30, checkpoint_every=100, weights=weights, precision=precision), curve)
+    for name in ("relations", "hidden_states"):
+        assert getattr(curve[30], name) < 0.9 * getattr(curve[1], name), name
+
+
+def test_relations_of_another_layer_are_other_relations(new_run: NewRun) -> None:
+    weights = LossWeights(relations=1)
+    last, _ = first_step(new_run(weights=weights))
+    named, _ = first_step(new_run(weights=weights, relation_layer=3))
+    first, _ = first_step(new_run(weights=weights, relation_layer=0))
+    assert last == named
+    assert first.relations != last.relations
+
+
+def test_the_names_of_losses_are_those_of_their_weights() -> None:
+    assert [field.name for field in fields(StepLosses)] == ["total", *(field.name for field in fields(LossWeights))]
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 3, 4])
@@ -145,6 +171,29 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
     parts, accumulated = first_step(new_run(positions=positions, micro_batch_size=micro_batch_size))
     torch.testing.assert_close(gradients(accumulated), gradients(expected), rtol=1e-3, atol=1e-5)
     assert parts.total == pytest.approx(whole.total, rel=1e-5)
+
+
+def test_every_gradient_of_a_step_is_used_in_that_step(new_run: NewRun, sequences: np.ndarray) -> None:
+    """An epoch ends within the fourth step: what is left over of it must not leak into the next one's gradients."""
+    run = new_run(steps=4, batch_size=8, micro_batch_size=3)
+    before: list[dict[str, torch.Tensor]] = []
+    distill(run, lambda *_: before.append({n: p.grad for n, p in run.student.named_parameters() if p.grad is not None}))
+    assert before == [{}] * 4
+
+
+def test_documents_of_several_lengths_weigh_by_their_targets(new_run: NewRun, sequences: np.ndarray) -> None:
+    groups = (np.concatenate([sequences[:9, :11], sequences[:9, -1:]], axis=1), sequences[:20])
+    weights = LossWeights(soft_targets=0, masked_lm=1, cosine=0)
+    run = replace(new_run(weights=weights, batch_size=12, micro_batch_size=4), sequences=groups)
+    losses, trainee = first_step(run)
+    rule = masking_rule(groups, run.spec, run.tokenizer)
+    batches = [batch for batch, _ in step_batches(groups, run.spec, rule, 0)]
+    assert len({batch.input_ids.shape[1] for batch in batches}) == 2
+    trainee.zero_grad()
+    logits = [logits_at(run.student, batch.input_ids, batch.positions).flatten(0, 1) for batch in batches]
+    labels = [batch.labels.flatten() for batch in batches]
+    expected = torch.nn.functional.cross_entropy(torch.cat(logits), torch.cat(labels))
+    assert losses.masked_lm == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_narrower_student_is_compared_through_a_projection_that_is_not_kept(new_run: NewRun) -> None:
@@ -164,7 +213,7 @@ def test_a_student_as_wide_as_its_teacher_needs_no_projection(new_run: NewRun) -
 def test_masks_are_drawn_anew_and_every_sequence_is_seen_once_an_epoch(new_run: NewRun, sequences: np.ndarray) -> None:
     run = new_run(batch_size=6)
     rule = MaskingRule.for_tokenizer(run.tokenizer)
-    batches = [masked_batch(run.sequences, run.spec, rule, step) for step in range(10)]
+    batches = [batch for step in range(10) for batch, _ in step_batches(run.sequences, run.spec, rule, step)]
     seen = [b.input_ids.scatter(1, b.positions, b.labels).numpy() for b in batches]
     first, second = np.concatenate(seen[:5]), np.concatenate(seen[5:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == sorted(sequences.tolist())
@@ -229,7 +278,7 @@ def test_curves_are_written_for_tensorboard(new_run: NewRun) -> None:
         distill(run, Curve(interrupt_at=6))
     distill(new_run(), curve)
     curves = read_curves(run.folder / "logs")
-    assert set(curves) == {"learning_rate", "total", "soft_targets", "masked_lm", "cosine"}
+    assert set(curves) == {"learning_rate", *(field.name for field in fields(StepLosses))}
     assert sorted(curves["total"]) == list(range(1, 11))
     assert curves["total"][10] == pytest.approx(curve[10].total, rel=1e-6)
     assert max(curves["learning_rate"].values()) == pytest.approx(5e-3)

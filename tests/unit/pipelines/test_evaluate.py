@@ -7,18 +7,18 @@ import pytest
 import torch
 from builders import architecture
 from models import masked_lm
-from searches import evaluate_task, fill
+from searches import LEADING, evaluate_task, fill
 from transformers import PreTrainedModel
 
-from ose.core.inheritance import InheritanceSpec
 from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation
 from ose.core.task import DataTask, EvaluateTask
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm
-from ose.pipelines.evaluate import evaluate_candidate, held_out_quality, initial_student, train_student
+from ose.pipelines.evaluate import evaluate_candidate, held_out_quality, train_student
 from ose.pipelines.search_data import SearchData, load_search_data
+from ose.pipelines.start import Start, initial_student
 
 OWN = architecture(4, 4, 32, 64)
 SMALL = architecture(2, 2, 16, 24)
@@ -39,7 +39,8 @@ def without_times(evaluation: Evaluation) -> Evaluation:
 
 
 def start(teacher: PreTrainedModel, task: EvaluateTask) -> PreTrainedModel:
-    return initial_student(teacher, task.architecture, task.initialization, task.seed)
+    how = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=None)
+    return initial_student(teacher, task.architecture, how)
 
 
 @pytest.mark.parametrize("initialization", ["inherit", "random"])
@@ -54,11 +55,8 @@ def test_the_same_task_gives_the_same_numbers(
 
 def test_the_layers_asked_for_are_kept_and_told(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
     def evaluated(layers: LayerChoice, **changes: object) -> Evaluation:
-        return evaluate_candidate(
-            evaluate_task(search, SMALL, num_steps=1, inheritance=InheritanceSpec(layers=layers), **changes),
-            teacher,
-            data,
-        )
+        task = evaluate_task(search, SMALL, num_steps=1, inheritance=replace(LEADING, layers=layers), **changes)
+        return evaluate_candidate(task, teacher, data)
 
     by_rule, by_list, other = evaluated("distilbert"), evaluated((0, 3)), evaluated("top")
     assert by_rule.teacher_layers == by_list.teacher_layers == (0, 3)

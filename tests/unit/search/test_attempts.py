@@ -28,6 +28,7 @@ def context(search: Search) -> RunContext:
         progress=Silence(),
         job=job,
         folder=Path("/nowhere"),
+        anatomy_folder=Path("/nowhere"),
         is_lost=lambda: False,
         now=Clock(),
     )

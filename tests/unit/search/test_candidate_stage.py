@@ -139,7 +139,7 @@ def test_a_task_says_all_that_decides_a_candidate(store: Store) -> None:
 def test_candidates_that_differ_in_layers_alone_share_one_latency(store: Store) -> None:
     layers = ("bottom", "top", (0, 2))
     space = builders.search_space(num_hidden_layers=(2,), layers=layers)
-    search, backend = Search(store, replace(spec(inheritance=InheritanceSpec(sequences=7)), space=space)), FakeBackend()
+    search, backend = Search(store, replace(spec(inheritance=InheritanceSpec(tokens=448)), space=space)), FakeBackend()
     search.run(backend)
     shapes = {member.architecture for member in space.members(builders.EMBEDDING)}
     assert len(backend.measured) == len(shapes) + 1  # and the teacher
@@ -148,7 +148,7 @@ def test_candidates_that_differ_in_layers_alone_share_one_latency(store: Store) 
     tasks = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
     assert [candidate.layers for candidate in search.candidates()] == len(shapes) * list(layers)
     assert [task.inheritance for task in tasks] == [
-        InheritanceSpec(layers=choice, sequences=7) for _ in shapes for choice in layers
+        InheritanceSpec(layers=choice, tokens=448) for _ in shapes for choice in layers
     ]
 
 

@@ -7,9 +7,11 @@ import pytest
 
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.job import TeacherFacts
+from ose.core.presets import preset_spec
+from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
-from ose.errors import InvalidInputError, JobFileError, SearchSpaceError
-from ose.service.checks import check_job
+from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
+from ose.service.checks import check_job, check_recipe
 from ose.service.job_file import parse_job
 
 TEACHER = TeacherFacts(
@@ -99,3 +101,14 @@ def test_a_family_without_inheritance_asks_for_random_weights():
     with pytest.raises(SearchSpaceError, match="start from this electra teacher's weights; use"):
         check_job(job(), teacher)
     check_job(job(search={"initialization": "random"}), teacher)
+
+
+def test_relations_are_checked_against_teacher_and_student_before_anything_is_loaded():
+    student = Architecture(num_hidden_layers=2, num_attention_heads=2, hidden_size=20, intermediate_size=8)
+    unlike = dataclasses.replace(TEACHER, model_type="distilbert")
+    check_recipe(preset_spec("minilm"), TEACHER, student)
+    check_recipe(DistillationSpec(relation_heads=7), unlike, student)  # relations weigh nothing there
+    with pytest.raises(InvalidInputError, match="relation_heads must divide"):
+        check_recipe(preset_spec("minilm", relation_heads=8), TEACHER, student)
+    with pytest.raises(TeacherError, match="does not find in a distilbert teacher"):
+        check_recipe(preset_spec("minilm"), unlike, student)

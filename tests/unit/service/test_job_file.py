@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ose.core.presets import preset_spec
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.errors import JobFileError, NotFoundError, OseError, SearchSpaceError
 from ose.service.job_file import load_job_file, parse_job, spec_hash
@@ -92,6 +93,10 @@ def test_layers_are_a_rule_or_a_list(layers: Any):
         ("search.weight_clip", float("inf"), "job: search.weight_clip must be a finite number"),
         ("limits.max_latency_ms", "inf", "job: limits.max_latency_ms must be a finite number"),
         ("distillation.weights", {"cosine": float("nan")}, "job: distillation.weights: loss weights must not be"),
+        ("distillation.preset", "brot", "job: distillation.preset must be 'distilbert', 'bort' or 'minilm', not 'br"),
+        ("distillation.preset", ["bort"], "job: distillation.preset must be 'distilbert', 'bort' or 'minilm', not"),
+        ("distillation", {"preset": "bort", "stepz": 1}, "distillation.stepz is unknown; did you mean distillation."),
+        ("distillation", {"preset": "bort", "weights": 3}, "job: distillation.weights must be a mapping of keys"),
         ("search.hyperparameters", [{"learning_rate": "nan"}], "search.hyperparameters[0].learning_rate must be"),
         ("search.hyperparameters", [], "job: search.hyperparameters is empty"),
         ("search.hyperparameters", {}, "job: search.hyperparameters must be a list, not {}"),
@@ -114,6 +119,14 @@ def test_a_mistake_is_one_line_that_names_the_key(path: str, value: Any, message
         parse_job(job, "/")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_preset_gives_the_values_that_the_job_does_not():
+    job = changed("distillation", {"preset": "bort", "steps": 100, "weights": {"cosine": 1}, "temperature": 3})
+    expected = preset_spec("bort", steps=100, weights={"cosine": 1.0}, temperature=3.0)
+    assert parse_job(job, "/").distillation == expected
+    assert expected.positions == "masked"
+    assert parse_job(changed("distillation", {"steps": 3}), "/").distillation == preset_spec("distilbert", steps=3)
 
 
 def test_a_missing_part_is_named():

@@ -92,9 +92,9 @@ def test_a_rule_may_be_the_best() -> None:
 
 def test_a_rule_that_measures_is_told_by_what_it_kept() -> None:
     twins = trained(1, (0, 3), (1, 1, 1, 1), "influence"), trained(2, (0, 3), (1, 1, 1, 1))
-    found = report(*twins, trained(3, (1, 2), (2, 2, 2, 2), "influence"))
+    found = report(*twins, trained(3, (0, 3), (1, 1, 1, 1), "ablation"), trained(4, (1, 2), (2, 2, 2, 2), "influence"))
     rules = {row.layers: row.rules for row in found.rows}
-    assert rules == {(0, 3): ("distilbert", "influence"), (1, 2): ("influence",)}
+    assert rules == {(0, 3): ("distilbert", "influence", "ablation"), (1, 2): ("influence",)}
 
 
 def test_what_failed_is_left_out_and_what_was_not_scored_says_so() -> None:

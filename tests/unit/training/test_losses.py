@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ose.training.losses import cosine_loss, cross_entropy_to, sampled_cross_entropy, soft_target_loss
+from ose.training.losses import (
+    cosine_loss,
+    cross_entropy_to,
+    hidden_state_loss,
+    relation_loss,
+    sampled_cross_entropy,
+    soft_target_loss,
+)
 
 NUM_TARGETS, VOCAB_SIZE, NUM_DRAWS = 6, 11, 20_000
 
@@ -110,3 +117,41 @@ def test_the_cosine_loss_looks_at_direction_alone() -> None:
     assert cosine_loss(states, -states).item() == pytest.approx(2)
     right_angle = cosine_loss(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [3.0, 3.0]]))
     assert right_angle.item() == pytest.approx((1 + 1 - math.sqrt(0.5)) / 2)
+
+
+def relation_by_hand(states: torch.Tensor, num_heads: int) -> list[list[float]]:
+    """A row for each sequence, head and token: softmax(x . y / sqrt(d)) over the tokens y."""
+    width = states.shape[-1] // num_heads
+    rows = []
+    for sequence in states:
+        for head in range(num_heads):
+            part = sequence[:, head * width : (head + 1) * width]
+            for token in part:
+                rows.append((part @ token / math.sqrt(width)).softmax(0).tolist())
+    return rows
+
+
+def test_relations_by_hand() -> None:
+    teacher, student = ([normal(2, 3, width, seed=width + i) for i in range(3)] for width in (8, 4))
+    expected = 0.0
+    for theirs, ours in zip(teacher, student, strict=True):
+        rows = list(zip(relation_by_hand(theirs, 2), relation_by_hand(ours, 2), strict=True))
+        expected += sum(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True)) for p, q in rows) / len(rows)
+    assert relation_loss(teacher, student, 2).item() == pytest.approx(expected)
+
+
+def test_relations_see_how_tokens_lie_to_one_another_and_not_where() -> None:
+    states = [normal(2, 5, 6, seed=i) for i in range(3)]
+    rotation = torch.linalg.qr(normal(6, 6, seed=9)).Q
+    assert relation_loss(states, [each @ rotation for each in states], 1).item() == pytest.approx(0, abs=1e-6)
+    assert relation_loss(states, [each @ rotation for each in states], 2).item() > 1e-3
+    assert relation_loss(states, [each[:, :, :3] for each in states], 3).item() > 1e-3
+
+
+def test_every_layer_is_held_to_its_share_of_the_teachers() -> None:
+    teacher = [normal(2, 3, 4, seed=i) for i in range(7)]
+    student = [normal(2, 3, 4, seed=10 + i) for i in range(4)]
+    pairs = zip((teacher[0], teacher[2], teacher[4], teacher[6]), student, strict=True)
+    expected = sum(((ours - theirs) ** 2).mean().item() for theirs, ours in pairs) / 4
+    assert hidden_state_loss(teacher, student).item() == pytest.approx(expected)
+    assert hidden_state_loss(teacher, teacher).item() == 0

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 from builders import NOW, architecture, job_spec
 from searches import fill
@@ -15,9 +15,10 @@ from ose.core.task import DataTask
 from ose.errors import TeacherError
 from ose.measure import latency
 from ose.models.teacher import load_masked_lm, load_tokenizer
+from ose.pipelines.curve import read_curve
 from ose.pipelines.evaluate import held_out_quality
 from ose.pipelines.search_data import load_search_data
-from workers.students import DistillationRequest, latency_of_directory, packed_text, run_distillation
+from workers.students import DistillationRequest, latency_of_directory, run_distillation
 
 SMALL = architecture(2, 2, 16, 24)
 SPEC = DistillationSpec(steps=6, batch_size=4, precision="float32", checkpoint_every=4, learning_rate=5e-3)
@@ -36,12 +37,13 @@ def job(search: DataTask) -> Job:
     )
 
 
-def request(job: Job, search: DataTask, folder: Path) -> DistillationRequest:
+def request(job: Job, search: DataTask, folder: Path, **changes: Any) -> DistillationRequest:
     return DistillationRequest(
         job=job,
         architecture=SMALL,
         inheritance=InheritanceSpec(),
-        spec=SPEC,
+        spec=replace(SPEC, **changes),
+        anatomy=folder.parent / "anatomy",
         search_data=Path(search.folder),
         packed_text=folder / "packed",
         folder=folder / "run",
@@ -82,6 +84,28 @@ def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search
     assert figures(run_distillation(request(job, search, tmp_path / "again"), ignore)) == figures(straight)
 
 
+def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
+    job: Job, search: DataTask, tmp_path: Path
+) -> None:
+    def interrupt(step: int, _: object) -> None:
+        if step == 6:
+            raise KeyboardInterrupt
+
+    wanted = request(job, search, tmp_path, evaluate_every=3, steps=7)
+    with pytest.raises(KeyboardInterrupt):
+        run_distillation(wanted, interrupt)
+    before = read_curve(wanted.folder / "curve.csv")
+    assert [line["step"] for line in before] == [0, 3]
+    result = run_distillation(wanted, ignore)
+    curve = read_curve(wanted.folder / "curve.csv")
+    assert [line["step"] for line in curve] == [0, 3, 6, 7]
+    assert curve[:2] == before
+    assert curve[-1]["loss_nats"] == result.loss_nats < curve[0]["loss_nats"]
+    assert sorted(line["wall_time_s"] for line in curve) == [line["wall_time_s"] for line in curve]
+    run_distillation(wanted, ignore)
+    assert read_curve(wanted.folder / "curve.csv") == curve
+
+
 def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataTask, tmp_path: Path) -> None:
     def first_loss(name: str, **changes: object) -> float:
         losses: list[float] = []
@@ -95,30 +119,22 @@ def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataT
     assert first_loss("random", spec=replace(SPEC, initialization="random")) != usual
 
 
-def test_the_text_is_packed_once(job: Job, tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(job.teacher.path)
-    first = packed_text(job, tokenizer, tmp_path)
-    [file] = tmp_path.iterdir()
-    written = file.stat().st_mtime_ns
-    again = packed_text(job, tokenizer, tmp_path)
-    assert isinstance(first, np.memmap)
-    assert np.array_equal(first, again)
-    assert file.stat().st_mtime_ns == written
+def test_no_curve_is_written_unless_asked_for(job: Job, search: DataTask, tmp_path: Path) -> None:
+    wanted = request(job, search, tmp_path, steps=1)
+    result = run_distillation(wanted, ignore)
+    assert not (wanted.folder / "curve.csv").exists()
+    assert sum(result.sequence_losses_nats) / len(result.sequence_losses_nats) == pytest.approx(result.loss_nats)
 
 
-@pytest.mark.parametrize("change", ["length", "text", "teacher"])
-def test_other_text_is_packed_beside_it(change: str, job: Job, tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(job.teacher.path)
-    packed_text(job, tokenizer, tmp_path)
-    corpus = replace(job.spec.corpus, sequence_length=16) if change == "length" else job.spec.corpus
-    other = replace(
-        job,
-        spec=replace(job.spec, corpus=corpus),
-        corpus=replace(job.corpus, digest="other") if change == "text" else job.corpus,
-        teacher=replace(job.teacher, digest="other") if change == "teacher" else job.teacher,
-    )
-    assert packed_text(other, tokenizer, tmp_path).shape[1] == corpus.sequence_length
-    assert len(list(tmp_path.iterdir())) == 2
+def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataTask, tmp_path: Path) -> None:
+    def at_start(**changes: Any) -> float:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        wanted = request(job, search, folder, steps=1, evaluate_every=1, **changes)
+        run_distillation(wanted, ignore)
+        return float(read_curve(wanted.folder / "curve.csv")[0]["loss_nats"])
+
+    assert job.spec.search.initialization == "inherit"
+    assert at_start() == at_start(initialization="inherit") != at_start(initialization="random")
 
 
 def test_a_directory_is_measured(tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

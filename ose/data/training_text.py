@@ -1,0 +1,75 @@
+"""A job's whole training text as sequences, tokenised once and read through memory maps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ose.artifacts.files import atomic_directory, atomic_file
+from ose.core.job import Job
+from ose.core.recipe import Sequences
+from ose.data.corpus import group_corpus, pack_corpus
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def training_text(
+    job: Job, sequences: Sequences, tokenizer: PreTrainedTokenizerBase, folder: Path
+) -> tuple[np.ndarray, ...]:
+    """The training text in the form that a recipe wants.
+
+    Args:
+        job: Its corpus and teacher.
+        sequences: Packed to full length, or a document at a time.
+        tokenizer: The teacher's.
+        folder: Where texts are kept; equal texts are found there.
+
+    Returns:
+        An array (N, T) for each length; a single one if packed.
+
+    Raises:
+        CorpusError: The text gives no sequence.
+        StorageError: The folder cannot be written.
+    """
+    if sequences == "packed":
+        return (packed_text(job, tokenizer, folder),)
+    return document_text(job, tokenizer, folder)
+
+
+def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> np.ndarray:
+    """The text packed to full sequences, (N, T). See `training_text`."""
+    file = folder / f"{_key(job)}.npy"
+    if not file.exists():
+        sequences = pack_corpus(job.corpus, job.spec.corpus, tokenizer, "train")
+        with atomic_file(file) as temporary:
+            _save(temporary, sequences)
+    sequences = np.load(file, mmap_mode="r")
+    return sequences
+
+
+def document_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> tuple[np.ndarray, ...]:
+    """The text a document at a time, an array for each length. See `training_text`."""
+    path = folder / f"{_key(job)}-documents"
+    if not path.exists():
+        groups = group_corpus(job.corpus, job.spec.corpus, tokenizer)
+        with atomic_directory(path) as target:
+            for group in groups:
+                _save(target / f"length-{group.shape[1]:05d}.npy", group)
+    return tuple(np.load(file, mmap_mode="r") for file in sorted(path.glob("length-*.npy")))
+
+
+def _key(job: Job) -> str:
+    """Whatever decides the sequences."""
+    spec = job.spec.corpus
+    content = [job.teacher.digest, job.corpus.digest, spec.sequence_length, spec.text_field, spec.max_tokens]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def _save(file: Path, array: np.ndarray) -> None:
+    with file.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)

@@ -1,0 +1,48 @@
+"""A teacher's anatomy: measured once for each teacher and corpus, kept in a folder, shared by all students."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from ose.artifacts.files import remove_leftovers
+from ose.core.task import AnatomyTask
+from ose.data.corpus import pack_corpus
+from ose.data.masking import MaskingRule, draw_masks
+from ose.models.anatomy import Anatomy, load_anatomy, measure_anatomy, save_anatomy
+from ose.models.parts import MaskedSample
+from ose.models.teacher import load_tokenizer
+
+_FILE = "anatomy.safetensors"
+_SEED = 0
+"""One sample for all seeds: what a teacher is like does not depend on the search."""
+
+
+def prepare_anatomy(task: AnatomyTask, teacher: PreTrainedModel) -> None:
+    """Draw the sample and measure the teacher on it, unless the folder has the result already.
+
+    Raises:
+        CorpusError: Too little text.
+        TeacherError: The tokenizer cannot be loaded.
+        StorageError: The folder cannot be written.
+    """
+    file = Path(task.folder) / _FILE
+    remove_leftovers(file.parent)
+    if file.exists():
+        return
+    tokenizer = load_tokenizer(task.teacher.path)
+    packed = pack_corpus(
+        task.corpus, task.corpus_spec, tokenizer, "train", num_sequences=task.num_sequences, seed=_SEED
+    )
+    generator = torch.Generator().manual_seed(_SEED)
+    masked = draw_masks(torch.from_numpy(packed.astype(np.int64)), MaskingRule.for_tokenizer(tokenizer), generator)
+    sample = MaskedSample(masked.input_ids, masked.positions, masked.labels)
+    save_anatomy(file, measure_anatomy(teacher, sample))
+
+
+def open_anatomy(folder: Path) -> Anatomy:
+    """Read what `prepare_anatomy` stored."""
+    return load_anatomy(folder / _FILE)

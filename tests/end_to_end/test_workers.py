@@ -1,0 +1,113 @@
+"""`ose distill --workers 2` beside the same distillation in one process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from events import read_curves
+from processes import eventually, listening_addresses, train_workers
+from processes import ose as start
+
+import ose as package
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+STEPS = 8
+
+
+class Interrupt:
+    """A progress that is interrupted once some steps are done, as Ctrl-C would."""
+
+    def __init__(self, after_step: int) -> None:
+        self._left = after_step
+
+    def stage(self, title: str, total: int) -> None:
+        pass
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._left -= steps
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+    def say(self, message: str) -> None:
+        pass
+
+
+@contextmanager
+def workspace(home: Path, progress: Any = None) -> Iterator[package.Workspace]:
+    with package.Workspace(home, progress) as opened:
+        yield opened
+
+
+@pytest.fixture
+def searched(job: dict[str, Any], tmp_path: Path) -> tuple[Path, str]:
+    """A home with a finished job whose distillation has three micro-batches a step."""
+    recipe = {"steps": STEPS, "batch_size": 6, "micro_batch_size": 2, "checkpoint_every": 2, "precision": "float32"}
+    job["distillation"] = {**recipe, "learning_rate": 5e-3, "evaluate_every": 4}
+    with workspace(tmp_path / "home") as opened:
+        return tmp_path / "home", opened.run(opened.submit(job).id).id
+
+
+def losses_of(home: Path) -> dict[str, dict[int, float]]:
+    [logs] = (home / "artifacts" / "distillations").glob("*/logs")
+    return read_curves(logs)
+
+
+def test_two_workers_go_on_where_one_stopped_and_follow_its_curve(searched: tuple[Path, str], tmp_path: Path) -> None:
+    home, job_id = searched
+    other = tmp_path / "other"
+    shutil.copytree(home, other)
+    with workspace(home) as opened:
+        alone = opened.distill(job_id)
+    with workspace(other, Interrupt(after_step=3)) as opened, pytest.raises(KeyboardInterrupt):
+        opened.distill(job_id)
+
+    addresses: set[str] = set()
+    with start(other, "distill", job_id, "--workers", "2", "--format", "json") as run:
+        process = psutil.Process(run.pid)
+        assert eventually(lambda: run.poll() is not None or len(train_workers(process)) == 2, within_s=120)
+        while run.poll() is None:
+            addresses |= listening_addresses(process)
+        told, complaints = run.communicate()
+    assert run.returncode == 0, complaints
+    together = json.loads(told)
+    assert addresses == {"127.0.0.1"}
+    assert all(line.startswith(("Distilling", "next:")) for line in complaints.splitlines())
+    assert f"{STEPS}/{STEPS}" in complaints
+
+    assert together["result"]["loss_nats"] == pytest.approx(alone.result.loss_nats, rel=1e-4)
+    assert Path(together["folder"]).name == Path(alone.folder).name
+    expected, seen = losses_of(home), losses_of(other)
+    assert sorted(seen["total"]) == list(range(1, STEPS + 1))
+    for name, curve in expected.items():
+        assert seen[name] == pytest.approx(curve, rel=1e-4), name
+
+
+def test_a_loss_that_diverges_in_the_workers_is_told_and_stored(searched: tuple[Path, str]) -> None:
+    home, job_id = searched
+    with start(home, "distill", job_id, "--workers", "2", "--learning-rate", "1e30") as run:
+        _, told = run.communicate(timeout=180)
+    assert run.returncode == 2
+    assert "error: the loss is nan at step" in told
+    assert "Traceback" not in told
+    with workspace(home) as opened:
+        [distillation] = opened.store.distillations(job_id)
+    assert distillation.failure is not None
+    assert distillation.failure.code == "non_finite_loss"
+    assert "in _train_step" in distillation.failure.traceback
+
+
+def test_more_workers_than_micro_batches_are_refused(searched: tuple[Path, str], ose) -> None:
+    home, job_id = searched
+    refused = ose("--home", home, "distill", job_id, "--workers", "4")
+    assert refused.status == 2
+    assert "4 workers cannot share 3 micro-batches a step" in refused.complaint
+    with workspace(home) as opened:
+        assert opened.store.distillations(job_id) == []

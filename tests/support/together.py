@@ -1,0 +1,102 @@
+"""Distil in several real processes that train together, without Ray."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from searches import PLAIN_START
+from torch import distributed
+
+from ose.core.architecture import Architecture
+from ose.core.recipe import DistillationSpec
+from ose.models.teacher import load_masked_lm, load_tokenizer
+from ose.pipelines.distill import DistillationRun, distill
+from ose.pipelines.start import initial_student
+from ose.training.parallel import rank
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every process is told."""
+
+    teacher: str
+    shape: Architecture
+    spec: DistillationSpec
+    text: np.ndarray | Sequence[np.ndarray]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a process has seen: the losses by step, and a digest of its weights; or its error's code."""
+
+    curve: dict[int, dict[str, float]]
+    weights: float
+    error: str | None = None
+
+
+def distil_alone(work: Work, last_step: int | None = None) -> Outcome:
+    """Distil in this process, as one of a group if it is in one. Stops after `last_step` as if interrupted."""
+    torch.manual_seed(rank())  # whatever is random must not depend on where a process stands
+    teacher = load_masked_lm(work.teacher)
+    run = DistillationRun(
+        spec=work.spec,
+        teacher=teacher,
+        student=initial_student(teacher, work.shape, PLAIN_START),
+        tokenizer=load_tokenizer(work.teacher),
+        sequences=work.text,
+        folder=work.folder,
+    )
+    curve: dict[int, dict[str, float]] = {}
+
+    def on_step(step: int, losses: Any) -> None:
+        curve[step] = asdict(losses)
+        if step == last_step:
+            raise InterruptedError
+
+    error = None
+    try:
+        distill(run, on_step)
+    except Exception as failure:
+        error = getattr(failure, "code", type(failure).__name__)
+    return Outcome(curve, sum(weight.double().sum().item() for weight in run.student.parameters()), error)
+
+
+class Group:
+    """Processes that are kept: starting them takes longer than what they do."""
+
+    def __init__(self, pool: ProcessPoolExecutor, size: int, folder: Path) -> None:
+        self._pool, self._size, self._folder = pool, size, folder
+        self._count = 0
+
+    def distil(self, work: Work, last_step: int | None = None) -> list[Outcome]:
+        """What each process has seen."""
+        self._count += 1
+        store = str(self._folder / f"store-{self._count}")
+        futures = [
+            self._pool.submit(_distil_in_group, n, self._size, store, work, last_step) for n in range(self._size)
+        ]
+        return [future.result(timeout=120) for future in futures]
+
+
+@contextmanager
+def group_of(size: int, folder: Path) -> Iterator[Group]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(size, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield Group(pool, size, folder)
+
+
+def _distil_in_group(number: int, size: int, store: str, work: Work, last_step: int | None) -> Outcome:
+    distributed.init_process_group("gloo", store=distributed.FileStore(store, size), rank=number, world_size=size)
+    try:
+        return distil_alone(work, last_step)
+    finally:
+        distributed.destroy_process_group()

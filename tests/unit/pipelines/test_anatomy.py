@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+import torch
+from builders import architecture
+from searches import evaluate_task
+from transformers import PreTrainedModel
+
+from ose.core.inheritance import InheritanceSpec
+from ose.core.task import AnatomyTask, DataTask
+from ose.models.anatomy import Anatomy
+from ose.models.teacher import load_masked_lm
+from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
+from ose.pipelines.evaluate import evaluate_candidate
+from ose.pipelines.search_data import load_search_data
+from ose.pipelines.start import Start
+
+SMALL = architecture(2, 2, 16, 24)
+
+
+def anatomy_task(search: DataTask, folder: Path) -> AnatomyTask:
+    return AnatomyTask(
+        id="anatomy",
+        folder=str(folder),
+        teacher=search.teacher,
+        corpus=search.corpus,
+        corpus_spec=search.corpus_spec,
+        num_sequences=16,
+    )
+
+
+@pytest.fixture(scope="module")
+def teacher(search: DataTask) -> PreTrainedModel:
+    return load_masked_lm(search.teacher.path)
+
+
+@pytest.fixture(scope="module")
+def anatomy(search: DataTask, teacher: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Anatomy:
+    folder = tmp_path_factory.mktemp("anatomy")
+    prepare_anatomy(anatomy_task(search, folder), teacher)
+    return open_anatomy(folder)
+
+
+def test_it_is_measured_once(search: DataTask, teacher: PreTrainedModel, tmp_path: Path) -> None:
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    [file] = tmp_path.iterdir()
+    written = file.stat().st_mtime_ns
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    assert file.stat().st_mtime_ns == written
+
+
+def test_it_is_a_function_of_teacher_and_text(
+    search: DataTask, teacher: PreTrainedModel, anatomy: Anatomy, tmp_path: Path
+) -> None:
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    again = open_anatomy(tmp_path)
+    assert torch.equal(again.normalized, anatomy.normalized)
+    assert len(anatomy.input_ids) == 16
+
+
+def test_a_student_extracted_with_it_starts_nearer_to_the_teacher(
+    search: DataTask, teacher: PreTrainedModel, anatomy: Anatomy
+) -> None:
+    data = load_search_data(Path(search.folder))
+    rates = {"learning_rate": 1e-9}
+    chosen = evaluate_task(search, SMALL, inheritance=InheritanceSpec(), hyperparameters=rates, num_steps=1)
+    leading = evaluate_task(search, SMALL, hyperparameters=rates, num_steps=1)
+    started = evaluate_candidate(chosen, teacher, data, anatomy)
+    assert started.loss_nats < evaluate_candidate(leading, teacher, data).loss_nats
+    assert started.teacher_layers == (0, 3)
+
+
+@pytest.mark.parametrize("rule", ["influence", "ablation"])
+def test_the_layers_kept_are_those_that_matter(rule: str, anatomy: Anatomy) -> None:
+    start = Start(initialization="inherit", inheritance=InheritanceSpec(layers=rule), seed=0, anatomy=anatomy)
+    scores = anatomy.importance[f"layers.{rule}"]
+    assert start.layers(4, 2) == tuple(sorted(scores.topk(2).indices.tolist()))
+    assert Start(initialization="random", inheritance=InheritanceSpec(), seed=0, anatomy=None).layers(4, 2) is None
