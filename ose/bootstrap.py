@@ -20,10 +20,13 @@ from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
 from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
 from ose.search.keys import anatomy_key, search_data_key
+from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, submit_job
+from ose.service.layer_report import LayerReport
+from ose.service.layers import LayerQuestion, rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.queue import waiting_jobs
 from ose.service.spaces import load_space, shipped_spaces
@@ -100,11 +103,7 @@ class Workspace:
         Raises:
             InvalidInputError: It cannot be used; the message says what and why.
         """
-        if isinstance(job, Mapping):
-            spec = parse_job(job, Path.cwd())
-        else:
-            spec = job if isinstance(job, JobSpec) else load_job_file(Path(job))
-        return submit_job(self.store, spec, utc_now)
+        return submit_job(self.store, _spec(job), utc_now)
 
     def run(self, job_id: str) -> Job:
         """Run a job in the foreground, from wherever it stands. See `Coordinator.run`."""
@@ -141,6 +140,16 @@ class Workspace:
     def leaderboard(self, job_id: str, query: LeaderboardQuery | None = None) -> Leaderboard:
         """A job's candidates, ranked."""
         return read_leaderboard(self.store, job_id, query)
+
+    def layers(self, job: str | Path | Mapping[str, Any] | JobSpec, question: LayerQuestion) -> LayerReport:
+        """Rank the subsets of the teacher's layers, of which a search job of its own trains the best few.
+
+        Args:
+            job: A job file, its content, or a spec: its teacher, text and training count.
+            question: How many layers to keep, and how to compare.
+        """
+        score = partial(layer_scores, self.store, self._make_backend, self.artifacts, self._progress, utc_now)
+        return rank_layers(self.store, _spec(job), question, score, self.run, utc_now)
 
     def distill(
         self,
@@ -241,6 +250,12 @@ class Workspace:
         from workers.ray_start import distil_on_ray
 
         return distil_on_ray(request, each, self.ray_address, _reporter(self._progress))
+
+
+def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:
+    if isinstance(job, Mapping):
+        return parse_job(job, Path.cwd())
+    return job if isinstance(job, JobSpec) else load_job_file(Path(job))
 
 
 def _reporter(progress: Progress) -> Callable[[int, Any], None]:

@@ -14,6 +14,7 @@ from ose.core.task import (
     DataTask,
     EvaluateTask,
     Event,
+    LayerSubsetsTask,
     TargetsTask,
     Task,
     TaskFailed,
@@ -25,6 +26,7 @@ from ose.models.anatomy import Anatomy
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.evaluate import evaluate_candidate
+from ose.pipelines.layer_subsets import score_layer_subsets
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.search.failures import failure_report
 
@@ -71,6 +73,8 @@ class TaskExecutor:
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
                 return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._device)
+            case LayerSubsetsTask():
+                return score_layer_subsets(task, self._teacher_at(task.teacher.path), self._data_in(task.folder))
 
     def _teacher_at(self, path: str) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != path:

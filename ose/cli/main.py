@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ose import __version__
-from ose.cli import coordinator, doctor, inspection, job, leaderboard, quickstart, space, student
+from ose.cli import coordinator, doctor, inspection, job, layers, leaderboard, quickstart, space, student
 from ose.cli.context import Context
 from ose.errors import OseError
 
@@ -29,6 +29,7 @@ app.add_typer(space.app, name="space")
 app.command("coordinator", epilog="Example: ose coordinator")(coordinator.coordinator)
 app.command("quickstart", epilog="Example: ose quickstart")(quickstart.quickstart)
 app.command("leaderboard", epilog="Example: ose leaderboard 3f9c --pareto --max-latency-ms 10")(leaderboard.leaderboard)
+app.command("layers", epilog="Example: ose layers job.yaml --keep 3 --steps 50")(layers.layers)
 app.command("distill", epilog="Example: ose distill 3f9c --candidate 7 --steps 5000")(student.distill)
 app.command("export", epilog="Example: ose export 3f9c --output student")(student.export)
 app.command("latency", epilog="Example: ose latency my-model --threads 2")(inspection.latency)

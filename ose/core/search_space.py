@@ -8,7 +8,7 @@ from itertools import product
 from typing import get_args
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
-from ose.core.layers import LayerChoice, LayerRule, kept_layers
+from ose.core.layers import MEASURED_RULES, LayerChoice, LayerRule, kept_layers
 from ose.errors import SearchSpaceError
 
 FAMILIES = ("transformer",)
@@ -123,8 +123,8 @@ class SearchSpace:
             return tuple(fitting)
         distinct: dict[object, LayerChoice] = {}
         for layers in fitting:
-            is_measured = layers == "influence"
-            distinct.setdefault(layers if is_measured else kept_layers(layers, num_teacher_layers, depth), layers)
+            is_unknown = layers in MEASURED_RULES
+            distinct.setdefault(layers if is_unknown else kept_layers(layers, num_teacher_layers, depth), layers)
         return tuple(distinct.values())
 
     def _require_fit(self, layers: LayerChoice) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import CorpusFacts, FailureReport, TeacherFacts
+from ose.core.layer_subsets import SubsetScore
 from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
 from ose.core.spec import CorpusSpec, Hyperparameters
 
@@ -98,6 +99,16 @@ class EvaluateTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSubsetsTask:
+    """Score the subsets of `keep` layers of the teacher, untrained, on the held-out targets."""
+
+    id: str
+    folder: str
+    teacher: TeacherFacts
+    keep: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyTask:
     """Measure one architecture of the teacher's class, with random weights: latency does not depend on them.
 
@@ -111,8 +122,8 @@ class LatencyTask:
     is_teacher: bool = False
 
 
-Task = DataTask | TargetsTask | AnatomyTask | EvaluateTask
-TaskResult = DataSummary | TeacherQuality | Evaluation | None
+Task = DataTask | TargetsTask | AnatomyTask | EvaluateTask | LayerSubsetsTask
+TaskResult = DataSummary | TeacherQuality | Evaluation | tuple[SubsetScore, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,11 +25,11 @@ def prepare_search_data(context: RunContext) -> None:
         JobInterruptedError: The job is no longer ours.
     """
     context.progress.stage("Packing the corpus", 1)
-    [summary] = _run(context, [_data_task(context)])
+    [summary] = run_tasks(context, [_data_task(context)])
     assert isinstance(summary, DataSummary)
     tasks = [*_anatomy_tasks(context), *_targets_tasks(context, summary)]
     context.progress.stage("Asking the teacher", len(tasks))
-    quality = next(result for result in _run(context, tasks) if isinstance(result, TeacherQuality))
+    quality = next(result for result in run_tasks(context, tasks) if isinstance(result, TeacherQuality))
     context.store.record_teacher(context.job.id, quality=quality)
 
 
@@ -81,8 +81,13 @@ def _targets_tasks(context: RunContext, summary: DataSummary) -> list[Task]:
     return [task(None, 0, summary.held_out_sequences), *shards]
 
 
-def _run(context: RunContext, tasks: Sequence[Task]) -> list[TaskResult]:
-    """Run tasks that must all succeed; one that may do better is given out once more."""
+def run_tasks(context: RunContext, tasks: Sequence[Task]) -> list[TaskResult]:
+    """Run tasks that must all succeed; one that may do better is given out once more.
+
+    Raises:
+        StageFailedError: One did not.
+        JobInterruptedError: The job is no longer ours.
+    """
     results: list[TaskResult] = []
     open_tasks = {task.id: task for task in tasks}
     retried: set[str] = set()

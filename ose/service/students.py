@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
-from ose.core.layers import LayerChoice, kept_layers
+from ose.core.layers import MEASURED_RULES, LayerChoice, kept_layers
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
@@ -152,6 +152,6 @@ def _layers(job: Job, candidate: Candidate, spec: DistillationSpec) -> LayerChoi
         return None
     kept = candidate.evaluation.teacher_layers if candidate.evaluation else None
     asked = inheritance_of(job, candidate, spec.layers or kept).layers
-    if asked == "influence":
+    if asked in MEASURED_RULES:
         return asked
     return kept_layers(asked, job.teacher.architecture.num_hidden_layers, candidate.architecture.num_hidden_layers)

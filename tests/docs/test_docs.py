@@ -15,12 +15,15 @@ from ose.cli.main import app
 from ose.core.presets import PRESETS, RECIPE_FIELDS
 from ose.core.recipe import LossWeights
 from ose.service.job_file import parse_job
+from ose.service.spaces import load_space
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf8")
 RECIPES = (ROOT / "docs" / "RECIPES.md").read_text(encoding="utf8")
 COMMANDS = get_command(app)
+YAML_IN_README = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size", "layers")
 
 
 def leaves(command, path=()):
@@ -57,11 +60,16 @@ def test_commands_in_the_readme_exist():
 
 
 def test_the_job_file_in_the_readme_is_valid_and_its_defaults_are_the_real_ones():
-    minimal, rest = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    minimal, rest, _ = YAML_IN_README
     plain = yaml.safe_load(minimal)
     told = {**plain, **yaml.safe_load(rest)}
     told["corpus"] = plain["corpus"] | told["corpus"]
     assert parse_job(plain, ROOT) == parse_job(told, ROOT)
+
+
+def test_the_space_in_the_readme_is_valid():
+    axes = yaml.safe_load(YAML_IN_README[-1])
+    assert load_space(axes).size == 5 and set(axes) == set(AXES)
 
 
 def test_the_presets_in_the_documentation_are_the_real_ones():

@@ -85,6 +85,44 @@ def test_a_value_that_cannot_be(refused, job, section, key, value, told):
     assert told in refused(job)
 
 
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ("tpo", "search.inheritance.layers must be a rule (distilbert, even, "),
+        ([0], "search.inheritance.layers [0] are 1, but the student has 2"),
+    ],
+)
+def test_layers_that_cannot_be_kept(refused, job, layers, told):
+    job["search"]["inheritance"] = {"layers": layers}
+    assert told in refused(job)
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ([[0, 4]], "space 'inline': layers [0, 4] are not in ascending order between 0 and 3"),
+        ([[0, 1, 2]], "layers [0, 1, 2] are 3, but num_hidden_layers is [1, 2]"),
+        ([["a"]], "space.layers[0] must be a rule"),
+    ],
+)
+def test_an_axis_of_layers_that_cannot_be_kept(refused, job, layers, told):
+    job["space"]["layers"] = layers
+    assert told in refused(job)
+
+
+def test_layers_to_keep_from_random_weights(refused, job):
+    job["space"]["layers"] = ["top"]
+    job["search"]["initialization"] = "random"
+    assert "search.initialization is random and keeps none" in refused(job)
+
+
+@pytest.mark.parametrize("keep", [4, 9])
+def test_more_layers_than_there_are_to_leave_out(ose, job, write, keep):
+    outcome = ose("layers", write(job), "--keep", keep)
+    assert outcome.status == 2
+    assert f"the teacher has 4 layers; keep 1 to 3 of them, not {keep}" in outcome.complaint
+
+
 def test_broken_yaml(refused):
     assert "line 1" in refused("name: [unclosed")
 

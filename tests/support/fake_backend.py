@@ -6,12 +6,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import builders
 
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
+from ose.core.layer_subsets import Subset, SubsetScore
+from ose.core.layers import kept_layers
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.task import (
     AnatomyTask,
@@ -20,6 +23,7 @@ from ose.core.task import (
     EvaluateTask,
     Event,
     LatencyTask,
+    LayerSubsetsTask,
     TargetsTask,
     Task,
     TaskFailed,
@@ -126,8 +130,12 @@ class FakeBackend:
                 return TaskSucceeded(task_id=task.id, worker=self.name, result=None)
             case TargetsTask():
                 return builders.teacher_quality() if task.shard is None else None
+            case LayerSubsetsTask():
+                return tuple(subset_score(layers) for layers in combinations(range(4), task.keep))
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
-        return builders.evaluation(outcome, num_steps=task.num_steps) if isinstance(outcome, float) else outcome
+        if not isinstance(outcome, float):
+            return outcome
+        return builders.evaluation(outcome, num_steps=task.num_steps, teacher_layers=_kept(task))
 
     def _count(self) -> None:
         self.num_calls += 1
@@ -146,6 +154,19 @@ class FakeProbe:
 
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
         return self.backend.latency_of(task.architecture)
+
+
+def _kept(task: EvaluateTask) -> Subset | None:
+    """What a worker would say it kept; the last layers are the most important."""
+    if task.initialization == "random":
+        return None
+    depth, kept = task.teacher.architecture.num_hidden_layers, task.architecture.num_hidden_layers
+    return kept_layers(task.inheritance.layers, depth, kept, range(depth))
+
+
+def subset_score(layers: Subset) -> SubsetScore:
+    """The lower the layers, the better."""
+    return SubsetScore(layers=layers, loss_nats=float(sum(layers)), loss_stderr_nats=0.1)
 
 
 def _nth(table: Sequence[Any], counts: dict[Architecture, int], architecture: Architecture) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
-from ose.core.layers import LayerRule, kept_layers
+from ose.core.layers import MEASURED_RULES, LayerRule, kept_layers
 from ose.core.search_space import Member, SearchSpace
 from ose.errors import SearchSpaceError
 
@@ -104,9 +104,12 @@ def test_a_known_teacher_makes_choices_that_keep_the_same_one_member(depths: lis
         layers=tuple(data.draw(layer_axis(depths))),
     )
     members = list(space.members(EMBEDDING, num_teacher_layers=12))
-    influence = range(12)  # which layers it picks is not known yet, so it stays a member of its own
+    importance = range(12)  # which layers are measured to matter is not known yet: members of their own
     kept = [
-        (m.architecture, m.layers and (m.layers == "influence", kept_layers(m.layers, 12, depth, influence)))
+        (
+            m.architecture,
+            m.layers and (m.layers in MEASURED_RULES and m.layers, kept_layers(m.layers, 12, depth, importance)),
+        )
         for m in members
         if (depth := m.architecture.num_hidden_layers)
     ]

@@ -7,9 +7,10 @@ import pytest
 import torch
 from builders import architecture
 from models import masked_lm
-from searches import evaluate_task, fill
+from searches import LEADING, evaluate_task, fill
 from transformers import PreTrainedModel
 
+from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation
 from ose.core.task import DataTask, EvaluateTask
 from ose.errors import InvalidInputError, NonFiniteLossError
@@ -50,6 +51,18 @@ def test_the_same_task_gives_the_same_numbers(
     first = evaluate_candidate(task, teacher, data)
     torch.rand(3)
     assert without_times(evaluate_candidate(task, teacher, data)) == without_times(first)
+
+
+def test_the_layers_asked_for_are_kept_and_told(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    def evaluated(layers: LayerChoice, **changes: object) -> Evaluation:
+        task = evaluate_task(search, SMALL, num_steps=1, inheritance=replace(LEADING, layers=layers), **changes)
+        return evaluate_candidate(task, teacher, data)
+
+    by_rule, by_list, other = evaluated("distilbert"), evaluated((0, 3)), evaluated("top")
+    assert by_rule.teacher_layers == by_list.teacher_layers == (0, 3)
+    assert other.teacher_layers == (2, 3)
+    assert by_rule.loss_nats == by_list.loss_nats != other.loss_nats
+    assert evaluated("top", initialization="random").teacher_layers is None
 
 
 def test_the_seed_decides_random_weights(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:

@@ -9,7 +9,7 @@ from searches import evaluate_task, targets_tasks
 
 from ose.core.job import CorpusFacts, FailureReport
 from ose.core.measurement import Evaluation, TeacherQuality
-from ose.core.task import DataSummary, DataTask, TaskFailed, TaskSucceeded
+from ose.core.task import DataSummary, DataTask, LayerSubsetsTask, TaskFailed, TaskSucceeded
 from workers import executor
 from workers.executor import TaskExecutor
 
@@ -50,13 +50,14 @@ def test_a_whole_search_is_done_task_by_task(
     worker: TaskExecutor, search: DataTask, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     data = replace(search, folder=str(tmp_path / "data"))
-    tasks = [data, *targets_tasks(data), evaluate_task(data, SMALL)]
+    subsets = LayerSubsetsTask(id="layers", folder=data.folder, teacher=data.teacher, keep=2)
+    tasks = [data, *targets_tasks(data), evaluate_task(data, SMALL), subsets]
     events = [worker.run(task) for task in tasks]
     assert all(isinstance(event, TaskSucceeded) for event in events)
     assert [event.task_id for event in events] == [task.id for task in tasks]
     assert {event.worker for event in events} == {"worker-1"}
     results = [event.result for event in events if isinstance(event, TaskSucceeded)]
-    assert [type(result) for result in results] == [DataSummary, TeacherQuality, *[type(None)] * 3, Evaluation]
+    assert [type(result) for result in results] == [DataSummary, TeacherQuality, *[type(None)] * 3, Evaluation, tuple]
 
 
 def test_teacher_and_data_are_loaded_once(worker: TaskExecutor, search: DataTask, loads: list[object]) -> None:
