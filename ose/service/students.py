@@ -88,7 +88,7 @@ def distil_student(
         store.finish_distillation(known.id, now(), failure=failure_report(error))
         raise
     store.finish_distillation(known.id, now(), result=result)
-    return find_distillation(store, job, candidate.number)
+    return next(each for each in store.distillations(job.id) if each.id == known.id)
 
 
 def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:
