@@ -74,7 +74,9 @@ class TaskExecutor:
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
                 return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._device)
             case LayerSubsetsTask():
-                return score_layer_subsets(task, self._teacher_at(task.teacher.path), self._data_in(task.folder))
+                teacher = self._teacher_at(task.teacher.path)
+                anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
+                return score_layer_subsets(task, teacher, self._data_in(task.folder), anatomy)
 
     def _teacher_at(self, path: str) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != path:

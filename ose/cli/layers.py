@@ -54,7 +54,7 @@ def _print(report: LayerReport) -> None:
     out = console()
     out.print(
         f"[bold]{report.job['name']}[/bold] ({report.job['id']}): {report.keep} of {report.num_teacher_layers} "
-        f"layers, {len(report.scores)} subsets scored, {len(report.rows)} trained"
+        f"layers, {len({score.layers for score in report.scores})} subsets scored, {len(report.rows)} trained"
     )
     out.print(table)
     for sentence in report.conclusions():

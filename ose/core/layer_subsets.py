@@ -29,12 +29,18 @@ class SubsetScore:
         layers: The subset.
         loss_nats: Cross-entropy to the whole teacher at held-out masked positions.
         loss_stderr_nats: Its standard error over sequences.
+        is_refitted: Whether the layers were refitted to do without the others, as a student's are when it starts.
+            Scores of both kinds do not compare.
     """
 
     layers: Subset
     loss_nats: float
     loss_stderr_nats: float
+    is_refitted: bool = False
 
+
+MAX_REFITTED = 24
+"""So many subsets are refitted: the best by their plain scores, which costs seconds for each."""
 
 Measure = Callable[[Sequence[Subset]], Sequence[SubsetScore]]
 """Scores subsets; given many at once, it can share work between them."""
@@ -48,6 +54,13 @@ def rule_subsets(num_teacher_layers: int, kept: int) -> dict[Subset, tuple[Layer
             subset = kept_layers(rule, num_teacher_layers, kept)
             found[subset] = (*found.get(subset, ()), rule)
     return found
+
+
+def most_promising(scores: Sequence[SubsetScore], kept: int, count: int) -> list[SubsetScore]:
+    """The `count` best of a size, the best first; refitted ones, where there are any, and they alone."""
+    sized = [score for score in scores if len(score.layers) == kept]
+    comparable = [score for score in sized if score.is_refitted] or sized
+    return sorted(comparable, key=lambda score: score.loss_nats)[:count]
 
 
 def score_subsets(

@@ -100,12 +100,19 @@ class EvaluateTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSubsetsTask:
-    """Score the subsets of `keep` layers of the teacher, untrained, on the held-out targets."""
+    """Score the subsets of `keep` layers of the teacher, untrained, on the held-out targets.
+
+    Attributes:
+        inheritance: How a student of such a subset would start; its layers do not count.
+        anatomy: The AnatomyTask's folder; None if the inheritance needs none.
+    """
 
     id: str
     folder: str
     teacher: TeacherFacts
     keep: int
+    inheritance: InheritanceSpec
+    anatomy: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

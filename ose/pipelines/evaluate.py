@@ -115,14 +115,20 @@ def clip_weights(model: torch.nn.Module, bound: float) -> None:
             parameter.clamp_(-bound, bound)
 
 
-def held_out_quality(student: PreTrainedModel, data: SearchData) -> HeldOutQuality:
-    """Judge a student on the fixed held-out set, exactly: the teacher's whole distribution counts."""
+def held_out_quality(student: PreTrainedModel, data: SearchData, num_sequences: int | None = None) -> HeldOutQuality:
+    """Judge a student on the fixed held-out set, exactly: the teacher's whole distribution counts.
+
+    Args:
+        student: The model.
+        data: The search's held-out targets.
+        num_sequences: Only the first ones; None takes all.
+    """
     device = student.device
     sequence_losses: list[float] = []
     lm_losses: list[float] = []
     hits: list[float] = []
     with torch.inference_mode():
-        for rows in torch.arange(len(data.held_out.input_ids)).split(_ROWS_AT_ONCE):
+        for rows in torch.arange(len(data.held_out.input_ids))[:num_sequences].split(_ROWS_AT_ONCE):
             labels = data.held_out.labels[rows].to(device)
             input_ids, positions = data.held_out.input_ids[rows], data.held_out.positions[rows]
             logits = logits_at(student, input_ids.to(device), positions.to(device)).float()

@@ -1,8 +1,11 @@
 """Score subsets of a teacher's layers without training: what is the teacher worth with only these?
 
-No student is built. The teacher's own layers are called one after another, at full width, and subsets that begin with
-the same layers share the hidden states up to there: scoring every 3 of 12 layers takes 285 calls of a layer in place
-of 660. The vocabulary head remains, once a subset, at masked positions only.
+First no student is built. The teacher's own layers are called one after another, at full width, and subsets that
+begin with the same layers share the hidden states up to there: scoring every 3 of 12 layers takes 285 calls of a
+layer in place of 660. The vocabulary head remains, once a subset, at masked positions only.
+
+Then the most promising subsets are started as students are: where layers are refitted to do without the others,
+the order is another one, and the plain scores say little about it.
 """
 
 from __future__ import annotations
@@ -13,11 +16,22 @@ from dataclasses import replace
 import torch
 from transformers import PreTrainedModel
 
-from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets, score_subsets
+from ose.core.layer_subsets import (
+    MAX_REFITTED,
+    Subset,
+    SubsetScore,
+    most_promising,
+    rule_subsets,
+    score_subsets,
+)
 from ose.core.task import LayerSubsetsTask
 from ose.measure.quality import mean_and_stderr
+from ose.models.anatomy import Anatomy
 from ose.models.forward import encode
+from ose.models.student import architecture_of
+from ose.pipelines.evaluate import held_out_quality
 from ose.pipelines.search_data import SearchData
+from ose.pipelines.start import Start, initial_student
 
 SCORED_SEQUENCES = 32
 """Held-out sequences that subsets are scored on: untrained subsets lie nats apart, and the best ones are judged on
@@ -26,20 +40,43 @@ all of them once they are trained."""
 _ROWS_AT_ONCE = 16
 
 
-def score_layer_subsets(task: LayerSubsetsTask, teacher: PreTrainedModel, data: SearchData) -> tuple[SubsetScore, ...]:
+def score_layer_subsets(
+    task: LayerSubsetsTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None = None
+) -> tuple[SubsetScore, ...]:
     """Score the subsets of `task.keep` layers, or the promising ones if there are very many.
 
     Args:
         task: How many layers to keep.
         teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`; left as it is.
         data: The search's held-out targets.
+        anatomy: The teacher's; None where the task's inheritance needs none.
+
+    Returns:
+        The plain scores, and behind them those of the subsets that were refitted.
     """
 
     def measure(subsets: Sequence[Subset]) -> list[SubsetScore]:
         return subset_scores(teacher, data, subsets)
 
     total = teacher.config.num_hidden_layers
-    return tuple(score_subsets(total, task.keep, measure, also=list(rule_subsets(total, task.keep))))
+    rules = list(rule_subsets(total, task.keep))
+    plain = score_subsets(total, task.keep, measure, also=rules)
+    if task.inheritance.correction == "none":
+        return tuple(plain)
+    worth = {*(score.layers for score in most_promising(plain, task.keep, MAX_REFITTED)), *rules}
+    return (*plain, *(_refitted_score(task, teacher, data, anatomy, layers) for layers in sorted(worth)))
+
+
+def _refitted_score(
+    task: LayerSubsetsTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None, layers: Subset
+) -> SubsetScore:
+    start = Start(
+        initialization="inherit", inheritance=replace(task.inheritance, layers=layers), seed=0, anatomy=anatomy
+    )
+    shape = replace(architecture_of(teacher), num_hidden_layers=len(layers))
+    student = initial_student(teacher, shape, start).to(teacher.device)
+    losses = held_out_quality(student, data, SCORED_SEQUENCES).sequence_losses_nats
+    return replace(_score(layers, losses), is_refitted=True)
 
 
 def subset_scores(teacher: PreTrainedModel, data: SearchData, subsets: Sequence[Subset]) -> list[SubsetScore]:
@@ -80,6 +117,6 @@ def _num_shared(first: Subset, second: Subset) -> int:
     return next((index for index, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
-def _score(subset: Subset, losses: list[float]) -> SubsetScore:
+def _score(subset: Subset, losses: Sequence[float]) -> SubsetScore:
     mean, stderr = mean_and_stderr(losses)
     return SubsetScore(layers=subset, loss_nats=mean, loss_stderr_nats=stderr)

@@ -45,6 +45,11 @@ def anatomy_key(job: Job) -> str:
     )
 
 
+def inheritance_key(spec: JobSpec) -> str:
+    """Names how students of a job start, whatever layers they keep."""
+    return _digest({**asdict(spec.search.inheritance), "layers": None})
+
+
 def num_anatomy_sequences(spec: JobSpec) -> int:
     """Sequences of the sample that a teacher's anatomy is measured on."""
     return max(1, spec.search.inheritance.tokens // spec.corpus.sequence_length)

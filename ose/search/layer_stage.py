@@ -17,7 +17,7 @@ from ose.errors import EvaluationError
 from ose.search.backend import Backend
 from ose.search.data_stage import prepare_search_data, run_tasks
 from ose.search.failures import StageFailedError
-from ose.search.keys import anatomy_key, search_data_key
+from ose.search.keys import anatomy_key, inheritance_key, needs_anatomy, search_data_key
 from ose.search.progress import Progress
 from ose.search.run_context import RunContext, new_id
 from ose.store.base import Store
@@ -48,7 +48,7 @@ def layer_scores(
         StorageError: The folder cannot be written.
     """
     folder = artifacts / "search-data" / search_data_key(job)
-    file = folder / f"layer-subsets-{keep}.json"
+    file = folder / f"layer-subsets-{keep}-{inheritance_key(job.spec)}.json"
     if not file.exists():
         with closing(make_backend(job)) as backend:
             context = RunContext(
@@ -70,7 +70,14 @@ def _scores(context: RunContext, keep: int) -> tuple[SubsetScore, ...]:
     try:
         prepare_search_data(context)
         context.progress.stage("Scoring subsets of layers", 1)
-        task = LayerSubsetsTask(id=new_id(), folder=str(context.folder), teacher=context.job.teacher, keep=keep)
+        task = LayerSubsetsTask(
+            id=new_id(),
+            folder=str(context.folder),
+            teacher=context.job.teacher,
+            keep=keep,
+            inheritance=context.job.spec.search.inheritance,
+            anatomy=str(context.anatomy_folder) if needs_anatomy(context.job.spec) else None,
+        )
         [scores] = run_tasks(context, [task])
     except StageFailedError as error:
         raise EvaluationError(error.failure.message) from error

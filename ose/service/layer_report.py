@@ -25,7 +25,7 @@ class LayerRow:
         layers: The teacher's layers, counted from 0.
         rules: Which rules keep them.
         candidate: Its number in the job.
-        zero_shot_loss_nats: Before any training, on a part of the held-out targets.
+        zero_shot_loss_nats: Before any training, as the student starts, on a part of the held-out targets.
         loss_nats: After the training.
         difference_nats: Its loss minus the best one's, paired by sequence; 0 of the best.
     """
@@ -117,7 +117,7 @@ def layer_report(job: Job, candidates: Sequence[Candidate], scores: Sequence[Sub
     evaluations = [_evaluation(candidate) for candidate in trained]
     rules = _rules(depth, candidates)
     differences = [_difference(each, evaluations[0]) for each in evaluations]
-    zero_shot = {score.layers: score for score in scores}
+    zero_shot = {score.layers: score for score in scores}  # of two scores the later one: refitted
     rows = tuple(
         _row(rank, candidate, rules, zero_shot, difference)
         for rank, (candidate, difference) in enumerate(zip(trained, differences, strict=True), start=1)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ose.core.bounds import require_positive
 from ose.core.job import Job, JobStatus, TeacherFacts
-from ose.core.layer_subsets import SubsetScore, rule_subsets
+from ose.core.layer_subsets import SubsetScore, most_promising, rule_subsets
 from ose.core.layers import MEASURED_RULES, LayerChoice
 from ose.core.score import ScoreRule
 from ose.core.search_space import SearchSpace
@@ -135,8 +135,7 @@ def _worth_training(
     scores: Sequence[SubsetScore], teacher: TeacherFacts, question: LayerQuestion
 ) -> tuple[LayerChoice, ...]:
     """The best subsets, and what the rules keep; of those that measure, only the job will tell."""
-    sized = [score for score in scores if len(score.layers) == question.keep]
-    best = sorted(sized, key=lambda score: score.loss_nats)[: question.top]
+    best = most_promising(scores, question.keep, question.top)
     rules = rule_subsets(teacher.architecture.num_hidden_layers, question.keep)
     return tuple({*(score.layers for score in best), *rules, *MEASURED_RULES})
 

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 import torch
 from models import shake
-from searches import data_task, fill
+from searches import LEADING, data_task, fill
 from torch import nn
 from transformers import PreTrainedModel
 
+from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts
-from ose.core.layer_subsets import Subset
-from ose.core.task import DataTask, LayerSubsetsTask
+from ose.core.layer_subsets import Subset, most_promising, rule_subsets
+from ose.core.task import AnatomyTask, DataTask, LayerSubsetsTask
+from ose.models.student import architecture_of
 from ose.models.teacher import load_masked_lm
 from ose.pipelines import layer_subsets
+from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.evaluate import held_out_quality
 from ose.pipelines.layer_subsets import score_layer_subsets, subset_scores
 from ose.pipelines.search_data import load_search_data
+from ose.pipelines.start import Start, initial_student
 
 
-def task(search: DataTask, keep: int) -> LayerSubsetsTask:
-    return LayerSubsetsTask(id="layers", folder=search.folder, teacher=search.teacher, keep=keep)
+def task(search: DataTask, keep: int, inheritance: InheritanceSpec = LEADING) -> LayerSubsetsTask:
+    return LayerSubsetsTask(
+        id="layers", folder=search.folder, teacher=search.teacher, keep=keep, inheritance=inheritance, anatomy=None
+    )
 
 
 def cut(teacher: PreTrainedModel, layers: Subset) -> PreTrainedModel:
@@ -79,3 +86,29 @@ def test_a_part_of_the_held_out_sequences_is_enough(search: DataTask, monkeypatc
     [score] = subset_scores(teacher, data, [(0, 3)])
     quality = held_out_quality(cut(teacher, (0, 3)), data)
     assert score.loss_nats == pytest.approx(sum(quality.sequence_losses_nats[:5]) / 5, abs=1e-5)
+
+
+def test_promising_subsets_are_scored_as_students_start(
+    search: DataTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer_subsets, "MAX_REFITTED", 2)
+    teacher, data = load_masked_lm(search.teacher.path), load_search_data(Path(search.folder))
+    measured = AnatomyTask(
+        id="anatomy",
+        folder=str(tmp_path),
+        teacher=search.teacher,
+        corpus=search.corpus,
+        corpus_spec=search.corpus_spec,
+        num_sequences=16,
+    )
+    prepare_anatomy(measured, teacher)
+    anatomy, spec = open_anatomy(tmp_path), InheritanceSpec()
+    scores = score_layer_subsets(task(search, 2, spec), teacher, data, anatomy)
+    plain = {score.layers: score.loss_nats for score in scores if not score.is_refitted}
+    refitted = {score.layers: score.loss_nats for score in scores if score.is_refitted}
+    best = sorted(plain, key=lambda layers: plain[layers])[:2]
+    assert refitted.keys() == {*best, *rule_subsets(4, 2)}
+    start = Start(initialization="inherit", inheritance=replace(spec, layers=(0, 3)), seed=0, anatomy=anatomy)
+    student = initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=2), start)
+    assert refitted[0, 3] == held_out_quality(student, data, layer_subsets.SCORED_SEQUENCES).loss_nats != plain[0, 3]
+    assert most_promising(scores, 2, 1)[0].loss_nats == min(refitted.values())

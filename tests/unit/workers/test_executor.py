@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from builders import architecture
-from searches import evaluate_task, targets_tasks
+from searches import LEADING, evaluate_task, targets_tasks
 
 from ose.core.job import CorpusFacts, FailureReport
 from ose.core.measurement import Evaluation, TeacherQuality
@@ -50,7 +50,9 @@ def test_a_whole_search_is_done_task_by_task(
     worker: TaskExecutor, search: DataTask, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     data = replace(search, folder=str(tmp_path / "data"))
-    subsets = LayerSubsetsTask(id="layers", folder=data.folder, teacher=data.teacher, keep=2)
+    subsets = LayerSubsetsTask(
+        id="layers", folder=data.folder, teacher=data.teacher, keep=2, inheritance=LEADING, anatomy=None
+    )
     tasks = [data, *targets_tasks(data), evaluate_task(data, SMALL), subsets]
     events = [worker.run(task) for task in tasks]
     assert all(isinstance(event, TaskSucceeded) for event in events)
