@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import ose
 from ose.cli.progress import terminal_progress
 from ose.core.job import Distillation, Job, JobStatus
-from ose.core.recipe import DistillationSpec
+from ose.core.presets import PRESETS
+from ose.core.recipe import DistillationSpec, Sequences
 from ose.core.spec import TeacherSpec
 from ose.measure.quality import mean_and_stderr
 from ose.pipelines.curve import read_curve
@@ -48,6 +49,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--sequence-length", type=int, default=128)
     parser.add_argument("--held-out-sequences", type=int, default=256)
     parser.add_argument("--evaluate-every", type=int, default=0, help="steps between points of the curves; 0: twenty")
+    parser.add_argument("--sequences", choices=get_args(Sequences), default=PRESETS["distilbert"]["sequences"])
+    parser.add_argument("--only", nargs="*", choices=RUNS, help="do these runs alone, and leave the tables for later")
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--gpus", type=float, default=0)
     parser.add_argument("--home", type=Path, default=Path("results"), help="database and files, to go on with")
@@ -84,6 +87,7 @@ def job_content(options: argparse.Namespace) -> dict[str, Any]:
         "workers": {"cpus": options.cpus, "gpus": options.gpus},
         "distillation": {
             "preset": "distilbert",
+            "sequences": options.sequences,
             "steps": options.steps,
             "batch_size": options.batch_size,
             "learning_rate": options.learning_rate,
@@ -143,7 +147,10 @@ def main() -> None:
     options = parse_arguments()
     with ose.Workspace(options.home, progress=terminal_progress()) as workspace:
         job = job_of(workspace, options)
-        done = {name: workspace.distill(job.id, candidate=1, changes=changes) for name, (changes, _) in RUNS.items()}
+        wanted = options.only or RUNS
+        done = {name: workspace.distill(job.id, candidate=1, changes=RUNS[name][0]) for name in wanted}
+    if options.only:
+        return
     rows = [table_row(name, RUNS[name][1], run, done[FULL]) for name, run in done.items()]
     points = [{"run": name, **p} for name, run in done.items() for p in read_curve(Path(run.folder) / "curve.csv")]
     options.output.mkdir(parents=True, exist_ok=True)
