@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ose.cli.context import Context, Format, print_json, say, this_command
+from ose.core.presets import PRESETS
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
 Candidate = Annotated[int | None, typer.Option(min=1, help="Its number.", show_default="the job's best")]
@@ -24,7 +25,7 @@ def distill(
     batch_size: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
     learning_rate: Annotated[float | None, typer.Option(show_default="the job's")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="A recipe: distilbert, bort or minilm.", show_default="the job's")
+        str | None, typer.Option(help=f"A recipe: {', '.join(PRESETS)}.", show_default="the job's")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that train together; the result is the same.")] = 1,
     output: FormatOption = Format.table,

@@ -1,4 +1,4 @@
-"""Published recipes: what each sets, and how the fields that people name stand above it.
+"""Recipes, our own and published ones: what each sets, and how the fields that people name stand above it.
 
 A preset says how a student learns, not how long or on what machine: steps, batch sizes, seed, precision and
 checkpoints stay as they are.
@@ -20,8 +20,23 @@ RECIPE_FIELDS = (
 """What a preset sets, all of it: no preset leans on another's values."""
 
 PRESETS: dict[str, dict[str, Any]] = {
+    "ose": {name: getattr(DistillationSpec(), name) for name in RECIPE_FIELDS},
     # arXiv 1910.01108 as its scripts run it, with the weights of their single-GPU command.
-    "distilbert": {name: getattr(DistillationSpec(), name) for name in RECIPE_FIELDS},
+    "distilbert": {
+        "learning_rate": 5e-4,
+        "warmup_fraction": 0.05,
+        "weight_decay": 0.0,
+        "betas": (0.9, 0.98),
+        "max_grad_norm": 5.0,
+        "temperature": 2.0,
+        "weights": LossWeights(soft_targets=5.0, masked_lm=2.0, cosine=1.0),
+        "positions": "all",
+        "relation_heads": None,
+        "relation_layer": None,
+        "mask_fraction": 0.15,
+        "mask_smoothing": 0.7,
+        "sequences": "documents",
+    },
     # The pre-training script released with arXiv 2010.10499, its divergence summed over the vocabulary.
     "bort": {
         "learning_rate": 1e-4,

@@ -1,4 +1,4 @@
-"""How a chosen student is distilled fully. The defaults are DistilBERT's recipe."""
+"""How a chosen student is distilled fully."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ose.core.layers import LayerChoice
 from ose.errors import InvalidInputError
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Preset = Literal["distilbert", "bort", "minilm"]
+Preset = Literal["ose", "distilbert", "bort", "minilm"]
 Positions = Literal["all", "masked"]
 Sequences = Literal["packed", "documents"]
 
@@ -37,9 +37,9 @@ class LossWeights:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    soft_targets: float = 5.0
-    masked_lm: float = 2.0
-    cosine: float = 1.0
+    soft_targets: float = 1.0
+    masked_lm: float = 0.2
+    cosine: float = 0.2
     relations: float = 0.0
     hidden_states: float = 0.0
 
@@ -54,8 +54,8 @@ class DistillationSpec:
     """Full distillation of the chosen student.
 
     Attributes:
-        preset: The published recipe that the fields below started from; the defaults here are DistilBERT's as its
-            scripts run it. Only a label by now: `ose.core.presets` has the values.
+        preset: The recipe that the fields below started from; the defaults are those that brought students nearest
+            to their teacher in equal time (docs/RECIPES.md). Only a label by now: `ose.core.presets` has the values.
         steps: Optimiser steps.
         batch_size: Sequences a step.
         micro_batch_size: Sequences at once at most; a step accumulates over them. Logits of 16 sequences of
@@ -67,12 +67,13 @@ class DistillationSpec:
         max_grad_norm: Gradients are clipped to this global norm.
         temperature: T of the soft targets.
         weights: Of the losses.
-        positions: Where the soft targets are taken: `all` tokens, as DistilBERT, or the `masked` ones
-            alone, which on a CPU is several times faster.
+        positions: Where the soft targets are taken: `all` tokens, as DistilBERT, or the `masked` ones alone: what
+            stands in the text teaches little, and the vocabulary head is most of a small student's step.
         relation_heads: Heads that queries, keys and values are split into again to be related; None takes the
             teacher's own number, or its largest divisor that divides the student's width.
         relation_layer: The teacher's layer that relations are taken from, counted from 0; None is its last.
-        mask_fraction: Share of positions masked, drawn anew each step.
+        mask_fraction: Share of positions masked, drawn anew each step. Twice the usual: twice the targets for
+            one pass of the encoders.
         mask_smoothing: A token is drawn with weight count^-s, so that rare words are masked more often; 0 draws
             evenly.
         sequences: `packed` to full length across documents, or `documents`: each on its own, in batches of one
@@ -88,23 +89,23 @@ class DistillationSpec:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    preset: Preset = "distilbert"
+    preset: Preset = "ose"
     steps: int = 20_000
     batch_size: int = 64
     micro_batch_size: int = 16
     learning_rate: float = 5e-4
     warmup_fraction: float = 0.05
-    weight_decay: float = 0.0
+    weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
-    max_grad_norm: float = 5.0
-    temperature: float = 2.0
+    max_grad_norm: float = 1.0
+    temperature: float = 1.0
     weights: LossWeights = field(default_factory=LossWeights)
-    positions: Positions = "all"
+    positions: Positions = "masked"
     relation_heads: int | None = None
     relation_layer: int | None = None
-    mask_fraction: float = 0.15
-    mask_smoothing: float = 0.7
-    sequences: Sequences = "documents"
+    mask_fraction: float = 0.3
+    mask_smoothing: float = 0.0
+    sequences: Sequences = "packed"
     precision: Precision = "auto"
     checkpoint_every: int = 500
     evaluate_every: int = 0

@@ -87,9 +87,6 @@ def job(train: Path, held_out: Path, threads: int) -> dict[str, Any]:
             "steps": 300,
             "batch_size": 32,
             "learning_rate": 1e-3,
-            "positions": "masked",
-            "mask_smoothing": 0.0,
-            "sequences": "packed",
             "checkpoint_every": 100,
         },
     }

@@ -15,9 +15,12 @@ def test_every_preset_sets_the_whole_recipe_and_nothing_else() -> None:
     assert not {"steps", "batch_size", "seed", "precision"} & set(RECIPE_FIELDS)
 
 
-def test_distilberts_recipe_is_the_default() -> None:
-    assert preset_spec("distilbert") == DistillationSpec()
-    spec = DistillationSpec()
+def test_our_own_recipe_is_the_default() -> None:
+    assert preset_spec("ose") == DistillationSpec()
+
+
+def test_distilberts_recipe_is_that_of_its_scripts() -> None:
+    spec = preset_spec("distilbert")
     assert (spec.weights.soft_targets, spec.weights.masked_lm, spec.weights.cosine) == (5, 2, 1)
     assert (spec.temperature, spec.positions, spec.mask_smoothing, spec.sequences) == (2, "all", 0.7, "documents")
 
@@ -44,7 +47,7 @@ def test_a_preset_lies_over_a_job_and_under_what_is_named(preset: str) -> None:
 
 def test_without_a_preset_the_rest_stays_as_it_was() -> None:
     changed = changed_spec(OWN, {"steps": 9, "weights": {"masked_lm": 0.0}})
-    assert (changed.steps, changed.learning_rate, changed.preset) == (9, 1.0, "distilbert")
+    assert (changed.steps, changed.learning_rate, changed.preset) == (9, 1.0, "ose")
     assert changed.weights == LossWeights(masked_lm=0.0, cosine=4.0)
     assert changed_spec(OWN, {}) == OWN
 
@@ -52,7 +55,7 @@ def test_without_a_preset_the_rest_stays_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preset": "unheard-of"}, "preset must be one of distilbert, bort, minilm, not 'unheard-of'"),
+        ({"preset": "unheard-of"}, "preset must be one of ose, distilbert, bort, minilm, not 'unheard-of'"),
         ({"preset": ["bort"]}, "preset must be one of"),
         ({"stepz": 1}, "a distillation has no stepz"),
         ({"weights": {"cosines": 1}}, "there is no loss called cosines"),

@@ -16,7 +16,8 @@ from searches import PLAIN_START
 from transformers import AutoModelForMaskedLM
 
 from ose.core.architecture import Architecture
-from ose.core.recipe import DistillationSpec, LossWeights
+from ose.core.presets import preset_spec
+from ose.core.recipe import LossWeights
 from ose.core.task import DataTask
 from ose.data.corpus import pack_corpus
 from ose.data.masking import MaskingRule
@@ -31,8 +32,8 @@ from ose.training.losses import cosine_loss, soft_target_loss
 
 SMALL = architecture(2, 2, 16, 24)
 AS_WIDE = architecture(2, 4, 32, 24)
-SPEC = DistillationSpec(
-    steps=10, batch_size=8, learning_rate=5e-3, precision="float32", checkpoint_every=4, weight_decay=0.01
+SPEC = preset_spec(
+    "distilbert", steps=10, batch_size=8, learning_rate=5e-3, precision="float32", checkpoint_every=4, weight_decay=0.01
 )
 NewRun = Callable[..., DistillationRun]
 

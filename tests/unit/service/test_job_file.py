@@ -31,7 +31,7 @@ latency: {device: cpu, threads: 1, batch_size: 1, sequence_length: 128, dtype: f
 score: {formula: w, exponents: [1, 1, 1]}
 limits: {max_parameters: null, max_latency_ms: null, max_loss_nats: null}
 workers: {count: 2, cpus: 1, gpus: 0}
-distillation: {preset: distilbert, steps: 20000, batch_size: 64}
+distillation: {preset: ose, steps: 20000, batch_size: 64}
 """
 JOB: dict[str, Any] = yaml.safe_load(JOB_FILE)
 AXES = {"num_hidden_layers": [2], "num_attention_heads": [4], "hidden_size": [32], "intermediate_size": [64]}
@@ -55,7 +55,7 @@ def test_a_job_file_becomes_a_spec_with_every_number_of_its_type(tmp_path: Path)
     assert spec.search.hyperparameters[0] == Hyperparameters(learning_rate=5e-4, batch_size=32)
     assert type(spec.search.hyperparameters[1].learning_rate) is float
     assert type(spec.search.weight_clip) is float
-    assert spec.distillation.weights.soft_targets == 5.0
+    assert spec.distillation == preset_spec("ose", steps=20000, batch_size=64)
 
 
 def test_omitted_parts_take_the_defaults():
@@ -93,8 +93,8 @@ def test_layers_are_a_rule_or_a_list(layers: Any):
         ("search.weight_clip", float("inf"), "job: search.weight_clip must be a finite number"),
         ("limits.max_latency_ms", "inf", "job: limits.max_latency_ms must be a finite number"),
         ("distillation.weights", {"cosine": float("nan")}, "job: distillation.weights: loss weights must not be"),
-        ("distillation.preset", "brot", "job: distillation.preset must be 'distilbert', 'bort' or 'minilm', not 'br"),
-        ("distillation.preset", ["bort"], "job: distillation.preset must be 'distilbert', 'bort' or 'minilm', not"),
+        ("distillation.preset", "brot", "distillation.preset must be 'ose', 'distilbert', 'bort' or 'minilm', not 'br"),
+        ("distillation.preset", ["bort"], "distillation.preset must be 'ose', 'distilbert', 'bort' or 'minilm', not"),
         ("distillation", {"preset": "bort", "stepz": 1}, "distillation.stepz is unknown; did you mean distillation."),
         ("distillation", {"preset": "bort", "weights": 3}, "job: distillation.weights must be a mapping of keys"),
         ("search.hyperparameters", [{"learning_rate": "nan"}], "search.hyperparameters[0].learning_rate must be"),
@@ -126,7 +126,7 @@ def test_a_preset_gives_the_values_that_the_job_does_not():
     expected = preset_spec("bort", steps=100, weights={"cosine": 1.0}, temperature=3.0)
     assert parse_job(job, "/").distillation == expected
     assert expected.positions == "masked"
-    assert parse_job(changed("distillation", {"steps": 3}), "/").distillation == preset_spec("distilbert", steps=3)
+    assert parse_job(changed("distillation", {"steps": 3}), "/").distillation == preset_spec("ose", steps=3)
 
 
 def test_a_missing_part_is_named():

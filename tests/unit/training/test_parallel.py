@@ -14,7 +14,8 @@ from builders import architecture
 from together import Group, Outcome, Work, distil_alone, group_of
 from torch import nn
 
-from ose.core.recipe import DistillationSpec, LossWeights
+from ose.core.presets import preset_spec
+from ose.core.recipe import LossWeights
 from ose.core.task import DataTask
 from ose.data.corpus import pack_corpus
 from ose.models.teacher import load_tokenizer
@@ -22,7 +23,8 @@ from ose.training.parallel import accumulating, is_first, rank, share_gradients,
 
 NARROW = architecture(2, 2, 16, 24)
 AS_WIDE = architecture(2, 4, 32, 24)
-SPEC = DistillationSpec(
+SPEC = preset_spec(
+    "distilbert",
     steps=6,
     batch_size=10,
     micro_batch_size=4,  # of 4, 4 and 2 sequences: two for the first process, one for the second

@@ -9,7 +9,7 @@ from searches import fill
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import DistillationResult, Job, JobStatus
 from ose.core.measurement import LatencyProtocol
-from ose.core.recipe import DistillationSpec
+from ose.core.presets import preset_spec
 from ose.core.spec import SearchSpec
 from ose.core.task import DataTask
 from ose.errors import TeacherError
@@ -21,7 +21,15 @@ from ose.pipelines.search_data import load_search_data
 from workers.students import DistillationRequest, latency_of_directory, run_distillation
 
 SMALL = architecture(2, 2, 16, 24)
-SPEC = DistillationSpec(steps=6, batch_size=4, precision="float32", checkpoint_every=4, learning_rate=5e-3)
+SPEC = preset_spec(
+    "distilbert",
+    sequences="packed",
+    steps=6,
+    batch_size=4,
+    precision="float32",
+    checkpoint_every=4,
+    learning_rate=5e-3,
+)
 
 
 @pytest.fixture
