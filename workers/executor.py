@@ -72,7 +72,7 @@ class TaskExecutor:
             case EvaluateTask():
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
-                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._device)
+                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy)
             case LayerSubsetsTask():
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
@@ -90,7 +90,7 @@ class TaskExecutor:
 
     def _anatomy_in(self, folder: str) -> Anatomy:
         if self._anatomy is None or self._anatomy[0] != folder:
-            self._anatomy = (folder, open_anatomy(Path(folder)))
+            self._anatomy = (folder, open_anatomy(Path(folder)).to(self._device))
         return self._anatomy[1]
 
 

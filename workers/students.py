@@ -114,7 +114,8 @@ def _load(request: DistillationRequest) -> DistillationRun:
     quieten()
     torch.set_num_threads(request.threads)
     job = request.job
-    teacher, tokenizer = load_masked_lm(job.teacher.path), load_tokenizer(job.teacher.path)
+    teacher = load_masked_lm(job.teacher.path).to(request.device)
+    tokenizer = load_tokenizer(job.teacher.path)
     start = Start(
         initialization=_initialization(request),
         inheritance=request.inheritance,
@@ -124,8 +125,8 @@ def _load(request: DistillationRequest) -> DistillationRun:
     student = initial_student(teacher, request.architecture, start)
     return DistillationRun(
         spec=request.spec,
-        teacher=teacher.to(request.device),
-        student=student.to(request.device),
+        teacher=teacher,
+        student=student,
         tokenizer=tokenizer,
         sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
         folder=request.folder,
@@ -151,7 +152,7 @@ def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
         num_sequences=num_anatomy_sequences(job.spec),
     )
     prepare_anatomy(task, teacher)
-    return open_anatomy(request.anatomy)
+    return open_anatomy(request.anatomy).to(request.device)
 
 
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from ose.artifacts.files import atomic_file
 from ose.models.forward import at_positions
 from ose.models.heads import head_statistics
 from ose.models.importance import gradient_scores, layer_ablation, principal_components, state_scores
-from ose.models.parts import LayerStates, MaskedSample, Parts, captured_input, parts_of, run_layer
+from ose.models.parts import MaskedSample, Parts, captured_input, parts_of, run_layer
 
 _SCORE = "importance."
 _Place = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -48,6 +48,11 @@ class Anatomy:
     head_states: torch.Tensor
     importance: Mapping[str, torch.Tensor]
 
+    def to(self, device: torch.device | str) -> Anatomy:
+        """The same with its states on `device`; the importance, which is small, stays where it is."""
+        names = (each.name for each in fields(self) if each.name != "importance")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
     def before_norm(self, place: int) -> torch.Tensor:
         """(S, H), the stream as the LayerNorm at `place` gets it."""
         return self.normalized[place] * self.deviations[place] + self.means[place]
@@ -65,19 +70,14 @@ def measure_anatomy(teacher: PreTrainedModel, sample: MaskedSample) -> Anatomy:
         sample: Labels count for what is measured by the loss.
     """
     parts = parts_of(teacher)
-    streams, layers, places = _states(parts, sample.input_ids.to(teacher.device))
     with torch.no_grad():
+        streams, places, importance = _walk(parts, sample.input_ids.to(teacher.device))
         masked = at_positions(streams[-1], sample.positions.to(teacher.device))
         head_states = parts.head_norm(parts.activation(parts.head_dense(masked))).flatten(0, 1)
-        importance = _stacked(
-            state_scores(layer, states, inputs) | head_statistics(layer, inputs, states.context)
-            for layer, states, inputs in zip(parts.layers, layers, streams[::2], strict=False)
-        )
         importance["hidden.activation"] = torch.stack([each.abs().mean(dim=(0, 1)) for each in streams]).mean(dim=0)
         importance["hidden.components"] = principal_components([*(s.flatten(0, 1) for s in streams), head_states])
-    del layers
+        importance["layers.ablation"] = layer_ablation(teacher, sample, streams[::2])
     importance |= gradient_scores(teacher, sample)
-    importance["layers.ablation"] = layer_ablation(teacher, sample, streams[::2])
     normalized, means, deviations = (torch.stack(each) for each in zip(*places, strict=True))
     return Anatomy(
         input_ids=sample.input_ids,
@@ -109,19 +109,22 @@ def load_anatomy(file: Path) -> Anatomy:
     return Anatomy(**tensors, importance=scores)
 
 
-def _states(parts: Parts, input_ids: torch.Tensor) -> tuple[list[torch.Tensor], list[LayerStates], list[_Place]]:
-    """The stream at all places, what the layers compute in between, and the stream without its LayerNorms."""
-    with torch.no_grad(), captured_input(parts.embedding_norm) as sums:
+def _walk(parts: Parts, input_ids: torch.Tensor) -> tuple[list[torch.Tensor], list[_Place], dict[str, torch.Tensor]]:
+    """The stream at all places, the same without its LayerNorms, and what the states tell of each layer.
+
+    Of a layer's inner states only the scores are kept: all of them, of all layers, would be gigabytes.
+    """
+    with captured_input(parts.embedding_norm) as sums:
         streams = [parts.embeddings(input_ids=input_ids)]
-        places = [_standardized(sums[0], parts.embedding_norm)]
-        layers = []
-        for layer in parts.layers:
-            states = run_layer(layer, streams[-1])
-            layers.append(states)
-            places.append(_standardized(states.attention_sum, layer.attention.output.LayerNorm))
-            places.append(_standardized(states.output_sum, layer.output.LayerNorm))
-            streams += [states.attention, states.output]
-    return streams, layers, places
+    places = [_standardized(sums[0], parts.embedding_norm)]
+    scores = []
+    for layer in parts.layers:
+        states = run_layer(layer, streams[-1])
+        scores.append(state_scores(layer, states, streams[-1]) | head_statistics(layer, streams[-1], states.context))
+        places.append(_standardized(states.attention_sum, layer.attention.output.LayerNorm))
+        places.append(_standardized(states.output_sum, layer.output.LayerNorm))
+        streams += [states.attention, states.output]
+    return streams, places, {name: torch.stack([each[name] for each in scores]) for name in scores[0]}
 
 
 def _standardized(sums: torch.Tensor, norm: nn.LayerNorm) -> _Place:
@@ -130,11 +133,3 @@ def _standardized(sums: torch.Tensor, norm: nn.LayerNorm) -> _Place:
     variance, mean = torch.var_mean(sums, dim=-1, keepdim=True, correction=0)
     deviation = (variance + norm.eps).sqrt()
     return (sums - mean) / deviation, mean, deviation
-
-
-def _stacked(scores_of_layers: Iterable[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    collected: dict[str, list[torch.Tensor]] = {}
-    for scores in scores_of_layers:
-        for name, score in scores.items():
-            collected.setdefault(name, []).append(score)
-    return {name: torch.stack(each) for name, each in collected.items()}

@@ -34,6 +34,15 @@ class Extraction:
     heads: tuple[HeadMaps, ...]
     neurons: tuple[torch.Tensor, ...]
 
+    def to(self, device: torch.device) -> Extraction:
+        """The same on `device`."""
+        return Extraction(
+            layers=self.layers,
+            basis=self.basis.to(device),
+            heads=tuple(maps.to(device) for maps in self.heads),
+            neurons=tuple(each.to(device) for each in self.neurons),
+        )
+
 
 def choose_extraction(
     teacher: PreTrainedModel, student: Architecture, spec: InheritanceSpec, anatomy: Anatomy | None

@@ -9,7 +9,7 @@ A wider head joins teacher's heads that look at the same tokens, and takes the m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import nn
@@ -33,6 +33,10 @@ class HeadMaps:
     key: torch.Tensor
     value: torch.Tensor
     output: torch.Tensor
+
+    def to(self, device: torch.device) -> HeadMaps:
+        """The same on `device`."""
+        return HeadMaps(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
 def head_statistics(layer: nn.Module, inputs: torch.Tensor, context: torch.Tensor) -> dict[str, torch.Tensor]:

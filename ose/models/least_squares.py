@@ -41,12 +41,12 @@ def fit_to_teacher(
 
     Args:
         teacher: The model it was extracted from.
-        student: Has inherited `extraction`.
+        student: Has inherited `extraction`; on the teacher's device.
         extraction: What it kept.
-        anatomy: The teacher's states on the sample.
+        anatomy: The teacher's states on the sample; on the same device.
         ridge: Strength of the pull to the copied weights, as a share of the inputs' mean variance.
     """
-    fit = _Fit(parts_of(teacher), parts_of(student), extraction, anatomy, ridge)
+    fit = _Fit(parts_of(teacher), parts_of(student), extraction.to(student.device), anatomy, ridge)
     states = fit.embeddings()
     for index in range(len(extraction.layers)):
         states = fit.feed_forward(index, fit.attention(index, states))

@@ -38,11 +38,7 @@ class HeldOutQuality:
 
 
 def evaluate_candidate(
-    task: EvaluateTask,
-    teacher: PreTrainedModel,
-    data: SearchData,
-    anatomy: Anatomy | None = None,
-    device: str = "cpu",
+    task: EvaluateTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None = None
 ) -> Evaluation:
     """Train the candidate of `task` and measure its distance from the teacher.
 
@@ -51,10 +47,10 @@ def evaluate_candidate(
 
     Args:
         task: What to train, and for how long.
-        teacher: Its weights are inherited, if the task says so; it is never run here.
+        teacher: Its weights are inherited, if the task says so; it is never run here. The student trains on
+            its device.
         data: The search's batches and the teacher's stored targets.
-        anatomy: The teacher's; None where the task's inheritance needs none.
-        device: Where to train.
+        anatomy: The teacher's, on its device; None where the task's inheritance needs none.
 
     Raises:
         NonFiniteLossError: Training diverged.
@@ -62,7 +58,7 @@ def evaluate_candidate(
     """
     started = time.perf_counter()
     start = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=anatomy)
-    student = initial_student(teacher, task.architecture, start).to(device)
+    student = initial_student(teacher, task.architecture, start)
     training_started = time.perf_counter()
     losses = train_student(student, task, data)
     trained = time.perf_counter()

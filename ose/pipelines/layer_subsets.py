@@ -74,7 +74,7 @@ def _refitted_score(
         initialization="inherit", inheritance=replace(task.inheritance, layers=layers), seed=0, anatomy=anatomy
     )
     shape = replace(architecture_of(teacher), num_hidden_layers=len(layers))
-    student = initial_student(teacher, shape, start).to(teacher.device)
+    student = initial_student(teacher, shape, start)
     losses = held_out_quality(student, data, SCORED_SEQUENCES).sequence_losses_nats
     return replace(_score(layers, losses), is_refitted=True)
 

@@ -23,7 +23,7 @@ class Start:
         initialization: From the teacher's weights or from random ones.
         inheritance: From which of them.
         seed: Decides random weights.
-        anatomy: The teacher's; None where the rules need none.
+        anatomy: The teacher's, on its device; None where the rules need none.
     """
 
     initialization: Initialization
@@ -39,12 +39,12 @@ class Start:
 
 
 def initial_student(teacher: PreTrainedModel, architecture: Architecture, start: Start) -> PreTrainedModel:
-    """The student before its first step, on the CPU.
+    """The student before its first step, on the teacher's device.
 
     Raises:
         InvalidInputError: The student cannot inherit from this teacher.
     """
-    student = build_student(teacher.config, architecture, start.seed)
+    student = build_student(teacher.config, architecture, start.seed).to(teacher.device)
     if start.initialization == "inherit":
         extraction = choose_extraction(teacher, architecture, start.inheritance, start.anatomy)
         inherit(teacher, student, extraction)
