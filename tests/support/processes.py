@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -31,11 +32,17 @@ def ose(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command as people do, and kill it in the end."""
     environment = {**os.environ, "OSE_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     command = [sys.executable, "-m", "ose", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as run:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, preexec_fn=_heed_interrupts, **pipes) as run:
         try:
             yield run
         finally:
             run.kill()
+
+
+def _heed_interrupts() -> None:
+    """A shell's background jobs are deaf to SIGINT, and so is whatever they start; tests may run in one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def are_gone(processes: list[psutil.Process], within_s: float) -> bool:
