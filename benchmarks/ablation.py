@@ -17,11 +17,11 @@ from typing import Any, get_args
 
 import ose
 from ose.cli.progress import terminal_progress
+from ose.core.comparison import paired_difference
 from ose.core.job import Distillation, Job, JobStatus
 from ose.core.presets import PRESETS
 from ose.core.recipe import DistillationSpec, Sequences
 from ose.core.spec import TeacherSpec
-from ose.measure.quality import mean_and_stderr
 from ose.pipelines.curve import read_curve
 from ose.service.job_file import parse_job, spec_hash
 from ose.service.teachers import inspect_teacher
@@ -99,16 +99,15 @@ def job_content(options: argparse.Namespace) -> dict[str, Any]:
 def table_row(name: str, published: float, run: Distillation, full: Distillation) -> dict[str, Any]:
     """One run's figures beside the full recipe's."""
     assert run.result is not None and full.result is not None
-    pairs = zip(run.result.sequence_losses_nats, full.result.sequence_losses_nats, strict=True)
-    difference, stderr = mean_and_stderr([ours - theirs for ours, theirs in pairs])
+    difference = paired_difference(run.result.sequence_losses_nats, full.result.sequence_losses_nats)
     return {
         "run": name,
         "loss_nats": run.result.loss_nats,
         "loss_stderr_nats": run.result.loss_stderr_nats,
         "masked_accuracy": run.result.masked_accuracy,
         "masked_accuracy_stderr": run.result.masked_accuracy_stderr,
-        "loss_difference_nats": difference,
-        "loss_difference_stderr_nats": stderr,
+        "loss_difference_nats": difference.mean_nats,
+        "loss_difference_stderr_nats": difference.stderr_nats,
         "published_glue_difference": published,
         "wall_time_s": run.result.wall_time_s,
     }

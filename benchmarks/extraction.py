@@ -21,12 +21,12 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
+from ose.core.comparison import paired_difference
 from ose.core.inheritance import HeadRule, HiddenRule, InheritanceSpec, NeuronRule
 from ose.core.layers import LayerRule
 from ose.core.measurement import Evaluation
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
 from ose.core.task import AnatomyTask, DataTask, EvaluateTask, TargetsTask
-from ose.measure.quality import mean_and_stderr
 from ose.models.anatomy import Anatomy
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
@@ -185,8 +185,8 @@ def table(rows: list[dict[str, str]]) -> str:
     default = {(row["shape"], row["steps"]): row for row in rows if row["rules"] == "default"}
     for row in rows:
         losses, theirs = (json.loads(each["sequence_losses"]) for each in (row, default[row["shape"], row["steps"]]))
-        gap, stderr = mean_and_stderr([mine - other for mine, other in zip(losses, theirs, strict=True)])
-        against = "" if row["rules"] == "default" else f"{gap:+.3f} ± {stderr:.3f}"
+        gap = paired_difference(losses, theirs)
+        against = "" if row["rules"] == "default" else f"{gap.mean_nats:+.3f} ± {gap.stderr_nats:.3f}"
         loss = f"{float(row['loss_nats']):.3f} ± {float(row['loss_stderr_nats']):.3f}"
         cells = (row["shape"], row["rules"], row["steps"], row["layers"], loss, against)
         lines.append(f"| {' | '.join(cells)} | {float(row['masked_accuracy']):.1%} |")

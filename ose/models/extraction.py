@@ -12,7 +12,7 @@ from ose.core.inheritance import HiddenRule, InheritanceSpec
 from ose.core.layers import MEASURED_RULES, kept_layers
 from ose.errors import InvalidInputError
 from ose.models.anatomy import Anatomy
-from ose.models.heads import HeadMaps, chosen_maps, leading_maps
+from ose.models.heads import HeadMaps, chosen_maps, leading_maps, strongest
 from ose.models.parts import parts_of
 from ose.models.student import architecture_of
 
@@ -95,7 +95,7 @@ def _basis(rule: HiddenRule, total: int, kept: int, anatomy: Anatomy | None) -> 
     assert anatomy is not None
     if rule == "rotation":
         return anatomy.importance["hidden.components"][:, :kept]
-    return everything[:, _strongest(anatomy.importance[f"hidden.{rule}"], kept)]
+    return everything[:, strongest(anatomy.importance[f"hidden.{rule}"], kept)]
 
 
 def _heads(
@@ -119,9 +119,4 @@ def _neurons(kept: int, spec: InheritanceSpec, anatomy: Anatomy | None, layer: i
     if spec.neurons == "leading":
         return torch.arange(kept)
     assert anatomy is not None
-    return _strongest(anatomy.importance[f"neurons.{spec.neurons}"][layer], kept)
-
-
-def _strongest(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """The indices of the highest scores, ascending."""
-    return scores.topk(count).indices.sort().values
+    return strongest(anatomy.importance[f"neurons.{spec.neurons}"][layer], kept)

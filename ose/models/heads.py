@@ -100,7 +100,7 @@ def chosen_maps(
     """
     size, width = teacher.head_size, student.head_size
     if width <= size and _are_fewer_or_narrower(teacher, student):
-        heads = _strongest(scores, student.num_attention_heads)
+        heads = strongest(scores, student.num_attention_heads)
         if width == size:
             return _whole_heads(heads, size, teacher.hidden_size)
         return _narrowed(heads, width, statistics, projection)
@@ -109,7 +109,7 @@ def chosen_maps(
         maps = _whole_heads(groups, size, teacher.hidden_size)
         scale = (width // size) ** -0.25  # of queries and keys alike: the mean of the scores, at the wider scale
         return HeadMaps(maps.query * scale, maps.key * scale, maps.value, maps.output)
-    heads = _strongest(scores, -(-student.hidden_size // size))
+    heads = strongest(scores, -(-student.hidden_size // size))
     rows = (heads[:, None] * size + torch.arange(size)).flatten()[: student.hidden_size]
     return _rows(rows, teacher.hidden_size)
 
@@ -118,7 +118,8 @@ def _are_fewer_or_narrower(teacher: Architecture, student: Architecture) -> bool
     return student.head_size <= teacher.head_size and student.num_attention_heads <= teacher.num_attention_heads
 
 
-def _strongest(scores: torch.Tensor, count: int) -> torch.Tensor:
+def strongest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """The indices of the `count` highest scores, ascending."""
     return scores.topk(count).indices.sort().values
 
 
