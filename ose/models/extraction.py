@@ -12,7 +12,8 @@ from ose.core.inheritance import HiddenRule, InheritanceSpec
 from ose.core.layers import MEASURED_RULES, kept_layers
 from ose.errors import InvalidInputError
 from ose.models.anatomy import Anatomy
-from ose.models.heads import HeadMaps, chosen_maps, leading_maps, strongest
+from ose.models.head_parts import strongest
+from ose.models.heads import HeadMaps, chosen_maps, leading_maps
 from ose.models.parts import parts_of
 from ose.models.student import architecture_of
 

@@ -3,7 +3,8 @@
 How one head's scores are approximated by a narrower head is a question of the bilinear form q'k alone: its best
 approximation of rank r on the sample, by a singular value decomposition in coordinates in which queries and
 keys are white. The softmax is blind to whatever adds the same to all keys, so keys are taken around their mean.
-A wider head joins teacher's heads that look at the same tokens, and takes the mean of their scores.
+A wider head joins teacher's heads that look at the same tokens, and takes the mean of their scores
+(`ose.models.head_parts`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from ose.core.architecture import Architecture
+from ose.models.head_parts import HeadPart, composed_heads
 
 _SIMILARITY_SEQUENCES = 32
 _FLOOR = 1e-6
@@ -73,7 +75,7 @@ def leading_maps(teacher: Architecture, student: Architecture) -> HeadMaps:
     Where the student's heads are at most as wide and as many, head a keeps the leading rows of the
     teacher's head a. Otherwise the leading H rows are taken: wider heads join neighbours, more heads split them.
     """
-    if _are_fewer_or_narrower(teacher, student):
+    if student.head_size <= teacher.head_size and student.num_attention_heads <= teacher.num_attention_heads:
         starts = torch.arange(student.num_attention_heads) * teacher.head_size
         return _rows((starts[:, None] + torch.arange(student.head_size)).flatten(), teacher.hidden_size)
     return _rows(torch.arange(student.hidden_size), teacher.hidden_size)
@@ -86,10 +88,9 @@ def chosen_maps(
     statistics: Mapping[str, torch.Tensor],
     projection: torch.Tensor,
 ) -> HeadMaps:
-    """The most important heads, in their order; narrowed or joined if the student's have another size.
+    """The most important heads, in their order; narrowed, split or joined if the student's have another size.
 
-    Where sizes fit neither way (more heads than the teacher's, or a size that is no multiple), the rows of the
-    most important heads are taken as they lie.
+    A head made of several has the mean of their scores, each counted by its dimensions.
 
     Args:
         teacher: Its shape.
@@ -99,67 +100,34 @@ def chosen_maps(
         projection: (H of the student, H of the teacher): the layer's output projection into the student's stream.
     """
     size, width = teacher.head_size, student.head_size
-    if width <= size and _are_fewer_or_narrower(teacher, student):
-        heads = strongest(scores, student.num_attention_heads)
-        if width == size:
-            return _whole_heads(heads, size, teacher.hidden_size)
-        return _narrowed(heads, width, statistics, projection)
-    if width % size == 0:
-        groups = _alike(scores, statistics["heads.similarity"], student.num_attention_heads, width // size)
-        maps = _whole_heads(groups, size, teacher.hidden_size)
-        scale = (width // size) ** -0.25  # of queries and keys alike: the mean of the scores, at the wider scale
-        return HeadMaps(maps.query * scale, maps.key * scale, maps.value, maps.output)
-    heads = strongest(scores, -(-student.hidden_size // size))
-    rows = (heads[:, None] * size + torch.arange(size)).flatten()[: student.hidden_size]
-    return _rows(rows, teacher.hidden_size)
+    heads = composed_heads(teacher, student, scores, statistics["heads.similarity"])
+    maps = [torch.zeros(teacher.hidden_size, student.hidden_size) for _ in fields(HeadMaps)]
+    column = 0
+    for part in (part for parts in heads for part in parts):
+        rows, columns = slice(part.head * size, (part.head + 1) * size), slice(column, column + part.width)
+        query, key, value, output = _part_maps(part, size, statistics, projection[:, rows])
+        scale = (part.width / width) ** 0.5 * (width / size) ** 0.25  # scores are divided by the root of the width
+        for whole, block in zip(maps, (query * scale, key * scale, value, output), strict=True):
+            whole[rows, columns] = block
+        column += part.width
+    return HeadMaps(*maps)
 
 
-def _are_fewer_or_narrower(teacher: Architecture, student: Architecture) -> bool:
-    return student.head_size <= teacher.head_size and student.num_attention_heads <= teacher.num_attention_heads
-
-
-def strongest(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """The indices of the `count` highest scores, ascending."""
-    return scores.topk(count).indices.sort().values
-
-
-def _alike(scores: torch.Tensor, similarity: torch.Tensor, groups: int, size: int) -> torch.Tensor:
-    """(groups * size): the strongest heads, each followed by those that look where it looks."""
-    left = scores.topk(groups * size).indices.tolist()
-    joined: list[int] = []
-    while left:
-        first = left.pop(0)
-        others = sorted(left, key=lambda head: -float(similarity[first, head]))[: size - 1]
-        left = [head for head in left if head not in others]
-        joined += [first, *others]
-    return torch.tensor(joined)
-
-
-def _whole_heads(heads: torch.Tensor, size: int, hidden_size: int) -> HeadMaps:
-    return _rows((heads[:, None] * size + torch.arange(size)).flatten(), hidden_size)
+def _part_maps(
+    part: HeadPart, size: int, statistics: Mapping[str, torch.Tensor], projection: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(d of the teacher, width) each: the head as it is, or its dimensions that matter most on the sample."""
+    if part.width == size:
+        whole = torch.eye(size)
+        return whole, whole, whole, whole
+    queries, keys, contexts = (statistics[f"heads.{name}"][part.head] for name in ("queries", "keys", "contexts"))
+    directions = (part.first + torch.arange(part.width)) % size
+    return *_narrowed_scores(queries, keys, part.width), *_narrowed_values(contexts, projection, directions)
 
 
 def _rows(rows: torch.Tensor, hidden_size: int) -> HeadMaps:
     pick = torch.eye(hidden_size)[:, rows]
     return HeadMaps(pick, pick, pick, pick)
-
-
-def _narrowed(
-    heads: torch.Tensor, width: int, statistics: Mapping[str, torch.Tensor], projection: torch.Tensor
-) -> HeadMaps:
-    """Each head reduced to `width` dimensions of scores and of values, those that matter most on the sample."""
-    size = statistics["heads.queries"].shape[-1]
-    hidden = projection.shape[1]
-    maps = [torch.zeros(hidden, len(heads) * width) for _ in range(4)]
-    scale = (width / size) ** 0.25  # a narrower head divides its scores by less
-    for index, head in enumerate(heads.tolist()):
-        rows, columns = slice(head * size, (head + 1) * size), slice(index * width, (index + 1) * width)
-        moments = [statistics[f"heads.{name}"][head] for name in ("queries", "keys", "contexts")]
-        query, key = _narrowed_scores(moments[0], moments[1], width)
-        value, output = _narrowed_values(moments[2], projection[:, rows], width)
-        for whole, part in zip(maps, (query * scale, key * scale, value, output), strict=True):
-            whole[rows, columns] = part
-    return HeadMaps(*maps)
 
 
 def _narrowed_scores(queries: torch.Tensor, keys: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -170,9 +138,11 @@ def _narrowed_scores(queries: torch.Tensor, keys: torch.Tensor, width: int) -> t
     return inverse_q @ left[:, :width] * share, inverse_k @ right[:width].T * share
 
 
-def _narrowed_values(contexts: torch.Tensor, projection: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _narrowed_values(
+    contexts: torch.Tensor, projection: torch.Tensor, directions: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     root, inverse = _roots(contexts)
-    left = torch.linalg.svd(root @ projection.T, full_matrices=False).U[:, :width]
+    left = torch.linalg.svd(root @ projection.T, full_matrices=False).U[:, directions]
     return inverse @ left, root @ left
 
 
