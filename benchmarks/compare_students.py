@@ -5,20 +5,24 @@
 
 A student is LABEL=JOB:DISTILLATION, the second number as `ose distill --format json` prints it under `id`. Losses are
 compared with the first student's in pairs, held-out sequence by held-out sequence; all must have been judged on the same
-ones. Writes students.md, students.csv, curves.csv and curves.svg (needs the extra `report`).
+ones. Latencies are measured here, teacher and students in turn, a few rounds of them: leave the machine alone meanwhile.
+Writes students.md, students.csv, latencies.csv, curves.csv and curves.svg (needs the extra `report`).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import ose
 from ose.core.comparison import paired_difference
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
+from ose.core.measurement import LatencyMeasurement
 from ose.pipelines.curve import read_curve
 
 
@@ -42,6 +46,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, default=Path("results"))
     parser.add_argument("--students", nargs="+", required=True, metavar="LABEL=JOB:DISTILLATION")
+    parser.add_argument("--rounds", type=int, default=3, help="of latency measurements")
     parser.add_argument("--output", type=Path, required=True)
     return parser.parse_args()
 
@@ -55,16 +60,45 @@ def find(workspace: ose.Workspace, text: str) -> Student:
     return Student(label=label, job=job, candidate=candidate, distillation=distillation)
 
 
-def row(student: Student, first: Student) -> dict[str, Any]:
+def measured(workspace: ose.Workspace, students: list[Student], rounds: int) -> dict[str, list[LatencyMeasurement]]:
+    """By label, each round's, in turn: a load that comes and goes hits all alike."""
+    job = students[0].job
+    models = {"teacher": Path(job.teacher.path)}
+    models |= {student.label: Path(student.distillation.folder) / "student" for student in students}
+    latencies: dict[str, list[LatencyMeasurement]] = {label: [] for label in models}
+    for _ in range(rounds):
+        for label, model in models.items():
+            latencies[label].append(workspace.latency(model, job.spec.latency))
+    return latencies
+
+
+def latency_rows(latencies: dict[str, list[LatencyMeasurement]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": label, "round": number, "p50_ms": each.p50_ms, "p90_ms": each.p90_ms, "is_flagged": each.is_flagged,
+            "load_before": each.load_before, "samples_ms": " ".join(f"{sample:.3f}" for sample in each.samples_ms),
+        }
+        for label, rounds in latencies.items()
+        for number, each in enumerate(rounds, 1)
+    ]  # fmt: skip
+
+
+def middle(rounds: list[LatencyMeasurement]) -> dict[str, float]:
+    return {
+        "latency_p50_ms": median(each.p50_ms for each in rounds),
+        "latency_p90_ms": median(each.p90_ms for each in rounds),
+    }
+
+
+def row(student: Student, first: Student, latency: dict[str, float]) -> dict[str, Any]:
     candidate, result, quality = student.candidate, student.result, student.job.teacher_quality
-    assert candidate.latency is not None and quality is not None
+    assert quality is not None
     gap = paired_difference(result.sequence_losses_nats, first.result.sequence_losses_nats)
     return {
         "student": student.label,
         "architecture": str(candidate.architecture),
         "num_parameters": candidate.num_parameters,
-        "latency_p50_ms": candidate.latency.p50_ms,
-        "latency_p90_ms": candidate.latency.p90_ms,
+        **latency,
         "loss_nats": result.loss_nats,
         "loss_stderr_nats": result.loss_stderr_nats,
         "difference_nats": gap.mean_nats,
@@ -78,14 +112,14 @@ def row(student: Student, first: Student) -> dict[str, Any]:
     }
 
 
-def table(rows: list[dict[str, Any]], job: Job) -> str:
-    quality, latency = job.teacher_quality, job.teacher_latency
-    assert quality is not None and latency is not None
+def table(rows: list[dict[str, Any]], job: Job, teachers: dict[str, float]) -> str:
+    quality = job.teacher_quality
+    assert quality is not None
     lines = [
         "| student | D, A, H, I | parameters | p50 (p90) ms | loss, nats | against the first, in pairs | right | of the teacher's |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        f"| teacher | {job.teacher.architecture} | {job.teacher.num_parameters:,} | {latency.p50_ms:.2f} ({latency.p90_ms:.2f}) "
-        f"| {quality.entropy_nats:.3f} ± {quality.entropy_stderr_nats:.3f} | | {quality.masked_accuracy:.1%} | 100 % |",
+        f"| teacher | {job.teacher.architecture} | {job.teacher.num_parameters:,} | {teachers['latency_p50_ms']:.2f} "
+        f"({teachers['latency_p90_ms']:.2f}) | {quality.entropy_nats:.3f} ± {quality.entropy_stderr_nats:.3f} | | {quality.masked_accuracy:.1%} | 100 % |",
     ]
     for index, each in enumerate(rows):
         gap = f"{each['difference_nats']:+.3f} ± {each['difference_stderr_nats']:.3f}" if index else ""
@@ -106,22 +140,27 @@ def write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def draw(points: list[dict[str, Any]], floor_nats: float, file: Path) -> None:
-    """Held-out loss against steps; the dashed line is the teacher's own entropy, the least there is."""
+    """Held-out loss against the share of the budget; the dashed line is the teacher's own entropy, the least there is."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 4.8), layout="constrained")
-    for label in dict.fromkeys(point["student"] for point in points):
+    labels = list(dict.fromkeys(point["student"] for point in points))
+    figure, axes = pyplot.subplots(figsize=(8, 5.2), layout="constrained")
+    for label, marker in zip(labels, itertools.cycle("os^Dvp"), strict=False):
         own = [point for point in points if point["student"] == label]
-        axes.plot([p["step"] for p in own], [p["loss_nats"] for p in own], marker="o", markersize=3, label=label)
+        shares = [point["step"] / own[-1]["step"] for point in own]
+        axes.plot(
+            shares, [point["loss_nats"] for point in own], marker=marker, markersize=4, linewidth=1.2, label=label
+        )
     axes.axhline(floor_nats, color="grey", linestyle="--", linewidth=1, label="teacher's entropy")
-    axes.set(xlabel="steps", ylabel="held-out cross-entropy to the teacher, nats", yscale="log")
+    axes.set(xlabel="share of the budget", ylabel="held-out cross-entropy to the teacher, nats", yscale="log")
+    axes.xaxis.set_major_formatter("{x:.0%}")
     axes.yaxis.set_major_formatter("{x:.1f}")
     axes.yaxis.set_minor_formatter("{x:.1f}")
     axes.grid(alpha=0.3, which="both")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="outside lower center", ncols=2)
     figure.savefig(file, facecolor="white")
 
 
@@ -129,17 +168,20 @@ def main() -> None:
     options = parse_arguments()
     with ose.Workspace(options.home) as workspace:
         students = [find(workspace, text) for text in options.students]
+        latencies = measured(workspace, students, options.rounds)
     options.output.mkdir(parents=True, exist_ok=True)
-    rows = [row(student, students[0]) for student in students]
+    write_csv(options.output / "latencies.csv", latency_rows(latencies))
+    rows = [row(student, students[0], middle(latencies[student.label])) for student in students]
     write_csv(options.output / "students.csv", rows)
-    (options.output / "students.md").write_text(table(rows, students[0].job), encoding="utf8")
+    text = table(rows, students[0].job, middle(latencies["teacher"]))
+    (options.output / "students.md").write_text(text, encoding="utf8")
     curves = [(student, read_curve(Path(student.distillation.folder) / "curve.csv")) for student in students]
     points = [{"student": student.label, **point} for student, curve in curves for point in curve]
     write_csv(options.output / "curves.csv", points)
     quality = students[0].job.teacher_quality
     assert quality is not None
     draw(points, quality.entropy_nats, options.output / "curves.svg")
-    print((options.output / "students.md").read_text(encoding="utf8"))
+    print(text)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,13 @@ TINY_SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 3
 _MODULES = (argparse, asyncio.base_events, email.message, inspect, json, logging, textwrap, unittest.case)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file share its fixtures, so one process runs them; and one runs all that start a Ray cluster."""
+    for item in items:
+        group = "ray" if item.get_closest_marker("ray") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Threads that wait for one another are slow beside other work, and models so small need none."""
