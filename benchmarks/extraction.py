@@ -134,6 +134,7 @@ class Bench:
             corpus=self.corpus,
             corpus_spec=self.corpus_spec,
             num_sequences=max(1, DEFAULT.tokens // self.options.sequence_length),
+            eliminates_layers=True,
         )
         prepare_anatomy(task, self.teacher)
         return open_anatomy(self.options.work)

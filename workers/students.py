@@ -141,6 +141,11 @@ def _needs_anatomy(request: DistillationRequest) -> bool:
     return _initialization(request) == "inherit" and request.inheritance.needs_anatomy
 
 
+def _eliminates_layers(request: DistillationRequest) -> bool:
+    is_shallower = request.architecture.num_hidden_layers < request.job.teacher.architecture.num_hidden_layers
+    return is_shallower and request.inheritance.layers == "elimination"
+
+
 def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
     job = request.job
     task = AnatomyTask(
@@ -150,6 +155,7 @@ def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
         corpus=job.corpus,
         corpus_spec=job.spec.corpus,
         num_sequences=num_anatomy_sequences(job.spec),
+        eliminates_layers=_eliminates_layers(request),
     )
     prepare_anatomy(task, teacher)
     return open_anatomy(request.anatomy).to(request.device)

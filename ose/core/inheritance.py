@@ -22,7 +22,8 @@ class InheritanceSpec:
 
     Attributes:
         layers: A rule, or the layers themselves. `influence` keeps those that turn the hidden states most,
-            `ablation` those without which the loss is highest.
+            `ablation` those without which the loss is highest, `elimination` those that are left when one after the
+            other is left out, each time the one that the rest, refitted, misses least.
         heads: `norm` of what a head adds to the stream, the loss's `gradient` on a mask over heads, or the
             `fluctuation` of what it adds: a constant can be made up for by a bias. `leading` keeps the first ones.
         neurons: Likewise: `activation` times the norm of the outgoing weights, first-order `taylor`, `fluctuation`.
@@ -34,7 +35,7 @@ class InheritanceSpec:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    layers: LayerChoice = "distilbert"
+    layers: LayerChoice = "elimination"
     heads: HeadRule = "fluctuation"
     neurons: NeuronRule = "fluctuation"
     hidden: HiddenRule = "rotation"

@@ -7,11 +7,11 @@ from typing import Literal
 
 from ose.errors import InvalidInputError
 
-LayerRule = Literal["distilbert", "even", "alternate", "bottom", "top", "influence", "ablation"]
+LayerRule = Literal["distilbert", "even", "alternate", "bottom", "top", "influence", "ablation", "elimination"]
 LayerChoice = LayerRule | tuple[int, ...]
 """A rule, or the layers themselves, counted from 0."""
 
-MEASURED_RULES = ("influence", "ablation")
+MEASURED_RULES = ("influence", "ablation", "elimination")
 """Rules that keep the layers that matter most by a measurement of the teacher."""
 
 
@@ -24,7 +24,7 @@ def kept_layers(
         choice: `distilbert`: the first, the last, and the others at equal distance (of 12, six are its 0, 2, 4,
             7, 9, 11). `even`: the last layer of each of D equal blocks, TinyBERT's m -> mL/D (1, 3, 5, 7, 9, 11).
             `alternate`: the first of each block, DynaBERT's floor(mL/D) (0, 2, 4, 6, 8, 10). `bottom` and `top`: the
-            first or the last D. `influence`, `ablation`: the D of highest importance.
+            first or the last D. `influence`, `ablation`, `elimination`: the D of highest importance.
         num_teacher_layers: L.
         num_student_layers: D.
         importance: One number a teacher layer, for the rules that measure.
@@ -35,6 +35,8 @@ def kept_layers(
     total, kept = num_teacher_layers, num_student_layers
     if kept > total:
         raise InvalidInputError(f"{kept} layers cannot be kept of a teacher's {total}")
+    if kept == total and isinstance(choice, str):
+        return tuple(range(total))
     match choice:
         case "distilbert":
             gap = (total - 1) / max(1, kept - 1)
@@ -47,7 +49,7 @@ def kept_layers(
             return tuple(range(kept))
         case "top":
             return tuple(range(total - kept, total))
-        case "influence" | "ablation":
+        case "influence" | "ablation" | "elimination":
             return _most_important(kept, importance)
         case _:
             return _named(choice, total, kept)

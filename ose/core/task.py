@@ -66,6 +66,7 @@ class AnatomyTask:
     Attributes:
         folder: Where it goes; it is named after everything that decides it.
         num_sequences: Size of the sample.
+        eliminates_layers: Also find out in which order layers can be left out. It takes longer than all the rest.
     """
 
     id: str
@@ -74,6 +75,7 @@ class AnatomyTask:
     corpus: CorpusFacts
     corpus_spec: CorpusSpec
     num_sequences: int
+    eliminates_layers: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,22 @@ class Anatomy:
         names = (each.name for each in fields(self) if each.name != "importance")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
+    def sequences(self, first: int, last: int | None = None) -> Anatomy:
+        """The states of some of the sequences, half-open, without a copy; the importance stays that of all."""
+        of = slice(first, len(self.input_ids) if last is None else last)
+        tokens, masked = (
+            slice(of.start * each.shape[1], of.stop * each.shape[1]) for each in (self.input_ids, self.positions)
+        )
+        return replace(
+            self,
+            input_ids=self.input_ids[of],
+            positions=self.positions[of],
+            normalized=self.normalized[:, tokens],
+            means=self.means[:, tokens],
+            deviations=self.deviations[:, tokens],
+            head_states=self.head_states[masked],
+        )
+
     def before_norm(self, place: int) -> torch.Tensor:
         """(S, H), the stream as the LayerNorm at `place` gets it."""
         return self.normalized[place] * self.deviations[place] + self.means[place]

@@ -77,7 +77,8 @@ def chosen_layers(spec: InheritanceSpec, total: int, kept: int, anatomy: Anatomy
     """The teacher's layers that a student of `kept` layers keeps. See `ose.core.layers.kept_layers`."""
     importance = None
     if anatomy is not None and spec.layers in MEASURED_RULES:
-        importance = anatomy.importance[f"layers.{spec.layers}"].tolist()
+        measured = anatomy.importance.get(f"layers.{spec.layers}")  # none where nobody is shallower than the teacher
+        importance = None if measured is None else measured.tolist()
     return kept_layers(spec.layers, total, kept, importance)
 
 

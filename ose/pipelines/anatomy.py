@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ose.artifacts.files import remove_leftovers
+from ose.artifacts.files import remove_leftovers, write_json
 from ose.core.task import AnatomyTask
 from ose.data.corpus import pack_corpus
 from ose.data.masking import MaskingRule, draw_masks
 from ose.models.anatomy import Anatomy, load_anatomy, measure_anatomy, save_anatomy
 from ose.models.parts import MaskedSample
 from ose.models.teacher import load_tokenizer
+from ose.pipelines.layer_elimination import elimination_ranks
 
 _FILE = "anatomy.safetensors"
+_RANKS = "layer-elimination.json"
 _SEED = 0
 """One sample for all seeds: what a teacher is like does not depend on the search."""
 
@@ -29,20 +33,29 @@ def prepare_anatomy(task: AnatomyTask, teacher: PreTrainedModel) -> None:
         TeacherError: The tokenizer cannot be loaded.
         StorageError: The folder cannot be written.
     """
-    file = Path(task.folder) / _FILE
-    remove_leftovers(file.parent)
-    if file.exists():
-        return
+    folder = Path(task.folder)
+    remove_leftovers(folder)
+    if not (folder / _FILE).exists():
+        save_anatomy(folder / _FILE, measure_anatomy(teacher, _sample(task)))
+    if task.eliminates_layers and not (folder / _RANKS).exists():
+        anatomy = load_anatomy(folder / _FILE).to(teacher.device)
+        write_json(folder / _RANKS, elimination_ranks(teacher, anatomy).tolist())
+
+
+def open_anatomy(folder: Path) -> Anatomy:
+    """Read what `prepare_anatomy` stored."""
+    anatomy = load_anatomy(folder / _FILE)
+    if not (folder / _RANKS).exists():
+        return anatomy
+    ranks = torch.tensor(json.loads((folder / _RANKS).read_text(encoding="utf8")))
+    return replace(anatomy, importance={**anatomy.importance, "layers.elimination": ranks})
+
+
+def _sample(task: AnatomyTask) -> MaskedSample:
     tokenizer = load_tokenizer(task.teacher.path)
     packed = pack_corpus(
         task.corpus, task.corpus_spec, tokenizer, "train", num_sequences=task.num_sequences, seed=_SEED
     )
     generator = torch.Generator().manual_seed(_SEED)
     masked = draw_masks(torch.from_numpy(packed.astype(np.int64)), MaskingRule.for_tokenizer(tokenizer), generator)
-    sample = MaskedSample(masked.input_ids, masked.positions, masked.labels)
-    save_anatomy(file, measure_anatomy(teacher, sample))
-
-
-def open_anatomy(folder: Path) -> Anatomy:
-    """Read what `prepare_anatomy` stored."""
-    return load_anatomy(folder / _FILE)
+    return MaskedSample(masked.input_ids, masked.positions, masked.labels)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ose.core.measurement import TeacherQuality
 from ose.core.task import AnatomyTask, DataSummary, DataTask, TargetsTask, Task, TaskFailed, TaskResult
 from ose.search.failures import StageFailedError
-from ose.search.keys import needs_anatomy, num_anatomy_sequences, num_sequences_wanted
+from ose.search.keys import eliminates_layers, needs_anatomy, num_anatomy_sequences, num_sequences_wanted
 from ose.search.run_context import RunContext, new_id
 
 SHARD_SEQUENCES = 128
@@ -59,6 +59,7 @@ def _anatomy_tasks(context: RunContext) -> list[Task]:
         corpus=job.corpus,
         corpus_spec=job.spec.corpus,
         num_sequences=num_anatomy_sequences(job.spec),
+        eliminates_layers=eliminates_layers(job),
     )
     return [task]
 

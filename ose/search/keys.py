@@ -62,6 +62,13 @@ def needs_anatomy(spec: JobSpec) -> bool:
     return search.initialization == "inherit" and is_asked
 
 
+def eliminates_layers(job: Job) -> bool:
+    """Whether any student has fewer layers than the teacher, chosen by the rule that takes longest to measure."""
+    space = job.spec.space
+    is_asked = "elimination" in {job.spec.search.inheritance.layers, *space.layers}
+    return is_asked and min(space.num_hidden_layers) < job.teacher.architecture.num_hidden_layers
+
+
 def num_sequences_wanted(spec: JobSpec) -> int:
     """Training sequences after which no candidate sees one twice."""
     return max(spec.search.steps * theta.batch_size for theta in spec.search.hyperparameters)

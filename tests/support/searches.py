@@ -24,7 +24,7 @@ HELD_OUT_SEQUENCES = 12
 SHARD_SEQUENCES = 16
 """The third shard is a short one."""
 
-LEADING = InheritanceSpec(heads="leading", neurons="leading", hidden="leading", correction="none")
+LEADING = InheritanceSpec(layers="distilbert", heads="leading", neurons="leading", hidden="leading", correction="none")
 """The parts of the teacher as they lie: nothing has to be measured first."""
 
 PLAIN_START = Start(initialization="inherit", inheritance=LEADING, seed=0, anatomy=None)

@@ -44,6 +44,11 @@ def test_importance_has_to_be_measured() -> None:
         kept_layers("influence", 5, 3)
 
 
+@pytest.mark.parametrize("rule", MEASURED_RULES)
+def test_who_keeps_all_layers_needs_no_measurement(rule: LayerRule) -> None:
+    assert kept_layers(rule, 3, 3) == (0, 1, 2)
+
+
 def test_a_list_is_taken_as_it_is() -> None:
     assert kept_layers((0, 3, 5), 6, 3) == (0, 3, 5)
 

@@ -58,7 +58,7 @@ def error(student: PreTrainedModel, teacher: PreTrainedModel) -> float:
 def test_with_the_teachers_own_shape_every_rule_gives_the_teacher(family: str) -> None:
     teacher = build(family)
     anatomy = measure_anatomy(teacher, SAMPLE)
-    layers = ("distilbert", "even", "alternate", "bottom", "top", "influence", "ablation", (0, 1, 2, 3))
+    layers = ("distilbert", "even", "alternate", "bottom", "top", "influence", "ablation", "elimination", (0, 1, 2, 3))
     rules = itertools.zip_longest(layers, HEADS, NEURONS, ("leading", "activation", "rotation"), fillvalue="leading")
     for choice, heads, neurons, hidden in rules:
         for correction in ("none", "least_squares"):
@@ -78,7 +78,9 @@ def test_dropping_what_the_teacher_does_not_use_changes_nothing(family: str, cor
     anatomy = measure_anatomy(teacher, SAMPLE)
     smaller_ffn = architecture(4, 4, 32, 32)
     for neurons, heads in itertools.product(NEURONS, HEADS):
-        spec = InheritanceSpec(heads=heads, neurons=neurons, hidden="leading", correction=correction)
+        spec = InheritanceSpec(
+            layers="distilbert", heads=heads, neurons=neurons, hidden="leading", correction=correction
+        )
         student = heir(teacher, smaller_ffn, spec, anatomy)
         torch.testing.assert_close(logits(student), logits(teacher), rtol=0, atol=1e-5)
 
@@ -91,7 +93,7 @@ def test_a_head_that_the_teacher_does_not_use_is_the_one_left_out(family: str) -
         layer.attention.output.dense.weight[:, 8:16] = 0
     anatomy = measure_anatomy(teacher, SAMPLE)
     for heads in HEADS:
-        spec = InheritanceSpec(heads=heads, neurons="leading", hidden="leading", correction="none")
+        spec = InheritanceSpec(layers="distilbert", heads=heads, neurons="leading", hidden="leading", correction="none")
         extraction = choose_extraction(teacher, architecture(4, 3, 24, 48), spec, anatomy)
         for maps in extraction.heads:
             assert maps.value.argmax(dim=0).tolist() == [*range(8), *range(16, 32)]
@@ -113,8 +115,8 @@ def test_a_head_that_the_teacher_does_not_use_is_the_one_left_out(family: str) -
 def test_the_fit_comes_closer_to_the_teacher_on_text_it_has_not_seen(family: str, shape: Architecture) -> None:
     teacher = build(family)
     anatomy = measure_anatomy(teacher, SAMPLE)
-    fitted = heir(teacher, shape, InheritanceSpec(), anatomy)
-    copied = heir(teacher, shape, InheritanceSpec(correction="none"), anatomy)
+    fitted = heir(teacher, shape, InheritanceSpec(layers="distilbert"), anatomy)
+    copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), anatomy)
     assert error(fitted, teacher) < error(copied, teacher)
 
 
@@ -124,7 +126,7 @@ def test_a_constant_that_is_dropped_goes_into_the_bias() -> None:
         layer.intermediate.dense.weight[:12] = 0
         layer.intermediate.dense.bias[:12] = 2.0
     anatomy = measure_anatomy(teacher, SAMPLE)
-    student = heir(teacher, architecture(4, 4, 32, 36), InheritanceSpec(), anatomy)
+    student = heir(teacher, architecture(4, 4, 32, 36), InheritanceSpec(layers="distilbert"), anatomy)
     torch.testing.assert_close(logits(student), logits(teacher), rtol=0, atol=1e-4)
 
 
@@ -132,10 +134,10 @@ def test_the_stronger_the_ridge_the_closer_to_the_copy() -> None:
     teacher = build("roberta")
     anatomy = measure_anatomy(teacher, SAMPLE)
     shape = architecture(2, 4, 16, 24)
-    copied = heir(teacher, shape, InheritanceSpec(correction="none"), anatomy)
+    copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), anatomy)
     distances = []
     for ridge in (0.01, 1.0, 100.0):
-        fitted = heir(teacher, shape, InheritanceSpec(ridge=ridge), anatomy)
+        fitted = heir(teacher, shape, InheritanceSpec(layers="distilbert", ridge=ridge), anatomy)
         pairs = zip(fitted.parameters(), copied.parameters(), strict=True)
         distances.append(sum((a - b).square().sum().item() for a, b in pairs if a.ndim == 2))
     assert distances[0] > distances[1] > distances[2]
@@ -145,6 +147,6 @@ def test_the_teacher_and_its_anatomy_stay_as_they_were() -> None:
     teacher = build("roberta")
     anatomy = measure_anatomy(teacher, SAMPLE)
     before, states = copy.deepcopy(teacher.state_dict()), anatomy.normalized.clone()
-    heir(teacher, architecture(2, 2, 16, 24), InheritanceSpec(), anatomy)
+    heir(teacher, architecture(2, 2, 16, 24), InheritanceSpec(layers="distilbert"), anatomy)
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())
     assert torch.equal(anatomy.normalized, states)

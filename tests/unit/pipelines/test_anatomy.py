@@ -18,7 +18,7 @@ from ose.pipelines.start import Start
 SMALL = architecture(2, 2, 16, 24)
 
 
-def anatomy_task(search: DataTask, folder: Path) -> AnatomyTask:
+def anatomy_task(search: DataTask, folder: Path, *, eliminates_layers: bool = False) -> AnatomyTask:
     return AnatomyTask(
         id="anatomy",
         folder=str(folder),
@@ -26,6 +26,7 @@ def anatomy_task(search: DataTask, folder: Path) -> AnatomyTask:
         corpus=search.corpus,
         corpus_spec=search.corpus_spec,
         num_sequences=16,
+        eliminates_layers=eliminates_layers,
     )
 
 
@@ -37,7 +38,7 @@ def teacher(search: DataTask) -> PreTrainedModel:
 @pytest.fixture(scope="module")
 def anatomy(search: DataTask, teacher: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Anatomy:
     folder = tmp_path_factory.mktemp("anatomy")
-    prepare_anatomy(anatomy_task(search, folder), teacher)
+    prepare_anatomy(anatomy_task(search, folder, eliminates_layers=True), teacher)
     return open_anatomy(folder)
 
 
@@ -47,6 +48,18 @@ def test_it_is_measured_once(search: DataTask, teacher: PreTrainedModel, tmp_pat
     written = file.stat().st_mtime_ns
     prepare_anatomy(anatomy_task(search, tmp_path), teacher)
     assert file.stat().st_mtime_ns == written
+
+
+def test_the_order_of_layers_is_measured_when_it_is_asked_for(
+    search: DataTask, teacher: PreTrainedModel, tmp_path: Path
+) -> None:
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    assert "layers.elimination" not in open_anatomy(tmp_path).importance
+    prepare_anatomy(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
+    assert sorted(open_anatomy(tmp_path).importance["layers.elimination"].tolist()) == [0, 1, 2, 3]
+    written = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    prepare_anatomy(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == written
 
 
 def test_it_is_a_function_of_teacher_and_text(
@@ -67,10 +80,10 @@ def test_a_student_extracted_with_it_starts_nearer_to_the_teacher(
     leading = evaluate_task(search, SMALL, hyperparameters=rates, num_steps=1)
     started = evaluate_candidate(chosen, teacher, data, anatomy)
     assert started.loss_nats < evaluate_candidate(leading, teacher, data).loss_nats
-    assert started.teacher_layers == (0, 3)
+    assert started.teacher_layers == tuple(sorted(anatomy.importance["layers.elimination"].topk(2).indices.tolist()))
 
 
-@pytest.mark.parametrize("rule", ["influence", "ablation"])
+@pytest.mark.parametrize("rule", ["influence", "ablation", "elimination"])
 def test_the_layers_kept_are_those_that_matter(rule: str, anatomy: Anatomy) -> None:
     start = Start(initialization="inherit", inheritance=InheritanceSpec(layers=rule), seed=0, anatomy=anatomy)
     scores = anatomy.importance[f"layers.{rule}"]

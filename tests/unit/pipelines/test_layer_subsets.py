@@ -100,6 +100,7 @@ def test_promising_subsets_are_scored_as_students_start(
         corpus=search.corpus,
         corpus_spec=search.corpus_spec,
         num_sequences=16,
+        eliminates_layers=False,
     )
     prepare_anatomy(measured, teacher)
     anatomy, spec = open_anatomy(tmp_path), InheritanceSpec()

@@ -93,7 +93,7 @@ def test_the_job_compares_layers_and_nothing_else(asking: Asking, spec: JobSpec)
     assert (space.hidden_size, space.intermediate_size) == ((32,), (64,))
     assert (search.epsilon, search.steps, search.initialization) == (1, 5, "inherit")
     assert search.hyperparameters == (Hyperparameters(batch_size=4),)
-    assert search.inheritance == InheritanceSpec(heads="norm")
+    assert search.inheritance == InheritanceSpec(layers="distilbert", heads="norm")
     assert (job.spec.limits, job.spec.score.exponents) == (Limits(), (0.0, 0.0, 1.0))
     assert {row.layers for row in report.rows} == RULES
     assert len(report.scores) == 4 + 6
