@@ -50,6 +50,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--held-out-sequences", type=int, default=256)
     parser.add_argument("--evaluate-every", type=int, default=0, help="steps between points of the curves; 0: twenty")
     parser.add_argument("--sequences", choices=get_args(Sequences), default=PRESETS["distilbert"]["sequences"])
+    parser.add_argument(
+        "--mask-smoothing", type=float, default=PRESETS["distilbert"]["mask_smoothing"], help="0 masks evenly"
+    )
     parser.add_argument("--only", nargs="*", choices=RUNS, help="do these runs alone, and leave the tables for later")
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--gpus", type=float, default=0)
@@ -88,6 +91,7 @@ def job_content(options: argparse.Namespace) -> dict[str, Any]:
         "distillation": {
             "preset": "distilbert",
             "sequences": options.sequences,
+            "mask_smoothing": options.mask_smoothing,
             "steps": options.steps,
             "batch_size": options.batch_size,
             "learning_rate": options.learning_rate,
