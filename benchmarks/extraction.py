@@ -36,7 +36,7 @@ from ose.service.corpora import inspect_corpus
 from ose.service.teachers import inspect_teacher
 
 DEFAULT = InheritanceSpec()
-LEADING = InheritanceSpec(heads="leading", neurons="leading", hidden="leading", correction="none")
+LEADING = InheritanceSpec(layers="distilbert", heads="leading", neurons="leading", hidden="leading", correction="none")
 COLUMNS = ("shape", "rules", "steps", "loss_nats", "loss_stderr_nats", "masked_accuracy", "layers", "sequence_losses")
 
 
