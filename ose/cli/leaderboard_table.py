@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from ose.cli.context import this_command
 from ose.cli.tables import console
 from ose.core.architecture import Architecture
 from ose.core.job import layers_text
@@ -35,6 +36,8 @@ def print_leaderboard(board: Leaderboard) -> None:
         table.add_row(*(value for title, value in cells.items() if title not in left_out), style=style)
     out.print(f"[bold]{job['name']}[/bold] ({job['id']}, {job['status'].lower()}), space {job['space']}")
     out.print(table)
+    if board.num_more:
+        out.print(f"... and {board.num_more} more: {this_command()} leaderboard {job['id']}")
     out.print(
         f"[dim]* on the Pareto front; ! latency too noisy to believe. Loss: cross-entropy to the teacher, "
         f"± standard error. Latency: {_protocol(job)}.[/dim]"

@@ -82,15 +82,21 @@ class LeaderboardQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaderboard:
-    """A job's candidates beside their teacher."""
+    """A job's candidates beside their teacher.
+
+    Attributes:
+        num_more: Rows that the query's limit has left out.
+    """
 
     job: dict[str, Any]
     teacher: dict[str, Any]
     rows: tuple[LeaderboardRow, ...]
+    num_more: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under the JSON names."""
-        return {"job": self.job, "teacher": self.teacher, "rows": [asdict(row) for row in self.rows]}
+        rows = [asdict(row) for row in self.rows]
+        return {"job": self.job, "teacher": self.teacher, "rows": rows, "num_more": self.num_more}
 
     def to_frame(self) -> pandas.DataFrame:
         """A pandas table with one row a candidate and one column a value."""
@@ -121,7 +127,8 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
         if c.number not in hidden and (front.get(c.number, False) or not query.pareto)
     ]
     rows.sort(key=_ORDERS[query.order_by])
-    return Leaderboard(job=_job(job, rule), teacher=teacher_json(job), rows=tuple(rows[: query.limit]))
+    shown = tuple(rows[: query.limit])
+    return Leaderboard(job=_job(job, rule), teacher=teacher_json(job), rows=shown, num_more=len(rows) - len(shown))
 
 
 def teacher_json(job: Job) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def test_a_finished_job_is_ranked_again_without_training(ose, job, write):
 
     rows = list(csv.DictReader(io.StringIO(ose("leaderboard", job_id, "--format", "csv", "--limit", "2").out)))
     assert [int(row["candidate"]) for row in rows] == [row["candidate"] for row in plain["rows"][:2]]
+    assert f"... and 3 more: ose leaderboard {job_id}" in ose("leaderboard", job_id, "--limit", "1").out
+    assert "more:" not in ose("leaderboard", job_id, "--limit", "4").out
     front = json.loads(ose("leaderboard", job_id, "--pareto", "--format", "json").out)["rows"]
     assert front and all(row["is_pareto"] for row in front)
 
