@@ -23,7 +23,6 @@ _OBJECT_STORE_BYTES = 128 * 1024**2
 _SYSTEM = {
     "enable_worker_prestart": False,  # processes started ahead lack the workers' environment: nobody could use them
     "prestart_worker_first_driver": False,
-    "gcs_rpc_server_reconnect_timeout_s": 5,  # how long what is left of a killed cluster waits for it; Ray's 60 s
     "worker_niceness": 0,  # as without Ray; with Ray's 15, latency would depend on whoever else is busy
 }
 

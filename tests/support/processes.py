@@ -73,6 +73,11 @@ def train_workers(root: psutil.Process) -> list[psutil.Process]:
     return [each for each in root.children(recursive=True) if _title(each).startswith("ray::RayTrainWorker")]
 
 
+def is_ray_agent(process: psutil.Process) -> bool:
+    """Whether it is one of the two helpers of a node that wait a minute for a cluster that was killed."""
+    return "Agent" in _title(process)
+
+
 def wait_for_all(backend: Backend, task: EvaluateTask) -> None:
     """Until every worker has done `task`: processes start one after the other."""
     served: set[str] = set()
