@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import get_args
@@ -29,6 +29,7 @@ class SubsetScore:
         layers: The subset.
         loss_nats: Cross-entropy to the whole teacher at held-out masked positions.
         loss_stderr_nats: Its standard error over sequences.
+        rules: Which rules keep it.
         is_refitted: Whether the layers were refitted to do without the others, as a student's are when it starts.
             Scores of both kinds do not compare.
     """
@@ -36,6 +37,7 @@ class SubsetScore:
     layers: Subset
     loss_nats: float
     loss_stderr_nats: float
+    rules: tuple[LayerRule, ...] = ()
     is_refitted: bool = False
 
 
@@ -46,12 +48,14 @@ Measure = Callable[[Sequence[Subset]], Sequence[SubsetScore]]
 """Scores subsets; given many at once, it can share work between them."""
 
 
-def rule_subsets(num_teacher_layers: int, kept: int) -> dict[Subset, tuple[LayerRule, ...]]:
-    """What the rules keep that need no measurement, with the rules that keep it."""
+def rule_subsets(
+    num_teacher_layers: int, kept: int, importance: Mapping[str, Sequence[float]]
+) -> dict[Subset, tuple[LayerRule, ...]]:
+    """What the rules keep, with the rules that keep it; of those that measure, the ones in `importance`."""
     found: dict[Subset, tuple[LayerRule, ...]] = {}
     for rule in get_args(LayerRule):
-        if rule not in MEASURED_RULES:
-            subset = kept_layers(rule, num_teacher_layers, kept)
+        if rule not in MEASURED_RULES or rule in importance:
+            subset = kept_layers(rule, num_teacher_layers, kept, importance.get(rule))
             found[subset] = (*found.get(subset, ()), rule)
     return found
 

@@ -24,6 +24,7 @@ from ose.core.layer_subsets import (
     rule_subsets,
     score_subsets,
 )
+from ose.core.layers import MEASURED_RULES
 from ose.core.task import LayerSubsetsTask
 from ose.measure.quality import mean_and_stderr
 from ose.models.anatomy import Anatomy
@@ -52,19 +53,27 @@ def score_layer_subsets(
         anatomy: The teacher's; None where the task's inheritance needs none.
 
     Returns:
-        The plain scores, and behind them those of the subsets that were refitted.
+        The plain scores, and behind them those of the subsets that were refitted; with the rules that keep them.
     """
 
     def measure(subsets: Sequence[Subset]) -> list[SubsetScore]:
-        return subset_scores(teacher, data, subsets)
+        return [replace(score, rules=rules.get(score.layers, ())) for score in subset_scores(teacher, data, subsets)]
 
     total = teacher.config.num_hidden_layers
-    rules = list(rule_subsets(total, task.keep))
-    plain = score_subsets(total, task.keep, measure, also=rules)
+    rules = rule_subsets(total, task.keep, _importance(anatomy))
+    plain = score_subsets(total, task.keep, measure, also=list(rules))
     if task.inheritance.correction == "none":
         return tuple(plain)
     worth = {*(score.layers for score in most_promising(plain, task.keep, MAX_REFITTED)), *rules}
-    return (*plain, *(_refitted_score(task, teacher, data, anatomy, layers) for layers in sorted(worth)))
+    refitted = (_refitted_score(task, teacher, data, anatomy, layers) for layers in sorted(worth))
+    return (*plain, *(replace(score, rules=rules.get(score.layers, ())) for score in refitted))
+
+
+def _importance(anatomy: Anatomy | None) -> dict[str, list[float]]:
+    """What has been measured of the teacher's layers, by rule."""
+    measured = {} if anatomy is None else anatomy.importance
+    names = {rule: f"layers.{rule}" for rule in MEASURED_RULES}
+    return {rule: measured[name].tolist() for rule, name in names.items() if name in measured}
 
 
 def _refitted_score(

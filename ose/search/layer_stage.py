@@ -48,7 +48,7 @@ def layer_scores(
         StorageError: The folder cannot be written.
     """
     folder = artifacts / "search-data" / search_data_key(job)
-    file = folder / f"layer-subsets-{keep}-{inheritance_key(job.spec)}.json"
+    file = folder / f"layer-scores-{keep}-{inheritance_key(job.spec)}.json"
     if not file.exists():
         with closing(make_backend(job)) as backend:
             context = RunContext(
@@ -63,7 +63,9 @@ def layer_scores(
             )
             write_json(file, [asdict(score) for score in _scores(context, keep)])
     entries = json.loads(file.read_text(encoding="utf8"))
-    return tuple(SubsetScore(**{**entry, "layers": tuple(entry["layers"])}) for entry in entries)
+    return tuple(
+        SubsetScore(**{**entry, "layers": tuple(entry["layers"]), "rules": tuple(entry["rules"])}) for entry in entries
+    )
 
 
 def _scores(context: RunContext, keep: int) -> tuple[SubsetScore, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ose.core.comparison import PairedDifference, kendall_tau, paired_difference
 from ose.core.job import Candidate, Job
-from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets
+from ose.core.layer_subsets import Subset, SubsetScore
 from ose.core.measurement import Evaluation
 
 _NOISE = 2
@@ -110,16 +110,15 @@ def layer_report(job: Job, candidates: Sequence[Candidate], scores: Sequence[Sub
     Args:
         job: A job whose members differ in layers alone.
         candidates: At least one of them was trained; those that failed are left out.
-        scores: What was found without training.
+        scores: What was found without training, and which rules keep it.
     """
     depth = job.teacher.architecture.num_hidden_layers
     trained = _by_loss(candidates)
     evaluations = [_evaluation(candidate) for candidate in trained]
-    rules = _rules(depth, candidates)
     differences = [_difference(each, evaluations[0]) for each in evaluations]
     zero_shot = {score.layers: score for score in scores}  # of two scores the later one: refitted
     rows = tuple(
-        _row(rank, candidate, rules, zero_shot, difference)
+        _row(rank, candidate, zero_shot, difference)
         for rank, (candidate, difference) in enumerate(zip(trained, differences, strict=True), start=1)
     )
     best_rule = next((row for row in rows if row.rules), None)
@@ -139,29 +138,13 @@ def layer_report(job: Job, candidates: Sequence[Candidate], scores: Sequence[Sub
 
 
 def _by_loss(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Trained candidates, best first; of several that turned out to keep the same layers, the first."""
-    distinct: dict[Subset, Candidate] = {}
-    for candidate in candidates:
-        if candidate.evaluation is not None:
-            distinct.setdefault(_layers(candidate), candidate)
-    return sorted(distinct.values(), key=lambda candidate: (_evaluation(candidate).loss_nats, candidate.number))
-
-
-def _rules(num_teacher_layers: int, candidates: Sequence[Candidate]) -> dict[Subset, tuple[str, ...]]:
-    """The rules that keep a subset; of those that measure, what their candidates turned out to keep."""
-    found: dict[Subset, tuple[str, ...]] = {}
-    found |= rule_subsets(num_teacher_layers, candidates[0].architecture.num_hidden_layers)
-    for candidate in candidates:
-        if candidate.evaluation is not None and isinstance(candidate.layers, str):
-            layers = _layers(candidate)
-            found[layers] = (*found.get(layers, ()), candidate.layers)
-    return found
+    trained = [candidate for candidate in candidates if candidate.evaluation is not None]
+    return sorted(trained, key=lambda candidate: (_evaluation(candidate).loss_nats, candidate.number))
 
 
 def _row(
     rank: int,
     candidate: Candidate,
-    rules: dict[Subset, tuple[str, ...]],
     zero_shot: dict[Subset, SubsetScore],
     difference: PairedDifference,
 ) -> LayerRow:
@@ -170,7 +153,7 @@ def _row(
     return LayerRow(
         rank=rank,
         layers=layers,
-        rules=rules.get(layers, ()),
+        rules=before.rules if before else (),
         candidate=candidate.number,
         zero_shot_loss_nats=before.loss_nats if before else None,
         zero_shot_loss_stderr_nats=before.loss_stderr_nats if before else None,

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from ose.core.bounds import require_positive
 from ose.core.job import Job, JobStatus, TeacherFacts
-from ose.core.layer_subsets import SubsetScore, most_promising, rule_subsets
-from ose.core.layers import MEASURED_RULES, LayerChoice
+from ose.core.layer_subsets import Subset, SubsetScore, most_promising
 from ose.core.score import ScoreRule
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec, Limits
@@ -74,7 +73,7 @@ def rank_layers(
     draft = _draft(spec, question, now)
     check_job(draft.spec, draft.teacher)
     scores = score(draft, question.keep)
-    space = replace(draft.spec.space, layers=_worth_training(scores, draft.teacher, question))
+    space = replace(draft.spec.space, layers=_worth_training(scores, question))
     asked = replace(draft.spec, space=space)
     job = _known(store, replace(draft, spec_hash=spec_hash(asked))) or submit_job(store, asked, now)
     if job.status is not JobStatus.SUCCEEDED:
@@ -112,7 +111,7 @@ def _comparison(spec: JobSpec, teacher: TeacherFacts, question: LayerQuestion) -
         steps=question.steps or spec.search.steps,
         hyperparameters=spec.search.hyperparameters[:1],
         initialization="inherit",
-        inheritance=replace(spec.search.inheritance, layers="distilbert"),
+        inheritance=replace(spec.search.inheritance, layers="elimination"),  # the rule that has to be asked for
     )
     return replace(
         spec,
@@ -131,13 +130,10 @@ def _comparison(spec: JobSpec, teacher: TeacherFacts, question: LayerQuestion) -
     )
 
 
-def _worth_training(
-    scores: Sequence[SubsetScore], teacher: TeacherFacts, question: LayerQuestion
-) -> tuple[LayerChoice, ...]:
-    """The best subsets, and what the rules keep; of those that measure, only the job will tell."""
-    best = most_promising(scores, question.keep, question.top)
-    rules = rule_subsets(teacher.architecture.num_hidden_layers, question.keep)
-    return tuple({*(score.layers for score in best), *rules, *MEASURED_RULES})
+def _worth_training(scores: Sequence[SubsetScore], question: LayerQuestion) -> tuple[Subset, ...]:
+    """The best subsets, and what the rules keep."""
+    best = {score.layers for score in most_promising(scores, question.keep, question.top)}
+    return tuple(best | {score.layers for score in scores if score.rules and len(score.layers) == question.keep})
 
 
 def _known(store: Store, draft: Job) -> Job | None:

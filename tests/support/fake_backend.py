@@ -13,7 +13,7 @@ import builders
 
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
-from ose.core.layer_subsets import Subset, SubsetScore
+from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets
 from ose.core.layers import kept_layers
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.task import (
@@ -165,8 +165,9 @@ def _kept(task: EvaluateTask) -> Subset | None:
 
 
 def subset_score(layers: Subset) -> SubsetScore:
-    """The lower the layers, the better."""
-    return SubsetScore(layers=layers, loss_nats=float(sum(layers)), loss_stderr_nats=0.1)
+    """Of four layers: the lower, the better."""
+    rules = rule_subsets(4, len(layers), {}).get(layers, ())
+    return SubsetScore(layers=layers, loss_nats=float(sum(layers)), loss_stderr_nats=0.1, rules=rules)
 
 
 def _nth(table: Sequence[Any], counts: dict[Architecture, int], architecture: Architecture) -> Any:

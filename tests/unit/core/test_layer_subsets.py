@@ -26,14 +26,20 @@ def scorer(worth: Sequence[float], seen: list[Subset]):
 
 
 def test_rules_that_keep_the_same_are_told_together() -> None:
-    assert rule_subsets(12, 6) == {
+    assert rule_subsets(12, 6, {}) == {
         (0, 2, 4, 7, 9, 11): ("distilbert",),
         (1, 3, 5, 7, 9, 11): ("even",),
         (0, 2, 4, 6, 8, 10): ("alternate",),
         (0, 1, 2, 3, 4, 5): ("bottom",),
         (6, 7, 8, 9, 10, 11): ("top",),
     }
-    assert rule_subsets(4, 1) == {(0,): ("distilbert", "alternate", "bottom"), (3,): ("even", "top")}
+    assert rule_subsets(4, 1, {}) == {(0,): ("distilbert", "alternate", "bottom"), (3,): ("even", "top")}
+    measured = rule_subsets(4, 1, {"influence": [0, 1, 3, 2], "elimination": [0, 1, 2, 3]})
+    assert measured == {
+        (0,): ("distilbert", "alternate", "bottom"),
+        (2,): ("influence",),
+        (3,): ("even", "top", "elimination"),
+    }
 
 
 @pytest.mark.parametrize(("total", "kept"), [(4, 1), (6, 3), (12, 3), (12, 11)])
@@ -51,7 +57,7 @@ def test_of_many_subsets_the_best_is_found_where_layers_do_not_depend_on_one_ano
     kept = data.draw(st.integers(5, 7))
     assert comb(12, kept) > MAX_SUBSETS
     seen: list[Subset] = []
-    also = list(rule_subsets(12, kept))
+    also = list(rule_subsets(12, kept, {}))
     scores = score_subsets(12, kept, scorer(worth, seen), also)
     sized = [score for score in scores if len(score.layers) == kept]
     assert min(score.loss_nats for score in sized) == pytest.approx(sum(sorted(worth)[: 12 - kept]))

@@ -6,6 +6,7 @@ import copy
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from transformers import PreTrainedModel
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts
 from ose.core.layer_subsets import Subset, most_promising, rule_subsets
+from ose.core.layers import MEASURED_RULES, LayerRule
 from ose.core.task import AnatomyTask, DataTask, LayerSubsetsTask
 from ose.models.student import architecture_of
 from ose.models.teacher import load_masked_lm
@@ -100,7 +102,7 @@ def test_promising_subsets_are_scored_as_students_start(
         corpus=search.corpus,
         corpus_spec=search.corpus_spec,
         num_sequences=16,
-        eliminates_layers=False,
+        eliminates_layers=True,
     )
     prepare_anatomy(measured, teacher)
     anatomy, spec = open_anatomy(tmp_path), InheritanceSpec()
@@ -108,7 +110,11 @@ def test_promising_subsets_are_scored_as_students_start(
     plain = {score.layers: score.loss_nats for score in scores if not score.is_refitted}
     refitted = {score.layers: score.loss_nats for score in scores if score.is_refitted}
     best = sorted(plain, key=lambda layers: plain[layers])[:2]
-    assert refitted.keys() == {*best, *rule_subsets(4, 2)}
+    importance = {rule: anatomy.importance[f"layers.{rule}"].tolist() for rule in MEASURED_RULES}
+    kept = rule_subsets(4, 2, importance)
+    assert refitted.keys() == {*best, *kept}
+    assert {score.layers: score.rules for score in scores if score.rules} == kept
+    assert {rule for rules in kept.values() for rule in rules} == set(get_args(LayerRule))
     start = Start(initialization="inherit", inheritance=replace(spec, layers=(0, 3)), seed=0, anatomy=anatomy)
     student = initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=2), start)
     assert refitted[0, 3] == held_out_quality(student, data, layer_subsets.SCORED_SEQUENCES).loss_nats != plain[0, 3]

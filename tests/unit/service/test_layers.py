@@ -16,7 +16,6 @@ from fake_search import Clock
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Job, JobStatus
 from ose.core.layer_subsets import SubsetScore
-from ose.core.layers import MEASURED_RULES
 from ose.core.score import ScoreRule
 from ose.core.spec import CorpusSpec, Hyperparameters, JobSpec, Limits, SearchSpec, TeacherSpec
 from ose.core.task import DataTask
@@ -88,12 +87,12 @@ def test_the_job_compares_layers_and_nothing_else(asking: Asking, spec: JobSpec)
     job = asking.job()
     space, search = job.spec.space, job.spec.search
     assert job.name == "tiny-layers-2"
-    assert set(space.layers) == RULES | set(MEASURED_RULES)
+    assert set(space.layers) == RULES
     assert (space.num_hidden_layers, space.num_attention_heads) == ((2,), (4,))
     assert (space.hidden_size, space.intermediate_size) == ((32,), (64,))
     assert (search.epsilon, search.steps, search.initialization) == (1, 5, "inherit")
     assert search.hyperparameters == (Hyperparameters(batch_size=4),)
-    assert search.inheritance == InheritanceSpec(layers="distilbert", heads="norm")
+    assert search.inheritance == InheritanceSpec(layers="elimination", heads="norm")
     assert (job.spec.limits, job.spec.score.exponents) == (Limits(), (0.0, 0.0, 1.0))
     assert {row.layers for row in report.rows} == RULES
     assert len(report.scores) == 4 + 6
