@@ -160,7 +160,7 @@ def draw(points: list[dict[str, Any]], floor_nats: float, file: Path) -> None:
     axes.yaxis.set_major_formatter("{x:.1f}")
     axes.yaxis.set_minor_formatter("{x:.1f}")
     axes.grid(alpha=0.3, which="both")
-    axes.legend(frameon=False, loc="outside lower center", ncols=2)
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     figure.savefig(file, facecolor="white")
 
 
