@@ -20,6 +20,7 @@ from ose.pipelines.search_data import SearchData
 from ose.pipelines.start import Start, initial_student
 from ose.training.losses import cross_entropy_to, sampled_cross_entropy
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
+from ose.training.precision import autocast
 
 MAX_GRAD_NORM = 1.0
 _ROWS_AT_ONCE = 16
@@ -90,7 +91,8 @@ def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData
         factor = learning_rate_factor(step, task.num_steps, hyperparameters.warmup_fraction)
         set_learning_rate(optimizer, hyperparameters.learning_rate * factor)
         input_ids, positions = data.train.input_ids[rows], data.train.positions[rows]
-        logits = logits_at(student, input_ids.to(device), positions.to(device))
+        with autocast(device, task.precision):
+            logits = logits_at(student, input_ids.to(device), positions.to(device))
         loss = sampled_cross_entropy(logits.float(), data.draws_of(rows).to(device))
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
