@@ -18,6 +18,7 @@ from ose.models.anatomy import Anatomy
 from ose.models.forward import logits_at
 from ose.pipelines.search_data import SearchData
 from ose.pipelines.start import Start, initial_student
+from ose.training.attention import quick_attention
 from ose.training.losses import cross_entropy_to, sampled_cross_entropy
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
 from ose.training.precision import autocast
@@ -61,7 +62,8 @@ def evaluate_candidate(
     start = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=anatomy)
     student = initial_student(teacher, task.architecture, start)
     training_started = time.perf_counter()
-    losses = train_student(student, task, data)
+    with quick_attention(student):
+        losses = train_student(student, task, data)
     trained = time.perf_counter()
     quality = held_out_quality(student, data)
     return Evaluation(
