@@ -103,6 +103,7 @@ class Bench:
             initialization="inherit",
             inheritance=rules,
             anatomy=str(self.options.work),
+            precision="auto",
             seed=0,
             weight_clip=None,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from itertools import product
 from typing import get_args
 
@@ -98,7 +99,8 @@ class SearchSpace:
         """Yield the valid members in the order (p, operations, D, H, I, A, layers), all ascending.
 
         Heads and layers kept change neither p nor the operations, so only the (D, H, I) triples are sorted
-        and the others follow inside each: one total order, found without sorting every member.
+        and the others follow inside each. For one (D, H) the triples lie in order by themselves, so these runs are
+        merged as they are asked for: a space of millions takes no more memory than its axes.
 
         Args:
             embedding: The teacher's; p depends on it.
@@ -106,13 +108,13 @@ class SearchSpace:
                 one member; without it they cannot be told apart.
         """
         choices = {d: self._choices(d, num_teacher_layers) for d in self.num_hidden_layers}
-        triples = product(self.num_hidden_layers, self.hidden_size, self.intermediate_size)
-        for _, _, d, h, i in sorted(_sort_key(d, h, i, embedding) for d, h, i in triples):
-            for a in self.num_attention_heads:
-                if h % a == 0:
-                    shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
-                    for layers in choices[d]:
-                        yield Member(architecture=shape, layers=layers)
+        heads = {h: [a for a in self.num_attention_heads if h % a == 0] for h in self.hidden_size}
+        pairs = product(self.num_hidden_layers, self.hidden_size)
+        for _, _, d, h, i in merge(*(_sort_keys(d, h, sorted(self.intermediate_size), embedding) for d, h in pairs)):
+            for a in heads[h]:
+                shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
+                for layers in choices[d]:
+                    yield Member(architecture=shape, layers=layers)
 
     def _choices(self, depth: int, num_teacher_layers: int | None) -> tuple[LayerChoice | None, ...]:
         """What students of this depth may keep; of choices that keep the same, the first."""
@@ -144,7 +146,15 @@ def _rules_first(layers: LayerChoice) -> tuple[int, tuple[int, ...]]:
     return (get_args(LayerRule).index(layers), ()) if isinstance(layers, str) else (len(get_args(LayerRule)), layers)
 
 
-def _sort_key(d: int, h: int, i: int, embedding: EmbeddingShape) -> tuple[int, int, int, int, int]:
+def _sort_keys(
+    d: int, h: int, intermediate_sizes: Sequence[int], embedding: EmbeddingShape
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """(p, operations, D, H, I), ascending; both counts are linear in I."""
+    (p_1, flops_1), (p_2, flops_2) = (_counts(d, h, i, embedding) for i in (1, 2))
+    for i in intermediate_sizes:
+        yield p_1 + (i - 1) * (p_2 - p_1), flops_1 + (i - 1) * (flops_2 - flops_1), d, h, i
+
+
+def _counts(d: int, h: int, i: int, embedding: EmbeddingShape) -> tuple[int, int]:
     architecture = Architecture(num_hidden_layers=d, num_attention_heads=1, hidden_size=h, intermediate_size=i)
-    parameters = count_parameters(architecture, embedding).total
-    return parameters, count_flops(architecture, _REFERENCE_LENGTH), d, h, i
+    return count_parameters(architecture, embedding).total, count_flops(architecture, _REFERENCE_LENGTH)

@@ -8,7 +8,7 @@ from typing import Literal
 from ose.core.bounds import require_not_negative, require_positive, require_seed
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.measurement import LatencyProtocol
-from ose.core.recipe import DistillationSpec
+from ose.core.recipe import DistillationSpec, Precision
 from ose.core.score import ScoreRule
 from ose.core.search_space import SearchSpace
 from ose.errors import InvalidInputError
@@ -94,6 +94,8 @@ class SearchSpec:
         hyperparameters: Theta.
         initialization: `inherit` starts students from the teacher's weights, `random` as the paper does.
         inheritance: From which of them.
+        precision: Of the arithmetic of training; `auto` takes bfloat16 where the processor multiplies it natively.
+            Students are judged in float32.
         seed: Decides masks, batch order and random weights.
         weight_clip: Bound on every weight's magnitude after each step; the theory's compactness
             assumption wants one, practice does not.
@@ -109,6 +111,7 @@ class SearchSpec:
     hyperparameters: tuple[Hyperparameters, ...] = (Hyperparameters(),)
     initialization: Initialization = "inherit"
     inheritance: InheritanceSpec = field(default_factory=InheritanceSpec)
+    precision: Precision = "auto"
     seed: int = 0
     weight_clip: float | None = None
     held_out_sequences: int = 128

@@ -9,6 +9,7 @@ from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import CorpusFacts, FailureReport, TeacherFacts
 from ose.core.layer_subsets import SubsetScore
 from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
+from ose.core.recipe import Precision
 from ose.core.spec import CorpusSpec, Hyperparameters
 
 
@@ -96,6 +97,7 @@ class EvaluateTask:
     initialization: Initialization
     inheritance: InheritanceSpec
     anatomy: str | None
+    precision: Precision
     seed: int
     weight_clip: float | None
 

@@ -20,6 +20,7 @@ from ose.data.masking import MaskingRule
 from ose.errors import NonFiniteLossError
 from ose.pipelines.distillation_batches import TrainingText, masking_rule, step_batches
 from ose.pipelines.trainee import StepLosses, Trainee
+from ose.training.attention import quick_attention
 from ose.training.checkpoint import load_checkpoint, save_checkpoint
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
 from ose.training.parallel import accumulating, is_first, rank, share_gradients, sum_over_processes, world_size
@@ -75,7 +76,8 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
     rule = masking_rule(run.sequences, spec, run.tokenizer)
     shared = share_gradients(trainee, lambda: _first_loss(run, trainee, rule))
     started = time.perf_counter() - state["wall_time_s"]
-    with ScalarLog(run.folder / "logs") if is_first() else nullcontext() as log:
+    logging = ScalarLog(run.folder / "logs") if is_first() else nullcontext()
+    with logging as log, quick_attention(run.student):
         for step in range(state["step"], spec.steps):
             rate = spec.learning_rate * learning_rate_factor(step, spec.steps, spec.warmup_fraction)
             set_learning_rate(optimizer, rate)

@@ -18,8 +18,10 @@ from ose.models.anatomy import Anatomy
 from ose.models.forward import logits_at
 from ose.pipelines.search_data import SearchData
 from ose.pipelines.start import Start, initial_student
+from ose.training.attention import quick_attention
 from ose.training.losses import cross_entropy_to, sampled_cross_entropy
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
+from ose.training.precision import autocast
 
 MAX_GRAD_NORM = 1.0
 _ROWS_AT_ONCE = 16
@@ -60,7 +62,8 @@ def evaluate_candidate(
     start = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=anatomy)
     student = initial_student(teacher, task.architecture, start)
     training_started = time.perf_counter()
-    losses = train_student(student, task, data)
+    with quick_attention(student):
+        losses = train_student(student, task, data)
     trained = time.perf_counter()
     quality = held_out_quality(student, data)
     return Evaluation(
@@ -90,7 +93,8 @@ def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData
         factor = learning_rate_factor(step, task.num_steps, hyperparameters.warmup_fraction)
         set_learning_rate(optimizer, hyperparameters.learning_rate * factor)
         input_ids, positions = data.train.input_ids[rows], data.train.positions[rows]
-        logits = logits_at(student, input_ids.to(device), positions.to(device))
+        with autocast(device, task.precision):
+            logits = logits_at(student, input_ids.to(device), positions.to(device))
         loss = sampled_cross_entropy(logits.float(), data.draws_of(rows).to(device))
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):

@@ -124,6 +124,7 @@ def _task(context: RunContext, trial: Trial, candidate: Candidate) -> EvaluateTa
         initialization=search.initialization,
         inheritance=inheritance_of(context.job, candidate),
         anatomy=str(context.anatomy_folder) if needs_anatomy(context.job.spec) else None,
+        precision=search.precision,
         seed=search.seed,
         weight_clip=search.weight_clip,
     )

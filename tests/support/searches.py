@@ -103,6 +103,7 @@ def evaluate_task(data: DataTask, architecture: Architecture, **changes: Any) ->
         "initialization": "inherit",
         "inheritance": LEADING,
         "anatomy": None,
+        "precision": "float32",
         "seed": 0,
         "weight_clip": None,
     }

@@ -53,6 +53,16 @@ def test_the_same_task_gives_the_same_numbers(
     assert without_times(evaluate_candidate(task, teacher, data)) == without_times(first)
 
 
+def test_bfloat16_trains_along_the_same_curve(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    curves = []
+    for precision in ("float32", "bfloat16"):
+        task = evaluate_task(search, SMALL, num_steps=8, precision=precision, hyperparameters={"learning_rate": 1e-3})
+        student = start(teacher, task)
+        curves.append(train_student(student, task, data))
+        assert {weight.dtype for weight in student.parameters()} == {torch.float32}
+    assert curves[0] != curves[1] == pytest.approx(curves[0], rel=2e-3)
+
+
 def test_the_layers_asked_for_are_kept_and_told(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
     def evaluated(layers: LayerChoice, **changes: object) -> Evaluation:
         task = evaluate_task(search, SMALL, num_steps=1, inheritance=replace(LEADING, layers=layers), **changes)
