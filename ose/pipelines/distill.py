@@ -76,12 +76,12 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
     rule = masking_rule(run.sequences, spec, run.tokenizer)
     shared = share_gradients(trainee, lambda: _first_loss(run, trainee, rule))
     started = time.perf_counter() - state["wall_time_s"]
-    logging = ScalarLog(run.folder / "logs") if is_first() else nullcontext()
-    with logging as log, quick_attention(run.student):
+    with ScalarLog(run.folder / "logs") if is_first() else nullcontext() as log:
         for step in range(state["step"], spec.steps):
             rate = spec.learning_rate * learning_rate_factor(step, spec.steps, spec.warmup_fraction)
             set_learning_rate(optimizer, rate)
-            losses = _train_step(run, shared, rule, step)
+            with quick_attention(run.student):  # not while the student is judged, in `on_step`
+                losses = _train_step(run, shared, rule, step)
             nn.utils.clip_grad_norm_(trainee.parameters(), spec.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
