@@ -21,15 +21,16 @@ def inherit(teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extr
 
     Args:
         teacher: A model of a class in `INHERITABLE_MODEL_TYPES`.
-        student: A model of the same class.
+        student: A model of the same class, on the teacher's device. All its weights are written.
         extraction: What to keep; its sizes are the student's.
     """
+    extraction = extraction.to(student.device)
     source = dict(teacher.named_parameters())
     with torch.no_grad():
         for name, parameter in student.named_parameters():
             match = _LAYER.search(name)
             layer = int(match[1]) if match else None
-            tensor = source[_teacher_name(name, layer, extraction)].cpu()
+            tensor = source[_teacher_name(name, layer, extraction)]
             for dimension, change in enumerate(_changes(name, layer, tensor.ndim, extraction)):
                 if change is not None:
                     tensor = _changed(tensor, dimension, change)

@@ -16,9 +16,11 @@ from ose.core.task import DataTask, EvaluateTask
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm
-from ose.pipelines.evaluate import evaluate_candidate, held_out_quality, train_student
+from ose.pipelines.evaluate import evaluate_candidate, held_out_quality
 from ose.pipelines.search_data import SearchData, load_search_data
 from ose.pipelines.start import Start, initial_student
+from ose.pipelines.student_training import StudentTraining
+from ose.training.lane import Lane
 
 OWN = architecture(4, 4, 32, 64)
 SMALL = architecture(2, 2, 16, 24)
@@ -36,6 +38,12 @@ def data(search: DataTask) -> SearchData:
 
 def without_times(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, wall_time_s=0, training_time_s=0, peak_memory_bytes=0)
+
+
+def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData) -> list[float]:
+    training = StudentTraining(student, task, data)
+    training.run(Lane(student.device))
+    return training.losses()
 
 
 def start(teacher: PreTrainedModel, task: EvaluateTask) -> PreTrainedModel:
