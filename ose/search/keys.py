@@ -27,6 +27,7 @@ def search_data_key(job: Job) -> str:
             "num_sequences": num_sequences_wanted(spec),
             "held_out_sequences": spec.search.held_out_sequences,
             "seed": spec.search.seed,
+            "precision": spec.search.precision,
         }
     )
 

@@ -57,6 +57,7 @@ def test_jobs_share_what_is_equal(changes: dict) -> None:
         {"spec": replace(SPEC, search=SearchSpec(steps=101))},
         {"spec": replace(SPEC, search=SearchSpec(seed=1))},
         {"spec": replace(SPEC, search=SearchSpec(held_out_sequences=64))},
+        {"spec": replace(SPEC, search=SearchSpec(precision="float32"))},
     ],
 )
 def test_jobs_do_not_share_what_differs(changes: dict) -> None:
