@@ -1,6 +1,6 @@
 """The search of a whole space on one GPU, in this process alone: how long, and how near to what the card can do.
 
-    python benchmarks/gpu.py --output results/gpu
+    PYTHONPATH=. python benchmarks/gpu.py --output results/gpu
 
 Needs torch and transformers, and nothing else that OSE needs: no Ray, no database. All members of a space (`bort`, 300)
 are trained against a teacher of random weights on random tokens, which is as much work as real ones are. Measured in

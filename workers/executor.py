@@ -30,6 +30,7 @@ from ose.pipelines.layer_subsets import score_layer_subsets
 from ose.pipelines.resident_data import ResidentData, on_device
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.search.failures import failure_report
+from ose.training.lane import Lane
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc")
 """How torch's CPU allocator and C++ say so, inside a plain RuntimeError."""
@@ -50,6 +51,7 @@ class TaskExecutor:
         self._teacher: tuple[str, PreTrainedModel] | None = None
         self._data: tuple[str, SearchData | ResidentData] | None = None
         self._anatomy: tuple[str, Anatomy] | None = None
+        self._lane: Lane | None = None
         torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
@@ -73,7 +75,8 @@ class TaskExecutor:
             case EvaluateTask():
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
-                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy)
+                self._lane = self._lane or Lane(teacher.device)
+                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._lane)
             case LayerSubsetsTask():
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None

@@ -24,8 +24,8 @@ from ose.pipelines.student_training import StudentTraining
 from ose.training.lane import Lane, Stamp, seconds_between
 from ose.training.losses import cross_entropy_to
 
-_ROWS_AT_ONCE = {"cpu": 16, "cuda": 64}
-"""Held-out sequences judged together: a GPU wants more work at once, and has the memory for their logits."""
+_ROWS_AT_ONCE, _ROWS_AT_ONCE_ON_GPU = 16, 64
+"""Held-out sequences judged together: a GPU wants more work, and has the memory for their logits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,11 @@ class HeldOutQuality:
 
 
 def evaluate_candidate(
-    task: EvaluateTask, teacher: PreTrainedModel, data: SearchData | ResidentData, anatomy: Anatomy | None = None
+    task: EvaluateTask,
+    teacher: PreTrainedModel,
+    data: SearchData | ResidentData,
+    anatomy: Anatomy | None = None,
+    lane: Lane | None = None,
 ) -> Evaluation:
     """Train the candidate of `task` and measure its distance from the teacher.
 
@@ -54,12 +58,13 @@ def evaluate_candidate(
             its device.
         data: The search's batches and the teacher's stored targets.
         anatomy: The teacher's, on its device; None where the task's inheritance needs none.
+        lane: On the teacher's device. Whoever evaluates several keeps one: each holds on to the memory it once used.
 
     Raises:
         NonFiniteLossError: Training diverged.
         InvalidInputError: The student cannot inherit from this teacher.
     """
-    return QueuedCandidate(task, teacher, data, anatomy, Lane(teacher.device)).evaluation()
+    return QueuedCandidate(task, teacher, data, anatomy, lane or Lane(teacher.device)).evaluation()
 
 
 def evaluate_together(
@@ -189,10 +194,11 @@ def held_out_quality(
 def _judge(student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None) -> torch.Tensor:
     """(3, M): each held-out sequence's loss, masked LM loss and share of tokens that are right; nobody waits."""
     device, held_out = student.device, data.held_out
+    at_once = _ROWS_AT_ONCE_ON_GPU if device.type == "cuda" else _ROWS_AT_ONCE
     judged: list[torch.Tensor] = []
     with torch.inference_mode():
         rows_of_all = torch.arange(len(held_out.input_ids), device=held_out.input_ids.device)[:num_sequences]
-        for rows in rows_of_all.split(_ROWS_AT_ONCE[device.type]):
+        for rows in rows_of_all.split(at_once):
             labels = held_out.labels[rows].to(device)
             logits = logits_at(
                 student, held_out.input_ids[rows].to(device), held_out.positions[rows].to(device)

@@ -90,10 +90,9 @@ def prepare_data(task: DataTask) -> DataSummary:
             packed = pack_corpus(task.corpus, task.corpus_spec, tokenizer, side, num_sequences=count, seed=task.seed)  # type: ignore[arg-type]
             generator = torch.Generator().manual_seed(2 * task.seed + index)
             batches.append(draw_masks(torch.from_numpy(packed.astype(np.int64)), rule, generator))
-        if len(batches[1].input_ids) < _MIN_HELD_OUT:
-            raise CorpusError(
-                f"the held-out text fills only {len(batches[1].input_ids)} sequences; at least {_MIN_HELD_OUT} are needed"
-            )
+        filled = len(batches[1].input_ids)
+        if filled < _MIN_HELD_OUT:
+            raise CorpusError(f"the held-out text fills only {filled} sequences; at least {_MIN_HELD_OUT} are needed")
         save_batches(file.parent, *batches)
     train, held_out = _load_batches(Path(task.folder))
     return DataSummary(num_sequences=len(train.input_ids), held_out_sequences=len(held_out.input_ids))
