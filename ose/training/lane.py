@@ -42,7 +42,7 @@ class Lane:
         self._uses_graphs = uses_graphs
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self._pool = torch.cuda.graph_pool_handle() if self._stream else None
+        self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ class Lane:
             step: Does the same to the same tensors each time, and never waits for the device.
             times: Calls of `step` in all.
         """
-        repeat(step, times, self._record if self._stream and self._uses_graphs else None)
+        repeat(step, times, self._record if self._stream is not None and self._uses_graphs else None)
 
     def stamp(self) -> Stamp:
         """The moment at which everything queued so far is done."""
