@@ -12,6 +12,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.core.measurement import Evaluation
+from ose.core.recipe import Precision
 from ose.core.task import EvaluateTask
 from ose.errors import NonFiniteLossError
 from ose.measure.quality import mean_and_stderr
@@ -23,6 +24,7 @@ from ose.pipelines.start import Start, initial_student
 from ose.pipelines.student_training import StudentTraining
 from ose.training.lane import Lane, Stamp, seconds_between
 from ose.training.losses import cross_entropy_to
+from ose.training.precision import autocast
 
 _ROWS_AT_ONCE, _ROWS_AT_ONCE_ON_GPU = 16, 64
 """Held-out sequences judged together: a GPU wants more work, and has the memory for their logits."""
@@ -146,7 +148,7 @@ class QueuedCandidate:
             self._training = StudentTraining(student, task, data)
             self._training.run(lane)
             self._stamps.append(lane.stamp())
-            self._judged = _judge(student, data, None)
+            self._judged = _judge(student, data, None, task.precision)
             self._stamps.append(lane.stamp())
         self._layers = start.layers(teacher.config.num_hidden_layers, task.architecture.num_hidden_layers)
 
@@ -188,10 +190,12 @@ def held_out_quality(
     Raises:
         NonFiniteLossError: The student has diverged.
     """
-    return _quality(_judge(student, data, num_sequences))
+    return _quality(_judge(student, data, num_sequences, "float32"))
 
 
-def _judge(student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None) -> torch.Tensor:
+def _judge(
+    student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None, precision: Precision
+) -> torch.Tensor:
     """(3, M): each held-out sequence's loss, masked LM loss and share of tokens that are right; nobody waits."""
     device, held_out = student.device, data.held_out
     at_once = _ROWS_AT_ONCE_ON_GPU if device.type == "cuda" else _ROWS_AT_ONCE
@@ -200,11 +204,11 @@ def _judge(student: PreTrainedModel, data: SearchData | ResidentData, num_sequen
         rows_of_all = torch.arange(len(held_out.input_ids), device=held_out.input_ids.device)[:num_sequences]
         for rows in rows_of_all.split(at_once):
             labels = held_out.labels[rows].to(device)
-            logits = logits_at(
-                student, held_out.input_ids[rows].to(device), held_out.positions[rows].to(device)
-            ).float()
-            losses = cross_entropy_to(data.log_probs_of(rows).to(device), logits).double().mean(dim=1)
-            log_probs = logits.log_softmax(dim=-1)
+            input_ids, positions = held_out.input_ids[rows].to(device), held_out.positions[rows].to(device)
+            with autocast(device, precision):
+                logits = logits_at(student, input_ids, positions)
+            log_probs = logits.float().log_softmax(dim=-1)
+            losses = cross_entropy_to(data.log_probs_of(rows).to(device), log_probs).double().mean(dim=1)
             lm_losses = (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2))
             hits = (logits.argmax(-1) == labels).double().mean(dim=1)
             judged.append(torch.stack([losses, lm_losses, hits]))
