@@ -25,6 +25,7 @@ from ose.core.architecture import Architecture
 from ose.core.comparison import paired_difference
 from ose.core.job import Job
 from ose.core.recipe import Precision
+from ose.data.draws import systematic_draws
 from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.anatomy import open_anatomy
@@ -84,6 +85,13 @@ def drawn(count: int) -> Loss:
     return loss
 
 
+def drawn_systematically(count: int) -> Loss:
+    def loss(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        return sampled_cross_entropy(logits, systematic_draws(teacher, count, torch.default_generator))
+
+    return loss
+
+
 def top_renormalized(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     kept, tokens = teacher.topk(TOP)
     return -(kept.softmax(-1) * logits.log_softmax(-1).gather(-1, tokens)).sum(-1).mean()
@@ -99,9 +107,11 @@ def top_and_rest(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
 def variants(vocab_size: int, seeds: int) -> Iterator[Variant]:
     yield Variant("the whole distribution", 2 * vocab_size, whole)
     for seed in range(seeds):
-        yield Variant(f"{NUM_DRAWS} draws", 2 * NUM_DRAWS, drawn(NUM_DRAWS), seed=seed)
-        yield Variant(f"{NUM_DRAWS} draws, teacher in bfloat16", 2 * NUM_DRAWS, drawn(NUM_DRAWS), "bfloat16", seed)
-        yield Variant("12 draws", 24, drawn(12), seed=seed)
+        loss = drawn_systematically(NUM_DRAWS)
+        yield Variant(f"{NUM_DRAWS} systematic draws", 2 * NUM_DRAWS, loss, seed=seed)
+        yield Variant(f"{NUM_DRAWS} systematic draws, teacher in bfloat16", 2 * NUM_DRAWS, loss, "bfloat16", seed)
+        yield Variant(f"{NUM_DRAWS} independent draws", 2 * NUM_DRAWS, drawn(NUM_DRAWS), seed=seed)
+        yield Variant("12 systematic draws", 24, drawn_systematically(12), seed=seed)
     yield Variant(f"top {TOP} and the rest as one bucket", 4 * TOP, top_and_rest)
     yield Variant(f"top {TOP}, renormalised", 4 * TOP, top_renormalized)
 

@@ -29,6 +29,7 @@ from ose.core.measurement import TeacherQuality
 from ose.core.recipe import Precision
 from ose.core.task import DataSummary, DataTask, TargetsTask
 from ose.data.corpus import pack_corpus
+from ose.data.draws import systematic_draws
 from ose.data.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.errors import CorpusError
 from ose.measure.quality import mean_and_stderr
@@ -162,11 +163,8 @@ def _teacher_log_probs(
 
 
 def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:
-    *shape, vocab_size = log_probs.shape
-    flat = log_probs.exp().flatten(0, -2)
-    draws = torch.multinomial(flat, NUM_DRAWS, replacement=True, generator=generator)
-    dtype = np.uint16 if vocab_size <= 2**16 else np.uint32
-    return draws.view(*shape, NUM_DRAWS).cpu().numpy().astype(dtype)
+    dtype = np.uint16 if log_probs.shape[-1] <= 2**16 else np.uint32
+    return systematic_draws(log_probs, NUM_DRAWS, generator).cpu().numpy().astype(dtype)
 
 
 def _held_out_targets(folder: Path, teacher: PreTrainedModel, batch: MaskedBatch) -> TeacherQuality:
