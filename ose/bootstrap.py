@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
+from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
@@ -26,7 +27,7 @@ from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.layer_report import LayerReport
-from ose.service.layers import LayerQuestion, rank_layers
+from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.queue import waiting_jobs
 from ose.service.spaces import load_space, shipped_spaces
