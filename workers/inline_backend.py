@@ -12,6 +12,7 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
 from ose.core.task import Event, Task
 from ose.errors import WorkerLostError
+from ose.search.backend import LatencyProbe
 from workers.imports import without_collection
 from workers.latency_probe import ProbeKeeper, SubprocessLatencyProbe
 
@@ -54,7 +55,7 @@ class InlineBackend:
                 raise WorkerLostError("the worker could not start; its error was printed") from None
             return None
 
-    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[SubprocessLatencyProbe]:
+    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
         """A probe in a process of its own, kept until `close`."""
         return contextlib.nullcontext(self._probes.probe(protocol))
 

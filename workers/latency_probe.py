@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 from pydantic import TypeAdapter
 
@@ -17,6 +17,7 @@ from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyP
 from ose.core.task import LatencyTask
 from ose.errors import EvaluationError, WorkerLostError
 from ose.measure.fingerprint import device_fingerprint
+from ose.search.backend import LatencyProbe
 
 _PROGRAM = """
 from workers.imports import without_collection
@@ -111,27 +112,27 @@ class SubprocessLatencyProbe:
         return process.returncode
 
 
-class _Closable(Protocol):
+class KeptProbe(LatencyProbe, Protocol):
+    """A probe of one protocol that can be closed."""
+
     protocol: LatencyProtocol
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop what was started."""
 
 
-P = TypeVar("P", bound=_Closable)
-
-
-class ProbeKeeper(Generic[P]):
+class ProbeKeeper:
     """Keeps one probe between requests: starting it takes longer than a measurement.
 
     Args:
         make: Makes a probe for a protocol.
     """
 
-    def __init__(self, make: Callable[[LatencyProtocol], P]) -> None:
+    def __init__(self, make: Callable[[LatencyProtocol], KeptProbe]) -> None:
         self._make = make
-        self._probe: P | None = None
+        self._probe: KeptProbe | None = None
 
-    def probe(self, protocol: LatencyProtocol) -> P:
+    def probe(self, protocol: LatencyProtocol) -> KeptProbe:
         """The probe for this protocol; one for another protocol is closed."""
         if self._probe is None or self._probe.protocol != protocol:
             self.close()

@@ -14,6 +14,7 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
 from ose.core.task import Event, Task
 from ose.errors import WorkerLostError
+from ose.search.backend import LatencyProbe
 from workers.board import Board
 from workers.latency_probe import ProbeKeeper, SubprocessLatencyProbe
 from workers.ray_cluster import RayCluster
@@ -73,9 +74,7 @@ class RayBackend:
             self._check_workers()
         return event
 
-    def latency_probe(
-        self, protocol: LatencyProtocol
-    ) -> AbstractContextManager[SubprocessLatencyProbe | RayLatencyProbe]:
+    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
         """A probe on this machine or on a node of the cluster that was joined, kept until `close`."""
         return nullcontext(self._probes.probe(protocol))
 
