@@ -8,7 +8,8 @@ A folder, named after everything that decides its content, holds
     teacher.json               the teacher's own quality there
 
 Training targets are 48 draws each (96 bytes for a vocabulary of up to 65,536): an unbiased stand-in for
-the distribution at 1/600 of its size. Held-out targets are kept whole, so the measured loss is exact. All
+the distribution at 1/600 of its size. In bfloat16 that distribution is 0.0001 nats from the one in float32
+(results/log.md). Held-out targets are kept whole, so the measured loss is exact. All
 arrays are read through memory maps: workers on one machine share one copy.
 """
 
@@ -25,6 +26,7 @@ from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file, remove_leftovers, write_json
 from ose.core.measurement import TeacherQuality
+from ose.core.recipe import Precision
 from ose.core.task import DataSummary, DataTask, TargetsTask
 from ose.data.corpus import pack_corpus
 from ose.data.masking import MaskedBatch, MaskingRule, draw_masks
@@ -32,6 +34,7 @@ from ose.errors import CorpusError
 from ose.measure.quality import mean_and_stderr
 from ose.models.forward import logits_at
 from ose.models.teacher import load_tokenizer
+from ose.training.precision import autocast
 
 NUM_DRAWS = 48
 _ROWS_AT_ONCE = 16
@@ -114,7 +117,7 @@ def compute_targets(task: TargetsTask, teacher: PreTrainedModel) -> TeacherQuali
     if not file.exists():
         generator = torch.Generator().manual_seed(task.seed * 1_000_003 + task.shard)
         draws = [
-            _draw(_teacher_log_probs(teacher, train, rows), generator)
+            _draw(_teacher_log_probs(teacher, train, rows, task.precision), generator)
             for rows in torch.arange(task.first, task.last).split(_ROWS_AT_ONCE)
         ]
         _save_array(file, np.concatenate(draws))
@@ -141,9 +144,11 @@ def _load_batches(folder: Path) -> tuple[MaskedBatch, MaskedBatch]:
     return train, held_out
 
 
-def _teacher_log_probs(teacher: PreTrainedModel, batch: MaskedBatch, rows: torch.Tensor) -> torch.Tensor:
+def _teacher_log_probs(
+    teacher: PreTrainedModel, batch: MaskedBatch, rows: torch.Tensor, precision: Precision = "float32"
+) -> torch.Tensor:
     input_ids, positions = batch.input_ids[rows].to(teacher.device), batch.positions[rows].to(teacher.device)
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(teacher.device, precision):
         return logits_at(teacher, input_ids, positions).float().log_softmax(dim=-1).cpu()
 
 

@@ -74,6 +74,7 @@ def _targets_tasks(context: RunContext, summary: DataSummary) -> list[Task]:
             first=first,
             last=last,
             seed=context.job.spec.search.seed,
+            precision=context.job.spec.search.precision,
         )
 
     count = summary.num_sequences

@@ -20,7 +20,9 @@ def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 
 def task(task_id: str) -> Task:
-    return TargetsTask(id=task_id, folder="/", teacher=builders.teacher_facts(), shard=0, first=0, last=1, seed=0)
+    return TargetsTask(
+        id=task_id, folder="/", teacher=builders.teacher_facts(), shard=0, first=0, last=1, seed=0, precision="float32"
+    )
 
 
 def done(task_id: str) -> Event:
