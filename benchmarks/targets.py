@@ -73,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def whole(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    return cross_entropy_to(teacher, logits).mean()
+    return cross_entropy_to(teacher, logits.log_softmax(-1)).mean()
 
 
 def drawn(count: int) -> Loss:

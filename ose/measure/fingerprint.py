@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-
-import psutil
 
 from ose.core.measurement import DeviceFingerprint
 
@@ -20,7 +19,7 @@ def device_fingerprint(device: str) -> DeviceFingerprint:
     return DeviceFingerprint(
         machine=platform.machine(),
         processor=_processor_name(),
-        num_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        num_cores=_num_cores(),
         accelerator=_accelerator(device),
         operating_system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
@@ -30,7 +29,16 @@ def device_fingerprint(device: str) -> DeviceFingerprint:
 
 def load_average() -> float:
     """The machine's one-minute load average."""
-    return float(psutil.getloadavg()[0])
+    return os.getloadavg()[0]
+
+
+def _num_cores() -> int:
+    """Physical cores; all that the system counts where psutil is missing, as on a machine made for its GPU alone."""
+    try:
+        import psutil
+    except ImportError:
+        return os.cpu_count() or 1
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
 
 
 def _accelerator(device: str) -> str | None:
