@@ -11,7 +11,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from ose.core.cost import JobCost
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
+from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
@@ -23,10 +25,11 @@ from ose.search.keys import anatomy_key, search_data_key
 from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol, check_sequence_length
+from ose.service.cost import job_cost
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.layer_report import LayerReport
-from ose.service.layers import LayerQuestion, rank_layers
+from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.queue import waiting_jobs
 from ose.service.spaces import load_space, shipped_spaces
@@ -128,6 +131,10 @@ class Workspace:
     def describe(self, job_id: str) -> dict[str, Any]:
         """A job under its JSON names, with the counts of its candidates."""
         return job_json(self.store, self.store.job(job_id))
+
+    def cost(self, job_id: str) -> JobCost:
+        """What a job will cost at the pace of earlier ones, and, once it has ended, what it cost."""
+        return job_cost(self.store, self.store.job(job_id))
 
     def jobs(self, limit: int = 50) -> list[Job]:
         """The newest jobs."""

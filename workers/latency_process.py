@@ -55,7 +55,3 @@ def main() -> None:
     with redirect_stdout(sys.stderr):  # whatever a library prints is no answer
         for line in sys.stdin:
             print(json.dumps(answer(line)), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ose.core.architecture import count_flops, count_parameters
+from ose.core.cost import remaining_s
 from ose.core.job import Candidate, CandidateStatus, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
 from ose.core.objectives import measures, teacher_measures
@@ -17,6 +18,9 @@ from ose.search.latency_stage import measure_latencies
 from ose.search.run_context import RunContext
 from ose.search.strategy import Outcome, Proposal, Strategy
 from ose.store.base import NewCandidate
+
+_SAMPLE = 2
+"""Candidates of each worker after which it shows how long the others will take."""
 
 _PREFETCH = 2
 """Tasks in flight for each worker: the next one waits there already when the last one ends."""
@@ -49,6 +53,7 @@ class _Training:
         self._strategy = strategy
         self._waiting = deque(candidates)
         self._running: dict[str, tuple[Trial, Candidate]] = {}
+        self._num_ended = 0
 
     def run(self) -> None:
         while self._waiting or self._running:
@@ -72,6 +77,16 @@ class _Training:
         ended = self._context.store.candidate(self._context.job.id, number)
         self._context.progress.advance(note=_told(ended))
         self._strategy.tell(number, _outcome(ended))
+        self._num_ended += 1
+        if self._num_ended == _SAMPLE * self._context.backend.capacity:
+            self._say_how_long()
+
+    def _say_how_long(self) -> None:
+        left = [*self._waiting, *(candidate for _, candidate in self._running.values())]
+        candidates = self._context.store.candidates(self._context.job.id)
+        seconds = remaining_s(self._context.job, candidates, left)
+        if seconds is not None and len(left) > self._num_ended:
+            self._context.progress.say(f"about {seconds:.0f} s left, by the operations of {len(left)} candidates")
 
 
 def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:

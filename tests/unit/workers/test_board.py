@@ -122,6 +122,22 @@ async def test_no_event_comes_of_nothing() -> None:
     assert await Board().next_event(SOON_S) is None
 
 
+@in_a_loop
+async def test_all_wait_only_when_each_worker_has_asked_for_a_task_and_none_has_one() -> None:
+    board = Board()
+    first, second = await board.announce(0), await board.announce(1)
+    takes = [asyncio.create_task(board.take(first))]
+    assert not await board.all_wait(2, SOON_S)
+    seen = asyncio.create_task(board.all_wait(2, 1.0))
+    takes.append(asyncio.create_task(board.take(second)))
+    assert await seen
+    await board.submit(task("a"))
+    await asyncio.wait(takes, return_when=asyncio.FIRST_COMPLETED)
+    assert not await board.all_wait(2, SOON_S)
+    await board.close()
+    await asyncio.gather(*takes)
+
+
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_closing_sends_waiting_workers_home_and_tells_of_busy_ones(is_busy: bool) -> None:
     @in_a_loop
