@@ -73,7 +73,7 @@ class Coordinator:
         with Lease(self._store, job.id, self.owner, self._now, self._lease_s) as lease:
             try:
                 self._work(job, lease)
-            except JobInterruptedError:
+            except (JobInterruptedError, ConflictError):
                 self._store.release_job(job.id, self.owner)  # in case it is ours after all
             except (KeyboardInterrupt, SystemExit):
                 self._store.release_job(job.id, self.owner)
@@ -104,6 +104,7 @@ class Coordinator:
                     backend=backend,
                     progress=self._progress,
                     job=job,
+                    owner=self.owner,
                     folder=self._artifacts / "search-data" / search_data_key(job),
                     anatomy_folder=self._artifacts / "anatomy" / anatomy_key(job),
                     is_lost=lease.is_lost,

@@ -16,12 +16,13 @@ def run_job(context: RunContext) -> None:
     """Go through all stages, until every candidate has ended.
 
     Raises:
-        JobInterruptedError: The job is no longer ours.
+        JobInterruptedError, ConflictError: The job is no longer ours.
         StageFailedError: The data or the teacher's targets could not be made.
         EvaluationError: The teacher's latency cannot be measured.
         WorkerLostError: No worker is left.
     """
-    prepare_search_data(context)
+    quality = prepare_search_data(context)
+    context.store.record_teacher(context.job.id, context.owner, quality=quality)
     strategy = build_strategy(context.job.spec, context.job.teacher)
     while proposals := strategy.ask():
         run_wave(context.refreshed(), strategy, proposals)

@@ -25,6 +25,7 @@ class RunContext:
     """One job on one backend.
 
     Attributes:
+        owner: The coordinator, as the store knows it.
         folder: The job's search data.
         anatomy_folder: What is measured of its teacher.
         is_lost: Says whether the job is no longer ours.
@@ -35,6 +36,7 @@ class RunContext:
     backend: Backend
     progress: Progress
     job: Job
+    owner: str
     folder: Path
     anatomy_folder: Path
     is_lost: Callable[[], bool]

@@ -105,7 +105,7 @@ def test_an_error_of_ours_passes_through_unchanged(existing: Path) -> None:
 
 
 def test_two_processes_make_one_database(path: Path) -> None:
-    outcomes = race_processes("open", f"sqlite:///{path}", ["first", "second"])
+    outcomes = race_processes(f"sqlite:///{path}", {"first": "open", "second": "open"})
     assert outcomes == ["0 jobs", "0 jobs"]
 
 
