@@ -35,6 +35,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
+from ose.store.pages import NO_LIMITS, CandidatePage, Limits, Objectives, Order, Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +94,14 @@ class Store(Protocol):
             NotFoundError: No job, or more than one, answers to `job_id`.
         """
 
-    def jobs(self, limit: int = 50, spec_hash: str | None = None) -> list[Job]:
-        """The newest jobs, or those of one spec, newest first."""
+    def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
+        """The newest jobs, or those of one spec, newest first.
+
+        Args:
+            limit: At most so many.
+            spec_hash: Only jobs of this spec.
+            after: The full id of the last job of the page before.
+        """
 
     def count_candidates(self, job_id: str) -> dict[str, int]:
         """Number of candidates by status; statuses without a candidate are left out."""
@@ -165,6 +172,28 @@ class Store(Protocol):
 
     def candidates(self, job_id: str) -> list[Candidate]:
         """All candidates of a job by number, each with its latency and its scored trial's evaluation."""
+
+    def candidate_page(
+        self,
+        job_id: str,
+        *,
+        order: Order = "score",
+        limit: int = 50,
+        after: Position | None = None,
+        limits: Limits = NO_LIMITS,
+    ) -> CandidatePage:
+        """Some of a job's candidates, in order, without their raw measurements.
+
+        Args:
+            job_id: The full id.
+            order: Best first.
+            limit: At most so many.
+            after: The end of the page before.
+            limits: What the rows have at most.
+        """
+
+    def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
+        """What the candidates that passed are compared by, by number."""
 
     def candidate(self, job_id: str, number: int) -> Candidate:
         """One candidate.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from math import isnan
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, select
 
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, CandidateStatus, Distillation, FailureReport, Job, JobStatus, Trial
+from ose.core.measurement import Evaluation, LatencyMeasurement
 from ose.store.base import NewCandidate, NewJob
+from ose.store.pages import CandidateRow
 from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, LATENCIES, TRIALS
 
 AnyRow = Row[Any]
@@ -27,6 +30,12 @@ SELECT_CANDIDATES: Select[Any] = (
     .order_by(CANDIDATES.c.number)
 )
 
+SELECT_CANDIDATE_ROWS: Select[Any] = select(
+    *(CANDIDATES.c[field.name] for field in fields(CandidateRow) if field.name in CANDIDATES.c),
+    *(CANDIDATES.c[name] for name in _ARCHITECTURE),
+    *(CANDIDATES.c[f"failure_{field.name}"] for field in fields(FailureReport)),
+)
+
 SELECT_TRIALS: Select[Any] = select(*(column for column in TRIALS.c if column is not TRIALS.c.evaluation))
 
 SELECT_DISTILLATIONS: Select[Any] = select(DISTILLATIONS)
@@ -41,6 +50,12 @@ def to_candidate(row: AnyRow) -> Candidate:
     """A row of SELECT_CANDIDATES."""
     architecture = Architecture(**{name: row._mapping[name] for name in _ARCHITECTURE})
     return Candidate(**_same_named(Candidate, row), architecture=architecture, failure=_to_failure(row))
+
+
+def to_candidate_row(row: AnyRow) -> CandidateRow:
+    """A row of SELECT_CANDIDATE_ROWS."""
+    architecture = Architecture(**{name: row._mapping[name] for name in _ARCHITECTURE})
+    return CandidateRow(**_same_named(CandidateRow, row), architecture=architecture, failure=_to_failure(row))
 
 
 def to_trial(row: AnyRow) -> Trial:
@@ -72,6 +87,33 @@ def from_candidate(job_id: str, candidate: NewCandidate) -> dict[str, Any]:
 def from_trial(trial: Trial) -> dict[str, Any]:
     """Columns of a trial that runs."""
     return _values(trial, but="failure")
+
+
+def from_latency(measurement: LatencyMeasurement) -> dict[str, Any]:
+    """The figures of a latency that candidates carry."""
+    return {
+        "latency_p50_ms": measurement.p50_ms,
+        "latency_p50_stderr_ms": measurement.p50_stderr_ms,
+        "latency_p90_ms": measurement.p90_ms,
+        "latency_flagged": measurement.is_flagged,
+    }
+
+
+def from_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """The figures of an evaluation that candidates carry."""
+    return {
+        "loss_nats": evaluation.loss_nats,
+        "loss_stderr_nats": known_number(evaluation.loss_stderr_nats),
+        "masked_lm_loss_nats": evaluation.masked_lm_loss_nats,
+        "masked_accuracy": evaluation.masked_accuracy,
+        "wall_time_s": evaluation.wall_time_s,
+        "teacher_layers": evaluation.teacher_layers,
+    }
+
+
+def known_number(value: float) -> float | None:
+    """NaN, which the standard error of a single sequence is, as NULL: SQLite makes it one, PostgreSQL does not."""
+    return None if isnan(value) else value
 
 
 def from_failure(failure: FailureReport | None) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from ose.store.base import StoredLatency
 from ose.store.columns import UtcTime
 from ose.store.sql_candidates import SqlCandidates
 from ose.store.sql_jobs import SqlJobs
+from ose.store.sql_pages import SqlPages
 from ose.store.tables import DISTILLATIONS, LATENCIES
 from ose.store.transactions import Transactions
 
 
-class SqlStore(SqlJobs, SqlCandidates):
+class SqlStore(SqlJobs, SqlCandidates, SqlPages):
     """`ose.store.base.Store` on SQLite or PostgreSQL."""
 
     def __init__(self, transactions: Transactions) -> None:

@@ -16,7 +16,7 @@ from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.base import NewCandidate
 from ose.store.sql_jobs import hold_job
-from ose.store.tables import CANDIDATES, TRIALS
+from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
 from ose.store.transactions import Transactions, changes_one
 
 
@@ -61,10 +61,12 @@ class SqlCandidates:
 
     def attach_latency(self, job_id: str, owner: str, candidate_ids: Sequence[int], latency_id: int) -> None:
         is_one = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == bindparam("of"))
-        attach = update(CANDIDATES).where(is_one).values(latency_id=latency_id)
+        known = select(LATENCIES.c.measurement).where(LATENCIES.c.id == latency_id)
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
             if candidate_ids:
+                figures = rows.from_latency(connection.execute(known).scalar_one())
+                attach = update(CANDIDATES).where(is_one).values(latency_id=latency_id, **figures)
                 connection.execute(attach, [{"of": candidate_id} for candidate_id in candidate_ids])
 
     def open_trial(
@@ -94,9 +96,9 @@ class SqlCandidates:
         outcome = {
             "status": CandidateStatus.REJECTED if rejection else CandidateStatus.SUCCEEDED,
             "rejection": rejection,
-            "loss_nats": evaluation.loss_nats,
+            **rows.from_evaluation(evaluation),
             "score": score.value if score else None,
-            "score_stderr": score.stderr if score else None,
+            "score_stderr": rows.known_number(score.stderr) if score else None,
             "score_formula_version": FORMULA_VERSION if score else None,
         }
         return self._end_trial(trial_id, ended, outcome)

@@ -37,10 +37,14 @@ class SqlJobs:
                 raise NotFoundError(f"{len(ids)} jobs begin with {job_id!r}; give more of the id, such as {ids[0]}")
             return _read_job(connection, ids[0])  # an exact match sorts before what it begins
 
-    def jobs(self, limit: int = 50, spec_hash: str | None = None) -> list[Job]:
+    def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
         query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
         if spec_hash is not None:
             query = query.where(JOBS.c.spec_hash == spec_hash)
+        if after is not None:
+            last = select(JOBS.c.created_at).where(JOBS.c.id == after).scalar_subquery()
+            is_older = or_(JOBS.c.created_at < last, and_(JOBS.c.created_at == last, JOBS.c.id > after))
+            query = query.where(is_older)
         with self._transactions.read() as connection:
             return [rows.to_job(row) for row in connection.execute(query)]
 
