@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ose.core.architecture import Architecture
 from ose.core.job import CandidateStatus, FailureReport
@@ -52,10 +52,7 @@ class CandidateRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a candidate may have at most; None is no limit.
-
-    Under any limit, trained candidates beyond it and rejected ones are left out. Untrained ones stay.
-    """
+    """What a candidate may have at most; None is no limit. Under any limit, only candidates that passed are left."""
 
     max_latency_ms: float | None = None
     max_parameters: int | None = None
@@ -93,8 +90,7 @@ class CandidatePage:
     end: Position | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objectives:
+class Objectives(NamedTuple):
     """What a candidate that passed is compared by: for a Pareto front, which needs all of them at once."""
 
     number: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from math import isnan
 from typing import Any
 
@@ -17,8 +18,6 @@ from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, LATENCIES, TRIALS
 
 AnyRow = Row[Any]
 
-_ARCHITECTURE = tuple(field.name for field in fields(Architecture))
-
 SELECT_JOBS: Select[Any] = select(JOBS, LATENCIES.c.measurement.label("teacher_latency")).outerjoin_from(
     JOBS, LATENCIES, LATENCIES.c.id == JOBS.c.teacher_latency_id
 )
@@ -32,7 +31,7 @@ SELECT_CANDIDATES: Select[Any] = (
 
 SELECT_CANDIDATE_ROWS: Select[Any] = select(
     *(CANDIDATES.c[field.name] for field in fields(CandidateRow) if field.name in CANDIDATES.c),
-    *(CANDIDATES.c[name] for name in _ARCHITECTURE),
+    *(CANDIDATES.c[field.name] for field in fields(Architecture)),
     *(CANDIDATES.c[f"failure_{field.name}"] for field in fields(FailureReport)),
 )
 
@@ -48,14 +47,12 @@ def to_job(row: AnyRow) -> Job:
 
 def to_candidate(row: AnyRow) -> Candidate:
     """A row of SELECT_CANDIDATES."""
-    architecture = Architecture(**{name: row._mapping[name] for name in _ARCHITECTURE})
-    return Candidate(**_same_named(Candidate, row), architecture=architecture, failure=_to_failure(row))
+    return Candidate(**_same_named(Candidate, row), architecture=_to_architecture(row), failure=_to_failure(row))
 
 
 def to_candidate_row(row: AnyRow) -> CandidateRow:
     """A row of SELECT_CANDIDATE_ROWS."""
-    architecture = Architecture(**{name: row._mapping[name] for name in _ARCHITECTURE})
-    return CandidateRow(**_same_named(CandidateRow, row), architecture=architecture, failure=_to_failure(row))
+    return CandidateRow(**_same_named(CandidateRow, row), architecture=_to_architecture(row), failure=_to_failure(row))
 
 
 def to_trial(row: AnyRow) -> Trial:
@@ -123,6 +120,10 @@ def from_failure(failure: FailureReport | None) -> dict[str, Any]:
     }
 
 
+def _to_architecture(row: AnyRow) -> Architecture:
+    return Architecture(**_same_named(Architecture, row))
+
+
 def _to_failure(row: AnyRow) -> FailureReport | None:
     if row.failure_code is None:
         return None
@@ -131,7 +132,13 @@ def _to_failure(row: AnyRow) -> FailureReport | None:
 
 def _same_named(kind: type[Any], row: AnyRow) -> dict[str, Any]:
     """The fields of `kind` whose column has their name."""
-    return {field.name: row._mapping[field.name] for field in fields(kind) if field.name in row._mapping}
+    values = row._asdict()
+    return {name: values[name] for name in _field_names(kind) if name in values}
+
+
+@cache
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _values(value: Any, but: str = "") -> dict[str, Any]:

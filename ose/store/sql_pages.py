@@ -53,10 +53,7 @@ class SqlPages:
         query = select(c.number, c.num_parameters, c.latency_p50_ms, c.loss_nats)
         passed = query.where(c.job_id == job_id, _HAS_PASSED, c.latency_p50_ms.is_not(None), _is_within(limits))
         with self._transactions.read() as connection:
-            return [
-                Objectives(number=number, num_parameters=parameters, latency_p50_ms=latency, loss_nats=loss)
-                for number, parameters, latency, loss in connection.execute(passed.order_by(c.number))
-            ]
+            return sorted(Objectives(*row) for row in connection.execute(passed))
 
 
 def _parts(of_job: Select[Any], order: Order, after: Position | None) -> list[Select[Any]]:
@@ -82,7 +79,7 @@ def _is_within(limits: Limits) -> ColumnElement[bool]:
         (CANDIDATES.c.loss_nats, limits.max_loss_nats),
     ]
     asked = [column <= most for column, most in bounds if most is not None]
-    return or_(CANDIDATES.c.loss_nats.is_(None), and_(_HAS_PASSED, *asked)) if asked else true()
+    return and_(_HAS_PASSED, *asked) if asked else true()
 
 
 def _position(row: CandidateRow, order: Order, num_before: int) -> Position:

@@ -73,6 +73,8 @@ JOBS = Table(
     Index(None, "status", "created_at"),
 )
 
+_LIMITED = ("latency_p50_ms", "num_parameters", "loss_nats")
+
 CANDIDATES = Table(
     "candidates",
     metadata,
@@ -109,10 +111,11 @@ CANDIDATES = Table(
     Column("rejection", Text),
     *failure_columns(),
     UniqueConstraint("job_id", "number"),
-    Index(None, "job_id", "loss_nats", "number"),
-    Index(None, "job_id", "latency_p50_ms", "number"),
-    Index(None, "job_id", "num_parameters", "number"),
-    Index("ix_candidates_job_id_status_score_number", "job_id", "status", text("score DESC"), "number"),
+    # Each order has an index, with what limits ask for in it, so that no row is looked at in vain.
+    Index("ix_candidates_by_score", "job_id", "status", text("score DESC"), "number", *_LIMITED),
+    Index("ix_candidates_by_loss", "job_id", "loss_nats", "number", "status", *_LIMITED[:2]),
+    Index("ix_candidates_by_latency", "job_id", "latency_p50_ms", "number", "status", *_LIMITED[1:]),
+    Index("ix_candidates_by_parameters", "job_id", "num_parameters", "number", "status", *_LIMITED[::2]),
 )
 
 TRIALS = Table(

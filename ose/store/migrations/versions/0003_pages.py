@@ -25,6 +25,13 @@ _FLOATS = (
     "wall_time_s",
 )
 
+_INDEXES = {
+    "by_score": ["job_id", "status", sa.text("score DESC"), "number", "latency_p50_ms", "num_parameters", "loss_nats"],
+    "by_loss": ["job_id", "loss_nats", "number", "status", "latency_p50_ms", "num_parameters"],
+    "by_latency": ["job_id", "latency_p50_ms", "number", "status", "num_parameters", "loss_nats"],
+    "by_parameters": ["job_id", "num_parameters", "number", "status", "latency_p50_ms", "loss_nats"],
+}
+
 _MEASURED = """
 SELECT candidates.id, latencies.measurement, trials.evaluation FROM candidates
 LEFT JOIN latencies ON latencies.id = candidates.latency_id
@@ -40,10 +47,8 @@ def upgrade() -> None:
     op.add_column("candidates", sa.Column("latency_flagged", sa.Boolean))
     op.add_column("candidates", sa.Column("teacher_layers", sa.Text))
     _fill()
-    for name in ("loss_nats", "latency_p50_ms", "num_parameters"):
-        op.create_index(f"ix_candidates_job_id_{name}_number", "candidates", ["job_id", name, "number"])
-    by_score = ["job_id", "status", sa.text("score DESC"), "number"]
-    op.create_index("ix_candidates_job_id_status_score_number", "candidates", by_score)
+    for name, columns in _INDEXES.items():
+        op.create_index(f"ix_candidates_{name}", "candidates", columns)
     op.create_index("ix_jobs_status_created_at", "jobs", ["status", "created_at"])
 
 
