@@ -17,7 +17,7 @@ from ose.store import rows
 from ose.store.base import NewCandidate
 from ose.store.sql_jobs import hold_job
 from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
-from ose.store.transactions import Transactions, changes_one
+from ose.store.transactions import Transactions
 
 
 class SqlCandidates:
@@ -73,15 +73,16 @@ class SqlCandidates:
         self, job_id: str, owner: str, candidate_id: int, trial_id: str, worker: str, now: datetime
     ) -> Trial:
         start = update(CANDIDATES).values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
-        attempt = select(CANDIDATES.c.num_attempts).where(CANDIDATES.c.id == candidate_id)
+        started = start.where(_is_pending(job_id, candidate_id)).returning(CANDIDATES.c.num_attempts)
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
-            if not changes_one(connection, start.where(_is_pending(job_id, candidate_id))):
+            attempt = connection.scalar(started)
+            if attempt is None:
                 raise ConflictError(f"candidate {candidate_id} is not PENDING in job {job_id}; it takes no trial")
             trial = Trial(
                 id=trial_id,
                 candidate_id=candidate_id,
-                attempt=connection.execute(attempt).scalar_one(),
+                attempt=attempt,
                 status=TrialStatus.RUNNING,
                 worker=worker,
                 started_at=now,
@@ -116,12 +117,12 @@ class SqlCandidates:
         a trial is RUNNING only under the claim that opened it, so nobody needs to be asked who reports.
         """
         end = update(TRIALS).where(TRIALS.c.id == trial_id, TRIALS.c.status == TrialStatus.RUNNING).values(ended)
-        candidate_id = select(TRIALS.c.candidate_id).where(TRIALS.c.id == trial_id).scalar_subquery()
         with self._transactions.write() as connection:
-            is_ended = changes_one(connection, end)
-            if is_ended:
-                connection.execute(update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome))
-            return is_ended
+            candidate_id = connection.scalar(end.returning(TRIALS.c.candidate_id))
+            if candidate_id is None:
+                return False
+            connection.execute(update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome))
+            return True
 
     def trials(self, job_id: str, number: int) -> list[Trial]:
         query = (
