@@ -31,7 +31,6 @@ from ose.service.jobs import cancel_job, job_json, submit_job
 from ose.service.layer_report import LayerReport
 from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
-from ose.service.queue import waiting_jobs
 from ose.service.spaces import load_space, shipped_spaces
 from ose.service.students import (
     check_workers,
@@ -110,7 +109,11 @@ class Workspace:
 
     def run(self, job_id: str) -> Job:
         """Run a job in the foreground, from wherever it stands. See `Coordinator.run`."""
-        return Coordinator(self.store, self._make_backend, self.artifacts, self._progress).run(job_id)
+        return self.coordinator().run(job_id)
+
+    def coordinator(self) -> Coordinator:
+        """A new coordinator of this workspace's jobs."""
+        return Coordinator(self.store, self._make_backend, self.artifacts, self._progress)
 
     def job(self, job_id: str) -> Job:
         """Find a job by its id or the beginning of it."""
@@ -123,10 +126,6 @@ class Workspace:
     def space(self, name: str) -> SearchSpace:
         """A shipped search space, or one in a YAML file."""
         return load_space(name)
-
-    def waiting(self) -> list[Job]:
-        """Jobs that wait for a coordinator, oldest first."""
-        return waiting_jobs(self.store, utc_now())
 
     def describe(self, job_id: str) -> dict[str, Any]:
         """A job under its JSON names, with the counts of its candidates."""

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import time
+import signal
 from typing import Annotated
 
 import typer
 
 from ose.cli.context import Context, say
-from ose.errors import ConflictError
-
-_POLL_S = 2.0
 
 
 def coordinator(
     context: typer.Context,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no job waits.")] = False,
 ) -> None:
-    """Run queued jobs, oldest first. A job whose coordinator died is taken over and gone on with."""
+    """Run queued jobs, oldest first. A job whose coordinator died is taken over and gone on with.
+
+    Any number of coordinators share one database. SIGTERM hands the running job back and ends.
+    """
+    from ose.service.queue import serve_queue
+
     options: Context = context.obj
     with options.workspace() as workspace:
-        while True:
-            waiting = workspace.waiting()
-            for job in waiting:
-                say(f"job {job.id} ({job.name})")
-                try:
-                    ended = workspace.run(job.id)
-                except ConflictError as error:
-                    say(str(error))  # another coordinator was faster
-                else:
-                    reason = f": {ended.failure.message}" if ended.failure else ""
-                    say(f"job {ended.id} {ended.status.lower()}{reason}")
-            if until_empty and not waiting:
-                return
-            time.sleep(_POLL_S)
+        serving = workspace.coordinator()
+        before = signal.signal(signal.SIGTERM, lambda *_: serving.stop())
+        try:
+            serve_queue(serving, say, until_empty=until_empty)
+        finally:
+            signal.signal(signal.SIGTERM, before)

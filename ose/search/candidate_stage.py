@@ -30,11 +30,11 @@ def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Propos
     """See every proposal to its end, and tell the strategy what became of it.
 
     Raises:
-        JobInterruptedError: The job is no longer ours.
+        JobInterruptedError, ConflictError: The job is no longer ours.
         EvaluationError: The teacher's latency cannot be measured.
     """
     new = [_new_candidate(context.job, proposal) for proposal in proposals]
-    numbers = {candidate.number for candidate in context.store.add_candidates(context.job.id, new)}
+    numbers = {candidate.number for candidate in context.store.add_candidates(context.job.id, context.owner, new)}
     _admit(context, numbers)
     context = context.refreshed()  # the teacher has been measured
     context.progress.stage("Training candidates", len(numbers))
@@ -109,13 +109,13 @@ def _admit(context: RunContext, numbers: set[int]) -> None:
     for candidate in _open(context, numbers):
         if limits.max_parameters is not None and candidate.num_parameters > limits.max_parameters:
             reason = f"{candidate.num_parameters:,} parameters > {limits.max_parameters:,}"
-            context.store.reject_candidate(candidate.id, reason)
+            context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
     measure_latencies(context, _open(context, numbers))
     for candidate in _open(context, numbers):
         assert candidate.latency is not None
         if limits.max_latency_ms is not None and candidate.latency.p50_ms > limits.max_latency_ms:
             reason = f"{candidate.latency.p50_ms:.3f} ms > {limits.max_latency_ms:g} ms"
-            context.store.reject_candidate(candidate.id, reason)
+            context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
 
 
 def _candidates(context: RunContext, numbers: set[int]) -> list[Candidate]:

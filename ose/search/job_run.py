@@ -17,7 +17,7 @@ def run_job(context: RunContext) -> None:
     """Go through all stages, until every candidate has ended.
 
     Raises:
-        JobInterruptedError: The job is no longer ours.
+        JobInterruptedError, ConflictError: The job is no longer ours.
         StageFailedError: The data or the teacher's targets could not be made.
         EvaluationError: The teacher's latency cannot be measured.
         WorkerLostError: No worker is left.
@@ -25,7 +25,8 @@ def run_job(context: RunContext) -> None:
     strategy = build_strategy(context.job.spec, context.job.teacher)
     proposals = strategy.ask()
     expect_latencies(context, {proposal.architecture for proposal in proposals})
-    prepare_search_data(context)
+    quality = prepare_search_data(context)
+    context.store.record_teacher(context.job.id, context.owner, quality=quality)
     while proposals:
         run_wave(context.refreshed(), strategy, proposals)
         proposals = strategy.ask()

@@ -36,7 +36,7 @@ def measure_latencies(context: RunContext, candidates: Iterable[Candidate]) -> N
 
     Raises:
         EvaluationError: The teacher cannot be measured.
-        JobInterruptedError: The job is no longer ours.
+        JobInterruptedError, ConflictError: The job is no longer ours.
     """
     shapes = deque(_unmeasured(context.job, candidates))
     if shapes:
@@ -112,9 +112,10 @@ def _task(job: Job, shape: _Shape) -> LatencyTask:
 
 def _record_latency(context: RunContext, shape: _Shape, stored: StoredLatency) -> None:
     if shape.is_teacher:
-        context.store.record_teacher(context.job.id, latency_id=stored.id)
+        context.store.record_teacher(context.job.id, context.owner, latency_id=stored.id)
     else:
-        context.store.attach_latency([candidate.id for candidate in shape.candidates], stored.id)
+        ids = [candidate.id for candidate in shape.candidates]
+        context.store.attach_latency(context.job.id, context.owner, ids, stored.id)
     flag = " (noisy)" if stored.measurement.is_flagged else ""
     context.progress.advance(note=f"{shape.architecture}: {stored.measurement.p50_ms:.2f} ms{flag}")
 
