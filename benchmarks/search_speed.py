@@ -26,11 +26,11 @@ from typing import Any
 
 import torch
 import yaml
-from safetensors.torch import load_file
 
 import ose
-from ose.core.architecture import Architecture, count_flops, count_head_flops
+from ose.core.architecture import Architecture
 from ose.core.comparison import paired_difference
+from ose.core.cost import candidate_flops
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Candidate, Job
 from ose.core.spec import Hyperparameters
@@ -180,19 +180,6 @@ def start_of(options: argparse.Namespace, teacher: Path, shape: Architecture, jo
     return folder
 
 
-def training_flops(candidates: list[Candidate], job: Job, batches: Path) -> float:
-    """What the candidates' training has to multiply: forward once, backward twice that; the head at the targets."""
-    search, length = job.spec.search, job.spec.corpus.sequence_length
-    batch = search.hyperparameters[0].batch_size
-    targets = batch * load_file(batches)["train.positions"].shape[1]
-    steps = [
-        count_flops(each.architecture, length, batch)
-        + count_head_flops(each.architecture, job.teacher.embedding, targets)
-        for each in candidates
-    ]
-    return 3.0 * search.steps * sum(steps)
-
-
 def matrix_rates(workers: int) -> dict[str, float]:
     """FLOP/s of all workers together, one thread each, for large square matrices."""
     return {
@@ -239,7 +226,7 @@ def main() -> None:
     ours = [run_ours(options, teacher, "ose-first")]
     job, candidates = finished(options.work / "ose-first")
     report: dict[str, Any] = {
-        "flops": training_flops(candidates, job, batches_in(options.work / "ose-first")),
+        "flops": sum(candidate_flops(job, each) for each in candidates),
         "num_candidates": len(candidates),
     }
     if not options.skip_plain:
