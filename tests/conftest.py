@@ -33,6 +33,7 @@ TINY_SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 3
 _MODULES = (argparse, asyncio.base_events, email.message, inspect, json, logging, textwrap, unittest.case)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a file share its fixtures, so one process runs them; and one runs all that need a server of a kind."""
     for item in items:
