@@ -34,7 +34,7 @@ from ose.core.cost import candidate_flops
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Candidate, Job
 from ose.core.spec import Hyperparameters
-from ose.models.teacher import load_masked_lm, load_tokenizer
+from ose.models.teacher import load_masked_lm
 from ose.pipelines.start import Start, initial_student
 
 PLAIN_START = InheritanceSpec(
@@ -50,7 +50,7 @@ def parse_arguments() -> argparse.Namespace:
     teacher = parser.add_mutually_exclusive_group(required=True)
     teacher.add_argument("--teacher", help="a model directory")
     teacher.add_argument("--shape", help="D,A,H,I of a RoBERTa with random weights")
-    parser.add_argument("--tokenizer", type=Path, help="directory; with --shape")
+    parser.add_argument("--tokenizer", type=Path, help="RoBERTa's vocab.json and merges.txt; with --shape")
     parser.add_argument("--corpus", nargs="+", required=True, help="files or globs of training text")
     parser.add_argument("--validation", nargs="*", default=[], help="files or globs of held-out text")
     parser.add_argument("--depths", type=int, nargs="+", default=[2, 4])
@@ -74,9 +74,9 @@ def teacher_directory(options: argparse.Namespace) -> Path:
         return Path(options.teacher).absolute()
     folder = (options.work / f"teacher-{options.shape.replace(',', '-')}").absolute()
     if not folder.exists():
-        from transformers import RobertaConfig, RobertaForMaskedLM
+        from transformers import RobertaConfig, RobertaForMaskedLM, RobertaTokenizer
 
-        tokenizer = load_tokenizer(options.tokenizer)
+        tokenizer = RobertaTokenizer.from_pretrained(options.tokenizer)
         depth, heads, hidden, intermediate = map(int, options.shape.split(","))
         torch.manual_seed(0)
         config = RobertaConfig(
