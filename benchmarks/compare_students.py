@@ -140,7 +140,7 @@ def write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def draw(points: list[dict[str, Any]], floor_nats: float, file: Path) -> None:
-    """Held-out loss against the share of the budget; the dashed line is the teacher's own entropy, the least there is."""
+    """Divergence from the teacher, the loss less the teacher's own entropy, against the share of the budget."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -151,14 +151,12 @@ def draw(points: list[dict[str, Any]], floor_nats: float, file: Path) -> None:
     for label, marker in zip(labels, itertools.cycle("os^Dvp"), strict=False):
         own = [point for point in points if point["student"] == label]
         shares = [point["step"] / own[-1]["step"] for point in own]
-        axes.plot(
-            shares, [point["loss_nats"] for point in own], marker=marker, markersize=4, linewidth=1.2, label=label
-        )
-    axes.axhline(floor_nats, color="grey", linestyle="--", linewidth=1, label="teacher's entropy")
-    axes.set(xlabel="share of the budget", ylabel="held-out cross-entropy to the teacher, nats", yscale="log")
+        divergences = [point["loss_nats"] - floor_nats for point in own]
+        axes.plot(shares, divergences, marker=marker, markersize=4, linewidth=1.2, label=label)
+    axes.set(xlabel="share of the budget", ylabel="held-out divergence from the teacher, nats", yscale="log")
     axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.yaxis.set_major_formatter("{x:.1f}")
-    axes.yaxis.set_minor_formatter("{x:.1f}")
+    axes.set_yticks([0.1, 0.2, 0.5, 1, 2, 5], labels=["0.1", "0.2", "0.5", "1", "2", "5"])
+    axes.set_yticks([], minor=True)
     axes.grid(alpha=0.3, which="both")
     figure.legend(frameon=False, loc="outside lower center", ncols=2)
     figure.savefig(file, facecolor="white")
