@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ose.cli.context import Context, say
 from ose.errors import ConflictError
+
+if TYPE_CHECKING:
+    from ose.bootstrap import Workspace
 
 _POLL_S = 2.0
 
@@ -31,6 +34,19 @@ def coordinator(
                 else:
                     reason = f": {ended.failure.message}" if ended.failure else ""
                     say(f"job {ended.id} {ended.status.lower()}{reason}")
-            if until_empty and not waiting:
+            is_idle = not waiting and not _serve_students(workspace)
+            if until_empty and is_idle:
                 return
             time.sleep(_POLL_S)
+
+
+def _serve_students(workspace: Workspace) -> bool:
+    """Run the distillation that waits longest and export what is distilled; whether there was any."""
+    distillation = workspace.students.run_next()
+    if distillation is not None:
+        reason = f": {distillation.failure.message}" if distillation.failure else ""
+        say(f"distillation {distillation.id} {distillation.status.lower()}{reason}")
+    exports = workspace.students.export_finished()
+    for export in exports:
+        say(f"export {export.id} of job {export.job_id}")
+    return distillation is not None or bool(exports)

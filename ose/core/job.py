@@ -54,8 +54,9 @@ class TrialStatus(StrEnum):
 
 
 class DistillationStatus(StrEnum):
-    """States of a full distillation."""
+    """States of a full distillation. PENDING waits for a coordinator."""
 
+    PENDING = "PENDING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"

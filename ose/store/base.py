@@ -32,6 +32,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
+from ose.store.service_base import ServiceStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,8 @@ class StoredLatency:
     measurement: LatencyMeasurement
 
 
-class Store(Protocol):
-    """Jobs, candidates, trials, latencies and distillations.
+class Store(ServiceStore, Protocol):
+    """Jobs, candidates, trials, latencies and distillations, and what a shared service adds to them.
 
     Raises:
         StoreError: The database cannot be reached, read or written (any method).

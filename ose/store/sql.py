@@ -15,11 +15,12 @@ from ose.store import rows
 from ose.store.base import StoredLatency
 from ose.store.sql_candidates import SqlCandidates
 from ose.store.sql_jobs import SqlJobs
+from ose.store.sql_service import SqlService
 from ose.store.tables import DISTILLATIONS, LATENCIES
 from ose.store.transactions import Transactions
 
 
-class SqlStore(SqlJobs, SqlCandidates):
+class SqlStore(SqlJobs, SqlCandidates, SqlService):
     """`ose.store.base.Store` on SQLite or PostgreSQL."""
 
     def __init__(self, transactions: Transactions) -> None:
