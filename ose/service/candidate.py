@@ -1,0 +1,37 @@
+"""One candidate with everything that was measured of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ose.errors import NotFoundError
+from ose.service.leaderboard import read_leaderboard
+from ose.store.base import Store
+
+
+def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
+    """A candidate's row, with the loss of each step and held-out sequence, each latency sample, and its trials.
+
+    Raises:
+        NotFoundError: No such job, or no such candidate of it.
+    """
+    job = store.job(job_id)
+    candidate = store.candidate(job.id, number)
+    row = next((row for row in read_leaderboard(store, job.id).rows if row.candidate == number), None)
+    if row is None:
+        raise NotFoundError(f"job {job.id} has no candidate {number}")
+    return {
+        "job": job.id,
+        **asdict(row),
+        "evaluation": asdict(candidate.evaluation) if candidate.evaluation else None,
+        "latency": asdict(candidate.latency) if candidate.latency else None,
+        "trials": [_trial(asdict(trial)) for trial in store.trials(job.id, number)],
+    }
+
+
+def _trial(trial: dict[str, Any]) -> dict[str, Any]:
+    """A trial without what only the operator should read: the traceback, and the database's own numbers."""
+    failure = trial["failure"]
+    error = {"code": failure["code"], "message": failure["message"]} if failure else None
+    return {name: trial[name] for name in ("id", "attempt", "status", "started_at", "finished_at")} | {"error": error}
