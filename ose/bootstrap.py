@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from ose.core.export import ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.presets import changed_spec
@@ -43,9 +44,6 @@ from ose.service.tokens import TokenKeeper
 from ose.settings import Settings
 from ose.store.base import Store
 from ose.store.engine import open_store
-
-if TYPE_CHECKING:
-    from ose.pipelines.export import ExportSummary
 
 
 class Workspace:

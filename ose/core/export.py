@@ -1,4 +1,4 @@
-"""An exported student that a service keeps for download."""
+"""An exported student: what was written, and what a service keeps of it for download."""
 
 from __future__ import annotations
 
@@ -6,6 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ose.core.architecture import Architecture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSummary:
+    """What was written.
+
+    Attributes:
+        folder: The directory.
+        architecture: The student's.
+        size_bytes: Of the weights file.
+        max_logit_difference: Between the student and the export, loaded back by `transformers` alone.
+    """
+
+    folder: str
+    architecture: Architecture
+    size_bytes: int
+    max_logit_difference: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,11 @@ class DistillationStatus(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it has come to an end."""
+        return self in (DistillationStatus.SUCCEEDED, DistillationStatus.FAILED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherFacts:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ose.core.export import Export, ExportFile
+from ose.core.export import Export, ExportFile, ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
@@ -28,15 +28,12 @@ from ose.service.students import (
 )
 from ose.store.base import Store
 
-if TYPE_CHECKING:
-    from ose.pipelines.export import ExportSummary
-
 _LOG = logging.getLogger(__name__)
 
 DistilWith = Callable[[int, Job, Candidate, DistillationSpec, Path], DistillationResult]
 """Runs a distillation with so many workers in a folder, from its last checkpoint if it holds one."""
 
-Write = Callable[[Path, Path, dict[str, Any]], "ExportSummary"]
+Write = Callable[[Path, Path, dict[str, Any]], ExportSummary]
 """Exports a student's folder to another one, with a manifest."""
 
 
