@@ -30,12 +30,9 @@ def download_export(
         on_bytes: Told how many bytes have arrived.
 
     Raises:
-        ConflictError: `output` has something in it.
         ServiceError: The service went away and did not come back, or a file is not what it should be.
         StorageError: `output` cannot be written.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ConflictError(f"{output} exists already and is not empty; choose another --output")
     base = f"/jobs/{export['job']}/exports/{export['id']}/files"
     files = [ExportFile(**file) for file in export["files"]]
     with atomic_directory(output) as folder:
@@ -49,6 +46,16 @@ def download_export(
         size_bytes=weights,
         max_logit_difference=export["max_logit_difference"],
     )
+
+
+def require_free(output: Path) -> None:
+    """Make sure that a download would overwrite nothing.
+
+    Raises:
+        ConflictError: `output` has something in it.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ConflictError(f"{output} exists already and is not empty; choose another --output")
 
 
 def download_file(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ose.client import parsing
-from ose.client.download import download_export
+from ose.client.download import download_export, require_free
 from ose.client.events import job_events
 from ose.client.tokens import RemoteTokens
 from ose.client.transport import Transport, error_of
@@ -188,6 +188,7 @@ class RemoteWorkspace:
             NotFoundError: Nothing has been exported yet.
             ConflictError: `output` is not empty.
         """
+        require_free(Path(output))
         fitting = [each for each in self.exports(job_id) if candidate in (None, each["candidate"])]
         if not fitting:
             which = f"job {job_id}" if candidate is None else f"candidate {candidate} of job {job_id}"

@@ -19,7 +19,7 @@ _TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 """Submitting reads and digests the whole text, which may take long; reading is quick."""
 
 _SUBMIT_S = 600.0
-_ATTEMPTS = 5
+_ATTEMPTS = 4
 _PASSING = {502, 503, 504}
 
 

@@ -134,7 +134,8 @@ def test_without_a_data_folder_no_file_is_read(make_client, data_root: Path, job
 
 
 MALFORMED = [
-    b"", b"{", b"[]", b"null", b'"job"', b"\xff\xfe", b"[" * 100_000, b'{"a":NaN}', b'{"a":1,"a":2}', b'{"name":"\\ud800"}',
+    b"", b"{", b"[]", b"null", b'"job"', b"\xff\xfe", b"[" * 100_000, b'{"a":NaN}', b'{"a":1,"a":2}',
+    b'{"name":"\\ud800"}',
     b'{"name":"\\u0000"}', b"{" + b'"a":{' * 50_000, b'{"a":' + b"9" * 5000 + b"}", b"name: yaml", b'{"name":1e999}',
 ]  # fmt: skip
 
