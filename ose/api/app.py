@@ -54,7 +54,7 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
     app.include_router(_versioned())
     app.include_router(health.router)
     app.include_router(docs_page.router)
-    _describe(app)
+    _describe(app, options.requires_token)
     return app
 
 
@@ -65,13 +65,18 @@ def _versioned() -> APIRouter:
     return router
 
 
-def _describe(app: FastAPI) -> None:
-    """Put the problems into the OpenAPI document, which knows only what operations return."""
+def _describe(app: FastAPI, requires_token: bool) -> None:
+    """Complete the OpenAPI document: what problems look like, and whether anybody is asked for a token."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         document["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+        if not requires_token:
+            document["components"].pop("securitySchemes", None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    operation.pop("security", None)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

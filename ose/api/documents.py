@@ -160,9 +160,12 @@ class NewTokenDocument(TokenDocument):
 
 def _body(kind: type, example: dict[str, Any], *, required: bool) -> dict[str, Any]:
     schema = TypeAdapter(kind).json_schema()
-    return {
-        "requestBody": {"required": required, "content": {"application/json": {"schema": schema, "example": example}}}
-    }
+    for name, inner in schema.pop("$defs", {}).items():  # a schema inside a document has no definitions of its own
+        for place in schema["properties"].values():
+            if place.pop("$ref", "").endswith(f"/{name}"):
+                place.update(inner)
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 DISTILLATION_BODY = _body(DistillationRequest, {"candidate": 7, "changes": {"steps": 5000}}, required=False)

@@ -23,7 +23,7 @@ _SILENCE_S = 15.0
 """After so long without an event a comment is sent: proxies cut what is silent, and a caller that left is noticed."""
 
 _STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {"description": "Events named job, their data as in the job", "content": {"text/event-stream": {}}},
     204: {"description": "The job has ended, and this caller has seen how"},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -73,7 +74,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 """For the OpenAPI document."""
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A response that says what went wrong."""
     content = Problem(
         type=f"urn:ose:problem:{code}", title=HTTPStatus(status).phrase, status=status, detail=detail, code=code
@@ -104,8 +105,16 @@ async def _refused(request: Request, error: OseError) -> Response:
 
 
 async def _by_http(request: Request, error: HTTPException) -> Response:
-    headers = dict(error.headers) if error.headers else None
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
     return problem(error.status_code, _CODES.get(error.status_code, "bad_request"), str(error.detail), headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of a path. The router names those of the first route that it found there, which are not all."""
+    pattern = getattr(request.scope.get("route"), "path", "")
+    paths = request.app.openapi()["paths"].items()
+    verbs = [verb.upper() for path, verbs in paths if pattern and path.endswith(pattern) for verb in verbs]
+    return ", ".join(sorted(set(verbs))) or "GET"
 
 
 async def _malformed(request: Request, error: RequestValidationError) -> Response:

@@ -35,3 +35,10 @@ def test_an_unforeseen_error_is_answered_without_its_words():
     answer = TestClient(app, raise_server_exceptions=False).get("/")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "secret" not in answer.text and answer.headers["content-type"] == problems.MEDIA_TYPE
+
+
+def test_a_wrong_method_is_told_all_that_the_path_has(client):
+    for path, allowed in (("/api/v1/jobs", "GET, POST"), ("/api/v1/jobs/x/cancel", "POST"), ("/healthz", "GET")):
+        answer = client.put(path)
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.headers["Allow"] == allowed
