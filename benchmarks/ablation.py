@@ -86,7 +86,11 @@ def job_content(options: argparse.Namespace) -> dict[str, Any]:
             "hidden_size": [teacher.hidden_size],
             "intermediate_size": [teacher.intermediate_size],
         },
-        "search": {"steps": 1, "held_out_sequences": options.held_out_sequences},
+        "search": {
+            "steps": 1,
+            "held_out_sequences": options.held_out_sequences,
+            "inheritance": {"layers": "distilbert"},  # as in the paper
+        },
         "workers": {"cpus": options.cpus, "gpus": options.gpus},
         "distillation": {
             "preset": "distilbert",

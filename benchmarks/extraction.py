@@ -124,7 +124,8 @@ class Bench:
         )
         summary = prepare_data(data)
         for shard, count in ((None, summary.held_out_sequences), (0, summary.num_sequences)):
-            compute_targets(TargetsTask(shard=shard, first=0, last=count, **common), self.teacher)
+            task = TargetsTask(shard=shard, first=0, last=count, precision="auto", **common)
+            compute_targets(task, self.teacher)
         return load_search_data(options.work)
 
     def _anatomy(self) -> Anatomy:

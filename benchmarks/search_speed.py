@@ -26,9 +26,10 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors.torch import load_file
 
 import ose
-from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops
+from ose.core.architecture import Architecture, count_flops, count_head_flops
 from ose.core.comparison import paired_difference
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Candidate, Job
@@ -139,17 +140,21 @@ def finished(home: Path) -> tuple[Job, list[Candidate]]:
         return job, workspace.store.candidates(job.id)
 
 
+def batches_in(home: Path) -> Path:
+    [batches] = home.glob("artifacts/search-data/*/batches.safetensors")
+    return batches.absolute()
+
+
 def run_plain(options: argparse.Namespace, teacher: Path, home: Path) -> dict[str, Any]:
     """The plain search on what OSE's drew; the starts are made for it, which its time does not count."""
     file = options.work / "plain.json"
     if not file.exists():
         job, candidates = finished(home)
-        [batches] = home.glob("artifacts/search-data/*/batches.safetensors")
         plan = {
             **asdict(Hyperparameters(batch_size=options.batch_size)),
             "teacher": str(teacher),
             "starts": [str(start_of(options, teacher, each.architecture, job)) for each in candidates],
-            "batches": str(batches.absolute()),
+            "batches": str(batches_in(home)),
             "steps": options.steps,
             "latency_length": options.sequence_length,
             "workers": options.workers,
@@ -175,20 +180,17 @@ def start_of(options: argparse.Namespace, teacher: Path, shape: Architecture, jo
     return folder
 
 
-def training_flops(candidates: list[Candidate], job: Job) -> float:
+def training_flops(candidates: list[Candidate], job: Job, batches: Path) -> float:
     """What the candidates' training has to multiply: forward once, backward twice that; the head at the targets."""
     search, length = job.spec.search, job.spec.corpus.sequence_length
     batch = search.hyperparameters[0].batch_size
-    targets = batch * max(1, round(0.15 * length))
+    targets = batch * load_file(batches)["train.positions"].shape[1]
     steps = [
-        count_flops(each.architecture, length, batch) + count_head_flops(each.architecture, embedding_of(job), targets)
+        count_flops(each.architecture, length, batch)
+        + count_head_flops(each.architecture, job.teacher.embedding, targets)
         for each in candidates
     ]
     return 3.0 * search.steps * sum(steps)
-
-
-def embedding_of(job: Job) -> EmbeddingShape:
-    return job.teacher.embedding
 
 
 def matrix_rates(workers: int) -> dict[str, float]:
@@ -236,7 +238,10 @@ def main() -> None:
     rates = [matrix_rates(options.workers)]
     ours = [run_ours(options, teacher, "ose-first")]
     job, candidates = finished(options.work / "ose-first")
-    report: dict[str, Any] = {"flops": training_flops(candidates, job), "num_candidates": len(candidates)}
+    report: dict[str, Any] = {
+        "flops": training_flops(candidates, job, batches_in(options.work / "ose-first")),
+        "num_candidates": len(candidates),
+    }
     if not options.skip_plain:
         plain = run_plain(options, teacher, options.work / "ose-first")
         ours.append(run_ours(options, teacher, "ose-last"))

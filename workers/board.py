@@ -33,6 +33,7 @@ class Board:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._lives: dict[int, Life] = {}
         self._held: dict[Life, Task] = {}
+        self._num_waiting = 0
         self._is_closed = False
 
     async def submit(self, task: Task) -> None:
@@ -55,7 +56,12 @@ class Board:
     async def take(self, life: Life) -> Task | None:
         """The next task for a worker, as soon as there is one; None if it shall end."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._tasks or self._is_over(life))
+            self._num_waiting += 1
+            self._changed.notify_all()
+            try:
+                await self._changed.wait_for(lambda: self._tasks or self._is_over(life))
+            finally:
+                self._num_waiting -= 1
             if self._is_over(life):
                 self._changed.notify()  # the task that woke us is another worker's
                 return None
@@ -73,6 +79,15 @@ class Board:
             return await asyncio.wait_for(self._events.get(), timeout_s)
         except TimeoutError:
             return None
+
+    async def all_wait(self, num_workers: int, timeout_s: float) -> bool:
+        """Whether so many workers wait for a task before the time is over: none works, none is starting."""
+        try:
+            async with self._changed, asyncio.timeout(timeout_s):
+                await self._changed.wait_for(lambda: self._num_waiting >= num_workers)
+        except TimeoutError:
+            return False
+        return True
 
     async def close(self) -> bool:
         """Let idle workers end. False if a worker still runs a task."""

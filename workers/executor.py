@@ -27,8 +27,10 @@ from ose.models.teacher import load_masked_lm
 from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.evaluate import evaluate_candidate
 from ose.pipelines.layer_subsets import score_layer_subsets
+from ose.pipelines.resident_data import ResidentData, on_device
 from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.search.failures import failure_report
+from ose.training.lane import Lane
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc")
 """How torch's CPU allocator and C++ say so, inside a plain RuntimeError."""
@@ -47,8 +49,9 @@ class TaskExecutor:
         self._worker = worker
         self._device = device
         self._teacher: tuple[str, PreTrainedModel] | None = None
-        self._data: tuple[str, SearchData] | None = None
+        self._data: tuple[str, SearchData | ResidentData] | None = None
         self._anatomy: tuple[str, Anatomy] | None = None
+        self._lane: Lane | None = None
         torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
@@ -72,7 +75,8 @@ class TaskExecutor:
             case EvaluateTask():
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
-                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy)
+                self._lane = self._lane or Lane(teacher.device)
+                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._lane)
             case LayerSubsetsTask():
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
@@ -83,9 +87,9 @@ class TaskExecutor:
             self._teacher = (path, load_masked_lm(path).to(self._device))
         return self._teacher[1]
 
-    def _data_in(self, folder: str) -> SearchData:
+    def _data_in(self, folder: str) -> SearchData | ResidentData:
         if self._data is None or self._data[0] != folder:
-            self._data = (folder, load_search_data(Path(folder)))
+            self._data = (folder, on_device(load_search_data(Path(folder)), torch.device(self._device)))
         return self._data[1]
 
     def _anatomy_in(self, folder: str) -> Anatomy:

@@ -11,8 +11,10 @@ from contextlib import AbstractContextManager
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
 from ose.core.task import Event, Task
-from workers.executor import TaskExecutor
-from workers.latency_probe import SubprocessLatencyProbe
+from ose.errors import WorkerLostError
+from ose.search.backend import LatencyProbe
+from workers.imports import without_collection
+from workers.latency_probe import ProbeKeeper, SubprocessLatencyProbe
 
 _GRACE_S = 10.0
 """How long one operation may take before a task that is dropped notices."""
@@ -32,7 +34,7 @@ class InlineBackend:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._is_closed = False
-        self._probe: SubprocessLatencyProbe | None = None
+        self._probes = ProbeKeeper(SubprocessLatencyProbe)
         self._thread = threading.Thread(target=self._work, args=(workers,), name="inline-worker", daemon=True)
         self._thread.start()
 
@@ -41,36 +43,40 @@ class InlineBackend:
         self._tasks.put(task)
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """The next ended task, or None if none ends in time."""
+        """The next ended task, or None if none ends in time.
+
+        Raises:
+            WorkerLostError: The worker could not start.
+        """
         try:
             return self._events.get(timeout=timeout_s)
         except queue.Empty:
+            if not (self._is_closed or self._thread.is_alive()):
+                raise WorkerLostError("the worker could not start; its error was printed") from None
             return None
 
-    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[SubprocessLatencyProbe]:
-        """A probe in a process of its own, kept until `close`: starting it takes longer than a measurement."""
-        if self._probe is None or self._probe.protocol != protocol:
-            self._stop_probe()
-            self._probe = SubprocessLatencyProbe(protocol)
-        return contextlib.nullcontext(self._probe)
+    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
+        """A probe in a process of its own, kept until `close`."""
+        return contextlib.nullcontext(self._probes.probe(protocol))
+
+    def settle(self) -> None:
+        """The one worker does nothing that was not asked for."""
 
     def close(self) -> None:
         """Drop what is queued, and the task that runs at its next step."""
-        self._stop_probe()
+        self._probes.close()
         if not self._is_closed and self._thread.ident is not None:
             self._is_closed = True
             self._tasks.put(None)
             _raise_in(self._thread.ident, SystemExit)
             self._thread.join(_GRACE_S)
 
-    def _stop_probe(self) -> None:
-        if self._probe is not None:
-            self._probe.close()
-            self._probe = None
-
     def _work(self, workers: WorkersSpec) -> None:
-        executor = TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")
         with contextlib.suppress(SystemExit):  # from `close`
+            with without_collection():
+                from workers.executor import TaskExecutor  # seconds, in which the coordinator gets on
+
+            executor = TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")
             while not self._is_closed and (task := self._tasks.get()) is not None:
                 self._events.put(executor.run(task))
 

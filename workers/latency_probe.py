@@ -6,22 +6,32 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Self
+from typing import Protocol, Self
 
 from pydantic import TypeAdapter
 
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.task import LatencyTask
 from ose.errors import EvaluationError, WorkerLostError
+from ose.measure.fingerprint import device_fingerprint
+from ose.search.backend import LatencyProbe
+
+_PROGRAM = """
+from workers.imports import without_collection
+with without_collection():
+    from workers.latency_process import main
+main()
+"""
 
 _FINGERPRINT = TypeAdapter(DeviceFingerprint)
 _MEASUREMENT = TypeAdapter(LatencyMeasurement)
 
 
 class SubprocessLatencyProbe:
-    """Starts the latency process on entering, or at the first request, and stops it on closing.
+    """Starts the latency process when told to, or at the first request that needs it, and stops it on closing.
 
     A process that dies takes one request with it; the next request gets a new one.
 
@@ -35,18 +45,23 @@ class SubprocessLatencyProbe:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._process = self._process or self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Start the process; it gets ready by itself."""
+        self._process = self._process or self._started()
 
     def close(self) -> None:
         """Stop the process."""
         self._stop()
 
     def fingerprint(self) -> DeviceFingerprint:
-        """The device the process runs on."""
+        """The device the process runs on; only for a GPU does it take the process to know."""
+        if self.protocol.device == "cpu":
+            return device_fingerprint("cpu")
         if self._fingerprint is None:
             self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self.protocol.device}))
         return self._fingerprint
@@ -61,8 +76,9 @@ class SubprocessLatencyProbe:
         return _MEASUREMENT.validate_python(self._ask({"measure": asdict(task)}))
 
     def _ask(self, request: object) -> object:
-        process = self._process = self._process or self._start()
-        assert process.stdin and process.stdout
+        self.start()
+        process = self._process
+        assert process and process.stdin and process.stdout
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
@@ -76,9 +92,9 @@ class SubprocessLatencyProbe:
             raise EvaluationError(f"latency could not be measured: {reply['failure']['message']}")
         return reply["result"]
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "workers.latency_process"],
+            [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -94,3 +110,37 @@ class SubprocessLatencyProbe:
         with suppress(BrokenPipeError), process:  # what it has not read is lost with it
             process.kill()
         return process.returncode
+
+
+class KeptProbe(LatencyProbe, Protocol):
+    """A probe of one protocol that can be closed."""
+
+    protocol: LatencyProtocol
+
+    def close(self) -> None:
+        """Stop what was started."""
+
+
+class ProbeKeeper:
+    """Keeps one probe between requests: starting it takes longer than a measurement.
+
+    Args:
+        make: Makes a probe for a protocol.
+    """
+
+    def __init__(self, make: Callable[[LatencyProtocol], KeptProbe]) -> None:
+        self._make = make
+        self._probe: KeptProbe | None = None
+
+    def probe(self, protocol: LatencyProtocol) -> KeptProbe:
+        """The probe for this protocol; one for another protocol is closed."""
+        if self._probe is None or self._probe.protocol != protocol:
+            self.close()
+            self._probe = self._make(protocol)
+        return self._probe
+
+    def close(self) -> None:
+        """Close the probe, if there is one."""
+        if self._probe is not None:
+            self._probe.close()
+            self._probe = None

@@ -5,7 +5,7 @@ Start it with `workers.ray_start.start_ray_backend`: Ray reads its environment a
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import ray
@@ -14,11 +14,16 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
 from ose.core.task import Event, Task
 from ose.errors import WorkerLostError
+from ose.search.backend import LatencyProbe
 from workers.board import Board
+from workers.latency_probe import ProbeKeeper, SubprocessLatencyProbe
 from workers.ray_cluster import RayCluster
-from workers.ray_probe import RayLatencyProbe, ray_latency_probe
+from workers.ray_probe import RayLatencyProbe
 from workers.scratch import ScratchFolder
 from workers.tune_workers import TuneWorkers
+
+_POLL_S = 1.0
+"""How long the end of all workers may go unnoticed while others wait for them."""
 
 _GRACE_S = 3.0
 """How long idle workers may take to end by themselves."""
@@ -40,6 +45,7 @@ class RayBackend:
     def __init__(self, workers: WorkersSpec, address: str | None = None) -> None:
         self.capacity = workers.count
         self._scratch = ScratchFolder()
+        self._probes = ProbeKeeper(SubprocessLatencyProbe if address is None else RayLatencyProbe)
         try:
             self._cluster = RayCluster(workers, address, self._scratch.path)
         except BaseException:
@@ -64,19 +70,29 @@ class RayBackend:
             WorkerLostError: All workers have stopped for good, or the cluster is gone.
         """
         event: Event | None = self._ask(self._board.next_event.remote(timeout_s))
-        if event is None and self._workers.end is not None:
-            raise WorkerLostError(f"all Ray workers have stopped: {self._workers.end}")
+        if event is None:
+            self._check_workers()
         return event
 
-    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[RayLatencyProbe]:
-        """A probe on a node of the cluster."""
-        return ray_latency_probe(protocol)
+    def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
+        """A probe on this machine or on a node of the cluster that was joined, kept until `close`."""
+        return nullcontext(self._probes.probe(protocol))
+
+    def settle(self) -> None:
+        """Wait until every worker waits: one that still starts would disturb a measurement.
+
+        Raises:
+            WorkerLostError: All workers have stopped for good, or the cluster is gone.
+        """
+        while not self._ask(self._board.all_wait.remote(self.capacity, _POLL_S)):
+            self._check_workers()
 
     def close(self) -> None:
         """Stop the workers, and the cluster if it was started here."""
         if self._is_closed:
             return
         self._is_closed = True
+        self._probes.close()
         try:
             if self._ask(self._board.close.remote()):
                 self._workers.join(_GRACE_S)
@@ -85,6 +101,10 @@ class RayBackend:
         finally:
             self._cluster.close()
             self._scratch.close()
+
+    def _check_workers(self) -> None:
+        if self._workers.end is not None:
+            raise WorkerLostError(f"all Ray workers have stopped: {self._workers.end}")
 
     def _ask(self, reference: Any) -> Any:
         try:

@@ -14,7 +14,7 @@ import ray
 
 from ose.core.spec import WorkersSpec
 from ose.errors import DependencyError
-from workers.ray_environment import KEEP_MEMORY
+from workers.ray_environment import KEEP_MEMORY, environment
 
 _LOOPBACK = "127.0.0.1"
 _OBJECT_STORE_BYTES = 128 * 1024**2
@@ -49,7 +49,11 @@ class RayCluster:
         if address is not None:
             _check_answers(address)
         others = set(psutil.Process().children())
-        _connect({"address": address} if address else _local_options(workers, scratch))
+        if address is None:
+            with environment(KEEP_MEMORY):
+                _connect(_local_options(workers, scratch))
+        else:
+            _connect({"address": address, "runtime_env": {"env_vars": KEEP_MEMORY}})
         self._started = set(psutil.Process().children()) - others
         try:
             _check_room(workers)
@@ -67,9 +71,8 @@ class RayCluster:
 
 
 def _connect(options: dict[str, Any]) -> None:
-    environment = {"env_vars": KEEP_MEMORY}
     try:
-        ray.init(runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR, **options)
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise DependencyError(f"Ray cannot be started or reached: {error}") from error
     # The fate of lost workers would be printed on our standard output, and Ray has no switch for it.

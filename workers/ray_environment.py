@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -42,3 +44,19 @@ def prepare_environment(*, is_local: bool) -> None:
     """
     for name, value in {**QUIET, **(LOOPBACK_ONLY if is_local else {})}.items():
         os.environ.setdefault(name, value)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have the processes started meanwhile, and theirs, inherit these variables.
+
+    A runtime environment would do the same, at the price of an agent that each new process waits for.
+    """
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            del os.environ[name]
+        os.environ.update(before)

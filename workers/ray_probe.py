@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -22,7 +21,11 @@ class ProbeActor:
     def __init__(self, protocol: LatencyProtocol) -> None:
         for name in KEEP_MEMORY:  # a figure must not depend on who asked for it
             os.environ.pop(name, None)
-        self._probe = SubprocessLatencyProbe(protocol).__enter__()
+        self._probe = SubprocessLatencyProbe(protocol)
+
+    def start(self) -> None:
+        """Start the latency process."""
+        self._probe.start()
 
     def fingerprint(self) -> DeviceFingerprint:
         """The device of this node."""
@@ -34,14 +37,22 @@ class ProbeActor:
 
     def stop(self) -> None:
         """End the latency process, which would end by itself soon after the actor."""
-        self._probe.__exit__()
+        self._probe.close()
 
 
 class RayLatencyProbe:
-    """The coordinator's side of a probe actor."""
+    """The coordinator's side of a probe actor. It asks for no core, because the idle workers hold them all.
 
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
+    An actor that dies takes one request with it; the next request gets a new one.
+    """
+
+    def __init__(self, protocol: LatencyProtocol) -> None:
+        self.protocol = protocol
+        self._actor: Any = None
+
+    def start(self) -> None:
+        """Start actor and latency process; they get ready by themselves."""
+        self._living_actor().start.remote()
 
     def fingerprint(self) -> DeviceFingerprint:
         """The device it measures on.
@@ -49,7 +60,7 @@ class RayLatencyProbe:
         Raises:
             EvaluationError: The device is not there.
         """
-        fingerprint: DeviceFingerprint = _answer(self._actor.fingerprint.remote())
+        fingerprint: DeviceFingerprint = self._answer(self._living_actor().fingerprint.remote())
         return fingerprint
 
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
@@ -59,27 +70,31 @@ class RayLatencyProbe:
             WorkerLostError: The actor or its latency process died.
             EvaluationError: The model could not be built or run there.
         """
-        measurement: LatencyMeasurement = _answer(self._actor.measure.remote(task))
+        measurement: LatencyMeasurement = self._answer(self._living_actor().measure.remote(task))
         return measurement
 
+    def close(self) -> None:
+        """Stop the latency process and its actor."""
+        if self._actor is None:
+            return
+        with suppress(EvaluationError):  # what has died need not be stopped
+            self._answer(self._actor.stop.remote())
+        if self._actor is not None:
+            ray.kill(self._actor)
+            self._actor = None
 
-@contextmanager
-def ray_latency_probe(protocol: LatencyProtocol) -> Iterator[RayLatencyProbe]:
-    """Open a probe. It asks for no core, because the idle workers hold them all."""
-    actor: Any = ray.remote(num_cpus=0)(ProbeActor).remote(protocol)
-    try:
-        yield RayLatencyProbe(actor)
-        _answer(actor.stop.remote())
-    finally:
-        ray.kill(actor)
+    def _living_actor(self) -> Any:
+        if self._actor is None:
+            self._actor = ray.remote(num_cpus=0)(ProbeActor).remote(self.protocol)
+        return self._actor
 
-
-def _answer(reference: Any) -> Any:
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayActorError as error:
-        raise WorkerLostError(f"the latency actor died: {error}") from error
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, EvaluationError):
-            raise error.cause from error
-        raise EvaluationError(f"latency could not be measured: {error.cause}") from error
+    def _answer(self, reference: Any) -> Any:
+        try:
+            return ray.get(reference)
+        except ray.exceptions.RayActorError as error:
+            self._actor = None
+            raise WorkerLostError(f"the latency actor died: {error}") from error
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, EvaluationError):
+                raise error.cause from error
+            raise EvaluationError(f"latency could not be measured: {error.cause}") from error

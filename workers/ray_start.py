@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ose.core.job import DistillationResult
 from ose.core.spec import WorkersSpec
+from workers.imports import without_collection
 from workers.ray_environment import prepare_environment
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def start_ray_backend(workers: WorkersSpec, address: str | None = None) -> RayBackend:
     """Start workers on a cluster of this machine, or on the one at `address`. See `RayBackend`."""
     prepare_environment(is_local=address is None)
-    from workers.ray_backend import RayBackend  # only now: Ray reads its environment as it is imported
+    with without_collection():
+        from workers.ray_backend import RayBackend  # only now: Ray reads its environment as it is imported
 
     return RayBackend(workers, address)
 

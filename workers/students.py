@@ -15,6 +15,7 @@ from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
+from ose.core.layers import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.recipe import DistillationSpec
 from ose.core.task import AnatomyTask
@@ -142,11 +143,6 @@ def _needs_anatomy(request: DistillationRequest) -> bool:
     return _initialization(request) == "inherit" and request.inheritance.needs_anatomy
 
 
-def _eliminates_layers(request: DistillationRequest) -> bool:
-    is_shallower = request.architecture.num_hidden_layers < request.job.teacher.architecture.num_hidden_layers
-    return is_shallower and request.inheritance.layers == "elimination"
-
-
 def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
     job = request.job
     task = AnatomyTask(
@@ -156,7 +152,11 @@ def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
         corpus=job.corpus,
         corpus_spec=job.spec.corpus,
         num_sequences=num_anatomy_sequences(job.spec),
-        eliminates_layers=_eliminates_layers(request),
+        eliminates_layers=has_to_eliminate(
+            [request.inheritance.layers],
+            job.teacher.architecture.num_hidden_layers,
+            request.architecture.num_hidden_layers,
+        ),
     )
     prepare_anatomy(task, teacher)
     return open_anatomy(request.anatomy).to(request.device)

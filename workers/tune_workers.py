@@ -15,6 +15,7 @@ import ray
 from ray import tune
 
 from ose.core.spec import WorkersSpec
+from workers.imports import without_collection
 
 _MAX_RESTARTS = 20
 """Of one worker. More means that it is no candidate's fault."""
@@ -56,7 +57,8 @@ def work(config: dict[str, Any], board: Any, threads: int, device: str) -> None:
     """One worker's life: a Tune trial that takes tasks until the board closes."""
     worker = int(config["worker"])
     life = ray.get(board.announce.remote(worker))
-    from workers.executor import TaskExecutor  # here, so that the coordinator's process never loads torch
+    with without_collection():
+        from workers.executor import TaskExecutor  # here, so that the coordinator's process never loads torch
 
     executor = TaskExecutor(f"ray-{worker}", threads, device)
     while (task := ray.get(board.take.remote(life))) is not None:

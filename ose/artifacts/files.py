@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from ose.errors import StorageError
 
 _TEMPORARY_SUFFIX = ".partial"
@@ -97,6 +95,8 @@ def _temporary_name(path: Path) -> Path:
 
 
 def _writer_is_dead(leftover: Path) -> bool:
+    import psutil  # a machine that only measures has no leftovers, and perhaps no psutil
+
     before, _, pid = leftover.name.removesuffix(_TEMPORARY_SUFFIX).rpartition(".")
     return pid.isdigit() and before.endswith(f".{socket.gethostname()}") and not psutil.pid_exists(int(pid))
 

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import time
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ose.cli.context import Context, say
-from ose.errors import ConflictError
 
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
 
-_POLL_S = 2.0
-
 
 def coordinator(
     context: typer.Context,
-    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no job waits.")] = False,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when nothing waits.")] = False,
 ) -> None:
-    """Run queued jobs, oldest first. A job whose coordinator died is taken over and gone on with."""
+    """Run queued jobs, oldest first. A job whose coordinator died is taken over and gone on with.
+
+    While no job waits, distillations that were asked of a server are run and exported. Any number of coordinators
+    share one database. SIGTERM hands back what is running and ends.
+    """
+    from ose.service.queue import serve_queue
+
     options: Context = context.obj
     with options.workspace() as workspace:
-        while True:
-            waiting = workspace.waiting()
-            for job in waiting:
-                say(f"job {job.id} ({job.name})")
-                try:
-                    ended = workspace.run(job.id)
-                except ConflictError as error:
-                    say(str(error))  # another coordinator was faster
-                else:
-                    reason = f": {ended.failure.message}" if ended.failure else ""
-                    say(f"job {ended.id} {ended.status.lower()}{reason}")
-            is_idle = not waiting and not _serve_students(workspace)
-            if until_empty and is_idle:
-                return
-            time.sleep(_POLL_S)
+        serving = workspace.coordinator()
+
+        def serve_students() -> bool:
+            with _on_sigterm(lambda: sys.exit(0)):
+                return not serving.is_stopping and _serve_students(workspace)
+
+        with _on_sigterm(serving.stop):
+            serve_queue(serving, say, serve_students, until_empty=until_empty)
 
 
 def _serve_students(workspace: Workspace) -> bool:
@@ -50,3 +49,12 @@ def _serve_students(workspace: Workspace) -> bool:
     for export in exports:
         say(f"export {export.id} of job {export.job_id}")
     return distillation is not None or bool(exports)
+
+
+@contextmanager
+def _on_sigterm(react: Callable[[], None]) -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, lambda *_: react())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

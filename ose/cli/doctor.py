@@ -6,11 +6,9 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import typer
 
 from ose.cli.context import Context
@@ -34,7 +32,7 @@ def doctor(context: typer.Context) -> None:
 def _passes(name: str, check: Check, workspace: Workspace) -> bool:
     try:
         typer.echo(f"ok    {name:<10} {check(workspace)}")
-    except (OseError, PackageNotFoundError, OSError, ImportError) as error:
+    except (OseError, OSError, ImportError) as error:
         typer.echo(f"FAIL  {name:<10} {' '.join(str(error).split())}")
         return False
     return True
@@ -45,10 +43,14 @@ def _python(workspace: Workspace) -> str:
 
 
 def _libraries(workspace: Workspace) -> str:
+    from importlib.metadata import version
+
     return ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "ray", "sqlalchemy"))
 
 
 def _machine(workspace: Workspace) -> str:
+    import psutil
+
     memory = psutil.virtual_memory()
     load = psutil.getloadavg()[0]
     advice = "; busy: latencies measured now may be flagged" if load > 0.5 * (os.cpu_count() or 1) else ""

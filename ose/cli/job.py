@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ose.cli.context import Context, Format, print_json, say, this_command
+from ose.cli.cost import expected_line, taken_line
 from ose.core.job import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ def submit(context: typer.Context, file: JobFile) -> None:
     """Check a job and queue it. Prints its id."""
     with _workspace(context) as workspace:
         job = workspace.submit(file)
-    typer.echo(job.id)
+        typer.echo(job.id)
+        say(expected_line(workspace.cost(job.id)))
     say(f"queued; run it here with: {this_command()} job resume {job.id}")
 
 
@@ -36,6 +39,7 @@ def run(context: typer.Context, file: JobFile) -> None:
     with _workspace(context) as workspace:
         job = workspace.submit(file)
         say(f"job {job.id}")
+        say(expected_line(workspace.cost(job.id)))
         run_to_end(workspace, job.id)
 
 
@@ -61,11 +65,14 @@ def list_jobs(
 def show(context: typer.Context, job_id: JobId, output: FormatOption = Format.table) -> None:
     """Show one job: status, counts of candidates, times, and with JSON the frozen spec."""
     with _workspace(context) as workspace:
-        content = workspace.describe(job_id)
+        content, cost = workspace.describe(job_id), workspace.cost(job_id)
     if output is Format.json:
-        print_json(content)
-    else:
-        _print([content], output)
+        print_json({**content, "cost": {**asdict(cost), "error": cost.error}})
+        return
+    _print([content], output)
+    for line in (expected_line(cost), taken_line(cost)):
+        if line is not None:
+            typer.echo(line)
 
 
 @app.command(epilog="Example: ose job cancel 3f9c")
@@ -92,6 +99,7 @@ def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> 
         say(f"try again with: {this_command()} job resume {job.id}")
         sys.exit(1)
     print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
+    say(taken_line(workspace.cost(job.id)) or "")
     if says_next:
         say(f"\nnext: {this_command()} distill {job.id}   (the best student, fully)")
         say(f"      {this_command()} leaderboard {job.id} --pareto   (what no other candidate beats)")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ose.cli.context import Context, Format, print_json, say
 from ose.core.job import layers_text
-from ose.service.layer_report import LayerReport
-from ose.service.layers import LayerQuestion
+from ose.core.layer_subsets import LayerQuestion
+
+if TYPE_CHECKING:
+    from ose.service.layer_report import LayerReport
 
 _TOP = LayerQuestion(keep=1).top
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.table import Table
+from rich.text import Text
 
 from ose.cli.context import this_command
-from ose.cli.tables import console
+from ose.cli.tables import aligned_lines, console
 from ose.core.architecture import Architecture
 from ose.core.job import layers_text
 from ose.service.leaderboard import Leaderboard, LeaderboardRow
@@ -28,14 +28,10 @@ def print_leaderboard(board: Leaderboard) -> None:
     left_out = _LEFT_OUT_WHEN_NARROW if out.width < _WIDE else set()
     if not _layers_differ(board.rows):
         left_out = left_out | {"layers"}
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for title in lines[0]:
-        if title not in left_out:
-            table.add_column(title, justify="left" if title in _WORDS else "right", no_wrap=title != "")
-    for cells, style in zip(lines, _styles(board), strict=True):
-        table.add_row(*(value for title, value in cells.items() if title not in left_out), style=style)
+    titles = [title for title in lines[0] if title not in left_out]
+    table = aligned_lines([titles, *([cells[title] for title in titles] for cells in lines)], _WORDS)
     out.print(f"[bold]{job['name']}[/bold] ({job['id']}, {job['status'].lower()}), space {job['space']}")
-    out.print(table)
+    out.print(Text("\n").join(map(Text, table, ["bold", *_styles(board)])), soft_wrap=True)
     if board.num_more:
         out.print(f"... and {board.num_more} more: {this_command()} leaderboard {job['id']}")
     out.print(
@@ -51,8 +47,8 @@ def _layers_differ(rows: Sequence[LeaderboardRow]) -> bool:
     )
 
 
-def _styles(board: Leaderboard) -> list[str | None]:
-    return ["cyan", *(None if row.rank is not None else "dim" for row in board.rows)]
+def _styles(board: Leaderboard) -> list[str]:
+    return ["cyan", *("" if row.rank is not None else "dim" for row in board.rows)]
 
 
 def _teacher_cells(teacher: dict[str, Any]) -> dict[str, str]:

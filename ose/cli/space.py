@@ -38,6 +38,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A shipped space, or a YAML file.", show_default=False)],
     teacher: Annotated[str | None, typer.Option(help="Count parameters with this teacher's vocabulary.")] = None,
     sequence_length: Annotated[int, typer.Option(min=1, help="Tokens of one input, for operations.")] = 128,
+    epsilon: Annotated[int, typer.Option(min=1, help="Only the members that a search with it visits.")] = 1,
     output: FormatOption = Format.table,
 ) -> None:
     """Show a space's size, range and members, in the order in which a search visits them."""
@@ -45,12 +46,16 @@ def show(
     with options.workspace() as workspace:
         space = workspace.space(name)
     embedding, num_teacher_layers = _teacher(space, teacher)
-    numbered = enumerate(space.members(embedding, num_teacher_layers), start=1)
-    members = [member_json(number, member, embedding, sequence_length) for number, member in numbered]
+    size = space.count(num_teacher_layers)
+    visited = space.members(embedding, num_teacher_layers, stride=epsilon)
+    members = [
+        member_json(number, member, embedding, sequence_length)
+        for number, member in zip(range(1, size + 1, epsilon), visited, strict=True)
+    ]
     if output is Format.json:
-        print_json({"name": space.name, "size": len(members), "embedding": asdict(embedding), "members": members})
+        print_json({"name": space.name, "size": size, "embedding": asdict(embedding), "members": members})
         return
-    _print_members(space, members)
+    _print_members(space, size, members)
 
 
 def _teacher(space: SearchSpace, teacher: str | None) -> tuple[EmbeddingShape, int | None]:
@@ -74,7 +79,7 @@ def _print_spaces(rows: list[dict[str, Any]]) -> None:
     console().print(table)
 
 
-def _print_members(space: SearchSpace, members: list[dict[str, Any]]) -> None:
+def _print_members(space: SearchSpace, size: int, members: list[dict[str, Any]]) -> None:
     from ose.cli.tables import console, plain_table
 
     kept = ("kept",) if space.layers else ()
@@ -86,6 +91,7 @@ def _print_members(space: SearchSpace, members: list[dict[str, Any]]) -> None:
         sizes += [layers_text(member["layers"])] if kept else []
         table.add_row(str(member["number"]), *sizes, f"{member['num_parameters']:,}", encoder, operations)
     smallest, largest = members[0]["num_parameters"], members[-1]["num_parameters"]
+    shown = f", {len(members)} shown" if len(members) < size else ""
     out = console()
-    out.print(f"[bold]{space.name}[/bold]: {len(members)} members, {smallest:,} to {largest:,} parameters")
+    out.print(f"[bold]{space.name}[/bold]: {size} members{shown}: {smallest:,} to {largest:,} parameters")
     out.print(table)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import get_args
 
+from ose.core.bounds import require_positive
 from ose.core.layers import MEASURED_RULES, LayerRule, kept_layers
 
 Subset = tuple[int, ...]
@@ -19,6 +20,24 @@ MAX_SUBSETS = 500
 BEAM_WIDTH = 8
 """Subsets of each size whose further reductions are looked at. One would be greedy; eight cost eight times as much,
 and of 12 layers still only some 300 scores for 6."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerQuestion:
+    """How layers are to be compared.
+
+    Attributes:
+        keep: D, the number of layers to keep.
+        steps: Training steps of each subset that is trained; None takes the job's.
+        top: Train so many of those with the best zero-shot loss, and in any case what the rules keep.
+    """
+
+    keep: int
+    steps: int | None = None
+    top: int = 6
+
+    def __post_init__(self) -> None:
+        require_positive(self, "keep", "steps", "top")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from ose.errors import InvalidInputError
@@ -53,6 +53,11 @@ def kept_layers(
             return _most_important(kept, importance)
         case _:
             return _named(choice, total, kept)
+
+
+def has_to_eliminate(choices: Iterable[LayerChoice], num_teacher_layers: int, num_student_layers: int) -> bool:
+    """Whether the rule that takes longest to measure decides for a student of this depth."""
+    return num_student_layers < num_teacher_layers and "elimination" in choices
 
 
 def _most_important(kept: int, importance: Sequence[float] | None) -> tuple[int, ...]:

@@ -95,7 +95,9 @@ class SearchSpace:
         choices = sum(len(self._choices(d, num_teacher_layers)) for d in self.num_hidden_layers)
         return pairs * choices * len(self.intermediate_size)
 
-    def members(self, embedding: EmbeddingShape, num_teacher_layers: int | None = None) -> Iterator[Member]:
+    def members(
+        self, embedding: EmbeddingShape, num_teacher_layers: int | None = None, *, stride: int = 1
+    ) -> Iterator[Member]:
         """Yield the valid members in the order (p, operations, D, H, I, A, layers), all ascending.
 
         Heads and layers kept change neither p nor the operations, so only the (D, H, I) triples are sorted
@@ -106,15 +108,19 @@ class SearchSpace:
             embedding: The teacher's; p depends on it.
             num_teacher_layers: The teacher's depth. With it, choices that keep the same layers at some D are
                 one member; without it they cannot be told apart.
+            stride: Yield the first member and every stride-th after it; what lies between is only counted.
         """
         choices = {d: self._choices(d, num_teacher_layers) for d in self.num_hidden_layers}
         heads = {h: [a for a in self.num_attention_heads if h % a == 0] for h in self.hidden_size}
-        pairs = product(self.num_hidden_layers, self.hidden_size)
-        for _, _, d, h, i in merge(*(_sort_keys(d, h, sorted(self.intermediate_size), embedding) for d, h in pairs)):
-            for a in heads[h]:
+        variants = {(d, h): list(product(heads[h], choices[d])) for d in choices for h in heads}
+        runs = [_sort_keys(d, h, self.intermediate_size, embedding) for d, h in variants]
+        skipped = 0
+        for _, _, d, h, i in merge(*runs):
+            of_triple = variants[d, h]
+            for a, layers in of_triple[skipped::stride]:
                 shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
-                for layers in choices[d]:
-                    yield Member(architecture=shape, layers=layers)
+                yield Member(architecture=shape, layers=layers)
+            skipped = (skipped - len(of_triple)) % stride
 
     def _choices(self, depth: int, num_teacher_layers: int | None) -> tuple[LayerChoice | None, ...]:
         """What students of this depth may keep; of choices that keep the same, the first."""

@@ -94,8 +94,9 @@ class SearchSpec:
         hyperparameters: Theta.
         initialization: `inherit` starts students from the teacher's weights, `random` as the paper does.
         inheritance: From which of them.
-        precision: Of the arithmetic of training; `auto` takes bfloat16 where the processor multiplies it natively.
-            Students are judged in float32.
+        precision: Of the arithmetic of training, and of the teacher whose targets are trained on; `auto` takes
+            bfloat16 where the processor multiplies it natively. Candidates are judged in it too; what is fully
+            distilled is judged in float32, as the teacher is.
         seed: Decides masks, batch order and random weights.
         weight_clip: Bound on every weight's magnitude after each step; the theory's compactness
             assumption wants one, practice does not.

@@ -49,6 +49,7 @@ class TargetsTask:
         folder: The DataTask's.
         shard: Index of the shard; None means the held-out sequences.
         first, last: The shard's sequences, half-open.
+        precision: Of the teacher's arithmetic on training sequences; the held-out ones are judged in float32.
     """
 
     id: str
@@ -58,6 +59,7 @@ class TargetsTask:
     first: int
     last: int
     seed: int
+    precision: Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

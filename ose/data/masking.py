@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from ose.core.masking import MASKED_FRACTION, num_targets
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -25,7 +27,7 @@ class MaskingRule:
     mask_token_id: int
     special_token_ids: tuple[int, ...]
     vocab_size: int
-    fraction: float = 0.15
+    fraction: float = MASKED_FRACTION
     """Share of a sequence's positions that become targets."""
     replaced: float = 0.8
     """Share of the targets shown as the mask token."""
@@ -35,7 +37,7 @@ class MaskingRule:
     """(V,), how likely each token is drawn relative to others of its sequence; None draws evenly."""
 
     @classmethod
-    def for_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, fraction: float = 0.15) -> Self:
+    def for_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, fraction: float = MASKED_FRACTION) -> Self:
         """The rule for this tokenizer's vocabulary and special tokens."""
         return cls(
             mask_token_id=tokenizer.mask_token_id,
@@ -75,7 +77,7 @@ def draw_masks(input_ids: torch.Tensor, rule: MaskingRule, generator: torch.Gene
         rule: How many positions, and what stands there instead.
         generator: Its state alone decides the draw.
     """
-    count = max(1, round(rule.fraction * input_ids.shape[1]))
+    count = num_targets(input_ids.shape[1], rule.fraction)
     keys = torch.rand(input_ids.shape, generator=generator)
     if rule.token_weights is not None:
         keys = rule.token_weights.log()[input_ids] - (-keys.clamp_min(_TINY).log()).log()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
-
-import psutil
-import torch
 
 from ose.core.measurement import DeviceFingerprint
 
 
 def device_fingerprint(device: str) -> DeviceFingerprint:
-    """Describe this machine as a target device.
+    """Describe this machine as a target device. Of a CPU it is known without loading torch, which takes seconds.
 
     Args:
         device: `cpu` or `cuda[:index]`.
@@ -20,17 +19,34 @@ def device_fingerprint(device: str) -> DeviceFingerprint:
     return DeviceFingerprint(
         machine=platform.machine(),
         processor=_processor_name(),
-        num_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
-        accelerator=torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
+        num_cores=_num_cores(),
+        accelerator=_accelerator(device),
         operating_system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        runtime=f"torch {torch.__version__}",
+        runtime=f"torch {version('torch')}",
     )
 
 
 def load_average() -> float:
     """The machine's one-minute load average."""
-    return float(psutil.getloadavg()[0])
+    return os.getloadavg()[0]
+
+
+def _num_cores() -> int:
+    """Physical cores; all that the system counts where psutil is missing, as on a machine made for its GPU alone."""
+    try:
+        import psutil
+    except ImportError:
+        return os.cpu_count() or 1
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+
+
+def _accelerator(device: str) -> str | None:
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return torch.cuda.get_device_name(device)
 
 
 def _processor_name() -> str:

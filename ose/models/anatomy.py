@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file
+from ose.core.layers import MEASURED_RULES
 from ose.models.forward import at_positions
 from ose.models.heads import head_statistics
 from ose.models.importance import gradient_scores, layer_ablation, principal_components, state_scores
@@ -68,6 +69,11 @@ class Anatomy:
             deviations=self.deviations[:, tokens],
             head_states=self.head_states[masked],
         )
+
+    def layer_importance(self) -> dict[str, list[float]]:
+        """One number a layer, for each of the `MEASURED_RULES` that has been measured."""
+        names = {rule: f"layers.{rule}" for rule in MEASURED_RULES}
+        return {rule: self.importance[name].tolist() for rule, name in names.items() if name in self.importance}
 
     def before_norm(self, place: int) -> torch.Tensor:
         """(S, H), the stream as the LayerNorm at `place` gets it."""

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
 from ose.core.inheritance import HiddenRule, InheritanceSpec
-from ose.core.layers import MEASURED_RULES, kept_layers
+from ose.core.layers import kept_layers
 from ose.errors import InvalidInputError
 from ose.models.anatomy import Anatomy
 from ose.models.head_parts import strongest
@@ -75,10 +75,8 @@ def choose_extraction(
 
 def chosen_layers(spec: InheritanceSpec, total: int, kept: int, anatomy: Anatomy | None) -> tuple[int, ...]:
     """The teacher's layers that a student of `kept` layers keeps. See `ose.core.layers.kept_layers`."""
-    importance = None
-    if anatomy is not None and spec.layers in MEASURED_RULES:
-        measured = anatomy.importance.get(f"layers.{spec.layers}")  # none where nobody is shallower than the teacher
-        importance = None if measured is None else measured.tolist()
+    measured = {} if anatomy is None else anatomy.layer_importance()
+    importance = measured.get(spec.layers) if isinstance(spec.layers, str) else None
     return kept_layers(spec.layers, total, kept, importance)
 
 

@@ -6,6 +6,7 @@ import copy
 
 import torch
 from transformers import AutoModelForMaskedLM, BertConfig, PreTrainedConfig, PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from ose.core.architecture import Architecture
 
@@ -37,16 +38,36 @@ def student_config(teacher: PreTrainedConfig, architecture: Architecture) -> Pre
     return config
 
 
-def build_student(teacher: PreTrainedConfig, architecture: Architecture, seed: int) -> PreTrainedModel:
+def build_student(
+    teacher: PreTrainedConfig, architecture: Architecture, seed: int, device: torch.device | str = "cpu"
+) -> PreTrainedModel:
     """A student with random weights, in evaluation mode, so that short trainings spend nothing on dropout.
 
     Args:
         teacher: The teacher's configuration.
         architecture: What to build.
         seed: Decides the weights; the caller's random state is left as it was.
+        device: Where the weights are drawn and lie; another kind of device draws others. One core takes seconds for a
+            hundred million of them, a GPU milliseconds.
     """
-    with torch.random.fork_rng(devices=[]):
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
+        return _built(teacher, architecture, device)
+
+
+def build_blank_student(
+    teacher: PreTrainedConfig, architecture: Architecture, device: torch.device | str
+) -> PreTrainedModel:
+    """The same with weights of no meaning, for those who write them all: it takes milliseconds."""
+    with no_init_weights():
+        model = _built(teacher, architecture, torch.device(device))
+    model.tie_weights()
+    return model
+
+
+def _built(teacher: PreTrainedConfig, architecture: Architecture, device: torch.device) -> PreTrainedModel:
+    with device:
         model: PreTrainedModel = AutoModelForMaskedLM.from_config(student_config(teacher, architecture))
     return model.eval()
 

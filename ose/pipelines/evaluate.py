@@ -1,30 +1,33 @@
-"""Evaluate one candidate: build the student, train it s steps against the teacher, judge it."""
+"""Evaluate candidates: build each student, train it s steps against the teacher, judge it."""
 
 from __future__ import annotations
 
 import math
 import resource
-import time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel
 
 from ose.core.measurement import Evaluation
+from ose.core.recipe import Precision
 from ose.core.task import EvaluateTask
 from ose.errors import NonFiniteLossError
 from ose.measure.quality import mean_and_stderr
 from ose.models.anatomy import Anatomy
 from ose.models.forward import logits_at
+from ose.pipelines.resident_data import ResidentData, on_device
 from ose.pipelines.search_data import SearchData
 from ose.pipelines.start import Start, initial_student
-from ose.training.attention import quick_attention
-from ose.training.losses import cross_entropy_to, sampled_cross_entropy
-from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
+from ose.pipelines.student_training import StudentTraining
+from ose.training.lane import Lane, Stamp, seconds_between
+from ose.training.losses import cross_entropy_to
 from ose.training.precision import autocast
 
-MAX_GRAD_NORM = 1.0
-_ROWS_AT_ONCE = 16
+_ROWS_AT_ONCE, _ROWS_AT_ONCE_ON_GPU = 16, 64
+"""Held-out sequences judged together: a GPU wants more work, and has the memory for their logits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,11 @@ class HeldOutQuality:
 
 
 def evaluate_candidate(
-    task: EvaluateTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None = None
+    task: EvaluateTask,
+    teacher: PreTrainedModel,
+    data: SearchData | ResidentData,
+    anatomy: Anatomy | None = None,
+    lane: Lane | None = None,
 ) -> Evaluation:
     """Train the candidate of `task` and measure its distance from the teacher.
 
@@ -53,90 +60,163 @@ def evaluate_candidate(
             its device.
         data: The search's batches and the teacher's stored targets.
         anatomy: The teacher's, on its device; None where the task's inheritance needs none.
+        lane: On the teacher's device. Whoever evaluates several keeps one: each holds on to the memory it once used.
 
     Raises:
         NonFiniteLossError: Training diverged.
         InvalidInputError: The student cannot inherit from this teacher.
     """
-    started = time.perf_counter()
-    start = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=anatomy)
-    student = initial_student(teacher, task.architecture, start)
-    training_started = time.perf_counter()
-    with quick_attention(student):
-        losses = train_student(student, task, data)
-    trained = time.perf_counter()
-    quality = held_out_quality(student, data)
-    return Evaluation(
-        loss_nats=quality.loss_nats,
-        loss_stderr_nats=quality.loss_stderr_nats,
-        masked_lm_loss_nats=quality.masked_lm_loss_nats,
-        masked_accuracy=quality.masked_accuracy,
-        sequence_losses_nats=quality.sequence_losses_nats,
-        training_losses_nats=tuple(losses),
-        num_steps=task.num_steps,
-        wall_time_s=time.perf_counter() - started,
-        training_time_s=trained - training_started,
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        teacher_layers=start.layers(teacher.config.num_hidden_layers, task.architecture.num_hidden_layers),
-    )
+    return QueuedCandidate(task, teacher, data, anatomy, lane or Lane(teacher.device)).evaluation()
 
 
-def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData) -> list[float]:
-    """Train in place with the distribution loss at masked positions; return each step's loss."""
-    hyperparameters = task.hyperparameters
-    optimizer = build_optimizer(student, hyperparameters.learning_rate, weight_decay=hyperparameters.weight_decay)
-    device = student.device
-    losses: list[float] = []
-    for step in range(task.num_steps):
-        rows = torch.arange(step * hyperparameters.batch_size, (step + 1) * hyperparameters.batch_size)
-        rows %= len(data.train.input_ids)
-        factor = learning_rate_factor(step, task.num_steps, hyperparameters.warmup_fraction)
-        set_learning_rate(optimizer, hyperparameters.learning_rate * factor)
-        input_ids, positions = data.train.input_ids[rows], data.train.positions[rows]
-        with autocast(device, task.precision):
-            logits = logits_at(student, input_ids.to(device), positions.to(device))
-        loss = sampled_cross_entropy(logits.float(), data.draws_of(rows).to(device))
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            raise NonFiniteLossError(f"the loss is {losses[-1]} at step {step + 1} of {task.num_steps}")
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), MAX_GRAD_NORM)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        if task.weight_clip is not None:
-            clip_weights(student, task.weight_clip)
-    return losses
+def evaluate_together(
+    tasks: Iterable[EvaluateTask],
+    teacher: PreTrainedModel,
+    data: SearchData | ResidentData,
+    anatomy: Anatomy | None = None,
+    *,
+    at_once: int,
+    uses_graphs: bool = True,
+) -> Iterator[tuple[EvaluateTask, Evaluation | Exception]]:
+    """Evaluate candidates, several of them at the same time on one GPU, with the outcomes in the order of the tasks.
+
+    Students are built and queued one after the other, without waiting for any but the oldest: so the GPU has work
+    while the host builds, and small students share it. On a CPU they simply follow one another. What is computed for a
+    candidate does not depend on the others; one that fails leaves them alone.
+
+    Args:
+        tasks: Candidates of one search.
+        teacher: As in `evaluate_candidate`.
+        data: As there.
+        anatomy: As there.
+        at_once: Candidates in the GPU's memory at the same time; one of them is being built.
+        uses_graphs: See `Lane`.
+    """
+    data = on_device(data, teacher.device)
+    idle = deque(Lane(teacher.device, uses_graphs=uses_graphs) for _ in range(at_once))
+    queued: deque[tuple[EvaluateTask, Lane, QueuedCandidate | Exception]] = deque()
+    for task in tasks:
+        if not idle:
+            yield _oldest(queued, idle)
+        lane = idle.popleft()
+        try:
+            queued.append((task, lane, QueuedCandidate(task, teacher, data, anatomy, lane)))
+        except Exception as error:
+            queued.append((task, lane, error))
+    while queued:
+        yield _oldest(queued, idle)
 
 
-def clip_weights(model: torch.nn.Module, bound: float) -> None:
-    """Force every weight into [-bound, bound]: the compactness that the approximation's proof assumes."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.clamp_(-bound, bound)
+def _oldest(
+    queued: deque[tuple[EvaluateTask, Lane, QueuedCandidate | Exception]], idle: deque[Lane]
+) -> tuple[EvaluateTask, Evaluation | Exception]:
+    """The outcome of the candidate queued first, whose lane is idle from then on."""
+    task, lane, candidate = queued.popleft()
+    idle.append(lane)
+    if isinstance(candidate, Exception):
+        lane.wait()
+        return task, candidate
+    try:
+        return task, candidate.evaluation()
+    except Exception as error:
+        return task, error
 
 
-def held_out_quality(student: PreTrainedModel, data: SearchData, num_sequences: int | None = None) -> HeldOutQuality:
+class QueuedCandidate:
+    """A candidate whose building, training and judging is queued in a lane; on a CPU, done.
+
+    Raises:
+        NonFiniteLossError: Training diverged, on a CPU; on a GPU `evaluation` tells.
+        InvalidInputError: The student cannot inherit from this teacher.
+    """
+
+    def __init__(
+        self,
+        task: EvaluateTask,
+        teacher: PreTrainedModel,
+        data: SearchData | ResidentData,
+        anatomy: Anatomy | None,
+        lane: Lane,
+    ) -> None:
+        data = on_device(data, teacher.device)
+        start = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=anatomy)
+        self._task, self._lane = task, lane
+        with lane.work():
+            self._stamps: list[Stamp] = [lane.stamp()]
+            student = initial_student(teacher, task.architecture, start)
+            self._stamps.append(lane.stamp())
+            self._training = StudentTraining(student, task, data)
+            self._training.run(lane)
+            self._stamps.append(lane.stamp())
+            self._judged = _judge(student, data, None, task.precision)
+            self._stamps.append(lane.stamp())
+        self._layers = start.layers(teacher.config.num_hidden_layers, task.architecture.num_hidden_layers)
+
+    def evaluation(self) -> Evaluation:
+        """Wait for the candidate.
+
+        Raises:
+            NonFiniteLossError: Training diverged.
+        """
+        self._lane.wait()
+        losses = self._training.losses()
+        quality = _quality(self._judged)
+        started, training_started, trained, ended = self._stamps
+        return Evaluation(
+            loss_nats=quality.loss_nats,
+            loss_stderr_nats=quality.loss_stderr_nats,
+            masked_lm_loss_nats=quality.masked_lm_loss_nats,
+            masked_accuracy=quality.masked_accuracy,
+            sequence_losses_nats=quality.sequence_losses_nats,
+            training_losses_nats=tuple(losses),
+            num_steps=self._task.num_steps,
+            wall_time_s=seconds_between(started, ended),
+            training_time_s=seconds_between(training_started, trained),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            teacher_layers=self._layers,
+        )
+
+
+def held_out_quality(
+    student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None = None
+) -> HeldOutQuality:
     """Judge a student on the fixed held-out set, exactly: the teacher's whole distribution counts.
 
     Args:
         student: The model.
         data: The search's held-out targets.
         num_sequences: Only the first ones; None takes all.
+
+    Raises:
+        NonFiniteLossError: The student has diverged.
     """
-    device = student.device
-    sequence_losses: list[float] = []
-    lm_losses: list[float] = []
-    hits: list[float] = []
+    return _quality(_judge(student, data, num_sequences, "float32"))
+
+
+def _judge(
+    student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None, precision: Precision
+) -> torch.Tensor:
+    """(3, M): each held-out sequence's loss, masked LM loss and share of tokens that are right; nobody waits."""
+    device, held_out = student.device, data.held_out
+    at_once = _ROWS_AT_ONCE_ON_GPU if device.type == "cuda" else _ROWS_AT_ONCE
+    judged: list[torch.Tensor] = []
     with torch.inference_mode():
-        for rows in torch.arange(len(data.held_out.input_ids))[:num_sequences].split(_ROWS_AT_ONCE):
-            labels = data.held_out.labels[rows].to(device)
-            input_ids, positions = data.held_out.input_ids[rows], data.held_out.positions[rows]
-            logits = logits_at(student, input_ids.to(device), positions.to(device)).float()
-            teacher_log_probs = data.log_probs_of(rows).to(device)
-            sequence_losses += cross_entropy_to(teacher_log_probs, logits).double().mean(dim=1).tolist()
-            log_probs = logits.log_softmax(dim=-1)
-            lm_losses += (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2)).tolist()
-            hits += (logits.argmax(-1) == labels).double().mean(dim=1).tolist()
+        rows_of_all = torch.arange(len(held_out.input_ids), device=held_out.input_ids.device)[:num_sequences]
+        for rows in rows_of_all.split(at_once):
+            labels = held_out.labels[rows].to(device)
+            input_ids, positions = held_out.input_ids[rows].to(device), held_out.positions[rows].to(device)
+            with autocast(device, precision):
+                logits = logits_at(student, input_ids, positions)
+            log_probs = logits.float().log_softmax(dim=-1)
+            losses = cross_entropy_to(data.log_probs_of(rows).to(device), log_probs).double().mean(dim=1)
+            lm_losses = (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2))
+            hits = (logits.argmax(-1) == labels).double().mean(dim=1)
+            judged.append(torch.stack([losses, lm_losses, hits]))
+        return torch.cat(judged, dim=1)
+
+
+def _quality(judged: torch.Tensor) -> HeldOutQuality:
+    sequence_losses, lm_losses, hits = judged.tolist()
     loss, loss_stderr = mean_and_stderr(sequence_losses)
     if not math.isfinite(loss):
         raise NonFiniteLossError(f"the held-out loss is {loss}")

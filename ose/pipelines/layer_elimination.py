@@ -36,7 +36,9 @@ def elimination_ranks(teacher: PreTrainedModel, anatomy: Anatomy) -> torch.Tenso
     log_probs = _logits(teacher, judged).log_softmax(dim=-1)
 
     def loss(kept: tuple[int, ...]) -> float:
-        return float(cross_entropy_to(log_probs, _logits(_refitted(teacher, kept, fitted), judged)).mean())
+        return float(
+            cross_entropy_to(log_probs, _logits(_refitted(teacher, kept, fitted), judged).log_softmax(-1)).mean()
+        )
 
     kept = tuple(range(teacher.config.num_hidden_layers))
     ranks = torch.zeros(len(kept))

@@ -24,7 +24,6 @@ from ose.core.layer_subsets import (
     rule_subsets,
     score_subsets,
 )
-from ose.core.layers import MEASURED_RULES
 from ose.core.task import LayerSubsetsTask
 from ose.measure.quality import mean_and_stderr
 from ose.models.anatomy import Anatomy
@@ -60,20 +59,13 @@ def score_layer_subsets(
         return [replace(score, rules=rules.get(score.layers, ())) for score in subset_scores(teacher, data, subsets)]
 
     total = teacher.config.num_hidden_layers
-    rules = rule_subsets(total, task.keep, _importance(anatomy))
+    rules = rule_subsets(total, task.keep, {} if anatomy is None else anatomy.layer_importance())
     plain = score_subsets(total, task.keep, measure, also=list(rules))
     if task.inheritance.correction == "none":
         return tuple(plain)
     worth = {*(score.layers for score in most_promising(plain, task.keep, MAX_REFITTED)), *rules}
     refitted = (_refitted_score(task, teacher, data, anatomy, layers) for layers in sorted(worth))
     return (*plain, *(replace(score, rules=rules.get(score.layers, ())) for score in refitted))
-
-
-def _importance(anatomy: Anatomy | None) -> dict[str, list[float]]:
-    """What has been measured of the teacher's layers, by rule."""
-    measured = {} if anatomy is None else anatomy.importance
-    names = {rule: f"layers.{rule}" for rule in MEASURED_RULES}
-    return {rule: measured[name].tolist() for rule, name in names.items() if name in measured}
 
 
 def _refitted_score(

@@ -12,7 +12,7 @@ from ose.models.anatomy import Anatomy
 from ose.models.extraction import choose_extraction, chosen_layers
 from ose.models.inherit import inherit
 from ose.models.least_squares import fit_to_teacher
-from ose.models.student import build_student
+from ose.models.student import build_blank_student, build_student
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,12 @@ def initial_student(teacher: PreTrainedModel, architecture: Architecture, start:
     Raises:
         InvalidInputError: The student cannot inherit from this teacher.
     """
-    student = build_student(teacher.config, architecture, start.seed).to(teacher.device)
-    if start.initialization == "inherit":
-        extraction = choose_extraction(teacher, architecture, start.inheritance, start.anatomy)
-        inherit(teacher, student, extraction)
-        if start.inheritance.correction == "least_squares":
-            assert start.anatomy is not None
-            fit_to_teacher(teacher, student, extraction, start.anatomy, start.inheritance.ridge)
+    if start.initialization == "random":
+        return build_student(teacher.config, architecture, start.seed, teacher.device)
+    extraction = choose_extraction(teacher, architecture, start.inheritance, start.anatomy)
+    student = build_blank_student(teacher.config, architecture, teacher.device)
+    inherit(teacher, student, extraction)
+    if start.inheritance.correction == "least_squares":
+        assert start.anatomy is not None
+        fit_to_teacher(teacher, student, extraction, start.anatomy, start.inheritance.ridge)
     return student

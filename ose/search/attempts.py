@@ -5,7 +5,6 @@ from __future__ import annotations
 from ose.core.job import Candidate, FailureReport, Trial
 from ose.core.measurement import Evaluation
 from ose.core.score import Score
-from ose.errors import ConflictError
 from ose.search.failures import JobInterruptedError
 from ose.search.run_context import RunContext, new_id
 
@@ -14,13 +13,11 @@ def open_trial(context: RunContext, candidate: Candidate, worker: str) -> Trial:
     """Start an attempt at a candidate.
 
     Raises:
-        JobInterruptedError: The store refuses it: somebody else has changed the job or the candidate.
+        JobInterruptedError: The job is no longer ours.
+        ConflictError: The store knows that it is not, or somebody else has changed the candidate.
     """
     context.check_lease()
-    try:
-        return context.store.open_trial(candidate.id, new_id(), worker, context.now())
-    except ConflictError as error:
-        raise JobInterruptedError(str(error)) from error
+    return context.store.open_trial(context.job.id, context.owner, candidate.id, new_id(), worker, context.now())
 
 
 def record_failure(context: RunContext, trial: Trial, failure: FailureReport) -> bool:

@@ -12,6 +12,9 @@ from ose.core.task import Event, LatencyTask, Task
 class LatencyProbe(Protocol):
     """A process of its own on the target device, with nothing of ours running beside it."""
 
+    def start(self) -> None:
+        """A measurement is to come: get ready beside whatever else goes on. Returns at once."""
+
     def fingerprint(self) -> DeviceFingerprint:
         """The device it measures on."""
 
@@ -49,7 +52,14 @@ class Backend(Protocol):
         """
 
     def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
-        """Open a probe. The coordinator does so only while no task is queued or running."""
+        """Open a probe. The coordinator measures with it only while no task is queued or running, and settled."""
+
+    def settle(self) -> None:
+        """Wait until no worker is busy with starting.
+
+        Raises:
+            WorkerLostError: No worker is left, and none will come back.
+        """
 
     def close(self) -> None:
         """Stop the workers and whatever was started for them. What is queued or running is dropped."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ose.core.architecture import count_flops, count_parameters
+from ose.core.cost import remaining_s
 from ose.core.job import Candidate, CandidateStatus, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
 from ose.core.objectives import measures, teacher_measures
@@ -18,6 +19,9 @@ from ose.search.run_context import RunContext
 from ose.search.strategy import Outcome, Proposal, Strategy
 from ose.store.base import NewCandidate
 
+_SAMPLE = 2
+"""Candidates of each worker after which it shows how long the others will take."""
+
 _PREFETCH = 2
 """Tasks in flight for each worker: the next one waits there already when the last one ends."""
 
@@ -26,11 +30,11 @@ def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Propos
     """See every proposal to its end, and tell the strategy what became of it.
 
     Raises:
-        JobInterruptedError: The job is no longer ours.
+        JobInterruptedError, ConflictError: The job is no longer ours.
         EvaluationError: The teacher's latency cannot be measured.
     """
     new = [_new_candidate(context.job, proposal) for proposal in proposals]
-    numbers = {candidate.number for candidate in context.store.add_candidates(context.job.id, new)}
+    numbers = {candidate.number for candidate in context.store.add_candidates(context.job.id, context.owner, new)}
     _admit(context, numbers)
     context = context.refreshed()  # the teacher has been measured
     context.progress.stage("Training candidates", len(numbers))
@@ -49,6 +53,7 @@ class _Training:
         self._strategy = strategy
         self._waiting = deque(candidates)
         self._running: dict[str, tuple[Trial, Candidate]] = {}
+        self._num_ended = 0
 
     def run(self) -> None:
         while self._waiting or self._running:
@@ -72,6 +77,16 @@ class _Training:
         ended = self._context.store.candidate(self._context.job.id, number)
         self._context.progress.advance(note=_told(ended))
         self._strategy.tell(number, _outcome(ended))
+        self._num_ended += 1
+        if self._num_ended == _SAMPLE * self._context.backend.capacity:
+            self._say_how_long()
+
+    def _say_how_long(self) -> None:
+        left = [*self._waiting, *(candidate for _, candidate in self._running.values())]
+        candidates = self._context.store.candidates(self._context.job.id)
+        seconds = remaining_s(self._context.job, candidates, left)
+        if seconds is not None and len(left) > self._num_ended:
+            self._context.progress.say(f"about {seconds:.0f} s left, by the operations of {len(left)} candidates")
 
 
 def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
@@ -94,13 +109,13 @@ def _admit(context: RunContext, numbers: set[int]) -> None:
     for candidate in _open(context, numbers):
         if limits.max_parameters is not None and candidate.num_parameters > limits.max_parameters:
             reason = f"{candidate.num_parameters:,} parameters > {limits.max_parameters:,}"
-            context.store.reject_candidate(candidate.id, reason)
+            context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
     measure_latencies(context, _open(context, numbers))
     for candidate in _open(context, numbers):
         assert candidate.latency is not None
         if limits.max_latency_ms is not None and candidate.latency.p50_ms > limits.max_latency_ms:
             reason = f"{candidate.latency.p50_ms:.3f} ms > {limits.max_latency_ms:g} ms"
-            context.store.reject_candidate(candidate.id, reason)
+            context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
 
 
 def _candidates(context: RunContext, numbers: set[int]) -> list[Candidate]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
-from ose.errors import ConflictError
+from ose.errors import ConflictError, StoreError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
@@ -37,7 +37,7 @@ class Coordinator:
         make_backend: Starts the workers that a job asks for.
         artifacts: Folder of search data, shared with the workers.
         progress: Told what happens.
-        now: The clock.
+        now: The clock; None takes the database's, which is the same for all coordinators.
         lease_s: How long it may be silent before others take the job over.
     """
 
@@ -47,15 +47,16 @@ class Coordinator:
         make_backend: Callable[[Job], Backend],
         artifacts: Path,
         progress: Progress,
-        now: Callable[[], datetime] = utc_now,
+        now: Callable[[], datetime] | None = None,
         lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
         self._make_backend = make_backend
         self._artifacts = artifacts
         self._progress = progress
-        self._now = now
+        self._now = now or store.now
         self._lease_s = lease_s
+        self._is_stopping = False
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}:{uuid.uuid4().hex[:8]}"
 
     def run(self, job_id: str) -> Job:
@@ -68,16 +69,44 @@ class Coordinator:
         Raises:
             ConflictError: The job has succeeded already, or a living coordinator holds it.
             KeyboardInterrupt: The job was handed back first, and can be resumed.
+            StoreError: The database cannot be reached. The job stays ours until its lease ends.
         """
-        job = self._claim(job_id)
+        return self._run(self._claim(job_id))
+
+    def run_next(self) -> Job | None:
+        """Run the oldest job that waits, as `run` does. None if none waits.
+
+        A job that this coordinator left behind, when the database could not be reached, waits for it too.
+
+        Raises:
+            KeyboardInterrupt, StoreError: As `run`.
+        """
+        job = self._store.claim_next_job(self.owner, self._now(), self._lease_end())
+        if job is None:
+            return None
+        self._progress.say(f"job {job.id} ({job.name})")
+        return self._run(job)
+
+    def stop(self) -> None:
+        """Have the job that runs handed back within seconds; a signal handler may call it."""
+        self._is_stopping = True
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop, and so will run nothing more."""
+        return self._is_stopping
+
+    def _run(self, job: Job) -> Job:
         with Lease(self._store, job.id, self.owner, self._now, self._lease_s) as lease:
             try:
                 self._work(job, lease)
-            except JobInterruptedError:
+            except (JobInterruptedError, ConflictError):
                 self._store.release_job(job.id, self.owner)  # in case it is ours after all
             except (KeyboardInterrupt, SystemExit):
                 self._store.release_job(job.id, self.owner)
                 raise
+            except StoreError:
+                raise  # nothing is wrong with the job
             except Exception as error:
                 self._store.finish_job(job.id, self.owner, JobStatus.FAILED, self._now(), failure_report(error))
             else:
@@ -89,12 +118,14 @@ class Coordinator:
         if job.status is JobStatus.SUCCEEDED:
             raise ConflictError(f"job {job.id} has succeeded already; see `ose leaderboard {job.id}`")
         evict = job.lease_owner if job.lease_owner and _is_dead(job.lease_owner) else None
-        lease_end = self._now() + timedelta(seconds=self._lease_s)
-        claimed = self._store.claim_job(job.id, self.owner, self._now(), lease_end, evict)
+        claimed = self._store.claim_job(job.id, self.owner, self._now(), self._lease_end(), evict)
         if claimed is None:
             holder = self._store.job(job.id).lease_owner
             raise ConflictError(f"job {job.id} is being run by {holder}; wait for it or stop it")
         return claimed
+
+    def _lease_end(self) -> datetime:
+        return self._now() + timedelta(seconds=self._lease_s)
 
     def _work(self, job: Job, lease: Lease) -> None:
         with closing(self._make_backend(job)) as backend:
@@ -104,9 +135,10 @@ class Coordinator:
                     backend=backend,
                     progress=self._progress,
                     job=job,
+                    owner=self.owner,
                     folder=self._artifacts / "search-data" / search_data_key(job),
                     anatomy_folder=self._artifacts / "anatomy" / anatomy_key(job),
-                    is_lost=lease.is_lost,
+                    is_lost=lambda: self._is_stopping or lease.is_lost(),
                     now=self._now,
                 )
             )

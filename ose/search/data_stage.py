@@ -17,8 +17,8 @@ SHARD_SEQUENCES = 128
 """Sequences of one targets task: some seconds of teacher time, so that workers share the pass evenly."""
 
 
-def prepare_search_data(context: RunContext) -> None:
-    """See to it that the job's search data is complete, and record the teacher's quality on it.
+def prepare_search_data(context: RunContext) -> TeacherQuality:
+    """See to it that the job's search data is complete, and tell the teacher's quality on it.
 
     Raises:
         StageFailedError: The data or the teacher's targets could not be made.
@@ -29,8 +29,7 @@ def prepare_search_data(context: RunContext) -> None:
     assert isinstance(summary, DataSummary)
     tasks = [*_anatomy_tasks(context), *_targets_tasks(context, summary)]
     context.progress.stage("Asking the teacher", len(tasks))
-    quality = next(result for result in run_tasks(context, tasks) if isinstance(result, TeacherQuality))
-    context.store.record_teacher(context.job.id, quality=quality)
+    return next(result for result in run_tasks(context, tasks) if isinstance(result, TeacherQuality))
 
 
 def _data_task(context: RunContext) -> DataTask:
@@ -74,6 +73,7 @@ def _targets_tasks(context: RunContext, summary: DataSummary) -> list[Task]:
             first=first,
             last=last,
             seed=context.job.spec.search.seed,
+            precision=context.job.spec.search.precision,
         )
 
     count = summary.num_sequences

@@ -8,7 +8,7 @@ from ose.core.job import FailureReport
 
 
 class JobInterruptedError(Exception):
-    """The job was cancelled, or another coordinator took it over. It never leaves the coordinator."""
+    """The job was cancelled, or taken over, or is to be handed back. It never leaves the coordinator."""
 
 
 class StageFailedError(Exception):

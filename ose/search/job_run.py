@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ose.search.candidate_stage import run_wave
 from ose.search.data_stage import prepare_search_data
+from ose.search.latency_stage import expect_latencies
 from ose.search.run_context import RunContext
 from ose.search.strategy import build_strategy
 
@@ -16,12 +17,16 @@ def run_job(context: RunContext) -> None:
     """Go through all stages, until every candidate has ended.
 
     Raises:
-        JobInterruptedError: The job is no longer ours.
+        JobInterruptedError, ConflictError: The job is no longer ours.
         StageFailedError: The data or the teacher's targets could not be made.
         EvaluationError: The teacher's latency cannot be measured.
         WorkerLostError: No worker is left.
     """
-    prepare_search_data(context)
     strategy = build_strategy(context.job.spec, context.job.teacher)
-    while proposals := strategy.ask():
+    proposals = strategy.ask()
+    expect_latencies(context, {proposal.architecture for proposal in proposals})
+    quality = prepare_search_data(context)
+    context.store.record_teacher(context.job.id, context.owner, quality=quality)
+    while proposals:
         run_wave(context.refreshed(), strategy, proposals)
+        proposals = strategy.ask()

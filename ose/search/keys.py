@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from ose.core.job import Job
-from ose.core.layers import MEASURED_RULES
+from ose.core.layers import LayerChoice, has_to_eliminate
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
 from ose.core.spec import JobSpec
 from ose.core.task import LatencyTask
@@ -27,6 +27,7 @@ def search_data_key(job: Job) -> str:
             "num_sequences": num_sequences_wanted(spec),
             "held_out_sequences": spec.search.held_out_sequences,
             "seed": spec.search.seed,
+            "precision": spec.search.precision,
         }
     )
 
@@ -58,15 +59,18 @@ def num_anatomy_sequences(spec: JobSpec) -> int:
 def needs_anatomy(spec: JobSpec) -> bool:
     """Whether students start from parts of the teacher that have to be chosen by measurement."""
     search = spec.search
-    is_asked = search.inheritance.needs_anatomy or not set(MEASURED_RULES).isdisjoint(spec.space.layers)
-    return search.initialization == "inherit" and is_asked
+    asked = (replace(search.inheritance, layers=choice) for choice in _layer_choices(spec))
+    return search.initialization == "inherit" and any(each.needs_anatomy for each in asked)
 
 
 def eliminates_layers(job: Job) -> bool:
-    """Whether any student has fewer layers than the teacher, chosen by the rule that takes longest to measure."""
-    space = job.spec.space
-    is_asked = "elimination" in {job.spec.search.inheritance.layers, *space.layers}
-    return is_asked and min(space.num_hidden_layers) < job.teacher.architecture.num_hidden_layers
+    """Whether the teacher's layers have to be measured against one another for any student."""
+    shallowest = min(job.spec.space.num_hidden_layers)
+    return has_to_eliminate(_layer_choices(job.spec), job.teacher.architecture.num_hidden_layers, shallowest)
+
+
+def _layer_choices(spec: JobSpec) -> tuple[LayerChoice, ...]:
+    return spec.space.layers or (spec.search.inheritance.layers,)
 
 
 def num_sequences_wanted(spec: JobSpec) -> int:

@@ -36,7 +36,7 @@ def measure_latencies(context: RunContext, candidates: Iterable[Candidate]) -> N
 
     Raises:
         EvaluationError: The teacher cannot be measured.
-        JobInterruptedError: The job is no longer ours.
+        JobInterruptedError, ConflictError: The job is no longer ours.
     """
     shapes = deque(_unmeasured(context.job, candidates))
     if shapes:
@@ -44,6 +44,19 @@ def measure_latencies(context: RunContext, candidates: Iterable[Candidate]) -> N
     while shapes:
         with context.backend.latency_probe(context.job.spec.latency) as probe:
             _measure_shapes(context, probe, shapes)
+
+
+def expect_latencies(context: RunContext, architectures: Iterable[Architecture]) -> None:
+    """Have the probe start beside the workers, unless all these shapes and the teacher have been measured already.
+
+    Raises:
+        EvaluationError: The device is not there.
+    """
+    shapes = [_Shape(architecture=context.job.teacher.architecture, is_teacher=True)]
+    shapes += [_Shape(architecture=architecture) for architecture in architectures]
+    with context.backend.latency_probe(context.job.spec.latency) as probe:
+        if any(_known(context, probe, _task(context.job, shape)) is None for shape in shapes):
+            probe.start()
 
 
 def _unmeasured(job: Job, candidates: Iterable[Candidate]) -> list[_Shape]:
@@ -74,24 +87,35 @@ def _measure_shapes(context: RunContext, probe: LatencyProbe, shapes: deque[_Sha
 
 def _latency_of(context: RunContext, probe: LatencyProbe, shape: _Shape) -> StoredLatency:
     """A stored measurement of this shape, device and protocol, or a new one if there is none to trust."""
-    task = LatencyTask(
-        teacher=context.job.teacher,
+    task = _task(context.job, shape)
+    known = _known(context, probe, task)
+    if known is not None:
+        return known
+    context.backend.settle()
+    return context.store.add_latency(*latency_keys(task, probe.fingerprint()), probe.measure(task), context.now())
+
+
+def _known(context: RunContext, probe: LatencyProbe, task: LatencyTask) -> StoredLatency | None:
+    """What was measured before and can be trusted."""
+    known = context.store.latency(*latency_keys(task, probe.fingerprint()))
+    return None if known is None or known.measurement.is_flagged else known
+
+
+def _task(job: Job, shape: _Shape) -> LatencyTask:
+    return LatencyTask(
+        teacher=job.teacher,
         architecture=shape.architecture,
-        protocol=context.job.spec.latency,
+        protocol=job.spec.latency,
         is_teacher=shape.is_teacher,
     )
-    keys = latency_keys(task, probe.fingerprint())
-    known = context.store.latency(*keys)
-    if known is not None and not known.measurement.is_flagged:
-        return known
-    return context.store.add_latency(*keys, probe.measure(task), context.now())
 
 
 def _record_latency(context: RunContext, shape: _Shape, stored: StoredLatency) -> None:
     if shape.is_teacher:
-        context.store.record_teacher(context.job.id, latency_id=stored.id)
+        context.store.record_teacher(context.job.id, context.owner, latency_id=stored.id)
     else:
-        context.store.attach_latency([candidate.id for candidate in shape.candidates], stored.id)
+        ids = [candidate.id for candidate in shape.candidates]
+        context.store.attach_latency(context.job.id, context.owner, ids, stored.id)
     flag = " (noisy)" if stored.measurement.is_flagged else ""
     context.progress.advance(note=f"{shape.architecture}: {stored.measurement.p50_ms:.2f} ms{flag}")
 

@@ -56,6 +56,7 @@ def layer_scores(
                 backend=backend,
                 progress=progress,
                 job=job,
+                owner="",  # nobody holds this job
                 folder=folder,
                 anatomy_folder=artifacts / "anatomy" / anatomy_key(job),
                 is_lost=lambda: False,

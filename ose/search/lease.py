@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Self
@@ -24,7 +25,7 @@ class Lease:
         store: Where the lease stands.
         job_id: A job that `owner` has claimed until `now() + lease_s`.
         owner: Names the coordinator.
-        now: The clock.
+        now: The clock that leases are written by.
         lease_s: How long a lease lasts.
     """
 
@@ -36,7 +37,7 @@ class Lease:
         self._owner = owner
         self._now = now
         self._length = timedelta(seconds=lease_s)
-        self._ends_at = now() + self._length
+        self._ends_s = time.monotonic() + lease_s
         self._stop, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
 
@@ -62,10 +63,10 @@ class Lease:
                 self._lost.set()
 
     def _renew(self) -> bool:
-        ends_at = self._now() + self._length
+        asked_s = time.monotonic()  # whatever happens to clocks, it tells how long the lease has been ours for sure
         try:
-            is_held = self._store.renew_lease(self._job_id, self._owner, ends_at)
+            is_held = self._store.renew_lease(self._job_id, self._owner, self._now() + self._length)
         except StoreError:  # the database may come back before anybody else may claim the job
-            return self._now() < self._ends_at
-        self._ends_at = ends_at
+            return asked_s < self._ends_s
+        self._ends_s = asked_s + self._length.total_seconds()
         return is_held

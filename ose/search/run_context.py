@@ -25,9 +25,10 @@ class RunContext:
     """One job on one backend.
 
     Attributes:
+        owner: The coordinator, as the store knows it.
         folder: The job's search data.
         anatomy_folder: What is measured of its teacher.
-        is_lost: Says whether the job is no longer ours.
+        is_lost: Says whether the job is no longer ours, or soon will not be.
         now: The clock.
     """
 
@@ -35,6 +36,7 @@ class RunContext:
     backend: Backend
     progress: Progress
     job: Job
+    owner: str
     folder: Path
     anatomy_folder: Path
     is_lost: Callable[[], bool]
@@ -63,7 +65,7 @@ class RunContext:
             JobInterruptedError: It is not.
         """
         if self.is_lost():
-            raise JobInterruptedError(f"job {self.job.id} was cancelled or taken over")
+            raise JobInterruptedError(f"job {self.job.id} was cancelled, taken over or handed back")
 
 
 def new_id() -> str:

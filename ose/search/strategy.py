@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from typing import Protocol
 
 from ose.core.architecture import Architecture
@@ -61,12 +61,14 @@ class OseStrategy:
 
     Source:
         arXiv 2010.08512, Algorithm 1.
+
+    Args:
+        members: Every epsilon-th of the order.
+        theta: How each is trained.
+        num_steps: The paper's s.
     """
 
-    def __init__(
-        self, members: Iterable[Member], epsilon: int, theta: Sequence[Hyperparameters], num_steps: int
-    ) -> None:
-        visited = islice(members, 0, None, epsilon)
+    def __init__(self, members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> None:
         self._proposals = [
             Proposal(
                 number=number,
@@ -75,7 +77,7 @@ class OseStrategy:
                 num_steps=num_steps,
                 layers=member.layers,
             )
-            for number, (member, hyperparameters) in enumerate(product(visited, theta), start=1)
+            for number, (member, hyperparameters) in enumerate(product(members, theta), start=1)
         ]
 
     def ask(self) -> Sequence[Proposal]:
@@ -90,5 +92,6 @@ class OseStrategy:
 def build_strategy(spec: JobSpec, teacher: TeacherFacts) -> Strategy:
     """The strategy a job asks for, over its space in the teacher's order."""
     search = spec.search
-    members = spec.space.members(teacher.embedding, teacher.architecture.num_hidden_layers)
-    return OseStrategy(members, search.epsilon, search.hyperparameters, search.steps)
+    num_teacher_layers = teacher.architecture.num_hidden_layers
+    visited = spec.space.members(teacher.embedding, num_teacher_layers, stride=search.epsilon)
+    return OseStrategy(visited, search.hyperparameters, search.steps)

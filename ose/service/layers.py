@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from ose.core.bounds import require_positive
 from ose.core.job import Job, JobStatus, TeacherFacts
-from ose.core.layer_subsets import Subset, SubsetScore, most_promising
+from ose.core.layer_subsets import LayerQuestion, Subset, SubsetScore, most_promising
 from ose.core.score import ScoreRule
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec, Limits
@@ -26,24 +25,6 @@ Score = Callable[[Job, int], Sequence[SubsetScore]]
 
 _BY_LOSS = ScoreRule(formula="w", exponents=(0.0, 0.0, 1.0))
 """Subsets of one size have one parameter count and one latency; what those are must not hide the losses."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerQuestion:
-    """How layers are to be compared.
-
-    Attributes:
-        keep: D, the number of layers to keep.
-        steps: Training steps of each subset that is trained; None takes the job's.
-        top: Train so many of those with the best zero-shot loss, and in any case what the rules keep.
-    """
-
-    keep: int
-    steps: int | None = None
-    top: int = 6
-
-    def __post_init__(self) -> None:
-        require_positive(self, "keep", "steps", "top")
 
 
 def rank_layers(

@@ -1,8 +1,11 @@
 """What OSE asks of a database. The database is the truth: processes come and go, these rows stay.
 
-Every method is one transaction. A method that changes a state checks it in the same statement, so two
+Every method is one transaction. A method that changes a state checks it in the same transaction, so two
 processes that race for a job or a trial cannot both win. Implementations are safe to use from several
 threads and processes; times are aware, come back as UTC, and are passed in, so that tests own the clock.
+
+What belongs to a running job is changed by its owner alone: those methods take the owner's name, and a coordinator
+that has lost its job without knowing changes nothing.
 
 Two rules hold at every moment: a candidate is RUNNING exactly as long as one trial of it is, and a job that is not
 RUNNING has no RUNNING trial.
@@ -32,6 +35,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
+from ose.store.pages import NO_LIMITS, CandidatePage, Limits, Objectives, Order, Position
 from ose.store.service_base import ServiceStore
 
 
@@ -76,6 +80,9 @@ class Store(ServiceStore, Protocol):
         StoreError: The database cannot be reached, read or written (any method).
     """
 
+    def now(self) -> datetime:
+        """The database's clock. Machines disagree on the time, so this one alone is held against leases."""
+
     # Jobs
 
     def add_job(self, job: NewJob) -> Job:
@@ -88,8 +95,14 @@ class Store(ServiceStore, Protocol):
             NotFoundError: No job, or more than one, answers to `job_id`.
         """
 
-    def jobs(self, limit: int = 50, spec_hash: str | None = None) -> list[Job]:
-        """The newest jobs, or those of one spec, newest first."""
+    def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
+        """The newest jobs, or those of one spec, newest first.
+
+        Args:
+            limit: At most so many.
+            spec_hash: Only jobs of this spec.
+            after: The full id of the last job of the page before.
+        """
 
     def count_candidates(self, job_id: str) -> dict[str, int]:
         """Number of candidates by status; statuses without a candidate are left out."""
@@ -109,6 +122,13 @@ class Store(ServiceStore, Protocol):
             now: Leases that ended before this moment do not count.
             lease_expires_at: End of the new lease.
             evict: An owner known to be dead, whose lease does not count either.
+        """
+
+    def claim_next_job(self, owner: str, now: datetime, lease_expires_at: datetime) -> Job | None:
+        """Claim the oldest job that waits, as `claim_job` does, or return None if none does.
+
+        A job waits if it is PENDING, or RUNNING under a lease that has ended or under `owner` itself, which has
+        left it behind. Owners that ask at the same moment get different jobs.
         """
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
@@ -132,20 +152,49 @@ class Store(ServiceStore, Protocol):
         """
 
     def record_teacher(
-        self, job_id: str, *, quality: TeacherQuality | None = None, latency_id: int | None = None
+        self, job_id: str, owner: str, *, quality: TeacherQuality | None = None, latency_id: int | None = None
     ) -> None:
-        """Store what was measured of the job's teacher; None leaves a value as it is."""
+        """Store what was measured of the job's teacher; None leaves a value as it is.
+
+        Raises:
+            ConflictError: `owner` does not hold the job.
+        """
 
     # Candidates
 
-    def add_candidates(self, job_id: str, candidates: Sequence[NewCandidate]) -> list[Candidate]:
+    def add_candidates(self, job_id: str, owner: str, candidates: Sequence[NewCandidate]) -> list[Candidate]:
         """Store candidates as PENDING and return them as stored, in the order given.
 
         Numbers that the job already has are left as they are, so the call can be repeated.
+
+        Raises:
+            ConflictError: `owner` does not hold the job.
         """
 
     def candidates(self, job_id: str) -> list[Candidate]:
         """All candidates of a job by number, each with its latency and its scored trial's evaluation."""
+
+    def candidate_page(
+        self,
+        job_id: str,
+        *,
+        order: Order = "score",
+        limit: int = 50,
+        after: Position | None = None,
+        limits: Limits = NO_LIMITS,
+    ) -> CandidatePage:
+        """Some of a job's candidates, in order, without their raw measurements.
+
+        Args:
+            job_id: The full id.
+            order: Best first.
+            limit: At most so many.
+            after: The end of the page before.
+            limits: What the rows have at most.
+        """
+
+    def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
+        """What the candidates that passed are compared by, by number."""
 
     def candidate(self, job_id: str, number: int) -> Candidate:
         """One candidate.
@@ -154,21 +203,32 @@ class Store(ServiceStore, Protocol):
             NotFoundError: The job has no such number.
         """
 
-    def reject_candidate(self, candidate_id: int, reason: str) -> None:
-        """Make a PENDING candidate REJECTED."""
+    def reject_candidate(self, job_id: str, owner: str, candidate_id: int, reason: str) -> None:
+        """Make a PENDING candidate REJECTED.
 
-    def attach_latency(self, candidate_ids: Sequence[int], latency_id: int) -> None:
-        """Say which measured latency is these candidates'."""
+        Raises:
+            ConflictError: `owner` does not hold the job.
+        """
+
+    def attach_latency(self, job_id: str, owner: str, candidate_ids: Sequence[int], latency_id: int) -> None:
+        """Say which measured latency is these candidates'.
+
+        Raises:
+            ConflictError: `owner` does not hold the job.
+        """
 
     # Trials
 
-    def open_trial(self, candidate_id: int, trial_id: str, worker: str, now: datetime) -> Trial:
+    def open_trial(
+        self, job_id: str, owner: str, candidate_id: int, trial_id: str, worker: str, now: datetime
+    ) -> Trial:
         """Start an attempt: the trial is RUNNING, and so is its candidate, whose attempts go up by one.
 
-        Interrupted trials do not count as attempts.
+        Interrupted trials do not count as attempts. The trial's id stands for the claim under which it was opened:
+        it is RUNNING until it has ended or the job was taken from `owner`.
 
         Raises:
-            ConflictError: The candidate is not PENDING, or its job not RUNNING.
+            ConflictError: `owner` does not hold the job, or the candidate is not PENDING.
         """
 
     def record_success(

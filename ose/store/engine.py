@@ -18,6 +18,13 @@ BUSY_TIMEOUT_MS = 30_000
 
 _BACKENDS = ("sqlite", "postgresql")
 
+_SERVER_OPTIONS = {
+    "application_name": "ose",
+    "connect_timeout": 10,  # seconds
+    "tcp_user_timeout": 15_000,  # milliseconds until a network that was cut is noticed; a lease lasts 30 seconds
+}
+"""What libpq is told unless the URL tells it otherwise."""
+
 
 def open_store(url: str) -> SqlStore:
     """Open the database, creating it or bringing its tables up to date where needed.
@@ -69,7 +76,8 @@ def _engine(url: URL) -> Engine:
 def _server_engine(url: URL) -> Engine:
     with store_errors(display_name(url)):
         try:
-            return create_engine(url, pool_pre_ping=True)
+            options = {name: value for name, value in _SERVER_OPTIONS.items() if name not in url.query}
+            return create_engine(url, pool_pre_ping=True, connect_args=options)
         except ModuleNotFoundError as error:
             raise DependencyError(f"the driver of {display_name(url)} is missing: pip install {error.name}") from error
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
+from math import isnan
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, select
 
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, CandidateStatus, Distillation, FailureReport, Job, JobStatus, Trial
+from ose.core.measurement import Evaluation, LatencyMeasurement
 from ose.store.base import NewCandidate, NewJob
+from ose.store.pages import CandidateRow
 from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, LATENCIES, TRIALS
 
 AnyRow = Row[Any]
-
-_ARCHITECTURE = tuple(field.name for field in fields(Architecture))
 
 SELECT_JOBS: Select[Any] = select(JOBS, LATENCIES.c.measurement.label("teacher_latency")).outerjoin_from(
     JOBS, LATENCIES, LATENCIES.c.id == JOBS.c.teacher_latency_id
@@ -25,6 +27,12 @@ SELECT_CANDIDATES: Select[Any] = (
     .outerjoin_from(CANDIDATES, LATENCIES, LATENCIES.c.id == CANDIDATES.c.latency_id)
     .outerjoin(TRIALS, and_(TRIALS.c.candidate_id == CANDIDATES.c.id, TRIALS.c.evaluation.is_not(None)))
     .order_by(CANDIDATES.c.number)
+)
+
+SELECT_CANDIDATE_ROWS: Select[Any] = select(
+    *(CANDIDATES.c[field.name] for field in fields(CandidateRow) if field.name in CANDIDATES.c),
+    *(CANDIDATES.c[field.name] for field in fields(Architecture)),
+    *(CANDIDATES.c[f"failure_{field.name}"] for field in fields(FailureReport)),
 )
 
 SELECT_TRIALS: Select[Any] = select(*(column for column in TRIALS.c if column is not TRIALS.c.evaluation))
@@ -39,8 +47,12 @@ def to_job(row: AnyRow) -> Job:
 
 def to_candidate(row: AnyRow) -> Candidate:
     """A row of SELECT_CANDIDATES."""
-    architecture = Architecture(**{name: row._mapping[name] for name in _ARCHITECTURE})
-    return Candidate(**_same_named(Candidate, row), architecture=architecture, failure=_to_failure(row))
+    return Candidate(**_same_named(Candidate, row), architecture=_to_architecture(row), failure=_to_failure(row))
+
+
+def to_candidate_row(row: AnyRow) -> CandidateRow:
+    """A row of SELECT_CANDIDATE_ROWS."""
+    return CandidateRow(**_same_named(CandidateRow, row), architecture=_to_architecture(row), failure=_to_failure(row))
 
 
 def to_trial(row: AnyRow) -> Trial:
@@ -74,11 +86,42 @@ def from_trial(trial: Trial) -> dict[str, Any]:
     return _values(trial, but="failure")
 
 
+def from_latency(measurement: LatencyMeasurement) -> dict[str, Any]:
+    """The figures of a latency that candidates carry."""
+    return {
+        "latency_p50_ms": measurement.p50_ms,
+        "latency_p50_stderr_ms": measurement.p50_stderr_ms,
+        "latency_p90_ms": measurement.p90_ms,
+        "latency_flagged": measurement.is_flagged,
+    }
+
+
+def from_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """The figures of an evaluation that candidates carry."""
+    return {
+        "loss_nats": evaluation.loss_nats,
+        "loss_stderr_nats": known_number(evaluation.loss_stderr_nats),
+        "masked_lm_loss_nats": evaluation.masked_lm_loss_nats,
+        "masked_accuracy": evaluation.masked_accuracy,
+        "wall_time_s": evaluation.wall_time_s,
+        "teacher_layers": evaluation.teacher_layers,
+    }
+
+
+def known_number(value: float) -> float | None:
+    """NaN, which the standard error of a single sequence is, as NULL: SQLite makes it one, PostgreSQL does not."""
+    return None if isnan(value) else value
+
+
 def from_failure(failure: FailureReport | None) -> dict[str, Any]:
     """The columns of a failure; None empties them."""
     return {
         f"failure_{field.name}": getattr(failure, field.name) if failure else None for field in fields(FailureReport)
     }
+
+
+def _to_architecture(row: AnyRow) -> Architecture:
+    return Architecture(**_same_named(Architecture, row))
 
 
 def _to_failure(row: AnyRow) -> FailureReport | None:
@@ -89,7 +132,13 @@ def _to_failure(row: AnyRow) -> FailureReport | None:
 
 def _same_named(kind: type[Any], row: AnyRow) -> dict[str, Any]:
     """The fields of `kind` whose column has their name."""
-    return {field.name: row._mapping[field.name] for field in fields(kind) if field.name in row._mapping}
+    values = row._asdict()
+    return {name: values[name] for name in _field_names(kind) if name in values}
+
+
+@cache
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _values(value: Any, but: str = "") -> dict[str, Any]:

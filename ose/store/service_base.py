@@ -32,7 +32,7 @@ class Submission:
 
 
 class ServiceStore(Protocol):
-    """Submissions, pages, requested distillations, exports and tokens."""
+    """Submissions, requested distillations, exports and tokens."""
 
     def add_job_once(self, job: NewJob, submission: Submission) -> Job:
         """Store a job as PENDING under a submission's key, or find the one that is stored under it already.
@@ -46,13 +46,6 @@ class ServiceStore(Protocol):
 
         Raises:
             ConflictError: The key stands for another request.
-        """
-
-    def jobs_after(self, job_id: str | None, limit: int) -> list[Job]:
-        """The newest jobs, newest first; with `job_id`, those that follow it in this order.
-
-        Raises:
-            NotFoundError: There is no such job.
         """
 
     def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:

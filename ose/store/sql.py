@@ -3,28 +3,36 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from ose.core.job import Distillation, DistillationResult, DistillationStatus, FailureReport
 from ose.core.measurement import LatencyMeasurement
 from ose.core.recipe import DistillationSpec
 from ose.store import rows
 from ose.store.base import StoredLatency
+from ose.store.columns import UtcTime
 from ose.store.sql_candidates import SqlCandidates
 from ose.store.sql_jobs import SqlJobs
+from ose.store.sql_pages import SqlPages
 from ose.store.sql_service import SqlService
 from ose.store.tables import DISTILLATIONS, LATENCIES
 from ose.store.transactions import Transactions
 
 
-class SqlStore(SqlJobs, SqlCandidates, SqlService):
+class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
     """`ose.store.base.Store` on SQLite or PostgreSQL."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
+
+    def now(self) -> datetime:
+        with self._transactions.read() as connection:
+            if connection.dialect.name == "sqlite":  # a file, and so on the machine of whoever asks
+                return datetime.now(UTC)
+            return connection.execute(select(func.clock_timestamp(type_=UtcTime))).scalar_one()
 
     def close(self) -> None:
         self._transactions.close()

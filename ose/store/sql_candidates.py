@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 
-from ose.core.job import Candidate, CandidateStatus, FailureReport, JobStatus, Trial, TrialStatus
+from ose.core.job import Candidate, CandidateStatus, FailureReport, Trial, TrialStatus
 from ose.core.measurement import Evaluation
 from ose.core.score import FORMULA_VERSION, Score
 from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.base import NewCandidate
-from ose.store.tables import CANDIDATES, JOBS, TRIALS
-from ose.store.transactions import Transactions, changes_one
+from ose.store.sql_jobs import hold_job
+from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
+from ose.store.transactions import Transactions
 
 
 class SqlCandidates:
@@ -24,12 +25,13 @@ class SqlCandidates:
 
     _transactions: Transactions
 
-    def add_candidates(self, job_id: str, candidates: Sequence[NewCandidate]) -> list[Candidate]:
+    def add_candidates(self, job_id: str, owner: str, candidates: Sequence[NewCandidate]) -> list[Candidate]:
         if not candidates:
             return []
         numbers = [candidate.number for candidate in candidates]
         is_among = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number.between(min(numbers), max(numbers)))
         with self._transactions.write() as connection:
+            hold_job(connection, job_id, owner)
             present = set(connection.scalars(select(CANDIDATES.c.number).where(is_among)))
             new = [rows.from_candidate(job_id, value) for value in candidates if value.number not in present]
             if new:
@@ -51,33 +53,36 @@ class SqlCandidates:
             raise NotFoundError(f"job {job_id} has no candidate {number}; `ose leaderboard {job_id}` shows them")
         return rows.to_candidate(row)
 
-    def reject_candidate(self, candidate_id: int, reason: str) -> None:
-        is_pending = and_(CANDIDATES.c.id == candidate_id, CANDIDATES.c.status == CandidateStatus.PENDING)
-        rejection = update(CANDIDATES).where(is_pending).values(status=CandidateStatus.REJECTED, rejection=reason)
+    def reject_candidate(self, job_id: str, owner: str, candidate_id: int, reason: str) -> None:
+        rejection = update(CANDIDATES).values(status=CandidateStatus.REJECTED, rejection=reason)
         with self._transactions.write() as connection:
-            connection.execute(rejection)
+            hold_job(connection, job_id, owner)
+            connection.execute(rejection.where(_is_pending(job_id, candidate_id)))
 
-    def attach_latency(self, candidate_ids: Sequence[int], latency_id: int) -> None:
-        attach = update(CANDIDATES).where(CANDIDATES.c.id == bindparam("of")).values(latency_id=latency_id)
-        if candidate_ids:
-            with self._transactions.write() as connection:
+    def attach_latency(self, job_id: str, owner: str, candidate_ids: Sequence[int], latency_id: int) -> None:
+        is_one = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == bindparam("of"))
+        known = select(LATENCIES.c.measurement).where(LATENCIES.c.id == latency_id)
+        with self._transactions.write() as connection:
+            hold_job(connection, job_id, owner)
+            if candidate_ids:
+                figures = rows.from_latency(connection.execute(known).scalar_one())
+                attach = update(CANDIDATES).where(is_one).values(latency_id=latency_id, **figures)
                 connection.execute(attach, [{"of": candidate_id} for candidate_id in candidate_ids])
 
-    def open_trial(self, candidate_id: int, trial_id: str, worker: str, now: datetime) -> Trial:
-        job_runs = exists().where(JOBS.c.id == CANDIDATES.c.job_id, JOBS.c.status == JobStatus.RUNNING)
-        start = (
-            update(CANDIDATES)
-            .where(CANDIDATES.c.id == candidate_id, CANDIDATES.c.status == CandidateStatus.PENDING, job_runs)
-            .values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
-        )
-        attempt = select(CANDIDATES.c.num_attempts).where(CANDIDATES.c.id == candidate_id)
+    def open_trial(
+        self, job_id: str, owner: str, candidate_id: int, trial_id: str, worker: str, now: datetime
+    ) -> Trial:
+        start = update(CANDIDATES).values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
+        started = start.where(_is_pending(job_id, candidate_id)).returning(CANDIDATES.c.num_attempts)
         with self._transactions.write() as connection:
-            if not changes_one(connection, start):
-                raise ConflictError(f"candidate {candidate_id} is not PENDING in a RUNNING job; it takes no trial")
+            hold_job(connection, job_id, owner)
+            attempt = connection.scalar(started)
+            if attempt is None:
+                raise ConflictError(f"candidate {candidate_id} is not PENDING in job {job_id}; it takes no trial")
             trial = Trial(
                 id=trial_id,
                 candidate_id=candidate_id,
-                attempt=connection.execute(attempt).scalar_one(),
+                attempt=attempt,
                 status=TrialStatus.RUNNING,
                 worker=worker,
                 started_at=now,
@@ -92,9 +97,9 @@ class SqlCandidates:
         outcome = {
             "status": CandidateStatus.REJECTED if rejection else CandidateStatus.SUCCEEDED,
             "rejection": rejection,
-            "loss_nats": evaluation.loss_nats,
+            **rows.from_evaluation(evaluation),
             "score": score.value if score else None,
-            "score_stderr": score.stderr if score else None,
+            "score_stderr": rows.known_number(score.stderr) if score else None,
             "score_formula_version": FORMULA_VERSION if score else None,
         }
         return self._end_trial(trial_id, ended, outcome)
@@ -108,15 +113,16 @@ class SqlCandidates:
     def _end_trial(self, trial_id: str, ended: dict[str, Any], outcome: dict[str, Any]) -> bool:
         """End a RUNNING trial and with it, in the same transaction, its candidate's run.
 
-        A candidate is RUNNING exactly as long as one trial of it is, so a second result has no trial to come by.
+        A candidate is RUNNING exactly as long as one trial of it is, so a second result has no trial to come by. And
+        a trial is RUNNING only under the claim that opened it, so nobody needs to be asked who reports.
         """
         end = update(TRIALS).where(TRIALS.c.id == trial_id, TRIALS.c.status == TrialStatus.RUNNING).values(ended)
-        candidate_id = select(TRIALS.c.candidate_id).where(TRIALS.c.id == trial_id).scalar_subquery()
         with self._transactions.write() as connection:
-            is_ended = changes_one(connection, end)
-            if is_ended:
-                connection.execute(update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome))
-            return is_ended
+            candidate_id = connection.scalar(end.returning(TRIALS.c.candidate_id))
+            if candidate_id is None:
+                return False
+            connection.execute(update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome))
+            return True
 
     def trials(self, job_id: str, number: int) -> list[Trial]:
         query = (
@@ -126,3 +132,8 @@ class SqlCandidates:
         )
         with self._transactions.read() as connection:
             return [rows.to_trial(row) for row in connection.execute(query)]
+
+
+def _is_pending(job_id: str, candidate_id: int) -> ColumnElement[bool]:
+    is_it = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == candidate_id)
+    return and_(is_it, CANDIDATES.c.status == CandidateStatus.PENDING)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Update, and_, func, insert, li
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus
 from ose.core.measurement import TeacherQuality
-from ose.errors import NotFoundError
+from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.base import NewJob
 from ose.store.columns import UtcTime
@@ -37,10 +37,14 @@ class SqlJobs:
                 raise NotFoundError(f"{len(ids)} jobs begin with {job_id!r}; give more of the id, such as {ids[0]}")
             return _read_job(connection, ids[0])  # an exact match sorts before what it begins
 
-    def jobs(self, limit: int = 50, spec_hash: str | None = None) -> list[Job]:
+    def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
         query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
         if spec_hash is not None:
             query = query.where(JOBS.c.spec_hash == spec_hash)
+        if after is not None:
+            last = select(JOBS.c.created_at).where(JOBS.c.id == after).scalar_subquery()
+            is_older = or_(JOBS.c.created_at < last, and_(JOBS.c.created_at == last, JOBS.c.id > after))
+            query = query.where(is_older)
         with self._transactions.read() as connection:
             return [rows.to_job(row) for row in connection.execute(query)]
 
@@ -52,26 +56,21 @@ class SqlJobs:
     def claim_job(
         self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None
     ) -> Job | None:
-        is_free = or_(
-            JOBS.c.status != JobStatus.RUNNING,
-            JOBS.c.lease_owner.in_([owner, evict or owner]),
-            JOBS.c.lease_expires_at < now,
-        )
-        claim = (
-            update(JOBS)
-            .where(JOBS.c.id == job_id, JOBS.c.status != JobStatus.SUCCEEDED, is_free)
-            .values(status=JobStatus.RUNNING, lease_owner=owner, lease_expires_at=lease_expires_at)
-            .values(started_at=func.coalesce(JOBS.c.started_at, literal(now, UtcTime)), finished_at=None)
-            .values(rows.from_failure(None))
-        )
+        is_free = or_(JOBS.c.status != JobStatus.RUNNING, _is_left({owner, evict or owner}, now))
+        claim = _claim(owner, now, lease_expires_at).where(JOBS.c.status != JobStatus.SUCCEEDED, is_free)
         with self._transactions.write() as connection:
-            if not changes_one(connection, claim):
-                return None
-            _interrupt_trials(connection, job_id)
-            return _read_job(connection, job_id)
+            return _claimed(connection, claim, job_id)
+
+    def claim_next_job(self, owner: str, now: datetime, lease_expires_at: datetime) -> Job | None:
+        is_left = and_(JOBS.c.status == JobStatus.RUNNING, _is_left({owner}, now))
+        waiting = select(JOBS.c.id).where(or_(JOBS.c.status == JobStatus.PENDING, is_left))
+        oldest = waiting.order_by(JOBS.c.created_at, JOBS.c.id).limit(1)
+        with self._transactions.write() as connection:
+            job_id = connection.scalar(oldest.with_for_update(skip_locked=True))
+            return None if job_id is None else _claimed(connection, _claim(owner, now, lease_expires_at), job_id)
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
-        renewal = update(JOBS).where(_is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
+        renewal = update(JOBS).where(is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
         with self._transactions.write() as connection:
             return changes_one(connection, renewal)
 
@@ -79,10 +78,10 @@ class SqlJobs:
         self, job_id: str, owner: str, status: JobStatus, now: datetime, failure: FailureReport | None = None
     ) -> bool:
         end = update(JOBS).values(status=status, finished_at=now).values(rows.from_failure(failure))
-        return self._let_go(job_id, end.where(_is_held(job_id, owner)))
+        return self._let_go(job_id, end.where(is_held(job_id, owner)))
 
     def release_job(self, job_id: str, owner: str) -> bool:
-        return self._let_go(job_id, update(JOBS).values(status=JobStatus.PENDING).where(_is_held(job_id, owner)))
+        return self._let_go(job_id, update(JOBS).values(status=JobStatus.PENDING).where(is_held(job_id, owner)))
 
     def cancel_job(self, job_id: str, now: datetime) -> bool:
         is_open = JOBS.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
@@ -98,21 +97,61 @@ class SqlJobs:
             return is_changed
 
     def record_teacher(
-        self, job_id: str, *, quality: TeacherQuality | None = None, latency_id: int | None = None
+        self, job_id: str, owner: str, *, quality: TeacherQuality | None = None, latency_id: int | None = None
     ) -> None:
         values = {"teacher_quality": quality, "teacher_latency_id": latency_id}
         known = {name: value for name, value in values.items() if value is not None}
-        if known:
-            with self._transactions.write() as connection:
-                connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(known))
+        with self._transactions.write() as connection:
+            if known and not changes_one(connection, update(JOBS).where(is_held(job_id, owner)).values(known)):
+                raise _not_held(job_id, owner)
+
+
+def hold_job(connection: Connection, job_id: str, owner: str) -> None:
+    """See to it that `owner` holds the job until the transaction ends.
+
+    SQLite's one writer needs no lock. PostgreSQL's, on the row, waits for a claim that is under way and keeps the
+    next one waiting, but not the owner's other transactions.
+
+    Raises:
+        ConflictError: The job is not RUNNING under `owner`.
+    """
+    held = select(JOBS.c.id).where(is_held(job_id, owner)).with_for_update(read=True)
+    if connection.scalar(held) is None:
+        raise _not_held(job_id, owner)
+
+
+def _not_held(job_id: str, owner: str) -> ConflictError:
+    return ConflictError(f"job {job_id} is not, or no longer, run by {owner}")
+
+
+def is_held(job_id: str, owner: str) -> ColumnElement[bool]:
+    """Whether `owner` is the job's coordinator."""
+    return and_(JOBS.c.id == job_id, JOBS.c.status == JobStatus.RUNNING, JOBS.c.lease_owner == owner)
+
+
+def _is_left(owners: set[str], now: datetime) -> ColumnElement[bool]:
+    """Whether a RUNNING job is free again: its lease has ended, or is one of these owners'."""
+    return or_(JOBS.c.lease_owner.in_(owners), JOBS.c.lease_expires_at < now)
+
+
+def _claim(owner: str, now: datetime, lease_expires_at: datetime) -> Update:
+    return (
+        update(JOBS)
+        .values(status=JobStatus.RUNNING, lease_owner=owner, lease_expires_at=lease_expires_at)
+        .values(started_at=func.coalesce(JOBS.c.started_at, literal(now, UtcTime)), finished_at=None)
+        .values(rows.from_failure(None))
+    )
+
+
+def _claimed(connection: Connection, claim: Update, job_id: str) -> Job | None:
+    if not changes_one(connection, claim.where(JOBS.c.id == job_id)):
+        return None
+    _interrupt_trials(connection, job_id)
+    return _read_job(connection, job_id)
 
 
 def _read_job(connection: Connection, job_id: str) -> Job:
     return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one())
-
-
-def _is_held(job_id: str, owner: str) -> ColumnElement[bool]:
-    return and_(JOBS.c.id == job_id, JOBS.c.status == JobStatus.RUNNING, JOBS.c.lease_owner == owner)
 
 
 def _interrupt_trials(connection: Connection, job_id: str) -> None:

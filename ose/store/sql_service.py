@@ -1,15 +1,15 @@
-"""What a shared service asks of jobs, on SQL: one job a submission, pages, and numbers for its metrics."""
+"""What a shared service asks of jobs, on SQL: one job a submission, and numbers for its metrics."""
 # ruff: noqa: D102 - ose.store.service_base describes the methods
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, func, insert, inspect, or_, select, text, update
+from sqlalchemy import Connection, and_, func, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from ose.core.job import Job, JobStatus
-from ose.errors import ConflictError, NotFoundError
+from ose.errors import ConflictError
 from ose.store import rows
 from ose.store.base import NewJob
 from ose.store.service_base import Submission
@@ -47,17 +47,6 @@ class SqlService(SqlTokens, SqlQueue):
     def submitted_job(self, submission: Submission) -> Job | None:
         with self._transactions.read() as connection:
             return _submitted(connection, submission)
-
-    def jobs_after(self, job_id: str | None, limit: int) -> list[Job]:
-        query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
-        with self._transactions.read() as connection:
-            if job_id is not None:
-                moment = connection.execute(select(JOBS.c.created_at).where(JOBS.c.id == job_id)).scalar_one_or_none()
-                if moment is None:
-                    raise NotFoundError(f"there is no job {job_id!r}")
-                same_moment = and_(JOBS.c.created_at == moment, JOBS.c.id > job_id)
-                query = query.where(or_(JOBS.c.created_at < moment, same_moment))
-            return [rows.to_job(row) for row in connection.execute(query)]
 
     def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         query = select(CANDIDATES.c.job_id, CANDIDATES.c.status, func.count()).where(CANDIDATES.c.job_id.in_(job_ids))

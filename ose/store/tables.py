@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Enum,
     Float,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from ose.core.job import (
@@ -68,7 +70,10 @@ JOBS = Table(
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
     *failure_columns(),
+    Index(None, "status", "created_at"),
 )
+
+_LIMITED = ("latency_p50_ms", "num_parameters", "loss_nats")
 
 CANDIDATES = Table(
     "candidates",
@@ -89,13 +94,28 @@ CANDIDATES = Table(
     Column("flops", BigInteger, nullable=False),
     Column("num_attempts", Integer, nullable=False),
     Column("latency_id", ForeignKey("latencies.id")),
-    Column("loss_nats", Float),  # the scored trial's, here too so that a database can order by it
+    # The latency's and the scored trial's figures stand here too, so that a page is read from one table.
+    Column("latency_p50_ms", Float),
+    Column("latency_p50_stderr_ms", Float),
+    Column("latency_p90_ms", Float),
+    Column("latency_flagged", Boolean),
+    Column("loss_nats", Float),
+    Column("loss_stderr_nats", Float),
+    Column("masked_lm_loss_nats", Float),
+    Column("masked_accuracy", Float),
+    Column("wall_time_s", Float),
+    Column("teacher_layers", Encoded(tuple[int, ...])),
     Column("score", Float),
     Column("score_stderr", Float),
     Column("score_formula_version", Integer),
     Column("rejection", Text),
     *failure_columns(),
     UniqueConstraint("job_id", "number"),
+    # Each order has an index, with what limits ask for in it, so that no row is looked at in vain.
+    Index("ix_candidates_by_score", "job_id", "status", text("score DESC"), "number", *_LIMITED),
+    Index("ix_candidates_by_loss", "job_id", "loss_nats", "number", "status", *_LIMITED[:2]),
+    Index("ix_candidates_by_latency", "job_id", "latency_p50_ms", "number", "status", *_LIMITED[1:]),
+    Index("ix_candidates_by_parameters", "job_id", "num_parameters", "number", "status", *_LIMITED[::2]),
 )
 
 TRIALS = Table(

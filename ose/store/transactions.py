@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Connection, Engine, Update
+from sqlalchemy import URL, Connection, Engine, Update, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ose.errors import StoreError
@@ -16,17 +16,23 @@ BEGIN_OPTION = "ose_begin"
 FOREIGN_KEYS_OPTION = "ose_foreign_keys"
 """Execution option that says whether SQLite checks foreign keys in a transaction."""
 
+_MIGRATION_LOCK = 0x05E
+"""Names the lock among the advisory locks of a PostgreSQL database."""
+
 
 class Transactions:
     """Begins every transaction of a database.
 
     On SQLite a writer takes the lock at its first statement (BEGIN IMMEDIATE): one that reads first and
     asks for the lock later is refused at once if another process wrote in between, however long the
-    busy timeout.
+    busy timeout. PostgreSQL locks rows: a writer sees what was committed before each of its statements,
+    a reader what was committed before its first.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine = self._reader = engine
+        if engine.dialect.name == "postgresql":
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writer = engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})
         self._migrator = self._writer.execution_options(**{FOREIGN_KEYS_OPTION: "OFF"})
         self.database = display_name(engine.url)
@@ -38,7 +44,7 @@ class Transactions:
         Raises:
             StoreError: The database cannot be reached or read.
         """
-        with store_errors(self.database), self._engine.connect() as connection:
+        with store_errors(self.database), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -53,12 +59,14 @@ class Transactions:
 
     @contextmanager
     def migrate(self) -> Iterator[Connection]:
-        """As `write`, but SQLite lets a table be replaced that others refer to, which is how it is altered.
+        """As `write`, one at a time, and SQLite lets a table be replaced that others refer to: so it is altered.
 
         Raises:
             StoreError: The database cannot be reached or written.
         """
         with store_errors(self.database), self._migrator.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             yield connection
 
     def close(self) -> None:

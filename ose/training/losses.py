@@ -25,17 +25,17 @@ def sampled_cross_entropy(logits: torch.Tensor, draws: torch.Tensor) -> torch.Te
     return (logits.logsumexp(dim=-1) - picked).mean()
 
 
-def cross_entropy_to(teacher_log_probs: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+def cross_entropy_to(teacher_log_probs: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of each target between the teacher's and the student's distributions.
 
     Args:
         teacher_log_probs: (..., V).
-        logits: (..., V), the student's.
+        log_probs: (..., V), the student's.
 
     Returns:
         (...), one value a target.
     """
-    return -(teacher_log_probs.exp() * logits.log_softmax(dim=-1)).sum(dim=-1)
+    return -(teacher_log_probs.exp() * log_probs).sum(dim=-1)
 
 
 def soft_target_loss(teacher_logits: torch.Tensor, logits: torch.Tensor, temperature: float) -> torch.Tensor:

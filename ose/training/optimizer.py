@@ -8,13 +8,22 @@ from torch import nn
 
 def build_optimizer(
     model: nn.Module,
-    learning_rate: float,
+    learning_rate: float | torch.Tensor,
     *,
     weight_decay: float = 0.01,
     betas: tuple[float, float] = (0.9, 0.98),
     eps: float = 1e-6,
 ) -> torch.optim.AdamW:
     """AdamW with RoBERTa's constants; biases and LayerNorm weights are not decayed.
+
+    On a GPU its steps can be recorded in a CUDA graph.
+
+    Args:
+        model: Its trainable parameters are optimised.
+        learning_rate: A tensor of one element is read anew at each step, on the device where it lies.
+        weight_decay: Of matrices.
+        betas: Decay of the two moments.
+        eps: Added to the root of the second moment.
 
     Source:
         arXiv 1907.11692, appendix B (betas, eps, weight decay).
@@ -24,7 +33,9 @@ def build_optimizer(
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=eps, fused=True)
+    return torch.optim.AdamW(
+        groups, lr=learning_rate, betas=betas, eps=eps, fused=True, capturable=parameters[0].is_cuda
+    )
 
 
 def learning_rate_factor(step: int, num_steps: int, warmup_fraction: float) -> float:

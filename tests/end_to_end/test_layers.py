@@ -8,9 +8,9 @@ from itertools import combinations
 import pytest
 
 from ose.bootstrap import Workspace
+from ose.core.layer_subsets import LayerQuestion
 from ose.core.layers import MEASURED_RULES
 from ose.search.progress import Silence
-from ose.service.layers import LayerQuestion
 
 
 def test_subsets_are_ranked_trained_and_found_again(ose, job, write):
@@ -102,6 +102,8 @@ def test_a_space_shows_its_layers(ose, tmp_path, tiny_roberta):
     shown = json.loads(ose("space", "show", space, "--format", "json").out)
     assert [member["layers"] for member in shown["members"]] == ["alternate", "bottom", "alternate", "bottom", [1, 2]]
     assert shown["size"] == 5
+    strided = json.loads(ose("space", "show", space, "--epsilon", "2", "--format", "json").out)
+    assert strided == {**shown, "members": shown["members"][::2]}
     assert "kept" in ose("space", "show", space).out and "1,2" in ose("space", "show", space).out
     of_teacher = json.loads(ose("space", "show", space, "--teacher", tiny_roberta, "--format", "json").out)
     assert [member["layers"] for member in of_teacher["members"]] == ["alternate", "alternate", "bottom", [1, 2]]

@@ -29,6 +29,11 @@ def test_a_job_from_its_file_to_an_exported_student(ose, job, write, tmp_path):
     assert ran.status == 0, ran.err
     job_id = json.loads(ose("job", "list", "--format", "json").out)[0]["id"]
 
+    assert "\ncost: 4 candidates, " in ran.err and "\ntook " in ran.err
+    cost = json.loads(ose("job", "show", job_id, "--format", "json").out)["cost"]
+    assert cost["taken"]["training_s"] > 0 and cost["work"]["num_latencies"] == 5
+    assert f"at the pace of job {job_id}" in ose("job", "submit", write(job)).err
+
     board = json.loads(ose("leaderboard", job_id, "--format", "json").out)
     assert [row["rank"] for row in board["rows"]] == [1, 2, 3, 4]
     assert board["teacher"]["loss_nats"] > 0

@@ -9,22 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import yaml
+from fault_jobs import LONG, all_trials, job_file
 from processes import are_gone, eventually, ose
 
-from ose.core.job import CandidateStatus, JobStatus, Trial, TrialStatus
+from ose.core.job import CandidateStatus, JobStatus, TrialStatus
 from ose.store.base import Store
 from ose.store.engine import open_store
 
 SEED = 20261121
-LONG = {
-    "search": {"steps": 5000, "epsilon": 8, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
-}
-"""One candidate that trains for a minute or so."""
 
 
 @pytest.fixture
@@ -45,30 +40,6 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ose") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         yield Path(folder)
-
-
-def job_file(folder: Path, teacher: Path, documents: list[str], **changes: Any) -> Path:
-    """Eight candidates of some tenths of a second each."""
-    text = folder / "text.txt"
-    text.write_text("\n".join(" ".join(document.split()) for document in documents))
-    content = {
-        "name": "faults",
-        "teacher": {"model": str(teacher)},
-        "corpus": {"train": [str(text)], "sequence_length": 32},
-        "space": {
-            "name": "eight",
-            "num_hidden_layers": [1, 2],
-            "num_attention_heads": [2, 4],
-            "hidden_size": [16, 32],
-            "intermediate_size": [32],
-        },
-        "search": {"steps": 40, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
-        "latency": {"sequence_length": 16},
-        **changes,
-    }
-    file = folder / "job.yaml"
-    file.write_text(yaml.safe_dump(content))
-    return file
 
 
 def kill_when(is_time: Callable[[], bool], delay_s: float, home: Path, *arguments: str) -> list[psutil.Process]:
@@ -94,11 +65,6 @@ def has_finished(store: Store, count: int) -> bool:
 def successes(store: Store) -> dict[str, int]:
     """The candidates' numbers by the ids of the trials that scored them."""
     return {trial.id: number for number, trial in all_trials(store) if trial.status is TrialStatus.SUCCEEDED}
-
-
-def all_trials(store: Store) -> list[tuple[int, Trial]]:
-    numbers = [(job.id, each.number) for job in store.jobs() for each in store.candidates(job.id)]
-    return [(number, trial) for job_id, number in numbers for trial in store.trials(job_id, number)]
 
 
 def assert_whole(home: Path, store: Store) -> None:

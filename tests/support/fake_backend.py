@@ -72,7 +72,9 @@ class FakeBackend:
     attempts: dict[Architecture, int] = field(default_factory=dict)
     num_calls: int = 0
     num_probes: int = 0
+    num_starts: int = 0
     is_closed: bool = False
+    is_settled: bool = False
 
     def __post_init__(self) -> None:
         self._queue: deque[Task] = deque()
@@ -84,6 +86,7 @@ class FakeBackend:
         return [task.architecture for task in self.tasks if isinstance(task, EvaluateTask)]
 
     def submit(self, task: Task) -> None:
+        self.is_settled = False
         self._count()
         self.tasks.append(task)
         self._queue.append(task)
@@ -103,10 +106,11 @@ class FakeBackend:
 
     @contextmanager
     def latency_probe(self, protocol: LatencyProtocol) -> Iterator[FakeProbe]:
-        assert not self._queue, "a probe is opened only while nothing runs"
-        self._count()
-        self.num_probes += 1
         yield FakeProbe(self)
+
+    def settle(self) -> None:
+        assert not self._queue, "latencies are measured only while nothing runs"
+        self.is_settled = True
 
     def close(self) -> None:
         self.is_closed = True
@@ -148,11 +152,18 @@ class FakeProbe:
     """Measures by the backend's table."""
 
     backend: FakeBackend
+    has_measured: bool = False
+
+    def start(self) -> None:
+        self.backend.num_starts += 1
 
     def fingerprint(self) -> DeviceFingerprint:
         return builders.fingerprint()
 
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
+        assert self.backend.is_settled, "a worker that starts would disturb the measurement"
+        self.backend.num_probes += not self.has_measured
+        self.has_measured = True
         return self.backend.latency_of(task.architecture)
 
 

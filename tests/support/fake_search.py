@@ -43,7 +43,7 @@ class Search:
         self.store = store
         self.clock = clock or Clock()
         self.job_id = job_id
-        store.add_job(builders.new_job(job_id, spec=spec))
+        store.add_job(builders.new_job(job_id, spec=spec, created_at=self.clock()))
 
     def run(self, backend: FakeBackend | None = None, **options: Any) -> Job:
         return self.coordinator(backend or FakeBackend(), **options).run(self.job_id)

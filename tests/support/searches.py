@@ -10,6 +10,7 @@ from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, TeacherFacts
 from ose.core.measurement import TeacherQuality
+from ose.core.recipe import Precision
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
 from ose.core.task import DataTask, EvaluateTask, TargetsTask
 from ose.models.teacher import load_masked_lm
@@ -63,7 +64,9 @@ def data_task(folder: Path, teacher: Path, corpus: CorpusFacts, **changes: Any) 
     return DataTask(**{**values, **changes})
 
 
-def targets_tasks(data: DataTask, num_sequences: int = NUM_SEQUENCES) -> list[TargetsTask]:
+def targets_tasks(
+    data: DataTask, num_sequences: int = NUM_SEQUENCES, precision: Precision = "float32"
+) -> list[TargetsTask]:
     """The held-out task, then the shards'."""
     firsts = range(0, num_sequences, SHARD_SEQUENCES)
     shards = [(None, 0, HELD_OUT_SEQUENCES)]
@@ -77,6 +80,7 @@ def targets_tasks(data: DataTask, num_sequences: int = NUM_SEQUENCES) -> list[Ta
             first=first,
             last=last,
             seed=data.seed,
+            precision=precision,
         )
         for shard, first, last in shards
     ]

@@ -44,17 +44,17 @@ def add_finished_job(store: Store, job_id: str = "job-1", count: int = 5) -> Job
     shapes = [builders.architecture(hidden=32 * number) for number in range(1, count + 1)]
     new = [builders.new_candidate(number, architecture=shape) for number, shape in enumerate(shapes, start=1)]
     teacher = store.add_latency("teacher", "p", "f", builders.latency(100.0), NOW)
-    store.record_teacher(job_id, quality=builders.teacher_quality(), latency_id=teacher.id)
-    for candidate in store.add_candidates(job_id, new):
-        add_result(store, candidate.id, candidate.number)
+    store.record_teacher(job_id, "owner", quality=builders.teacher_quality(), latency_id=teacher.id)
+    for candidate in store.add_candidates(job_id, "owner", new):
+        add_result(store, job_id, candidate.id, candidate.number)
     store.finish_job(job_id, "owner", JobStatus.SUCCEEDED, NOW)
     return store.job(job_id)
 
 
-def add_result(store: Store, candidate_id: int, number: int) -> None:
+def add_result(store: Store, job_id: str, candidate_id: int, number: int) -> None:
     """Score a candidate of a job that `owner` runs."""
     latency = store.add_latency(f"shape-{number}", "p", "f", builders.latency(float(number)), NOW)
-    store.attach_latency([candidate_id], latency.id)
+    store.attach_latency(job_id, "owner", [candidate_id], latency.id)
     trial = f"trial-{candidate_id}"
-    store.open_trial(candidate_id, trial, "worker", NOW)
+    store.open_trial(job_id, "owner", candidate_id, trial, "worker", NOW)
     store.record_success(trial, builders.evaluation(6.0 - 0.1 * number), Score(value=0.1, stderr=0.01), NOW)

@@ -32,7 +32,7 @@ def test_changes_are_told_until_the_job_ends(client, workspace):
     def go_on() -> None:
         time.sleep(0.2)
         store.claim_job("job-1", "owner", NOW, NOW + timedelta(hours=1))
-        store.add_candidates("job-1", [builders.new_candidate()])
+        store.add_candidates("job-1", "owner", [builders.new_candidate()])
         time.sleep(0.2)
         store.finish_job("job-1", "owner", JobStatus.FAILED, NOW, builders.failure())
 

@@ -100,14 +100,14 @@ def test_a_candidate_with_all_that_was_measured(board, client):
 def test_what_is_no_number_is_null(client, workspace):
     job = add_finished_job(workspace.store, count=1)
     store = workspace.store
-    store.add_candidates(job.id, [builders.new_candidate(2)])
     store.requeue_job(job.id)
     with store._transactions.write() as connection:
-        connection.exec_driver_sql("UPDATE jobs SET status = 'RUNNING'")
+        connection.exec_driver_sql("UPDATE jobs SET status = 'RUNNING', lease_owner = 'owner'")
+    store.add_candidates(job.id, "owner", [builders.new_candidate(2)])
     candidate = store.candidate(job.id, 2)
     latency = store.add_latency("s", "p", "f", builders.latency(), builders.NOW)
-    store.attach_latency([candidate.id], latency.id)
-    store.open_trial(candidate.id, "t", "w", builders.NOW)
+    store.attach_latency(job.id, "owner", [candidate.id], latency.id)
+    store.open_trial(job.id, "owner", candidate.id, "t", "w", builders.NOW)
     store.record_success("t", builders.evaluation(loss_stderr_nats=nan), Score(value=0.1, stderr=nan), builders.NOW)
     rows = client.get(BOARD, params={"order_by": "candidate"}).json()["rows"]
     assert rows[1]["loss_stderr_nats"] is None and rows[1]["score_stderr"] is None

@@ -90,6 +90,8 @@ def test_members_are_all_valid_combinations_once_in_the_total_order(
     assert space.size == len(members)
     assert found == valid
     assert all(key(before, embedding) < key(after, embedding) for before, after in pairwise(members))
+    stride = data.draw(st.integers(1, len(members) + 1))
+    assert list(space.members(embedding, stride=stride)) == members[::stride]
 
 
 @settings(max_examples=60, deadline=None)

@@ -134,6 +134,26 @@ def test_every_way_to_cut_heads_gives_a_working_student(family: str, heads: int)
         assert parameter.flatten()[0] in kept[name.replace(".layer.1.", ".layer.3.")], name
 
 
+@FAMILIES
+def test_every_weight_is_written(family: str) -> None:
+    teacher, shape = build(family, TEACHER), architecture(2, 2, 24, 10)
+    student = build_student(teacher.config, shape, seed=5)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.fill_(torch.nan)
+    inherit(teacher, student, choose_extraction(teacher, shape, LEADING, None))
+    assert all(parameter.isfinite().all() for parameter in student.parameters())
+
+
+@FAMILIES
+def test_picking_channels_gives_what_multiplying_gives(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher, shape = build(family, TEACHER), architecture(3, 2, 24, 10)
+    picked = heir(teacher, shape)
+    monkeypatch.setattr("ose.models.inherit._picked", lambda matrix: matrix)
+    multiplied = heir(teacher, shape)
+    assert all(torch.equal(a, b) for a, b in zip(picked.parameters(), multiplied.parameters(), strict=True))
+
+
 def test_inheriting_leaves_the_teacher_as_it_was() -> None:
     teacher = build("roberta", TEACHER)
     before = copy.deepcopy(teacher.state_dict())

@@ -9,7 +9,7 @@ from models import masked_lm
 from searches import facts_of
 
 from ose.core.architecture import EmbeddingShape, count_parameters
-from ose.models.student import build_student, student_config
+from ose.models.student import build_blank_student, build_student, student_config
 
 SHAPE = architecture(3, 4, 24, 40)
 
@@ -47,6 +47,19 @@ def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before() -> Non
     again, other = (build_student(teacher, SHAPE, seed=seed).state_dict() for seed in (3, 4))
     assert all(torch.equal(weight, again[name]) for name, weight in first.items())
     assert not torch.equal(first["lm_head.dense.weight"], other["lm_head.dense.weight"])
+
+
+@pytest.mark.parametrize("family", ["roberta", "bert"])
+def test_a_blank_student_has_the_same_parts_tied_the_same(family: str) -> None:
+    teacher = masked_lm(family).config
+    blank, random = build_blank_student(teacher, SHAPE, "cpu"), build_student(teacher, SHAPE, seed=0)
+    assert [(n, p.shape, p.dtype) for n, p in blank.named_parameters()] == [
+        (n, p.shape, p.dtype) for n, p in random.named_parameters()
+    ]
+    assert blank.get_output_embeddings().weight is blank.get_input_embeddings().weight
+    assert not blank.training
+    again = build_student(teacher, SHAPE, seed=0)  # building a blank one has left nothing behind
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), random.parameters(), strict=True))
 
 
 def test_the_callers_random_state_is_left_alone() -> None:

@@ -1,5 +1,7 @@
 import copy
+import gc
 import math
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +18,12 @@ from ose.core.task import DataTask, EvaluateTask
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm
-from ose.pipelines.evaluate import evaluate_candidate, held_out_quality, train_student
+from ose.pipelines import evaluate
+from ose.pipelines.evaluate import evaluate_candidate, evaluate_together, held_out_quality
 from ose.pipelines.search_data import SearchData, load_search_data
 from ose.pipelines.start import Start, initial_student
+from ose.pipelines.student_training import StudentTraining
+from ose.training.lane import Lane
 
 OWN = architecture(4, 4, 32, 64)
 SMALL = architecture(2, 2, 16, 24)
@@ -36,6 +41,12 @@ def data(search: DataTask) -> SearchData:
 
 def without_times(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, wall_time_s=0, training_time_s=0, peak_memory_bytes=0)
+
+
+def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData) -> list[float]:
+    training = StudentTraining(student, task, data)
+    training.run(Lane(student.device))
+    return training.losses()
 
 
 def start(teacher: PreTrainedModel, task: EvaluateTask) -> PreTrainedModel:
@@ -212,3 +223,52 @@ def test_a_teacher_of_another_class_is_learnt_from(search: DataTask, data: Searc
     task = evaluate_task(search, SMALL, initialization="random", num_steps=20, hyperparameters={"learning_rate": 1e-2})
     evaluation = evaluate_candidate(task, teacher, theirs)
     assert evaluation.training_losses_nats[-1] < evaluation.training_losses_nats[0]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_several_at_once_give_what_one_after_another_gives(
+    at_once: int, search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    shapes = [SMALL, OWN, architecture(1, 4, 32, 8), architecture(3, 2, 24, 10)]
+    tasks = [evaluate_task(search, shape, num_steps=5) for shape in shapes]
+    together = list(evaluate_together(tasks, teacher, data, at_once=at_once))
+    assert [task for task, _ in together] == tasks
+    for task, outcome in together:
+        assert isinstance(outcome, Evaluation)
+        assert without_times(outcome) == without_times(evaluate_candidate(task, teacher, data))
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_candidate_that_fails_takes_no_other_along(
+    at_once: int, search: DataTask, teacher: PreTrainedModel, data: SearchData
+) -> None:
+    sound = evaluate_task(search, SMALL)
+    too_deep = evaluate_task(search, architecture(5, 4, 32, 64))
+    diverging = evaluate_task(search, SMALL, num_steps=4, hyperparameters={"learning_rate": 1e30})
+    broken_at_the_end = evaluate_task(search, SMALL, num_steps=1, hyperparameters={"learning_rate": 1e30})
+    tasks = [sound, too_deep, diverging, sound, broken_at_the_end, sound]
+    outcomes = [outcome for _, outcome in evaluate_together(tasks, teacher, data, at_once=at_once)]
+    expected = without_times(evaluate_candidate(sound, teacher, data))
+    assert [without_times(outcomes[index]) for index in (0, 3, 5)] == [expected] * 3
+    assert [type(outcomes[index]) for index in (1, 2, 4)] == [InvalidInputError, NonFiniteLossError, NonFiniteLossError]
+
+
+def test_a_finished_candidate_leaves_no_model_behind(
+    search: DataTask, teacher: PreTrainedModel, data: SearchData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU has no room for students that wait for the garbage collector."""
+    students: list[weakref.ref[PreTrainedModel]] = []
+
+    def remembered(*arguments: object) -> PreTrainedModel:
+        student = initial_student(*arguments)
+        students.append(weakref.ref(student))
+        return student
+
+    monkeypatch.setattr(evaluate, "initial_student", remembered)
+    gc.disable()
+    try:
+        for _ in evaluate_together([evaluate_task(search, SMALL)] * 3, teacher, data, at_once=1):
+            pass
+        assert [student() for student in students] == [None] * 3
+    finally:
+        gc.enable()

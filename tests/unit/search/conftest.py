@@ -13,22 +13,14 @@ from ose.store.base import Store
 from ose.store.engine import open_store
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database: copying it is much quicker than making one."""
-    file = tmp_path_factory.mktemp("database") / "empty.db"
-    open_store(f"sqlite:///{file}").close()
-    return file
-
-
 @pytest.fixture
-def new_store(empty_database: Path, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+def new_store(empty_sqlite: Path, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     """Opens one empty store after the other."""
     numbers = count()
     with ExitStack() as stack:
 
         def new() -> Store:
-            file = shutil.copy(empty_database, tmp_path / f"{next(numbers)}.db")
+            file = shutil.copy(empty_sqlite, tmp_path / f"{next(numbers)}.db")
             return stack.enter_context(closing(open_store(f"sqlite:///{file}")))
 
         yield new

@@ -10,6 +10,7 @@ from fake_search import Clock, Search
 
 from ose.core.job import Candidate
 from ose.core.score import Score
+from ose.errors import ConflictError
 from ose.search.attempts import open_trial, record_failure, record_success
 from ose.search.failures import JobInterruptedError
 from ose.search.progress import Silence
@@ -27,6 +28,7 @@ def context(search: Search) -> RunContext:
         backend=FakeBackend(),
         progress=Silence(),
         job=job,
+        owner="owner",
         folder=Path("/nowhere"),
         anatomy_folder=Path("/nowhere"),
         is_lost=lambda: False,
@@ -36,18 +38,18 @@ def context(search: Search) -> RunContext:
 
 @pytest.fixture
 def candidate(context: RunContext) -> Candidate:
-    return context.store.add_candidates(context.job.id, [builders.new_candidate()])[0]
+    return context.store.add_candidates(context.job.id, "owner", [builders.new_candidate()])[0]
 
 
 def test_a_cancelled_job_takes_no_trial(context: RunContext, candidate: Candidate) -> None:
     context.store.cancel_job(context.job.id, builders.NOW)
-    with pytest.raises(JobInterruptedError):
+    with pytest.raises(ConflictError):
         open_trial(context, candidate, "worker")
 
 
 def test_a_candidate_takes_one_trial_at_a_time(context: RunContext, candidate: Candidate) -> None:
     open_trial(context, candidate, "worker")
-    with pytest.raises(JobInterruptedError):
+    with pytest.raises(ConflictError):
         open_trial(context, candidate, "worker")
 
 

@@ -34,6 +34,16 @@ def told(search: Search, candidate: Candidate) -> list[tuple[TrialStatus, str | 
     return [(trial.status, trial.failure and trial.failure.code) for trial in search.trials(candidate)]
 
 
+def test_once_some_are_trained_the_time_left_is_told_once(search: Search) -> None:
+    told: list[str] = []
+    coordinator = search.coordinator(FakeBackend())
+    coordinator._progress.say = told.append
+    coordinator.run(search.job_id)
+    [line] = told
+    left = len(MEMBERS) - 2 * FakeBackend.capacity
+    assert line.endswith(f"s left, by the operations of {left} candidates")
+
+
 def test_a_candidate_is_stored_with_its_score_and_raw_measures(search: Search) -> None:
     candidate = end_of(search, 3.5)
     job = search.store.job(search.job_id)

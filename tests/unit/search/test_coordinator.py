@@ -14,7 +14,7 @@ from fake_search import MEMBERS, Search, spec
 
 from ose.core.job import CandidateStatus, FailureReport, JobStatus, TrialStatus
 from ose.core.task import DataTask, EvaluateTask
-from ose.errors import ConflictError, DependencyError, WorkerLostError
+from ose.errors import ConflictError, DependencyError, StoreError, WorkerLostError
 from ose.search.coordinator import Coordinator
 from ose.search.lease import LEASE_S
 from ose.search.progress import Silence
@@ -148,6 +148,56 @@ def test_an_interrupt_hands_the_job_back(search: Search, interrupt: type[BaseExc
     trials = [trial for candidate in search.candidates() for trial in search.trials(candidate)]
     assert {trial.status for trial in trials} == {TrialStatus.INTERRUPTED}
     assert search.run().status is JobStatus.SUCCEEDED
+
+
+def test_a_coordinator_that_is_to_stop_hands_the_job_back(search: Search) -> None:
+    def stop() -> None:
+        if backend.trained:
+            coordinator.stop()
+
+    backend = FakeBackend(before_event=stop)
+    coordinator = search.coordinator(backend)
+    job = coordinator.run(search.job_id)
+    assert (job.status, job.lease_owner, backend.is_closed) == (JobStatus.PENDING, None, True)
+    assert len(backend.trained) < len(MEMBERS)
+    assert search.run().status is JobStatus.SUCCEEDED
+
+
+def test_a_job_whose_database_was_lost_goes_on_under_the_same_coordinator_at_once(search: Search) -> None:
+    def lose_database() -> None:
+        if len(first.trained) == 4:
+            raise StoreError("the server went away")
+
+    first = FakeBackend(before_event=lose_database)
+    backends = iter([first, FakeBackend()])
+    coordinator = Coordinator(search.store, lambda _: next(backends), Path("/nowhere"), Silence(), search.clock)
+    with pytest.raises(StoreError, match="went away"):
+        coordinator.run_next()
+    assert search.store.job(search.job_id).status is JobStatus.RUNNING
+    assert search.coordinator(FakeBackend()).run_next() is None
+    job = coordinator.run_next()
+    assert job is not None and job.status is JobStatus.SUCCEEDED
+    assert {search.successes(candidate) for candidate in search.candidates()} == {1}
+
+
+def test_the_oldest_job_that_waits_is_run_next(search: Search) -> None:
+    search.clock.advance(1)
+    Search(search.store, job_id="job-0", clock=search.clock)
+    coordinator = search.coordinator(FakeBackend())
+    ran = [coordinator.run_next() for _ in range(3)]
+    assert [job and job.id for job in ran] == ["job-1", "job-0", None]
+
+
+def test_leases_are_written_by_the_databases_clock(search: Search) -> None:
+    def look() -> None:
+        expires_at = search.store.job(search.job_id).lease_expires_at
+        assert expires_at is not None
+        ends.append(expires_at - search.store.now())
+
+    ends: list[timedelta] = []
+    backend = FakeBackend(before_event=look)
+    Coordinator(search.store, lambda _: backend, Path("/nowhere"), Silence()).run(search.job_id)
+    assert ends and all(timedelta(0) < left <= timedelta(seconds=LEASE_S) for left in ends)
 
 
 def test_all_candidates_failing_fails_the_job_with_a_reason(search: Search) -> None:

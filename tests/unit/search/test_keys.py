@@ -3,11 +3,13 @@ from dataclasses import replace
 import builders
 import pytest
 
+from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, Job, JobStatus
+from ose.core.layers import LayerChoice
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import CorpusSpec, Hyperparameters, SearchSpec, WorkersSpec
 from ose.core.task import LatencyTask
-from ose.search.keys import latency_keys, search_data_key, shape_key
+from ose.search.keys import eliminates_layers, latency_keys, search_data_key, shape_key
 
 SPEC = builders.job_spec()
 
@@ -55,6 +57,7 @@ def test_jobs_share_what_is_equal(changes: dict) -> None:
         {"spec": replace(SPEC, search=SearchSpec(steps=101))},
         {"spec": replace(SPEC, search=SearchSpec(seed=1))},
         {"spec": replace(SPEC, search=SearchSpec(held_out_sequences=64))},
+        {"spec": replace(SPEC, search=SearchSpec(precision="float32"))},
     ],
 )
 def test_jobs_do_not_share_what_differs(changes: dict) -> None:
@@ -95,3 +98,20 @@ def test_protocol_and_device_are_part_of_a_latencys_name() -> None:
         latency_keys(task(), replace(device, processor="Another CPU")),
     }
     assert len(names) == 3
+
+
+def layers_job(*choices: LayerChoice, rule: LayerChoice = "elimination", depths: tuple[int, ...] = (1, 2)) -> Job:
+    space = replace(SPEC.space, num_hidden_layers=depths, layers=choices)
+    return job(spec=replace(SPEC, space=space, search=SearchSpec(inheritance=InheritanceSpec(layers=rule))))
+
+
+def test_layers_are_eliminated_where_a_shallower_student_keeps_what_is_left() -> None:
+    assert builders.teacher_facts().architecture.num_hidden_layers > 2
+    assert eliminates_layers(layers_job())
+    assert eliminates_layers(layers_job("elimination", (0, 1), rule="top"))
+    assert not eliminates_layers(layers_job(rule="top"))
+    assert not eliminates_layers(layers_job("top", (0, 1)))  # the space decides, not the job's rule
+
+
+def test_nothing_is_eliminated_for_students_as_deep_as_the_teacher() -> None:
+    assert not eliminates_layers(layers_job(depths=(builders.teacher_facts().architecture.num_hidden_layers,)))

@@ -14,7 +14,7 @@ def test_the_teacher_and_every_shape_are_measured_once_with_one_probe(search: Se
     backend = FakeBackend()
     search.run(backend)
     assert backend.measured == [TEACHER, *MEMBERS]
-    assert backend.num_probes == 1
+    assert (backend.num_probes, backend.num_starts) == (1, 1)
     teacher = search.store.job(search.job_id).teacher_latency
     assert teacher is not None and teacher.p50_ms == TEACHER.hidden_size * TEACHER.num_hidden_layers
 
@@ -23,7 +23,7 @@ def test_jobs_share_latencies(store: Store) -> None:
     Search(store, job_id="job-1").run()
     second, backend = Search(store, job_id="job-2"), FakeBackend()
     assert second.run(backend).status is JobStatus.SUCCEEDED
-    assert backend.measured == []
+    assert (backend.measured, backend.num_starts) == ([], 0)
     assert all(candidate.latency for candidate in second.candidates())
 
 

@@ -62,12 +62,20 @@ def test_a_database_in_trouble_costs_no_job_while_the_lease_lasts() -> None:
 
 
 def test_a_database_in_trouble_beyond_the_lease_means_that_the_job_is_lost() -> None:
-    clock, store = Clock(), RenewalTable(StoreError("gone"))
-    with lease_on(store, clock) as lease:
+    store = RenewalTable(StoreError("gone"))
+    with lease_on(store) as lease:
         assert eventually(lambda: len(store.ends) >= 2)
         assert not lease.is_lost()
-        clock.advance(LEASE_S)
         assert eventually(lease.is_lost)
+
+
+def test_a_clock_that_jumps_costs_no_job() -> None:
+    clock, store = Clock(), RenewalTable(True, StoreError("locked"), StoreError("locked"), True)
+    with lease_on(store, clock) as lease:
+        assert eventually(lambda: len(store.ends) >= 2)
+        clock.advance(3600)
+        assert eventually(lambda: len(store.ends) >= 6)
+        assert not lease.is_lost()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is told, as it should be

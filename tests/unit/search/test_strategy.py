@@ -20,17 +20,18 @@ def proposed(proposal: Proposal) -> Member:
 
 @pytest.mark.parametrize("epsilon", [1, 2, 5, len(MEMBERS) - 1, len(MEMBERS), len(MEMBERS) + 1])
 def test_every_epsilonth_member_is_visited_from_the_smallest_on(epsilon: int) -> None:
-    proposals = OseStrategy(MEMBERS, epsilon, [SLOW], 3).ask()
+    spec = builders.job_spec(space=SPACE, search=SearchSpec(epsilon=epsilon))
+    proposals = build_strategy(spec, builders.teacher_facts()).ask()
     assert [proposed(each) for each in proposals] == MEMBERS[::epsilon]
 
 
-def test_each_visited_member_meets_all_of_theta() -> None:
-    proposals = OseStrategy(MEMBERS, 4, [SLOW, FAST], 3).ask()
-    assert [(proposed(p), p.hyperparameters) for p in proposals] == list(product(MEMBERS[::4], [SLOW, FAST]))
+def test_each_member_meets_all_of_theta() -> None:
+    proposals = OseStrategy(MEMBERS, [SLOW, FAST], 3).ask()
+    assert [(proposed(p), p.hyperparameters) for p in proposals] == list(product(MEMBERS, [SLOW, FAST]))
 
 
 def test_numbers_follow_the_order_from_one() -> None:
-    proposals = OseStrategy(MEMBERS, 1, [SLOW, FAST], 3).ask()
+    proposals = OseStrategy(MEMBERS, [SLOW, FAST], 3).ask()
     assert [proposal.number for proposal in proposals] == list(range(1, 2 * len(MEMBERS) + 1))
 
 
@@ -42,7 +43,7 @@ def test_a_job_is_proposed_as_its_spec_says() -> None:
 
 
 def test_all_is_proposed_at_once_and_nothing_after_outcomes() -> None:
-    strategy = OseStrategy(MEMBERS, 1, [SLOW], 3)
+    strategy = OseStrategy(MEMBERS, [SLOW], 3)
     assert strategy.ask()
     strategy.tell(1, Outcome(score=1.0, loss_nats=2.0, latency_p50_ms=3.0))
     assert list(strategy.ask()) == []

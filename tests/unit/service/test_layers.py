@@ -15,7 +15,7 @@ from fake_search import Clock
 
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Job, JobStatus
-from ose.core.layer_subsets import SubsetScore
+from ose.core.layer_subsets import LayerQuestion, SubsetScore
 from ose.core.score import ScoreRule
 from ose.core.spec import CorpusSpec, Hyperparameters, JobSpec, Limits, SearchSpec, TeacherSpec
 from ose.core.task import DataTask
@@ -23,7 +23,7 @@ from ose.errors import ConflictError, InvalidInputError
 from ose.search.coordinator import Coordinator
 from ose.search.progress import Silence
 from ose.service.layer_report import LayerReport
-from ose.service.layers import LayerQuestion, rank_layers
+from ose.service.layers import rank_layers
 from ose.store.base import Store
 from ose.store.engine import open_store
 

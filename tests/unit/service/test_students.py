@@ -3,6 +3,7 @@ from pathlib import Path
 
 import builders
 import pytest
+from stored import claimed
 
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.recipe import DistillationSpec
@@ -27,9 +28,8 @@ def test_no_workers_are_too_few() -> None:
 
 def test_of_two_distillations_at_once_each_gives_its_own(tmp_path: Path) -> None:
     with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as store:
-        store.add_job(builders.new_job("job-1"))
-        [candidate] = store.add_candidates("job-1", [builders.new_candidate(1)])
-        job = store.job("job-1")
+        job = claimed(store)
+        [candidate] = store.add_candidates("job-1", "owner", [builders.new_candidate(1)])
 
         def ask(spec: DistillationSpec, distil: Distil) -> Distillation:
             return distil_student(store, job, candidate, spec, tmp_path, distil, lambda: builders.NOW)

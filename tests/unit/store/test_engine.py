@@ -6,12 +6,13 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import builders
 import pytest
+from postgres import emptied
 from race import race_processes
 from sqlalchemy import URL, make_url, text
 
@@ -104,8 +105,8 @@ def test_an_error_of_ours_passes_through_unchanged(existing: Path) -> None:
     store.close()
 
 
-def test_two_processes_make_one_database(path: Path) -> None:
-    outcomes = race_processes("open", f"sqlite:///{path}", ["first", "second"])
+def test_two_processes_make_one_database(new_url: Callable[[], str]) -> None:
+    outcomes = race_processes(new_url(), {"first": "open", "second": "open"})
     assert outcomes == ["0 jobs", "0 jobs"]
 
 
@@ -175,6 +176,31 @@ def test_a_database_that_processes_cannot_share(url: str) -> None:
 )
 def test_a_url_that_names_no_usable_database_is_refused_without_its_password(url: str) -> None:
     assert PASSWORD not in _refusal(url)
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+    message = _refusal(f"postgresql+psycopg://user:{PASSWORD}@127.0.0.1:1/name")
+    assert "127.0.0.1:1/name" in message and PASSWORD not in message
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("query", "expected"), [("", "ose"), ("&application_name=mine", "mine")])
+def test_the_url_has_the_last_word_on_how_a_server_is_reached(
+    migrated_postgres: str, query: str, expected: str
+) -> None:
+    with closing(connect(migrated_postgres + query)) as transactions, transactions.read() as connection:
+        assert connection.scalar(text("SHOW application_name")) == expected
+
+
+@pytest.mark.postgres
+def test_a_reader_sees_one_moment_and_writes_nothing(migrated_postgres: str) -> None:
+    with closing(connect(migrated_postgres)) as transactions, emptied(migrated_postgres):
+        with transactions.read() as connection, closing(open_store(migrated_postgres)) as store:
+            assert connection.scalar(text("SELECT count(*) FROM jobs")) == 0
+            store.add_job(builders.new_job("job-1"))
+            assert connection.scalar(text("SELECT count(*) FROM jobs")) == 0
+        with pytest.raises(StoreError, match="read-only"), transactions.read() as connection:
+            connection.execute(text("DELETE FROM jobs"))
 
 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,9 @@ def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 
 def task(task_id: str) -> Task:
-    return TargetsTask(id=task_id, folder="/", teacher=builders.teacher_facts(), shard=0, first=0, last=1, seed=0)
+    return TargetsTask(
+        id=task_id, folder="/", teacher=builders.teacher_facts(), shard=0, first=0, last=1, seed=0, precision="float32"
+    )
 
 
 def done(task_id: str) -> Event:
@@ -118,6 +120,22 @@ async def test_a_worker_that_died_after_its_report_has_lost_nothing() -> None:
 @in_a_loop
 async def test_no_event_comes_of_nothing() -> None:
     assert await Board().next_event(SOON_S) is None
+
+
+@in_a_loop
+async def test_all_wait_only_when_each_worker_has_asked_for_a_task_and_none_has_one() -> None:
+    board = Board()
+    first, second = await board.announce(0), await board.announce(1)
+    takes = [asyncio.create_task(board.take(first))]
+    assert not await board.all_wait(2, SOON_S)
+    seen = asyncio.create_task(board.all_wait(2, 1.0))
+    takes.append(asyncio.create_task(board.take(second)))
+    assert await seen
+    await board.submit(task("a"))
+    await asyncio.wait(takes, return_when=asyncio.FIRST_COMPLETED)
+    assert not await board.all_wait(2, SOON_S)
+    await board.close()
+    await asyncio.gather(*takes)
 
 
 @pytest.mark.parametrize("is_busy", [False, True])

@@ -63,7 +63,7 @@ def test_latency_is_measured_in_one_process_of_its_own_until_closing(backend: In
     before = set(me.children())
     for _ in range(2):
         with backend.latency_probe(LatencyProtocol()) as probe:
-            assert probe.fingerprint().num_cores >= 1
+            probe.start()
     [process] = set(me.children()) - before
     backend.close()
     assert not process.is_running()

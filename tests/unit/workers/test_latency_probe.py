@@ -24,18 +24,24 @@ def pid_of(probe: SubprocessLatencyProbe) -> int:
 
 
 @pytest.fixture(scope="module")
-def probe() -> Iterator[SubprocessLatencyProbe]:
+def first(tiny_roberta: Path) -> LatencyTask:
+    return LatencyTask(teacher=facts_of(tiny_roberta), architecture=architecture(1, 2, 16, 24), protocol=PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def probe(first: LatencyTask) -> Iterator[SubprocessLatencyProbe]:
     """A probe whose first process has been killed under a request: its second one serves all tests."""
     with SubprocessLatencyProbe(PROTOCOL) as probe:
+        probe.start()
         os.kill(pid_of(probe), signal.SIGKILL)
         with pytest.raises(WorkerLostError, match=r"the latency process died \(exit status -9\)"):
-            probe.fingerprint()
+            probe.measure(first)
         yield probe
 
 
 @pytest.fixture
-def task(tiny_roberta: Path) -> LatencyTask:
-    return LatencyTask(teacher=facts_of(tiny_roberta), architecture=architecture(1, 2, 16, 24), protocol=PROTOCOL)
+def task(first: LatencyTask) -> LatencyTask:
+    return first
 
 
 def test_after_a_killed_process_models_are_measured_in_another_one(
@@ -62,7 +68,7 @@ def test_a_failure_there_is_an_error_here(probe: SubprocessLatencyProbe, task: L
 
 
 def test_the_process_ends_with_its_standard_input(probe: SubprocessLatencyProbe) -> None:
-    probe.fingerprint()
+    probe.start()
     process = probe._process
     assert process is not None and process.stdin
     process.stdin.close()
@@ -71,5 +77,8 @@ def test_the_process_ends_with_its_standard_input(probe: SubprocessLatencyProbe)
 
 def test_leaving_stops_the_process() -> None:
     with SubprocessLatencyProbe(PROTOCOL) as probe:
+        assert probe.fingerprint() == device_fingerprint("cpu")
+        assert probe._process is None, "a CPU is known without a process"
+        probe.start()
         process = psutil.Process(pid_of(probe))
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

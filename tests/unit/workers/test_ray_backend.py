@@ -17,8 +17,9 @@ from builders import architecture
 from processes import busiest, eventually, ray_workers, wait_for_all
 from searches import evaluate_task
 
-from ose.core.measurement import Evaluation
-from ose.core.task import DataTask, Event, TaskFailed, TaskSucceeded
+from ose.core.measurement import Evaluation, LatencyProtocol
+from ose.core.task import DataTask, Event, LatencyTask, TaskFailed, TaskSucceeded
+from ose.errors import WorkerLostError
 
 if TYPE_CHECKING:  # Ray must not be imported before `start_ray_backend` does
     from workers.ray_backend import RayBackend
@@ -90,6 +91,23 @@ def test_a_killed_workers_task_is_lost_and_the_worker_comes_back(ray_backend: Ra
         return event.worker in {ended.worker for ended in events(ray_backend, 2)}
 
     assert eventually(is_served_by_it, within_s=60)
+
+
+def test_a_probe_on_a_node_measures_and_survives_its_actor(ray_backend: RayBackend, search: DataTask) -> None:
+    import ray
+
+    from workers.ray_probe import RayLatencyProbe
+
+    task = LatencyTask(teacher=search.teacher, architecture=SMALL, protocol=LatencyProtocol(sequence_length=16))
+    ray_backend.settle()
+    probe = RayLatencyProbe(task.protocol)
+    probe.start()
+    assert probe.measure(task).fingerprint == probe.fingerprint()
+    ray.kill(probe._actor)
+    with pytest.raises(WorkerLostError, match="the latency actor died"):
+        probe.measure(task)
+    assert probe.fingerprint().num_cores >= 1
+    probe.close()
 
 
 def test_a_cluster_that_is_too_small_is_refused(ray_backend: RayBackend) -> None:

@@ -1,0 +1,148 @@
+"""Is the student that a short search ranks first the best after full distillation? The measurements.
+
+    python benchmarks/fidelity.py job.yaml --home results/fidelity-home --output results/fidelity --final-steps 2000
+
+All candidates of a job's space are searched at each number of steps from both initialisations, and each is distilled fully
+under one long budget, some with several seeds so that the noise of the truth is known. Everything is done by the verbs
+that users have, and is done once: the same command goes on where it stopped. `--part 0/2` and `--part 1/2` share the full
+distillations between two processes; run the searches first (`--only searches`). Writes searches.csv and truth.csv, which
+`fidelity_report.py` reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import ose
+from ose.core.job import Candidate, Job, JobStatus
+from ose.service.job_file import parse_job
+from ose.service.jobs import spec_hash
+
+INITIALIZATIONS = ("inherit", "random")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("job", type=Path, help="job file: teacher, text, space, latency and workers")
+    parser.add_argument("--steps", type=int, nargs="+", default=[3, 10, 30, 100, 300], help="of the searches")
+    parser.add_argument("--final-steps", type=int, default=2000, help="of each full distillation")
+    parser.add_argument("--seeds", type=int, default=3, help="of the candidates whose noise is measured")
+    parser.add_argument("--seeded-every", type=int, default=4, help="of every so many candidates")
+    parser.add_argument("--only", choices=("searches", "truth"), help="do this part alone")
+    parser.add_argument("--part", default="0/1", help="INDEX/COUNT: which share of the full distillations to do here")
+    parser.add_argument("--home", type=Path, default=Path("results"))
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args()
+
+
+def searched(workspace: ose.Workspace, content: dict[str, Any], folder: Path, steps: int, initialization: str) -> Job:
+    """The finished search at so many steps: found, gone on with, or run."""
+    search = {**content.get("search", {}), "steps": steps, "initialization": initialization}
+    name = f"{content['name']}-{initialization}-{steps}"
+    spec = parse_job({**content, "name": name, "search": search}, folder)
+    known = workspace.store.jobs(spec_hash=spec_hash(spec))
+    job = known[0] if known else workspace.submit(spec)
+    job = job if job.status is JobStatus.SUCCEEDED else workspace.run(job.id)
+    if job.status is not JobStatus.SUCCEEDED:
+        raise SystemExit(f"{name} ended as {job.status}: {job.failure}")
+    return job
+
+
+def search_rows(workspace: ose.Workspace, job: Job) -> Iterator[dict[str, Any]]:
+    for each in workspace.store.candidates(job.id):
+        if each.evaluation is None or each.latency is None:
+            continue
+        yield {
+            "initialization": job.spec.search.initialization,
+            "steps": job.spec.search.steps,
+            **identity(each),
+            "loss_nats": each.evaluation.loss_nats,
+            "loss_stderr_nats": each.evaluation.loss_stderr_nats,
+            "wall_time_s": each.evaluation.wall_time_s,
+            "training_losses_nats": rounded(each.evaluation.training_losses_nats),
+            "sequence_losses_nats": rounded(each.evaluation.sequence_losses_nats),
+        }
+
+
+def identity(candidate: Candidate) -> dict[str, Any]:
+    assert candidate.latency is not None
+    return {
+        "candidate": candidate.number,
+        "architecture": str(candidate.architecture),
+        "num_parameters": candidate.num_parameters,
+        "flops": candidate.flops,
+        "latency_p50_ms": candidate.latency.p50_ms,
+    }
+
+
+def rounded(values: tuple[float, ...]) -> str:
+    return json.dumps([round(value, 4) for value in values])
+
+
+def distillations(candidates: list[Candidate], options: argparse.Namespace) -> list[tuple[Candidate, int]]:
+    """All with the first seed, then every so many with the others; of these, this process's share."""
+    seeded = candidates[:: options.seeded_every]
+    wanted = [(each, 0) for each in candidates]
+    wanted += [(each, seed) for seed in range(1, options.seeds) for each in seeded]
+    index, count = map(int, options.part.split("/"))
+    return wanted[index::count]
+
+
+def truth_row(workspace: ose.Workspace, job: Job, candidate: Candidate, seed: int, steps: int) -> dict[str, Any]:
+    """Distil a candidate fully, unless that is done."""
+    changes = {"steps": steps, "seed": seed, "evaluate_every": max(1, steps // 20)}
+    result = workspace.distill(job.id, candidate=candidate.number, changes=changes).result
+    assert result is not None
+    return {
+        **identity(candidate),
+        "seed": seed,
+        "steps": result.num_steps,
+        "loss_nats": result.loss_nats,
+        "loss_stderr_nats": result.loss_stderr_nats,
+        "masked_accuracy": result.masked_accuracy,
+        "wall_time_s": result.wall_time_s,
+        "sequence_losses_nats": rounded(result.sequence_losses_nats),
+    }
+
+
+def write(file: Path, rows: list[dict[str, Any]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf8") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main() -> None:
+    options = parse_arguments()
+    content, folder = yaml.safe_load(options.job.read_text(encoding="utf8")), options.job.parent
+    with ose.Workspace(options.home) as workspace:
+        jobs = [
+            searched(workspace, content, folder, steps, each) for each in INITIALIZATIONS for steps in options.steps
+        ]
+        write(options.output / "searches.csv", [row for job in jobs for row in search_rows(workspace, job)])
+        teacher = {
+            "num_parameters": jobs[0].teacher.num_parameters,
+            "latency_p50_ms": jobs[0].teacher_latency.p50_ms,
+            "entropy_nats": jobs[0].teacher_quality.entropy_nats,
+        }
+        (options.output / "teacher.json").write_text(json.dumps(teacher, indent=1), encoding="utf8")
+        if options.only == "searches":
+            return
+        rows = []
+        for candidate, seed in distillations(workspace.store.candidates(jobs[0].id), options):
+            rows.append(truth_row(workspace, jobs[0], candidate, seed, options.final_steps))
+            print(rows[-1]["architecture"], seed, f"{rows[-1]['loss_nats']:.4f} nats", flush=True)
+        name = "truth.csv" if options.part == "0/1" else f"truth-{options.part.replace('/', '-of-')}.csv"
+        write(options.output / name, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""How far short searches agree with full distillation: tables and a picture of what `fidelity.py` measured.
+
+    python benchmarks/fidelity_report.py results/fidelity
+
+Reads searches.csv, truth*.csv and teacher.json; writes fidelity.csv, fidelity.md and fidelity.svg. Orders are compared by
+Kendall's tau, over all candidates and inside three bins of equal numbers by latency; regret is what the final score of
+the candidate ranked first lacks of the best final score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ose.core.comparison import kendall_tau, paired_difference
+from ose.core.score import Measures, ScoreRule, score
+
+NUM_BINS = 3
+RULES = {"W": ScoreRule(), "excess": ScoreRule(formula="excess")}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One candidate after a search or a full distillation."""
+
+    architecture: str
+    measures: Measures
+    wall_time_s: float
+    sequence_losses_nats: tuple[float, ...]
+    group: tuple[str, int]
+    """Initialisation and steps of a search; ("truth", seed) of a distillation."""
+
+
+def read(file: Path, group: Sequence[str]) -> list[Result]:
+    with file.open(encoding="utf8") as stream:
+        return [_result(row, group) for row in csv.DictReader(stream)]
+
+
+def _result(row: dict[str, str], group: Sequence[str]) -> Result:
+    name = row[group[0]] if len(group) == 2 else "truth"
+    return Result(
+        architecture=row["architecture"],
+        measures=Measures(
+            num_parameters=int(row["num_parameters"]),
+            latency_ms=float(row["latency_p50_ms"]),
+            loss_nats=float(row["loss_nats"]),
+            loss_stderr_nats=float(row["loss_stderr_nats"]),
+        ),
+        wall_time_s=float(row["wall_time_s"]),
+        sequence_losses_nats=tuple(json.loads(row["sequence_losses_nats"])),
+        group=(name, int(row[group[-1]])),
+    )
+
+
+def grouped(results: list[Result]) -> dict[tuple[str, int], dict[str, Result]]:
+    groups: dict[tuple[str, int], dict[str, Result]] = {}
+    for each in results:
+        groups.setdefault(each.group, {})[each.architecture] = each
+    return groups
+
+
+def bins(truth: dict[str, Result]) -> list[list[str]]:
+    """Architectures in bins of equal numbers, the fastest first."""
+    ordered = sorted(truth, key=lambda name: truth[name].measures.latency_ms)
+    edges = [round(index * len(ordered) / NUM_BINS) for index in range(NUM_BINS + 1)]
+    return [ordered[low:high] for low, high in itertools.pairwise(edges)]
+
+
+def losses(results: dict[str, Result], names: Sequence[str]) -> list[float]:
+    return [results[name].measures.loss_nats for name in names]
+
+
+def scores(results: dict[str, Result], names: Sequence[str], teacher: Measures, rule: ScoreRule) -> list[float]:
+    return [score(results[name].measures, teacher, rule).value for name in names]
+
+
+def agreement(found: dict[str, Result], truth: dict[str, Result], teacher: Measures) -> dict[str, float]:
+    """One search against the truth."""
+    names = sorted(found.keys() & truth.keys())
+    row = {"tau_loss": kendall_tau(losses(found, names), losses(truth, names))}
+    for index, some in enumerate(bins(truth)):
+        inside = [name for name in some if name in found]
+        row[f"tau_loss_bin_{index + 1}"] = kendall_tau(losses(found, inside), losses(truth, inside))
+    for label, rule in RULES.items():
+        ours, final = scores(found, names, teacher, rule), scores(truth, names, teacher, rule)
+        first = final[ours.index(max(ours))]
+        row |= {f"tau_{label}": kendall_tau(ours, final), f"regret_{label}": 1 - first / max(final)}
+    row["cost"] = sum(found[name].wall_time_s for name in names) / sum(truth[name].wall_time_s for name in names)
+    return row
+
+
+def noise(truths: dict[tuple[str, int], dict[str, Result]]) -> str:
+    """What another seed changes in the truth itself."""
+    seeds = sorted(seed for _, seed in truths)
+    names = sorted(set.intersection(*(set(truths["truth", seed]) for seed in seeds)))
+    if len(seeds) < 2 or len(names) < 2:
+        return "One seed alone: the noise of the truth is not known."
+    by_seed = [losses(truths["truth", seed], names) for seed in seeds]
+    spread = statistics.fmean(statistics.stdev(values) for values in zip(*by_seed, strict=True))
+    taus = [kendall_tau(by_seed[0], other) for other in by_seed[1:]]
+    pairs = [
+        paired_difference(
+            truths["truth", seeds[0]][name].sequence_losses_nats, truths["truth", seeds[1]][name].sequence_losses_nats
+        )
+        for name in names
+    ]
+    stderr = statistics.fmean(pair.stderr_nats for pair in pairs)
+    return (
+        f"{len(names)} candidates with {len(seeds)} seeds: the standard deviation over seeds is {spread:.4f} nats "
+        f"(standard error of a paired difference on these sequences: {stderr:.4f}); orders of two seeds agree by a "
+        f"Kendall tau of {', '.join(f'{tau:.2f}' for tau in taus)}."
+    )
+
+
+def markdown(rows: list[dict[str, object]], told: str) -> str:
+    columns = [name for name in rows[0] if name not in {"initialization", "steps"}]
+    lines = [
+        told,
+        "",
+        f"| start | steps | {' | '.join(name.replace('_', ' ') for name in columns)} |",
+        "| --- | --- |" + " --- |" * len(columns),
+    ]
+    for row in rows:
+        shares = [
+            f"{float(str(row[name])):.1%}" if name.startswith(("regret", "cost")) else f"{float(str(row[name])):.2f}"
+            for name in columns
+        ]
+        lines.append(f"| {row['initialization']} | {row['steps']} | {' | '.join(shares)} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows: list[dict[str, object]], file: Path) -> None:
+    """Agreement over cost: all candidates solid, the mean of the bins dashed."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for colour, initialization in zip(("tab:blue", "tab:orange"), ("inherit", "random"), strict=True):
+        points = [row for row in rows if row["initialization"] == initialization]
+        cost = [100 * float(str(row["cost"])) for row in points]
+        inside = [statistics.fmean(float(str(row[f"tau_loss_bin_{i + 1}"])) for i in range(NUM_BINS)) for row in points]
+        axes.plot(cost, [row["tau_loss"] for row in points], "o-", color=colour, label=f"{initialization}, all")
+        axes.plot(cost, inside, "s--", color=colour, label=f"{initialization}, inside latency bins")
+        for x, row in zip(cost, points, strict=True):
+            axes.annotate(f"{row['steps']}", (x, float(str(row["tau_loss"]))), (0, 6), textcoords="offset points")
+    axes.axhline(0.9, color="grey", linewidth=0.8)
+    axes.axvline(5, color="grey", linewidth=0.8)
+    axes.set(
+        xscale="log", xlabel="cost of the search, % of the full distillations", ylabel="Kendall's tau of the losses"
+    )
+    axes.legend(frameon=False)
+    figure.savefig(file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    found = grouped(read(folder / "searches.csv", ("initialization", "steps")))
+    truths = grouped([each for file in sorted(folder.glob("truth*.csv")) for each in read(file, ("seed",))])
+    told = json.loads((folder / "teacher.json").read_text(encoding="utf8"))
+    teacher = Measures(
+        num_parameters=told["num_parameters"], latency_ms=told["latency_p50_ms"], loss_nats=told["entropy_nats"]
+    )
+    rows = [
+        {"initialization": name, "steps": steps, **agreement(results, truths["truth", 0], teacher)}
+        for (name, steps), results in found.items()
+    ]
+    with (folder / "fidelity.csv").open("w", newline="", encoding="utf8") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    text = markdown(rows, noise(truths))
+    (folder / "fidelity.md").write_text(text, encoding="utf8")
+    draw(rows, folder / "fidelity.svg")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

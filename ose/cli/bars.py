@@ -1,0 +1,53 @@
+"""Progress on a terminal: a live bar with the time left."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
+
+
+class BarProgress:
+    """One live bar for the current stage; finished stages stay above it."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(
+            _column("{task.description}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _column("left"),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            console=Console(stderr=True),
+            expand=True,
+        )
+        self._task = None
+
+    def stage(self, title: str, total: int) -> None:
+        """Begin a bar."""
+        self._finish()
+        self._bars.start()
+        self._task = self._bars.add_task(title, total=total, note="")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Move the bar."""
+        if self._task is None:
+            return
+        self._bars.update(self._task, advance=steps, note=note)
+        if self._bars.finished:
+            self._finish()
+
+    def say(self, message: str) -> None:
+        """Print above the bar."""
+        self._bars.console.print(message)
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            self._bars.update(self._task, note="")
+            self._bars.stop()
+            self._task = None
+            self._bars = Progress(*self._bars.columns, console=self._bars.console, expand=True)
+
+
+def _column(text: str) -> TextColumn:
+    return TextColumn(text, table_column=Column(no_wrap=True))

@@ -1,0 +1,153 @@
+"""What a job will cost, at the pace of earlier ones, and what it cost.
+
+Nothing is stored for it: what was known when the job was submitted can be read from the jobs that had ended by then,
+so an estimate is the same before the job and after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+
+from ose.core.architecture import Architecture, count_parameters
+from ose.core.cost import JobCost, Pace, StageTimes, Work, expected_times, pace_of, sequence_flops, training_flops
+from ose.core.job import Candidate, Job, JobStatus
+from ose.search.keys import (
+    anatomy_key,
+    eliminates_layers,
+    needs_anatomy,
+    num_anatomy_sequences,
+    num_sequences_wanted,
+    search_data_key,
+)
+from ose.store.base import Store
+
+_HISTORY = 10
+"""Earlier jobs that are looked at; what only older ones have measured counts as work."""
+
+_ANATOMY_PASSES = 3
+"""Forward passes over the sample that measuring a teacher's parts is worth: its losses are differentiated."""
+
+_REFIT_PASSES = 4
+"""Of the layers kept, for each subset that elimination tries, over a quarter of the sample: refitted, and judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A job that had ended when another one was submitted."""
+
+    job: Job
+    candidates: Sequence[Candidate]
+
+
+def job_cost(store: Store, job: Job) -> JobCost:
+    """Count what a job has to do, and say how long that takes at the pace of the newest like it."""
+    past = _past(store, job.created_at)
+    work = count_work(job, past)
+    pace = _pace(store, job, past)
+    return JobCost(
+        work=work,
+        pace=pace,
+        expected=expected_times(work, pace, job.spec.workers.count) if pace else None,
+        taken=_taken(store, job, store.candidates(job.id)),
+    )
+
+
+def count_work(job: Job, past: Sequence[_Past]) -> Work:
+    """What a job has to do that no earlier one did."""
+    spec, embedding = job.spec, job.teacher.embedding
+    members = spec.space.members(embedding, job.teacher.architecture.num_hidden_layers, stride=spec.search.epsilon)
+    bound = spec.limits.max_parameters
+    shapes = [
+        member.architecture
+        for member in members
+        if bound is None or count_parameters(member.architecture, embedding).total <= bound
+    ]
+    return Work(
+        num_candidates=len(shapes) * len(spec.search.hyperparameters),
+        num_latencies=len(set(shapes) - _measured_shapes(job, past)) + (not _teacher_is_measured(job, past)),
+        teacher_flops=_teacher_flops(job, past),
+        training_flops=sum(
+            training_flops(shape, embedding, spec.corpus.sequence_length, spec.search.steps * theta.batch_size)
+            for shape, theta in product(shapes, spec.search.hyperparameters)
+        ),
+    )
+
+
+def _past(store: Store, before: datetime) -> list[_Past]:
+    ended = (job for job in store.jobs(_HISTORY**2) if job.finished_at is not None and job.finished_at < before)
+    return [_Past(job, store.candidates(job.id)) for job, _ in zip(ended, range(_HISTORY), strict=False)]
+
+
+def _measured_shapes(job: Job, past: Sequence[_Past]) -> set[Architecture]:
+    return {
+        candidate.architecture
+        for each in past
+        for candidate in each.candidates
+        if each.job.spec.latency == job.spec.latency
+        and (each.job.teacher.model_type, each.job.teacher.embedding) == (job.teacher.model_type, job.teacher.embedding)
+        and candidate.latency is not None
+        and not candidate.latency.is_flagged
+    }
+
+
+def _teacher_is_measured(job: Job, past: Sequence[_Past]) -> bool:
+    return any(
+        each.job.spec.latency == job.spec.latency
+        and each.job.teacher.digest == job.teacher.digest
+        and each.job.teacher_latency is not None
+        and not each.job.teacher_latency.is_flagged
+        for each in past
+    )
+
+
+def _teacher_flops(job: Job, past: Sequence[_Past]) -> int:
+    """The teacher's passes for targets and for its anatomy, as far as no earlier job has left them behind."""
+    prepared = [each.job for each in past if each.job.teacher_quality is not None]
+    passes = 0.0
+    if search_data_key(job) not in map(search_data_key, prepared):
+        passes += num_sequences_wanted(job.spec) + job.spec.search.held_out_sequences
+    if needs_anatomy(job.spec):
+        passes += _anatomy_sequences(job, [each for each in prepared if anatomy_key(each) == anatomy_key(job)])
+    architecture, embedding = job.teacher.architecture, job.teacher.embedding
+    return round(passes * sequence_flops(architecture, embedding, job.spec.corpus.sequence_length))
+
+
+def _anatomy_sequences(job: Job, prepared: Sequence[Job]) -> float:
+    """Sequences that the teacher would run over in the time that its anatomy takes, by a rough count."""
+    sample = num_anatomy_sequences(job.spec)
+    layers = job.teacher.architecture.num_hidden_layers
+    passes = 0.0 if any(needs_anatomy(each.spec) for each in prepared) else float(_ANATOMY_PASSES)
+    if eliminates_layers(job) and not any(eliminates_layers(each) for each in prepared):
+        tried = sum((kept + 1) * kept / layers for kept in range(1, layers))
+        passes += tried * _REFIT_PASSES / 4
+    return passes * sample
+
+
+def _pace(store: Store, job: Job, past: Sequence[_Past]) -> Pace | None:
+    """Of the newest job on such workers, if there is one of the same teacher's."""
+    alike = [each for each in past if each.job.status is JobStatus.SUCCEEDED and _kind(each.job) == _kind(job)]
+    for each in sorted(alike, key=lambda each: each.job.teacher.digest != job.teacher.digest):
+        taken = _taken(store, each.job, each.candidates)
+        if taken is not None:
+            work = count_work(each.job, _past(store, each.job.created_at))
+            return pace_of(each.job, each.candidates, work, taken.preparing_s)
+    return None
+
+
+def _kind(job: Job) -> tuple[object, ...]:
+    workers = job.spec.workers
+    return workers.cpus, workers.gpus, workers.uses_ray, job.spec.search.precision, job.spec.latency.device
+
+
+def _taken(store: Store, job: Job, candidates: Sequence[Candidate]) -> StageTimes | None:
+    trained = next((each for each in candidates if each.evaluation is not None), None)
+    if job.started_at is None or job.finished_at is None or trained is None:
+        return None
+    first = store.trials(job.id, trained.number)[0].started_at
+    return StageTimes(
+        preparing_s=(first - job.started_at).total_seconds(),
+        training_s=(job.finished_at - first).total_seconds(),
+    )

@@ -1,0 +1,153 @@
+"""A job's candidates in pages: every row once, in order, whatever they are ordered by."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from math import inf, nan
+from typing import get_args
+
+import builders
+import pytest
+from builders import NOW
+from stored import claimed, start_trial
+
+from ose.core.job import CandidateStatus
+from ose.core.score import Score
+from ose.store.base import Store
+from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Order
+
+ORDERS = get_args(Order)
+
+SCORES = {1: 0.3, 2: 0.9, 3: 0.3, 4: 0.0, 5: 0.0, 6: None, 7: 0.5, 8: None}
+"""By number; 6 waits, 7 is trained and beyond the limit on loss, 8 was too slow to be trained."""
+
+
+@pytest.fixture
+def store(store: Store) -> Store:
+    """Eight candidates of a job, and one of another."""
+    for job_id in ("job-2", "job-1"):
+        claimed(store, job_id)
+    store.add_candidates("job-2", "owner", [builders.new_candidate()])
+    new = [builders.new_candidate(number, num_parameters=1000 - 100 * (number % 3)) for number in SCORES]
+    for candidate in store.add_candidates("job-1", "owner", new):
+        number, score = candidate.number, SCORES[candidate.number]
+        if number != 6:
+            latency = store.add_latency("shape", "protocol", "device", builders.latency(float(number % 4)), NOW)
+            store.attach_latency("job-1", "owner", [candidate.id], latency.id)
+        if number == 8:
+            store.reject_candidate("job-1", "owner", candidate.id, "too slow")
+        if score is not None:
+            start_trial(store, candidate, f"trial-{number}")
+            scored = Score(value=score, stderr=0.1)
+            evaluation = builders.evaluation(4.0 + number % 2, teacher_layers=(0, 3))
+            store.record_success(f"trial-{number}", evaluation, scored, NOW, "too bad" if number == 7 else None)
+    return store
+
+
+def pages(store: Store, order: Order, limit: int, limits: Limits = NO_LIMITS) -> list[tuple[CandidateRow, ...]]:
+    found, after = [], None
+    while not found or after is not None:
+        page = store.candidate_page("job-1", order=order, limit=limit, after=after, limits=limits)
+        found.append(page.rows)
+        after = page.end
+        assert after is None or after.num_before == sum(map(len, found))
+    return found
+
+
+def numbers(rows: tuple[CandidateRow, ...]) -> list[int]:
+    return [row.number for row in rows]
+
+
+def test_a_row_has_the_figures_of_its_candidate(store: Store) -> None:
+    row = store.candidate_page("job-1").rows[0]
+    candidate = store.candidate("job-1", row.number)
+    assert candidate.latency is not None and candidate.evaluation is not None
+    shared = [field.name for field in fields(CandidateRow) if hasattr(candidate, field.name)]
+    assert {"number", "status", "architecture", "score", "failure"} <= set(shared)
+    assert [getattr(row, name) for name in shared] == [getattr(candidate, name) for name in shared]
+    of_evaluation = ("loss_nats", "loss_stderr_nats", "masked_lm_loss_nats", "masked_accuracy", "wall_time_s")
+    for name in (*of_evaluation, "teacher_layers"):
+        assert getattr(row, name) == getattr(candidate.evaluation, name)
+    latency = (row.latency_p50_ms, row.latency_p50_stderr_ms, row.latency_p90_ms, row.latency_flagged)
+    measured = candidate.latency
+    assert latency == (measured.p50_ms, measured.p50_stderr_ms, measured.p90_ms, measured.is_flagged)
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("score", [2, 1, 3, 4, 5, 6, 7, 8]),
+        ("loss", [2, 4, 1, 3, 5, 7, 6, 8]),
+        ("latency", [4, 8, 1, 5, 2, 3, 7, 6]),
+        ("parameters", [2, 5, 8, 1, 4, 7, 3, 6]),
+        ("candidate", [1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_rows_are_ordered_best_first_and_those_without_the_value_come_last(
+    store: Store, order: Order, expected: list[int]
+) -> None:
+    assert numbers(store.candidate_page("job-1", order=order).rows) == expected
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("limit", [1, 2, 3, 8])
+def test_pages_put_together_are_the_list(store: Store, order: Order, limit: int) -> None:
+    whole = store.candidate_page("job-1", order=order)
+    assert whole.end is None
+    found = pages(store, order, limit)
+    assert sum(found, ()) == whole.rows
+    assert all(len(page) == limit for page in found[:-1]) and found[-1]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (Limits(max_latency_ms=1.0), {1, 4, 5}),
+        (Limits(max_parameters=800), {2, 5}),
+        (Limits(max_loss_nats=4.0), {2, 4}),
+        (Limits(max_latency_ms=1.0, max_loss_nats=4.0), {4}),
+        (Limits(max_parameters=10**12), {1, 2, 3, 4, 5}),
+    ],
+)
+def test_limits_leave_what_passed_within_them(store: Store, order: Order, limits: Limits, expected: set[int]) -> None:
+    within = [row for row in store.candidate_page("job-1", order=order).rows if row.number in expected]
+    assert [row for page in pages(store, order, 2, limits) for row in page] == within
+
+
+def test_an_unknown_job_has_an_empty_page(store: Store) -> None:
+    page = store.candidate_page("job-3")
+    assert (page.rows, page.end) == ((), None)
+
+
+def test_what_passed_is_compared_by_three_objectives(store: Store) -> None:
+    found = store.objectives("job-1")
+    assert [each.number for each in found] == [1, 2, 3, 4, 5]
+    by_number = {row.number: row for row in store.candidate_page("job-1").rows}
+    for each in found:
+        row = by_number[each.number]
+        expected = (row.num_parameters, row.latency_p50_ms, row.loss_nats)
+        assert (each.num_parameters, each.latency_p50_ms, each.loss_nats) == expected
+    assert [each.number for each in store.objectives("job-1", Limits(max_latency_ms=1.0))] == [1, 4, 5]
+
+
+@pytest.mark.parametrize("stderr", [nan, inf])
+def test_a_spread_that_is_no_number_is_no_figure(store: Store, stderr: float) -> None:
+    candidate = store.candidate("job-1", 6)
+    start_trial(store, candidate, "trial-6")
+    evaluation = builders.evaluation(loss_stderr_nats=stderr)
+    store.record_success("trial-6", evaluation, Score(value=1.0, stderr=stderr), NOW)
+    row = store.candidate_page("job-1").rows[0]
+    expected = None if stderr != stderr else inf
+    assert (row.number, row.status, row.loss_stderr_nats) == (6, CandidateStatus.SUCCEEDED, expected)
+    assert row.score_stderr == store.candidate("job-1", 6).score_stderr == expected
+
+
+def test_jobs_come_in_pages(store: Store) -> None:
+    for job_id in ("d", "b", "c"):
+        store.add_job(builders.new_job(job_id, spec_hash=job_id))
+    whole = store.jobs()
+    assert [job.id for job in whole] == ["b", "c", "d", "job-1", "job-2"]
+    assert store.jobs(limit=2, after="c") == whole[2:4]
+    assert store.jobs(after="job-2") == store.jobs(after="unknown") == []
+    assert [job.id for job in store.jobs(after="b", spec_hash="d")] == ["d"]
