@@ -264,7 +264,7 @@ class Store(ServiceStore, Protocol):
     def add_distillation(
         self, job_id: str, candidate_number: int, spec: DistillationSpec, folder: str, now: datetime
     ) -> Distillation:
-        """Store a distillation as RUNNING."""
+        """Store a distillation as RUNNING, or find the one of the same folder, as it is."""
 
     def finish_distillation(
         self,

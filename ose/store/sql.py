@@ -19,7 +19,7 @@ from ose.store.sql_jobs import SqlJobs
 from ose.store.sql_pages import SqlPages
 from ose.store.sql_service import SqlService
 from ose.store.tables import DISTILLATIONS, LATENCIES
-from ose.store.transactions import Transactions
+from ose.store.transactions import Transactions, insert_once
 
 
 class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
@@ -71,8 +71,8 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
             "created_at": now,
         }
         with self._transactions.write() as connection:
-            new = DISTILLATIONS.c.id == _inserted(connection, DISTILLATIONS, values)
-            query = rows.SELECT_DISTILLATIONS.where(new)
+            insert_once(connection, DISTILLATIONS, values)
+            query = rows.SELECT_DISTILLATIONS.where(DISTILLATIONS.c.folder == folder)
             return rows.to_distillation(connection.execute(query).one())
 
     def finish_distillation(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from ose.core.export import Export
 from ose.core.job import Distillation, DistillationStatus
@@ -15,7 +15,7 @@ from ose.errors import NotFoundError
 from ose.store import rows
 from ose.store.service_tables import EXPORTS
 from ose.store.tables import DISTILLATIONS
-from ose.store.transactions import Transactions, changes_one
+from ose.store.transactions import Transactions, changes_one, insert_once
 
 _EXPORT = select(EXPORTS)
 _QUEUED = {"status": DistillationStatus.PENDING, "lease_owner": None, "lease_expires_at": None}
@@ -41,12 +41,9 @@ class SqlQueue:
         failed = and_(same, DISTILLATIONS.c.status == DistillationStatus.FAILED)
         again = {**_QUEUED, "num_workers": num_workers, "finished_at": None, **rows.from_failure(None)}
         with self._transactions.write() as connection:
-            if connection.execute(select(DISTILLATIONS.c.id).where(same)).first() is None:
-                connection.execute(insert(DISTILLATIONS).values({**_QUEUED, **values}))
-            else:
-                connection.execute(update(DISTILLATIONS).where(failed).values(again))
-            newest = rows.SELECT_DISTILLATIONS.where(same).order_by(DISTILLATIONS.c.id.desc()).limit(1)
-            return rows.to_distillation(connection.execute(newest).one())
+            insert_once(connection, DISTILLATIONS, {**_QUEUED, **values})
+            connection.execute(update(DISTILLATIONS).where(failed).values(again))
+            return rows.to_distillation(connection.execute(rows.SELECT_DISTILLATIONS.where(same)).one())
 
     def distillation(self, distillation_id: int) -> Distillation:
         with self._transactions.read() as connection:
@@ -65,15 +62,15 @@ class SqlQueue:
             and_(DISTILLATIONS.c.status == DistillationStatus.RUNNING, DISTILLATIONS.c.lease_expires_at < now),
         )
         held = {"status": DistillationStatus.RUNNING, "lease_owner": owner, "lease_expires_at": lease_expires_at}
+        oldest = select(DISTILLATIONS.c.id).where(waits).order_by(DISTILLATIONS.c.id).limit(1)
         with self._transactions.write() as connection:
-            for number in list(
-                connection.scalars(select(DISTILLATIONS.c.id).where(waits).order_by(DISTILLATIONS.c.id))
-            ):
-                this = DISTILLATIONS.c.id == number
-                if changes_one(connection, update(DISTILLATIONS).where(this, waits).values(held)):
-                    row = connection.execute(rows.SELECT_DISTILLATIONS.where(this)).one()
-                    return rows.to_distillation(row), row.num_workers
-        return None
+            number = connection.scalar(oldest.with_for_update(skip_locked=True))
+            if number is None:
+                return None
+            this = DISTILLATIONS.c.id == number
+            connection.execute(update(DISTILLATIONS).where(this).values(held))
+            row = connection.execute(rows.SELECT_DISTILLATIONS.where(this)).one()
+            return rows.to_distillation(row), row.num_workers
 
     def renew_distillation(self, distillation_id: int, owner: str, lease_expires_at: datetime) -> bool:
         renewal = update(DISTILLATIONS).where(_is_held(distillation_id, owner))
@@ -98,8 +95,7 @@ class SqlQueue:
         values = {field.name: getattr(export, field.name) for field in fields(export)}
         this = _EXPORT.where(EXPORTS.c.id == export.id)
         with self._transactions.write() as connection:
-            if connection.execute(this).first() is None:
-                connection.execute(insert(EXPORTS).values(values))
+            insert_once(connection, EXPORTS, values)
             return Export(**connection.execute(this).one()._mapping)
 
     def exports(self, job_id: str) -> list[Export]:

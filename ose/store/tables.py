@@ -169,4 +169,5 @@ DISTILLATIONS = Table(
     Column("lease_expires_at", UtcTime),
     ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
     Index(None, "job_id"),
+    Index("uq_distillations_folder", "folder", unique=True),  # two that ask for the same get the same
 )

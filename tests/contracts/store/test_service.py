@@ -72,6 +72,22 @@ def test_a_distillation_is_requested_once(store: Store) -> None:
         store.distillation(first.id + 1)
 
 
+def test_those_who_ask_at_once_get_one(store: Store) -> None:
+    add_finished_job(store)
+    with ThreadPoolExecutor(8) as pool:
+        asked = list(pool.map(lambda _: store.request_distillation("job-1", 1, SPEC, "/a", 1, NOW), range(16)))
+    assert store.distillations("job-1") == asked[:1] and len({each.id for each in asked}) == 1
+    assert store.add_distillation("job-1", 1, SPEC, "/a", NOW) == asked[0]
+
+
+def test_owners_that_ask_at_once_get_different_ones(store: Store) -> None:
+    add_finished_job(store)
+    made = [store.request_distillation("job-1", 1, SPEC, f"/{number}", 1, NOW).id for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        claims = list(pool.map(lambda owner: store.claim_distillation(owner, NOW, SOON), "abcd"))
+    assert sorted(claim[0].id for claim in claims if claim) == made
+
+
 def test_one_that_failed_is_queued_anew_and_one_that_succeeded_is_not(store: Store) -> None:
     add_finished_job(store)
     made = store.request_distillation("job-1", 1, SPEC, "/a", 1, NOW)

@@ -12,6 +12,12 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
+# Of several in one folder, which a race may have made, the newest was found ever since.
+_PART = """
+UPDATE distillations SET folder = folder || '#' || id WHERE EXISTS
+(SELECT 1 FROM distillations AS newer WHERE newer.folder = distillations.folder AND newer.id > distillations.id)
+"""
+
 
 def _time(name: str, *, nullable: bool = True) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
@@ -22,6 +28,8 @@ def upgrade() -> None:
     op.add_column("distillations", sa.Column("num_workers", sa.Integer, nullable=False, server_default="1"))
     op.add_column("distillations", sa.Column("lease_owner", sa.Text))
     op.add_column("distillations", _time("lease_expires_at"))
+    op.execute(_PART)
+    op.create_index("uq_distillations_folder", "distillations", ["folder"], unique=True)
     _create_submissions()
     _create_exports()
     _create_tokens()
