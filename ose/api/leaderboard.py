@@ -19,8 +19,9 @@ from ose.bootstrap import Workspace
 from ose.core.score import ScoreRule
 from ose.errors import InvalidInputError
 from ose.service.candidate import candidate_json
-from ose.service.leaderboard import LeaderboardQuery, Order, flat_rows
+from ose.service.leaderboard import LeaderboardQuery, flat_rows
 from ose.service.leaderboard_page import LeaderboardPage, read_page
+from ose.store.pages import Order
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["leaderboard"], dependencies=[Reader])
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ose.errors import NotFoundError
-from ose.service.leaderboard import read_leaderboard
+from ose.service.leaderboard import to_row
+from ose.service.standing import read_standing
 from ose.store.base import Store
+from ose.store.pages import Position
 
 
 def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
@@ -18,12 +19,11 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
     """
     job = store.job(job_id)
     candidate = store.candidate(job.id, number)
-    row = next((row for row in read_leaderboard(store, job.id).rows if row.candidate == number), None)
-    if row is None:
-        raise NotFoundError(f"job {job.id} has no candidate {number}")
+    before = Position(value=number - 1, number=number - 1, num_before=0)
+    [row] = store.candidate_page(job.id, order="candidate", limit=1, after=before).rows
     return {
         "job": job.id,
-        **asdict(row),
+        **asdict(to_row(row, job, read_standing(store, job, job.spec.score))),
         "evaluation": asdict(candidate.evaluation) if candidate.evaluation else None,
         "latency": asdict(candidate.latency) if candidate.latency else None,
         "trials": [_trial(asdict(trial)) for trial in store.trials(job.id, number)],

@@ -16,7 +16,8 @@ from ose.api.app import create_app
 from ose.api.context import ServerOptions
 from ose.bootstrap import Workspace
 from ose.core.job import Job, JobStatus
-from ose.core.score import Score
+from ose.core.objectives import measures, teacher_measures
+from ose.core.score import score
 from ose.store.base import Store
 
 
@@ -57,4 +58,7 @@ def add_result(store: Store, job_id: str, candidate_id: int, number: int) -> Non
     store.attach_latency(job_id, "owner", [candidate_id], latency.id)
     trial = f"trial-{candidate_id}"
     store.open_trial(job_id, "owner", candidate_id, trial, "worker", NOW)
-    store.record_success(trial, builders.evaluation(6.0 - 0.1 * number), Score(value=0.1, stderr=0.01), NOW)
+    evaluation = builders.evaluation(6.0 - 0.1 * number)
+    job = store.job(job_id)
+    student = measures(store.candidate(job_id, number).num_parameters, latency.measurement, evaluation)
+    store.record_success(trial, evaluation, score(student, teacher_measures(job), job.spec.score), NOW)

@@ -22,16 +22,20 @@ def board(workspace, client):
     return lambda **query: client.get(BOARD, params=query)
 
 
+QUERIES = [{}, {"pareto": "true"}, {"exponents": "0,0,1"}, {"max_loss_nats": 10}]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
 @pytest.mark.parametrize("order", ["score", "loss", "latency", "parameters", "candidate"])
-def test_pages_put_together_are_the_whole(board, workspace, order: str):
+def test_pages_put_together_are_the_whole(board, workspace, order: str, query: dict[str, object]):
     rows, after = [], None
     while True:
-        page = board(order_by=order, limit=2, **({"after": after} if after else {})).json()
+        page = board(order_by=order, limit=2, **query, **({"after": after} if after else {})).json()
         rows, after = rows + page["rows"], page["next"]
         assert page["num_more"] == 5 - len(rows)
         if after is None:
             break
-    whole = board(order_by=order).json()
+    whole = board(order_by=order, **query).json()
     assert whole["next"] is None and rows == whole["rows"] and len(rows) == 5
 
 
