@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ose.core.cost import JobCost
+from ose.core.export import ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
@@ -27,11 +28,12 @@ from ose.search.progress import Progress, Silence
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.cost import job_cost
 from ose.service.job_file import load_job_file, parse_job
-from ose.service.jobs import cancel_job, job_json, submit_job
+from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
 from ose.service.layer_report import LayerReport
 from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.service.spaces import load_space, shipped_spaces
+from ose.service.student_queue import StudentQueue
 from ose.service.students import (
     check_workers,
     choose_candidate,
@@ -40,12 +42,10 @@ from ose.service.students import (
     student_manifest,
 )
 from ose.service.teachers import inspect_teacher
+from ose.service.tokens import TokenKeeper
 from ose.settings import Settings
 from ose.store.base import Store
 from ose.store.engine import open_store
-
-if TYPE_CHECKING:
-    from ose.pipelines.export import ExportSummary
 
 
 class Workspace:
@@ -80,6 +80,11 @@ class Workspace:
     def store(self) -> Store:
         """The database, opened and migrated on first use."""
         return open_store(self._settings.store_url)
+
+    @property
+    def settings(self) -> Settings:
+        """What the environment and the caller have set."""
+        return self._settings
 
     @property
     def home(self) -> Path:
@@ -139,6 +144,10 @@ class Workspace:
         """The newest jobs."""
         return self.store.jobs(limit)
 
+    def descriptions(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest jobs under their JSON names."""
+        return jobs_json(self.store, self.store.jobs(limit))
+
     def cancel(self, job_id: str) -> Job:
         """Stop a job."""
         return cancel_job(self.store, job_id, utc_now)
@@ -186,6 +195,16 @@ class Workspace:
         chosen = choose_candidate(self.store, job, candidate)
         return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)
 
+    @cached_property
+    def students(self) -> StudentQueue:
+        """Distillations that others ask for, and the exports made of them."""
+        return StudentQueue(self.store, self.artifacts, self._distil, _write_export, self.store.now)
+
+    @property
+    def tokens(self) -> TokenKeeper:
+        """Who may use this workspace over HTTP."""
+        return TokenKeeper(self.store, utc_now)
+
     def export(self, job_id: str, output: str | Path, *, candidate: int | None = None) -> ExportSummary:
         """Write a distilled student as a directory that plain `transformers` loads.
 
@@ -193,13 +212,11 @@ class Workspace:
             NotFoundError: Nothing has been distilled yet.
             ConflictError: `output` is not empty.
         """
-        from workers.students import write_export
-
         job = self.store.job(job_id)
         distillation = find_distillation(self.store, job, candidate)
         manifest = student_manifest(self.store, job, distillation)
         assert distillation.result is not None
-        return write_export(Path(distillation.result.student_path), Path(output), manifest)
+        return _write_export(Path(distillation.result.student_path), Path(output), manifest)
 
     def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
         """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""
@@ -256,6 +273,12 @@ class Workspace:
         from workers.ray_start import distil_on_ray
 
         return distil_on_ray(request, each, self.ray_address, _reporter(self._progress))
+
+
+def _write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
+    from workers.students import write_export
+
+    return write_export(student, output, manifest)
 
 
 def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:

@@ -7,11 +7,16 @@
     │   ├── CorpusError          no usable text at the given place
     │   ├── SearchSpaceError     a space without a valid member, or one its teacher cannot serve
     │   └── NotFoundError        an id or name that nothing answers to
+    ├── AccessError              the caller may not do this
+    │   ├── UnauthenticatedError no token, or none that counts
+    │   ├── ForbiddenError       the token's scope does not reach so far
+    │   └── TooManyFailuresError wrong tokens came too fast from one address
     ├── ConflictError            the request is fine, the state of the job forbids it
     ├── MachineError             the machine is in the way
     │   ├── StoreError           the database cannot be opened, read or written
     │   ├── StorageError         a file cannot be written (full disk, no permission)
-    │   └── DependencyError      a library or device that was asked for is not there
+    │   ├── DependencyError      a library or device that was asked for is not there
+    │   └── ServiceError         a remote service cannot be reached, or has failed
     └── EvaluationError          a candidate could not be trained or measured
         ├── NonFiniteLossError   the loss became NaN or infinite
         ├── MemoryExhaustedError the worker ran out of memory
@@ -66,6 +71,30 @@ class NotFoundError(InvalidInputError):
     code = "not_found"
 
 
+class AccessError(OseError):
+    """The caller may not do this."""
+
+    code = "access"
+
+
+class UnauthenticatedError(AccessError):
+    """There is no token, or it is unknown, revoked or expired. The message never says which."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(AccessError):
+    """The token is good, but its scope does not reach so far."""
+
+    code = "forbidden"
+
+
+class TooManyFailuresError(AccessError):
+    """Wrong tokens came too fast from one address."""
+
+    code = "too_many_failures"
+
+
 class ConflictError(OseError):
     """The request is fine, but the state of the job forbids it."""
 
@@ -94,6 +123,12 @@ class DependencyError(MachineError):
     """A library or device that was asked for is not there."""
 
     code = "dependency"
+
+
+class ServiceError(MachineError):
+    """A remote service cannot be reached, or has failed."""
+
+    code = "service"
 
 
 class EvaluationError(OseError):

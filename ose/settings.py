@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,6 +21,12 @@ class Settings(BaseSettings):
 
     ray_address: str | None = None
     """A running Ray cluster; by default jobs that want Ray start one on this machine, on loopback."""
+
+    data_root: Path | None = None
+    """Folder of the teachers and texts that jobs submitted over HTTP may name; without it, only what a hub has."""
+
+    token: SecretStr | None = None
+    """What `ose --server` shows a service. Read from here alone: arguments are seen by every user of a machine."""
 
     @property
     def store_url(self) -> str:

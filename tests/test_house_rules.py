@@ -9,7 +9,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 UNIT_TESTS = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
 HEAVY = ("torch", "transformers", "ray")
-CONTROL_PLANE = ("cli", "bootstrap", "service", "search", "store", "artifacts", "core", "settings", "errors")
+CONTROL_PLANE = (
+    "cli",
+    "api",
+    "client",
+    "bootstrap",
+    "service",
+    "search",
+    "store",
+    "artifacts",
+    "core",
+    "settings",
+    "errors",
+)
 
 
 def module_under(test: Path) -> Path:

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from ose.core.architecture import Architecture
+from ose.core.export import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
 from ose.core.layers import has_to_eliminate
@@ -26,7 +27,7 @@ from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.curve import HeldOutCurve
 from ose.pipelines.distill import DistillationRun, distill, save_student
 from ose.pipelines.evaluate import held_out_quality
-from ose.pipelines.export import ExportSummary, export_student, student_card
+from ose.pipelines.export import export_student, student_card
 from ose.pipelines.export import fill_mask as fill_mask_of
 from ose.pipelines.search_data import load_search_data
 from ose.pipelines.start import Start, initial_student

@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
+    from ose.client import RemoteWorkspace
 
 
 class Format(StrEnum):
@@ -30,13 +31,25 @@ class Context:
 
     home: Path | None
     debug: bool
+    server: str | None = None
 
-    def workspace(self) -> Workspace:
-        """Open the workspace, telling progress on standard error."""
-        from ose.bootstrap import Workspace
+    def workspace(self) -> Workspace | RemoteWorkspace:
+        """Open this machine's workspace, or the service's, telling progress on standard error."""
         from ose.cli.progress import terminal_progress
 
+        if self.server is not None:
+            return self._service(self.server)
+        from ose.bootstrap import Workspace
+
         return Workspace(self.home, terminal_progress())
+
+    def _service(self, url: str) -> RemoteWorkspace:
+        from ose.cli.progress import terminal_progress
+        from ose.client import RemoteWorkspace
+        from ose.settings import Settings
+
+        token = Settings().token
+        return RemoteWorkspace(url, token.get_secret_value() if token else None, terminal_progress())
 
 
 def this_command() -> str:

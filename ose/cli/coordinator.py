@@ -3,28 +3,58 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ose.cli.context import Context, say
 
+if TYPE_CHECKING:
+    from ose.bootstrap import Workspace
+
 
 def coordinator(
     context: typer.Context,
-    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no job waits.")] = False,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when nothing waits.")] = False,
 ) -> None:
     """Run queued jobs, oldest first. A job whose coordinator died is taken over and gone on with.
 
-    Any number of coordinators share one database. SIGTERM hands the running job back and ends.
+    While no job waits, distillations that were asked of a server are run and exported. Any number of coordinators
+    share one database. SIGTERM hands back what is running and ends.
     """
     from ose.service.queue import serve_queue
 
     options: Context = context.obj
     with options.workspace() as workspace:
         serving = workspace.coordinator()
-        before = signal.signal(signal.SIGTERM, lambda *_: serving.stop())
-        try:
-            serve_queue(serving, say, until_empty=until_empty)
-        finally:
-            signal.signal(signal.SIGTERM, before)
+
+        def serve_students() -> bool:
+            with _on_sigterm(lambda: sys.exit(0)):
+                return not serving.is_stopping and _serve_students(workspace)
+
+        with _on_sigterm(serving.stop):
+            serve_queue(serving, say, serve_students, until_empty=until_empty)
+
+
+def _serve_students(workspace: Workspace) -> bool:
+    """Run the distillation that waits longest and export what is distilled; whether there was any."""
+    distillation = workspace.students.run_next()
+    if distillation is not None:
+        reason = f": {distillation.failure.message}" if distillation.failure else ""
+        say(f"distillation {distillation.id} {distillation.status.lower()}{reason}")
+    exports = workspace.students.export_finished()
+    for export in exports:
+        say(f"export {export.id} of job {export.job_id}")
+    return distillation is not None or bool(exports)
+
+
+@contextmanager
+def _on_sigterm(react: Callable[[], None]) -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, lambda *_: react())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -58,7 +58,7 @@ def list_jobs(
 ) -> None:
     """List the newest jobs."""
     with _workspace(context) as workspace:
-        _print([workspace.describe(job.id) for job in workspace.jobs(limit)], output)
+        _print(workspace.descriptions(limit), output)
 
 
 @app.command(epilog="Example: ose job show 3f9c --format json")

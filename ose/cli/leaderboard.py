@@ -12,7 +12,8 @@ import typer
 from ose.cli.context import Context, print_json
 from ose.core.score import ScoreRule
 from ose.errors import InvalidInputError
-from ose.service.leaderboard import Leaderboard, LeaderboardQuery, Order, flat_rows
+from ose.service.leaderboard import Leaderboard, LeaderboardQuery, flat_rows
+from ose.store.pages import Order
 
 OrderBy = StrEnum("OrderBy", {name: name for name in get_args(Order)})  # type: ignore[misc]
 Formula = StrEnum("Formula", {"w": "w", "excess": "excess"})

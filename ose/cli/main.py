@@ -9,12 +9,27 @@ from typing import Annotated
 import typer
 
 from ose import __version__
-from ose.cli import coordinator, doctor, inspection, job, layers, leaderboard, quickstart, space, student
+from ose.cli import (
+    coordinator,
+    doctor,
+    inspection,
+    job,
+    layers,
+    leaderboard,
+    quickstart,
+    serve,
+    space,
+    student,
+    token,
+)
 from ose.cli.context import Context
-from ose.errors import OseError
+from ose.errors import InvalidInputError, OseError
 
 INTERRUPTED = 130
 MISTAKE = 2
+
+_HERE_ONLY = {"coordinator", "doctor", "latency", "layers", "quickstart", "serve"}
+"""Commands about this machine and its processes, which no service runs for others."""
 
 app = typer.Typer(
     name="ose",
@@ -26,6 +41,8 @@ app = typer.Typer(
 )
 app.add_typer(job.app, name="job")
 app.add_typer(space.app, name="space")
+app.add_typer(token.app, name="token")
+app.command("serve", epilog="Example: ose serve --port 8000")(serve.serve)
 app.command("coordinator", epilog="Example: ose coordinator")(coordinator.coordinator)
 app.command("quickstart", epilog="Example: ose quickstart")(quickstart.quickstart)
 app.command("leaderboard", epilog="Example: ose leaderboard 3f9c --pareto --max-latency-ms 10")(leaderboard.leaderboard)
@@ -49,11 +66,17 @@ def settings(
         Path | None,
         typer.Option(help="Folder of the database and all files.", envvar="OSE_HOME", show_default="results"),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="URL of a service to use instead of this machine; OSE_TOKEN opens it.", envvar="OSE_SERVER"),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
 ) -> None:
     """Search for the best small sub-architecture of a RoBERTa-like teacher, on your own hardware."""
-    context.obj = Context(home=home, debug=debug)
+    if server is not None and context.invoked_subcommand in _HERE_ONLY:
+        raise InvalidInputError(f"ose {context.invoked_subcommand} works on this machine; leave out --server")
+    context.obj = Context(home=home, debug=debug, server=server)
 
 
 def main() -> None:

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ose.cli.context import Format, print_json
-from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
+from ose.cli.context import Context, Format, print_json
+from ose.core.architecture import EmbeddingShape
 from ose.core.job import layers_text
-from ose.core.search_space import Member, SearchSpace
+from ose.core.search_space import SearchSpace
 from ose.core.spec import TeacherSpec
 from ose.errors import SearchSpaceError
+from ose.service.space_json import member_json, summary_json
 
 app = typer.Typer(help="List search spaces and their members.", no_args_is_help=True)
 
@@ -20,11 +21,11 @@ FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")
 
 
 @app.command("list", epilog="Example: ose space list")
-def list_spaces(output: FormatOption = Format.table) -> None:
+def list_spaces(context: typer.Context, output: FormatOption = Format.table) -> None:
     """List the shipped search spaces."""
-    from ose.service.spaces import shipped_spaces
-
-    rows = [{"name": space.name, "size": space.size, "description": space.description} for space in shipped_spaces()]
+    options: Context = context.obj
+    with options.workspace() as workspace:
+        rows = [summary_json(space) for space in workspace.spaces()]
     if output is Format.json:
         print_json(rows)
         return
@@ -33,6 +34,7 @@ def list_spaces(output: FormatOption = Format.table) -> None:
 
 @app.command(epilog="Example: ose space show bort --format json")
 def show(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="A shipped space, or a YAML file.", show_default=False)],
     teacher: Annotated[str | None, typer.Option(help="Count parameters with this teacher's vocabulary.")] = None,
     sequence_length: Annotated[int, typer.Option(min=1, help="Tokens of one input, for operations.")] = 128,
@@ -40,14 +42,14 @@ def show(
     output: FormatOption = Format.table,
 ) -> None:
     """Show a space's size, range and members, in the order in which a search visits them."""
-    from ose.service.spaces import load_space
-
-    space = load_space(name)
+    options: Context = context.obj
+    with options.workspace() as workspace:
+        space = workspace.space(name)
     embedding, num_teacher_layers = _teacher(space, teacher)
     size = space.count(num_teacher_layers)
     visited = space.members(embedding, num_teacher_layers, stride=epsilon)
     members = [
-        _member(number, member, embedding, sequence_length)
+        member_json(number, member, embedding, sequence_length)
         for number, member in zip(range(1, size + 1, epsilon), visited, strict=True)
     ]
     if output is Format.json:
@@ -66,18 +68,6 @@ def _teacher(space: SearchSpace, teacher: str | None) -> tuple[EmbeddingShape, i
     if space.embedding is None:
         raise SearchSpaceError(f"space {space.name!r} names no embedding; give --teacher, whose vocabulary counts")
     return space.embedding, None
-
-
-def _member(number: int, member: Member, embedding: EmbeddingShape, sequence_length: int) -> dict[str, Any]:
-    count = count_parameters(member.architecture, embedding)
-    return {
-        "number": number,
-        "architecture": asdict(member.architecture),
-        "layers": member.layers,
-        "num_parameters": count.total,
-        "num_encoder_parameters": count.encoder,
-        "flops": count_flops(member.architecture, sequence_length),
-    }
 
 
 def _print_spaces(rows: list[dict[str, Any]]) -> None:

@@ -54,11 +54,17 @@ class TrialStatus(StrEnum):
 
 
 class DistillationStatus(StrEnum):
-    """States of a full distillation."""
+    """States of a full distillation. PENDING waits for a coordinator."""
 
+    PENDING = "PENDING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it has come to an end."""
+        return self in (DistillationStatus.SUCCEEDED, DistillationStatus.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

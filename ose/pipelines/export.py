@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from ose.artifacts.files import atomic_directory
 from ose.core.architecture import Architecture
+from ose.core.export import ExportSummary
 from ose.errors import ConflictError
 from ose.models.student import architecture_of
 from ose.models.teacher import load_masked_lm, load_tokenizer
@@ -20,23 +20,6 @@ MANIFEST = "ose_manifest.json"
 
 _PARITY = 1e-5
 """Largest difference in any logit between the student and its export loaded back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportSummary:
-    """What was written.
-
-    Attributes:
-        folder: The directory.
-        architecture: The student's.
-        size_bytes: Of the weights file.
-        max_logit_difference: Between the student and the export, loaded back by `transformers` alone.
-    """
-
-    folder: str
-    architecture: Architecture
-    size_bytes: int
-    max_logit_difference: float
 
 
 def export_student(student_folder: Path, output: Path, manifest: dict[str, Any], card: str) -> ExportSummary:

@@ -30,18 +30,19 @@ def load_job_file(path: str | Path) -> JobSpec:
     return parse_job(read_mapping(path), path.parent, source=str(path))
 
 
-def parse_job(content: Mapping[str, Any], base_dir: str | Path, source: str = "job") -> JobSpec:
+def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: str = "job") -> JobSpec:
     """Check the content of a job file.
 
     Args:
         content: The keys and values as YAML or JSON gave them.
-        base_dir: Folder that relative paths are tried against first.
+        base_dir: Folder that relative paths are tried against first; None takes all paths as they stand, which
+            are absolute then.
         source: What error messages call the content.
 
     Raises:
         JobFileError, SearchSpaceError, NotFoundError: As `load_job_file`.
     """
-    base_dir = Path(base_dir).absolute()
+    base_dir = None if base_dir is None else Path(base_dir).absolute()
     content = dict(content)
     if "space" in content:
         if not isinstance(content["space"], (str, Mapping)):
@@ -49,7 +50,8 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path, source: str = "j
         content["space"] = load_space(content["space"], base_dir, cited_in=source)
     if isinstance(content.get("distillation"), Mapping):
         content["distillation"] = with_preset(content["distillation"])
-    return _with_absolute_paths(validate(JobSpec, content, source), base_dir)
+    spec = validate(JobSpec, content, source)
+    return spec if base_dir is None else _with_absolute_paths(spec, base_dir)
 
 
 def spec_hash(spec: JobSpec) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from ose.core.job import Job
-from ose.core.spec import JobSpec
+from ose.core.job import Job, JobStatus
+from ose.core.spec import JobSpec, TeacherSpec
 from ose.errors import ConflictError
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
+from ose.service.teacher_source import locate_teacher
 from ose.service.teachers import inspect_teacher
 from ose.store.base import NewJob, Store
 
@@ -25,18 +27,27 @@ def submit_job(store: Store, spec: JobSpec, now: Callable[[], datetime]) -> Job:
         InvalidInputError: Teacher, corpus, space or a combination of them cannot be used.
         StoreError: The database cannot be written.
     """
-    teacher = inspect_teacher(spec.teacher)
+    return store.add_job(checked_job(spec, now))
+
+
+def checked_job(
+    spec: JobSpec, now: Callable[[], datetime], locate: Callable[[TeacherSpec], Path] = locate_teacher
+) -> NewJob:
+    """A job whose parts were checked and frozen, under a new id.
+
+    Raises:
+        InvalidInputError: Teacher, corpus, space or a combination of them cannot be used.
+    """
+    teacher = inspect_teacher(spec.teacher, locate)
     check_job(spec, teacher)
     corpus = inspect_corpus(spec.corpus)
-    return store.add_job(
-        NewJob(
-            id=secrets.token_hex(4),
-            spec=spec,
-            spec_hash=spec_hash(spec),
-            teacher=teacher,
-            corpus=corpus,
-            created_at=now(),
-        )
+    return NewJob(
+        id=secrets.token_hex(4),
+        spec=spec,
+        spec_hash=spec_hash(spec),
+        teacher=teacher,
+        corpus=corpus,
+        created_at=now(),
     )
 
 
@@ -53,13 +64,37 @@ def cancel_job(store: Store, job_id: str, now: Callable[[], datetime]) -> Job:
     return store.job(job.id)
 
 
+def resume_job(store: Store, job_id: str) -> Job:
+    """Queue a stopped job again; one that waits or runs is left as it is.
+
+    Raises:
+        NotFoundError: No such job.
+        ConflictError: It has succeeded already.
+    """
+    job = store.job(job_id)
+    if job.status is JobStatus.SUCCEEDED:
+        raise ConflictError(f"job {job.id} has succeeded already; see `ose leaderboard {job.id}`")
+    store.requeue_job(job.id)
+    return store.job(job.id)
+
+
+def jobs_json(store: Store, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Jobs under their JSON names; the candidates of all of them are counted at once."""
+    counts = store.count_candidates_of([job.id for job in jobs])
+    return [_json(job, counts.get(job.id, {})) for job in jobs]
+
+
 def job_json(store: Store, job: Job) -> dict[str, Any]:
     """A job under its JSON names, with the counts of its candidates."""
+    return _json(job, store.count_candidates(job.id))
+
+
+def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
     return {
         "id": job.id,
         "name": job.name,
         "status": job.status,
-        "candidates": store.count_candidates(job.id),
+        "candidates": candidates,
         "space_size": job.spec.space.count(job.teacher.architecture.num_hidden_layers),
         "created_at": _iso(job.created_at),
         "started_at": _iso(job.started_at),

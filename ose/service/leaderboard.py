@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from ose.core.architecture import Architecture
-from ose.core.job import Candidate, CandidateStatus, FailureReport, Job, inheritance_of
+from ose.core.job import CandidateStatus, FailureReport, Job
 from ose.core.layers import LayerChoice
-from ose.core.objectives import measures, teacher_measures
-from ose.core.ranking import pareto_front
-from ose.core.score import FORMULA_VERSION, Score, ScoreRule, score
+from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.spec import Hyperparameters
+from ose.service.standing import Standing, read_standing
 from ose.store.base import Store
+from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Order
 
 if TYPE_CHECKING:
     import pandas
 
-Order = Literal["score", "loss", "latency", "parameters", "candidate"]
+_ALL = 10**9
+"""More candidates than any job has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,14 @@ class LeaderboardRow:
     num_steps: int
     wall_time_s: float | None
     error: dict[str, str] | None
+
+
+_SAME = {field.name for field in fields(LeaderboardRow)} & {field.name for field in fields(CandidateRow)} - {
+    "layers",
+    "score",
+    "score_stderr",
+}
+"""What the store's row says as the leaderboard's does. Scores are made anew, under the rule that is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,22 +122,18 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     """
     query = query or LeaderboardQuery()
     job = store.job(job_id)
-    rule = query.rule or job.spec.score
-    candidates = store.candidates(job.id)
-    passed = [candidate for candidate in candidates if _passes(candidate, query)]
-    scores = {candidate.number: _score(candidate, job, rule) for candidate in passed}
-    ranked = sorted(passed, key=lambda candidate: (-scores[candidate.number].value, candidate.number))
-    ranks = {candidate.number: rank for rank, candidate in enumerate(ranked, start=1)}
-    front = dict(zip((c.number for c in passed), pareto_front([_objectives(c) for c in passed]), strict=True))
-    hidden = {c.number for c in candidates if c.evaluation is not None} - ranks.keys() if _has_limits(query) else set()
-    rows = [
-        _row(c, job, ranks.get(c.number), scores.get(c.number), front.get(c.number, False))
-        for c in candidates
-        if c.number not in hidden and (front.get(c.number, False) or not query.pareto)
-    ]
-    rows.sort(key=_ORDERS[query.order_by])
-    shown = tuple(rows[: query.limit])
-    return Leaderboard(job=_job(job, rule), teacher=teacher_json(job), rows=shown, num_more=len(rows) - len(shown))
+    limits = limits_of(query)
+    standing = read_standing(store, job, query.rule or job.spec.score, limits)
+    page = store.candidate_page(job.id, order="candidate", limit=_ALL)
+    shown = [row for row in page.rows if _is_asked_for(row, standing, query, limits)]
+    rows = sorted((to_row(row, job, standing) for row in shown), key=_ORDERS[query.order_by])
+    first = tuple(rows[: query.limit])
+    return to_board(job, standing.rule, first, len(rows) - len(first))
+
+
+def to_board(job: Job, rule: ScoreRule, rows: tuple[LeaderboardRow, ...], num_more: int) -> Leaderboard:
+    """Rows beside what they are of."""
+    return Leaderboard(job=_job(job, rule), teacher=teacher_json(job), rows=rows, num_more=num_more)
 
 
 def teacher_json(job: Job) -> dict[str, Any]:
@@ -150,14 +155,6 @@ def teacher_json(job: Job) -> dict[str, Any]:
     }
 
 
-def layers_of(job: Job, candidate: Candidate) -> LayerChoice | None:
-    """The teacher's layers that a candidate kept, or what is known of them before it is trained."""
-    if job.spec.search.initialization == "random":
-        return None
-    kept = candidate.evaluation.teacher_layers if candidate.evaluation else None
-    return kept if kept is not None else inheritance_of(job, candidate).layers
-
-
 def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
     """Rows without nesting, for tables: `architecture.hidden_size`, `error.message`."""
     flat = []
@@ -176,59 +173,43 @@ def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
     return flat
 
 
-def _passes(candidate: Candidate, query: LeaderboardQuery) -> bool:
-    """Whether a trained candidate is ranked. A rejection by the job's own limits stays one."""
-    if candidate.status is not CandidateStatus.SUCCEEDED or candidate.evaluation is None or candidate.latency is None:
-        return False
-    bounds = (
-        (query.max_latency_ms, candidate.latency.p50_ms),
-        (query.max_parameters, candidate.num_parameters),
-        (query.max_loss_nats, candidate.evaluation.loss_nats),
+def limits_of(query: LeaderboardQuery) -> Limits:
+    """The query's, as the store has them."""
+    return Limits(
+        max_latency_ms=query.max_latency_ms,
+        max_parameters=query.max_parameters,
+        max_loss_nats=query.max_loss_nats,
     )
-    return all(bound is None or value <= bound for bound, value in bounds)
 
 
-def _has_limits(query: LeaderboardQuery) -> bool:
-    return any(b is not None for b in (query.max_latency_ms, query.max_parameters, query.max_loss_nats))
+def _is_asked_for(row: CandidateRow, standing: Standing, query: LeaderboardQuery, limits: Limits) -> bool:
+    """Limits hide what was trained and is beyond them. A rejection by the job's own limits stays one."""
+    is_beyond = limits != NO_LIMITS and row.loss_nats is not None and row.number not in standing.ranks
+    return not is_beyond and (row.number in standing.front or not query.pareto)
 
 
-def _score(candidate: Candidate, job: Job, rule: ScoreRule) -> Score:
-    assert candidate.latency is not None and candidate.evaluation is not None
-    student = measures(candidate.num_parameters, candidate.latency, candidate.evaluation)
-    return score(student, teacher_measures(job), rule)
-
-
-def _objectives(candidate: Candidate) -> tuple[float, ...]:
-    assert candidate.latency is not None and candidate.evaluation is not None
-    return (candidate.num_parameters, candidate.latency.p50_ms, candidate.evaluation.loss_nats)
-
-
-def _row(candidate: Candidate, job: Job, rank: int | None, scored: Score | None, is_pareto: bool) -> LeaderboardRow:
-    latency, evaluation = candidate.latency, candidate.evaluation
+def to_row(row: CandidateRow, job: Job, standing: Standing) -> LeaderboardRow:
+    """A candidate among the others."""
+    scored = standing.score(row)
+    own = {name: getattr(row, name) for name in _SAME}
     return LeaderboardRow(
-        rank=rank,
-        candidate=candidate.number,
-        status=candidate.status,
-        architecture=candidate.architecture,
-        layers=layers_of(job, candidate),
-        hyperparameters=candidate.hyperparameters,
-        num_parameters=candidate.num_parameters,
-        num_encoder_parameters=candidate.num_encoder_parameters,
-        flops=candidate.flops,
-        latency_p50_ms=latency.p50_ms if latency else None,
-        latency_p90_ms=latency.p90_ms if latency else None,
-        latency_flagged=latency.is_flagged if latency else None,
-        loss_nats=evaluation.loss_nats if evaluation else None,
-        loss_stderr_nats=evaluation.loss_stderr_nats if evaluation else None,
-        masked_lm_loss_nats=evaluation.masked_lm_loss_nats if evaluation else None,
-        masked_accuracy=evaluation.masked_accuracy if evaluation else None,
+        **own,
+        rank=standing.ranks.get(row.number),
+        candidate=row.number,
+        layers=_layers(row, job),
         score=scored.value if scored else None,
         score_stderr=scored.stderr if scored else None,
-        is_pareto=is_pareto,
-        num_steps=candidate.num_steps,
-        wall_time_s=evaluation.wall_time_s if evaluation else None,
-        error=_error(candidate.failure, candidate.rejection),
+        is_pareto=row.number in standing.front,
+        error=_error(row.failure, row.rejection),
     )
+
+
+def _layers(row: CandidateRow, job: Job) -> LayerChoice | None:
+    """The teacher's layers that a candidate kept, or what is known of them before it is trained."""
+    if job.spec.search.initialization == "random":
+        return None
+    known = (row.teacher_layers, row.layers)
+    return next((layers for layers in known if layers is not None), job.spec.search.inheritance.layers)
 
 
 def _error(failure: FailureReport | None, rejection: str | None) -> dict[str, str] | None:

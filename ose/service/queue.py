@@ -14,7 +14,12 @@ POLL_S = 2.0
 
 
 def serve_queue(
-    coordinator: Coordinator, say: Callable[[str], None], *, until_empty: bool = False, poll_s: float = POLL_S
+    coordinator: Coordinator,
+    say: Callable[[str], None],
+    work_meanwhile: Callable[[], bool] = lambda: False,
+    *,
+    until_empty: bool = False,
+    poll_s: float = POLL_S,
 ) -> None:
     """Run queued jobs, oldest first, until the coordinator is told to stop.
 
@@ -23,21 +28,27 @@ def serve_queue(
     Args:
         coordinator: Runs the jobs. Any number of them, anywhere, may share one queue.
         say: Told in one line how each job ended.
-        until_empty: Also end when no job waits.
+        work_meanwhile: What else there is to do while no job waits; says whether there was any.
+        until_empty: Also end when neither a job nor other work waits.
         poll_s: Time between looks.
     """
     while not coordinator.is_stopping:
         try:
-            job = coordinator.run_next()
+            if _serve_next(coordinator, say) or work_meanwhile():
+                continue
         except StoreError as error:
             say(f"{error}; trying again")
         else:
-            if job is not None:
-                say(_ended(job))
-                continue
             if until_empty:
                 return
         time.sleep(poll_s)
+
+
+def _serve_next(coordinator: Coordinator, say: Callable[[str], None]) -> bool:
+    job = coordinator.run_next()
+    if job is not None:
+        say(_ended(job))
+    return job is not None
 
 
 def _ended(job: Job) -> str:

@@ -73,8 +73,7 @@ def distil_student(
         OseError: The distillation failed; the failure is stored with it.
     """
     check_recipe(spec, job.teacher, candidate.architecture)
-    key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:12]
-    folder = artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
+    folder = distillation_folder(job, candidate, spec, artifacts)
     known = next((each for each in store.distillations(job.id) if each.folder == str(folder)), None)
     if known is not None and known.status is DistillationStatus.SUCCEEDED:
         return known
@@ -89,6 +88,12 @@ def distil_student(
         raise
     store.finish_distillation(known.id, now(), result=result)
     return next(each for each in store.distillations(job.id) if each.id == known.id)
+
+
+def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, artifacts: Path) -> Path:
+    """Where a distillation keeps its files: equal requests share it, so the second goes on with the first."""
+    key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:12]
+    return artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
 
 
 def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:

@@ -30,12 +30,22 @@ def locate_teacher(spec: TeacherSpec) -> Path:
             raise TeacherError(f"teacher {spec.model} is a file; name the directory that holds config.json")
     except (OSError, RuntimeError) as error:  # a name too long, an unknown ~user
         raise TeacherError(f"teacher {spec.model!r}: {getattr(error, 'strerror', None) or error}") from error
-    if not _HUB_ID.fullmatch(spec.model):
+    if not is_hub_id(spec.model):
         raise TeacherError(f"teacher {spec.model!r}: no such directory")
-    return _download(spec)
+    return download_teacher(spec)
 
 
-def _download(spec: TeacherSpec) -> Path:
+def is_hub_id(model: str) -> bool:
+    """Whether the model hub could know it by this name."""
+    return _HUB_ID.fullmatch(model) is not None
+
+
+def download_teacher(spec: TeacherSpec) -> Path:
+    """The directory of a hub id, downloaded or found in the hub's cache, whatever directories have its name.
+
+    Raises:
+        TeacherError: The hub does not have it or cannot be asked.
+    """
     from huggingface_hub import snapshot_download
 
     try:

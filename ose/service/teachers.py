@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ose.core.architecture import count_parameters
@@ -38,13 +39,17 @@ _SANE_MAX_LENGTH = 1_000_000
 """Tokenizers without a bound say 10^30."""
 
 
-def inspect_teacher(spec: TeacherSpec) -> TeacherFacts:
+def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], Path] = locate_teacher) -> TeacherFacts:
     """Check a teacher by its config.json and the headers of its weights, and say what it is.
+
+    Args:
+        spec: The teacher.
+        locate: Finds its directory.
 
     Raises:
         TeacherError: No usable masked language model is there; the message says why.
     """
-    folder = locate_teacher(spec)
+    folder = locate(spec)
     config = read_config(folder)
     weights = read_weights(folder)
     _require_head(weights.shapes, folder)

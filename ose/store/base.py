@@ -36,6 +36,7 @@ from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.store.pages import NO_LIMITS, CandidatePage, Limits, Objectives, Order, Position
+from ose.store.service_base import ServiceStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +73,8 @@ class StoredLatency:
     measurement: LatencyMeasurement
 
 
-class Store(Protocol):
-    """Jobs, candidates, trials, latencies and distillations.
+class Store(ServiceStore, Protocol):
+    """Jobs, candidates, trials, latencies and distillations, and what a shared service adds to them.
 
     Raises:
         StoreError: The database cannot be reached, read or written (any method).
@@ -263,7 +264,7 @@ class Store(Protocol):
     def add_distillation(
         self, job_id: str, candidate_number: int, spec: DistillationSpec, folder: str, now: datetime
     ) -> Distillation:
-        """Store a distillation as RUNNING."""
+        """Store a distillation as RUNNING, or find the one of the same folder, as it is."""
 
     def finish_distillation(
         self,

@@ -17,11 +17,12 @@ from ose.store.columns import UtcTime
 from ose.store.sql_candidates import SqlCandidates
 from ose.store.sql_jobs import SqlJobs
 from ose.store.sql_pages import SqlPages
+from ose.store.sql_service import SqlService
 from ose.store.tables import DISTILLATIONS, LATENCIES
-from ose.store.transactions import Transactions
+from ose.store.transactions import Transactions, insert_once
 
 
-class SqlStore(SqlJobs, SqlCandidates, SqlPages):
+class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
     """`ose.store.base.Store` on SQLite or PostgreSQL."""
 
     def __init__(self, transactions: Transactions) -> None:
@@ -70,8 +71,8 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages):
             "created_at": now,
         }
         with self._transactions.write() as connection:
-            new = DISTILLATIONS.c.id == _inserted(connection, DISTILLATIONS, values)
-            query = rows.SELECT_DISTILLATIONS.where(new)
+            insert_once(connection, DISTILLATIONS, values)
+            query = rows.SELECT_DISTILLATIONS.where(DISTILLATIONS.c.folder == folder)
             return rows.to_distillation(connection.execute(query).one())
 
     def finish_distillation(

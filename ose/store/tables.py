@@ -163,6 +163,11 @@ DISTILLATIONS = Table(
     Column("finished_at", UtcTime),
     Column("result", Encoded(DistillationResult)),
     *failure_columns(),
+    # Of those that a coordinator runs. One that somebody runs in the foreground has no lease.
+    Column("num_workers", Integer, nullable=False, server_default="1"),
+    Column("lease_owner", Text),
+    Column("lease_expires_at", UtcTime),
     ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
     Index(None, "job_id"),
+    Index("uq_distillations_folder", "folder", unique=True),  # two that ask for the same get the same
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Update, func, select
+from sqlalchemy import URL, Connection, Engine, Table, Update, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ose.errors import StoreError
@@ -77,6 +79,12 @@ class Transactions:
 def changes_one(connection: Connection, change: Update) -> bool:
     """Whether the row that `change` looks for was in the state that its WHERE asks for."""
     return connection.execute(change).rowcount == 1
+
+
+def insert_once(connection: Connection, table: Table, values: dict[str, Any]) -> None:
+    """Insert a row, unless one with the same unique values is there. One that another process inserts is waited for."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(insert(table).values(values).on_conflict_do_nothing())
 
 
 @contextmanager

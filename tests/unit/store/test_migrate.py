@@ -135,6 +135,17 @@ def test_a_database_of_an_earlier_revision_opens_with_all_it_holds(
         assert store.candidate("job-1", 2).layers == (0, 3)
 
 
+def test_distillations_that_shared_a_folder_are_all_kept(url: str, new_url: Callable[[], str], tmp_path: Path) -> None:
+    names = "job_id, candidate_number, status, spec, folder, created_at"
+    with closing(connect(url)) as older:
+        migrate(older, _up_to("0003", tmp_path / "older"))
+        _fill_as_of_then(older, new_url())
+        with older.write() as connection:
+            connection.execute(text(f"INSERT INTO distillations ({names}) SELECT {names} FROM distillations"))
+    with closing(open_store(url)) as store:
+        assert [each.folder for each in store.distillations("job-1")] == ["/folder", "/folder#1"]
+
+
 def _up_to(revision: str, folder: Path) -> Path:
     """A copy of the migrations without those that came later."""
     shutil.copytree(MIGRATIONS, folder)

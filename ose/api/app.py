@@ -1,0 +1,82 @@
+"""The HTTP API as an ASGI application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from ose import __version__
+from ose.api import docs_page, events, health, jobs, leaderboard, problems, spaces, students, tokens
+from ose.api.access import FailureLimit
+from ose.api.context import ServerOptions
+from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
+from ose.bootstrap import Workspace
+
+PREFIX = "/api/v1"
+
+_DESCRIPTION = (
+    "Submit search jobs, watch them, query leaderboards, have students distilled and download them. "
+    "Errors are problem details (RFC 9457) with stable codes. Lists come in pages: hand the `next` of one in as "
+    "`after` to have the following."
+)
+
+
+def create_app(workspace: Workspace, options: ServerOptions | None = None) -> FastAPI:
+    """The API of a workspace.
+
+    Args:
+        workspace: What is served. It stays the caller's to close.
+        options: How callers are treated; by default only this machine's may call, without a token.
+    """
+    options = options or ServerOptions()
+    metrics = health.Metrics(workspace.store)
+    app = FastAPI(
+        title="OSE",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        responses=problems.RESPONSES,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        middleware=[
+            Middleware(health.RequestMetrics, metrics=metrics),
+            Middleware(SecurityHeaders),
+            Middleware(BodyLimit, max_bytes=options.max_body_bytes),
+            Middleware(SameSite, loopback_only=not options.requires_token),
+        ],
+    )
+    app.state.workspace, app.state.options = workspace, options
+    app.state.metrics, app.state.failures = metrics, FailureLimit()
+    problems.install(app)
+    app.include_router(_versioned())
+    app.include_router(health.router)
+    app.include_router(docs_page.router)
+    _describe(app, options.requires_token)
+    return app
+
+
+def _versioned() -> APIRouter:
+    router = APIRouter(prefix=PREFIX)
+    for part in (jobs, events, leaderboard, students, spaces, tokens):
+        router.include_router(part.router)
+    return router
+
+
+def _describe(app: FastAPI, requires_token: bool) -> None:
+    """Complete the OpenAPI document: what problems look like, and whether anybody is asked for a token."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+        if not requires_token:
+            document["components"].pop("securitySchemes", None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    operation.pop("security", None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,49 @@
+"""What every operation works with: the workspace behind the app, and who is calling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi import Path as PathParameter
+
+from ose.bootstrap import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How a server treats its callers.
+
+    Attributes:
+        data_root: Folder that the paths in submitted jobs are confined to; None serves no local files.
+        requires_token: Whether every caller must show a token. Without, only this machine may call.
+        max_body_bytes: Longer requests are refused; a job file has some kilobytes.
+        poll_s: How often the events of a job look at the database.
+    """
+
+    data_root: Path | None = None
+    requires_token: bool = False
+    max_body_bytes: int = 1_000_000
+    poll_s: float = 1.0
+
+
+def _workspace(request: Request) -> Workspace:
+    workspace: Workspace = request.app.state.workspace
+    return workspace
+
+
+def _options(request: Request) -> ServerOptions:
+    options: ServerOptions = request.app.state.options
+    return options
+
+
+CurrentWorkspace = Annotated[Workspace, Depends(_workspace)]
+Options = Annotated[ServerOptions, Depends(_options)]
+
+JobId = Annotated[
+    str,
+    PathParameter(pattern=r"^[A-Za-z0-9-]{1,64}$", description="The job's id, or its beginning.", examples=["3f9c"]),
+]
+Number = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The candidate's number in its job.")]

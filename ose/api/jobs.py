@@ -1,0 +1,84 @@
+"""Jobs over HTTP: submit, list, show, cancel, resume."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from ose.api.access import Reader, Submitter
+from ose.api.bodies import JsonObject
+from ose.api.context import CurrentWorkspace, JobId, Options
+from ose.api.documents import JOB_BODY, JobDocument, JobPage
+from ose.api.responses import Json
+from ose.bootstrap import utc_now
+from ose.service.jobs import cancel_job, job_json, jobs_json, resume_job
+from ose.service.submissions import submit_remote_job
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Reader])
+
+
+class JobsQuery(BaseModel, extra="forbid"):
+    """Which jobs."""
+
+    limit: int = Query(20, ge=1, le=100, description="At most so many, newest first.")
+    after: str | None = Query(
+        None, pattern=r"^[A-Za-z0-9-]{1,64}$", description="The `next` of the page before.", examples=["3f9c21ab"]
+    )
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[!-~]{1,255}$",
+        description="A name of your own for this submission; sent again, it finds the job that it has made.",
+        examples=["nightly-2026-01-01"],
+    ),
+]
+
+
+_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobDocument, "description": "The job that this key has made before"}
+}
+
+
+@router.post("", status_code=201, response_model=JobDocument, responses=_AGAIN, openapi_extra=JOB_BODY)
+def submit(
+    content: JsonObject, caller: Submitter, workspace: CurrentWorkspace, options: Options, key: IdempotencyKey = None
+) -> Response:
+    """Check a job and queue it for a coordinator. The body is a job file's content as JSON."""
+    job, is_new = submit_remote_job(workspace.store, content, options.data_root, utc_now, caller, key)
+    location = {"Location": f"/api/v1/jobs/{job.id}"}
+    return Json(job_json(workspace.store, job), 201 if is_new else 200, location)
+
+
+@router.get("", response_model=JobPage)
+def list_jobs(workspace: CurrentWorkspace, query: Annotated[JobsQuery, Query()]) -> Response:
+    """The newest jobs, page by page."""
+    after = None if query.after is None else workspace.job(query.after).id
+    jobs = workspace.store.jobs(query.limit + 1, after=after)
+    shown = jobs[: query.limit]
+    following = shown[-1].id if len(jobs) > len(shown) else None
+    page: dict[str, Any] = {"jobs": jobs_json(workspace.store, shown), "next": following}
+    return Json(page)
+
+
+@router.get("/{job_id}", response_model=JobDocument)
+def show(job_id: JobId, workspace: CurrentWorkspace) -> Response:
+    """One job: status, counts of candidates, times, and the frozen spec."""
+    return Json(workspace.describe(job_id))
+
+
+@router.post("/{job_id}/cancel", response_model=JobDocument)
+def cancel(job_id: JobId, _: Submitter, workspace: CurrentWorkspace) -> Response:
+    """Stop a queued or running job. It can be resumed."""
+    return Json(job_json(workspace.store, cancel_job(workspace.store, job_id, utc_now)))
+
+
+@router.post("/{job_id}/resume", response_model=JobDocument)
+def resume(job_id: JobId, _: Submitter, workspace: CurrentWorkspace) -> Response:
+    """Queue a failed or cancelled job again; one that waits or runs is left as it is. Finished work is kept."""
+    return Json(job_json(workspace.store, resume_job(workspace.store, job_id)))

@@ -1,0 +1,100 @@
+"""Leaderboards over HTTP, as JSON and CSV, and one candidate with everything measured of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+from starlette.datastructures import URL
+from starlette.responses import Response
+
+from ose.api.access import Reader
+from ose.api.context import CurrentWorkspace, JobId, Number
+from ose.api.documents import LeaderboardDocument
+from ose.api.responses import Json
+from ose.bootstrap import Workspace
+from ose.core.score import ScoreRule
+from ose.errors import InvalidInputError
+from ose.service.candidate import candidate_json
+from ose.service.leaderboard import LeaderboardQuery, flat_rows
+from ose.service.leaderboard_page import LeaderboardPage, read_page
+from ose.store.pages import Order
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["leaderboard"], dependencies=[Reader])
+
+
+class BoardQuery(BaseModel, extra="forbid"):
+    """Which rows, in which order, under which rule."""
+
+    order_by: Order = Query("score", description="Ascending, except scores.")
+    pareto: bool = Query(False, description="Only candidates that no other one beats.")
+    max_latency_ms: float | None = Query(None, ge=0, allow_inf_nan=False, examples=[10])
+    max_parameters: int | None = Query(None, ge=0, le=10**15)
+    max_loss_nats: float | None = Query(None, ge=0, allow_inf_nan=False)
+    formula: Literal["w", "excess"] | None = Query(None, description="Rank by it; the job's own otherwise.")
+    exponents: str | None = Query(
+        None, max_length=100, description="Of parameters, latency and loss.", examples=["1,1,2"]
+    )
+    limit: int = Query(50, ge=1, le=100)
+    after: str | None = Query(None, max_length=200, description="The `next` of the page before.")
+    format: Literal["json", "csv"] = Query("json", description="A page of CSV names the next in its Link header.")
+
+
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/leaderboard", response_model=LeaderboardDocument, responses=_CSV)
+def leaderboard(
+    job_id: JobId, request: Request, workspace: CurrentWorkspace, query: Annotated[BoardQuery, Query()]
+) -> Response:
+    """A job's candidates, ranked, page by page. Any rule re-ranks a finished job without training."""
+    page = read_page(workspace.store, job_id, _query(workspace, job_id, query), query.limit, query.after)
+    headers = {} if page.next is None else {"Link": _link(request.url.include_query_params(after=page.next))}
+    if query.format == "csv":
+        return Response(_csv(page), headers=headers, media_type="text/csv")
+    return Json(page.to_json(), headers=headers)
+
+
+@router.get("/candidates/{number}", response_model=dict[str, Any])
+def candidate(job_id: JobId, number: Number, workspace: CurrentWorkspace) -> Response:
+    """One candidate: its row, the loss of each training step and held-out sequence, each latency sample, its trials."""
+    return Json(candidate_json(workspace.store, job_id, number))
+
+
+def _link(following: URL) -> str:
+    return f'<{following.path}?{following.query}>; rel="next"'
+
+
+def _query(workspace: Workspace, job_id: str, query: BoardQuery) -> LeaderboardQuery:
+    own = workspace.job(job_id).spec.score
+    return LeaderboardQuery(
+        order_by=query.order_by,
+        pareto=query.pareto,
+        max_latency_ms=query.max_latency_ms,
+        max_parameters=query.max_parameters,
+        max_loss_nats=query.max_loss_nats,
+        rule=ScoreRule(
+            formula=query.formula or own.formula,
+            exponents=own.exponents if query.exponents is None else _exponents(query.exponents),
+        ),
+    )
+
+
+def _exponents(text: str) -> tuple[float, float, float]:
+    try:
+        a, b, c = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidInputError(f"exponents must be three numbers as in 1,1,2, not {text!r}") from None
+    return a, b, c
+
+
+def _csv(page: LeaderboardPage) -> str:
+    rows = flat_rows(page.board.rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,107 @@
+"""From job files to what is sent, and from a service's JSON to the values that a workspace gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from ose.core.job import Distillation, Job
+from ose.core.search_space import SearchSpace
+from ose.core.spec import JobSpec
+from ose.errors import InvalidInputError, ServiceError
+from ose.service.leaderboard import Leaderboard, LeaderboardQuery
+from ose.service.spaces import load_space
+from ose.service.yaml_text import read_mapping
+
+T = TypeVar("T")
+
+_JOB: TypeAdapter[Job] = TypeAdapter(Job)
+_BOARD: TypeAdapter[Leaderboard] = TypeAdapter(Leaderboard)
+_SPACE: TypeAdapter[SearchSpace] = TypeAdapter(SearchSpace)
+_DISTILLATION: TypeAdapter[Distillation] = TypeAdapter(Distillation)
+
+
+def segment(text: str) -> str:
+    """One part of a path, whatever people type.
+
+    Raises:
+        InvalidInputError: It is empty, and the path would mean something else.
+    """
+    if not text.strip(".") or "/" in text:
+        raise InvalidInputError(f"{text!r} is no id or name")
+    return quote(text, safe="")
+
+
+def job_content(job: str | Path | Mapping[str, Any] | JobSpec) -> dict[str, Any]:
+    """The keys and values of a job, with a space of this machine written out."""
+    if isinstance(job, JobSpec):
+        return asdict(job)
+    file = None if isinstance(job, Mapping) else Path(job)
+    content = dict(job) if isinstance(job, Mapping) else read_mapping(Path(job))
+    space = content.get("space")
+    if isinstance(space, str) and (space.endswith((".yaml", ".yml")) or "/" in space):
+        content["space"] = asdict(load_space(space, file.parent if file else None, cited_in=str(file or "job")))
+    return content
+
+
+def job(content: dict[str, Any]) -> Job:
+    """A job from its JSON; what only the service needs to know is left out there."""
+    return _parsed(_JOB, {**_fields(Job, content), "failure": content["error"]})
+
+
+def progress(event: dict[str, Any]) -> tuple[int, int]:
+    """How many candidates there are, and how many are done."""
+    counts = event["candidates"]
+    return sum(counts.values()), sum(counts.get(status, 0) for status in ("SUCCEEDED", "REJECTED", "FAILED"))
+
+
+def leaderboard(content: dict[str, Any]) -> Leaderboard:
+    """A leaderboard from its JSON."""
+    return _parsed(_BOARD, _fields(Leaderboard, content))
+
+
+def space(content: dict[str, Any]) -> SearchSpace:
+    """A search space from its JSON, without its members."""
+    return _parsed(_SPACE, _fields(SearchSpace, content))
+
+
+def distillation(content: dict[str, Any]) -> Distillation:
+    """A distillation from its JSON. Its files are the service's, so their places are empty here."""
+    result = None if content["result"] is None else {**content["result"], "student_path": ""}
+    named = {"job_id": content["job"], "candidate_number": content["candidate"], "folder": ""}
+    return _parsed(
+        _DISTILLATION,
+        {**_fields(Distillation, content), **named, "result": result, "failure": content["error"]},
+    )
+
+
+def query_parameters(query: LeaderboardQuery) -> dict[str, Any]:
+    """A query as the service reads it; its limit is the caller's to divide into pages."""
+    rule = query.rule
+    return {
+        "order_by": query.order_by,
+        "pareto": "true" if query.pareto else None,
+        "max_latency_ms": query.max_latency_ms,
+        "max_parameters": query.max_parameters,
+        "max_loss_nats": query.max_loss_nats,
+        "formula": rule.formula if rule else None,
+        "exponents": ",".join(map(repr, rule.exponents)) if rule else None,
+    }
+
+
+def _fields(kind: type, content: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: content[field.name] for field in fields(kind) if field.name in content}
+
+
+def _parsed(adapter: TypeAdapter[T], content: dict[str, Any]) -> T:
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ServiceError(f"the service answers what this OSE cannot read: {place} {first['msg']}") from error

@@ -1,0 +1,43 @@
+"""Who may do what on a shared service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a token allows. Each scope includes the ones above it."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    ADMIN = "admin"
+
+    def covers(self, needed: Scope) -> bool:
+        """Whether a token of this scope may do what asks for `needed`."""
+        order = list(Scope)
+        return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is known of an access token. The secret itself is known to its holder alone.
+
+    Attributes:
+        id: The public part, by which it is listed and revoked.
+        name: Whose it is, or what for.
+        expires_at: From then on it is refused; None never.
+        revoked_at: When somebody withdrew it.
+    """
+
+    id: str
+    name: str
+    scope: Scope
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it opens anything at this moment."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

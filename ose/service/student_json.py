@@ -1,0 +1,39 @@
+"""Distillations and exports under their JSON names; where their files lie is the server's business."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ose.core.export import Export
+from ose.core.job import Distillation
+
+
+def distillation_json(distillation: Distillation) -> dict[str, Any]:
+    """A distillation; its result once it has one."""
+    failure, result = distillation.failure, distillation.result
+    return {
+        "id": distillation.id,
+        "job": distillation.job_id,
+        "candidate": distillation.candidate_number,
+        "status": distillation.status,
+        "created_at": distillation.created_at,
+        "finished_at": distillation.finished_at,
+        "spec": asdict(distillation.spec),
+        "result": {k: v for k, v in asdict(result).items() if k != "student_path"} if result else None,
+        "error": {"code": failure.code, "message": failure.message} if failure else None,
+    }
+
+
+def export_json(export: Export) -> dict[str, Any]:
+    """An export with its files."""
+    return {
+        "id": export.id,
+        "job": export.job_id,
+        "candidate": export.candidate_number,
+        "architecture": asdict(export.architecture),
+        "size_bytes": sum(file.size_bytes for file in export.files),
+        "max_logit_difference": export.max_logit_difference,
+        "created_at": export.created_at,
+        "files": [asdict(file) for file in export.files],
+    }

@@ -1,0 +1,63 @@
+"""Submit a job that came over a network: confined to the data folder, and once only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ose.core.job import Job
+from ose.core.spec import TeacherSpec
+from ose.service.confinement import confined
+from ose.service.job_file import parse_job
+from ose.service.jobs import checked_job
+from ose.service.teacher_source import download_teacher, locate_teacher
+from ose.store.base import Store
+from ose.store.service_base import Submission
+
+
+def submit_remote_job(
+    store: Store,
+    content: Mapping[str, Any],
+    root: Path | None,
+    now: Callable[[], datetime],
+    caller: str,
+    key: str | None = None,
+) -> tuple[Job, bool]:
+    """Check a job and queue it; what was submitted under the same key before is found again instead.
+
+    Args:
+        store: The database.
+        content: A job file's keys and values.
+        root: The folder that its paths are relative to and confined to.
+        now: The clock.
+        caller: Who submits; keys of different callers are different.
+        key: The caller's own name for this submission.
+
+    Returns:
+        The job, and whether it is new.
+
+    Raises:
+        InvalidInputError: The job cannot be used.
+        ConflictError: The key stands for another job.
+    """
+    submission = None if key is None else Submission(caller=caller, key=key, request_hash=_hash(content))
+    known = None if submission is None else store.submitted_job(submission)
+    if known is not None:
+        return known, False
+    new = checked_job(parse_job(confined(content, root), base_dir=None), now, _locate)
+    job = store.add_job(new) if submission is None else store.add_job_once(new, submission)
+    return job, job.id == new.id
+
+
+def _locate(spec: TeacherSpec) -> Path:
+    """A name that is no absolute path is a hub's, even if the server's working directory has a folder of that name."""
+    return locate_teacher(spec) if Path(spec.model).is_absolute() else download_teacher(spec)
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

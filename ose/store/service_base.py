@@ -1,0 +1,114 @@
+"""What a shared service asks of the database beside jobs and candidates: `Store` has all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from ose.core.access import Token
+from ose.core.export import Export
+from ose.core.job import Distillation, Job
+from ose.core.recipe import DistillationSpec
+
+if TYPE_CHECKING:
+    from ose.store.base import NewJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a caller asked for under a key of its own choice, so that asking again does nothing more.
+
+    Attributes:
+        caller: Whose key it is; different callers may choose the same one.
+        key: The caller's.
+        request_hash: Of what was asked for: one key stands for one request.
+    """
+
+    caller: str
+    key: str
+    request_hash: str
+
+
+class ServiceStore(Protocol):
+    """Submissions, requested distillations, exports and tokens."""
+
+    def add_job_once(self, job: NewJob, submission: Submission) -> Job:
+        """Store a job as PENDING under a submission's key, or find the one that is stored under it already.
+
+        Raises:
+            ConflictError: The key stands for another request.
+        """
+
+    def submitted_job(self, submission: Submission) -> Job | None:
+        """The job that this submission has made before.
+
+        Raises:
+            ConflictError: The key stands for another request.
+        """
+
+    def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Number of candidates by job and status; jobs and statuses without a candidate are left out."""
+
+    def requeue_job(self, job_id: str) -> bool:
+        """Make a FAILED or CANCELLED job PENDING. False, and nothing changes, in any other state."""
+
+    def count_jobs(self) -> dict[str, int]:
+        """Number of jobs by status; statuses without a job are left out."""
+
+    # Distillations that a coordinator runs
+
+    def request_distillation(
+        self, job_id: str, candidate_number: int, spec: DistillationSpec, folder: str, num_workers: int, now: datetime
+    ) -> Distillation:
+        """Queue a distillation, or find the one of the same folder; one that FAILED is queued again."""
+
+    def distillation(self, distillation_id: int) -> Distillation:
+        """One distillation.
+
+        Raises:
+            NotFoundError: There is no such distillation.
+        """
+
+    def claim_distillation(
+        self, owner: str, now: datetime, lease_expires_at: datetime
+    ) -> tuple[Distillation, int] | None:
+        """Take the oldest distillation that waits, with the number of workers it asks for.
+
+        It waits if it is PENDING, or RUNNING under a lease that has ended.
+        """
+
+    def renew_distillation(self, distillation_id: int, owner: str, lease_expires_at: datetime) -> bool:
+        """Extend the lease. False if `owner` does not hold it any more."""
+
+    def release_distillation(self, distillation_id: int, owner: str) -> bool:
+        """Give a RUNNING distillation back as PENDING, for anyone to go on from its checkpoint."""
+
+    # Exports
+
+    def unexported_distillations(self) -> list[Distillation]:
+        """Distillations that SUCCEEDED and have no export, oldest first."""
+
+    def add_export(self, export: Export) -> Export:
+        """Store an export, or find the one that its distillation has already."""
+
+    def exports(self, job_id: str) -> list[Export]:
+        """All exports of a job, newest distillation first."""
+
+    # Tokens
+
+    def add_token(self, token: Token, digest: str) -> None:
+        """Store a token by the digest of its secret."""
+
+    def token(self, token_id: str) -> tuple[Token, str] | None:
+        """A token with the digest of its secret."""
+
+    def tokens(self) -> list[Token]:
+        """All tokens, oldest first; revoked and expired ones too."""
+
+    def revoke_token(self, token_id: str, now: datetime) -> bool:
+        """Withdraw a token. False if there is none of this id that is not withdrawn."""
+
+    def revision(self) -> str | None:
+        """The revision of the tables; None where there are none."""

@@ -1,0 +1,47 @@
+"""The tables of a shared service, beside those of `ose.store.tables`."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Enum, Float, ForeignKey, Integer, PrimaryKeyConstraint, String, Table, Text
+
+from ose.core.access import Scope
+from ose.core.architecture import Architecture
+from ose.core.export import ExportFile
+from ose.store.columns import Encoded, UtcTime
+from ose.store.tables import metadata
+
+SUBMISSIONS = Table(
+    "submissions",
+    metadata,
+    Column("caller", String(64), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("request_hash", String(64), nullable=False),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("caller", "key"),
+)
+
+EXPORTS = Table(
+    "exports",
+    metadata,
+    Column("id", ForeignKey("distillations.id"), primary_key=True),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False, index=True),
+    Column("candidate_number", Integer, nullable=False),
+    Column("architecture", Encoded(Architecture), nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("files", Encoded(tuple[ExportFile, ...]), nullable=False),
+    Column("max_logit_difference", Float, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+TOKENS = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Enum(Scope, native_enum=False, length=16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
