@@ -34,9 +34,10 @@ from ose.pipelines.search_data import NUM_DRAWS, SearchData, load_search_data
 from ose.pipelines.start import Start, initial_student
 from ose.search.keys import anatomy_key, search_data_key
 from ose.training.attention import quick_attention
-from ose.training.losses import cross_entropy_to, sampled_cross_entropy
+from ose.training.losses import cross_entropy_to
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
 from ose.training.precision import autocast
+from ose.training.sampled_loss import sampled_cross_entropy
 
 TOP = 24
 """Of each kept token an id and a probability in two bytes each: as many bytes as 48 draws."""

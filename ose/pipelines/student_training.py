@@ -14,9 +14,9 @@ from ose.pipelines.resident_data import ResidentData
 from ose.pipelines.search_data import SearchData
 from ose.training.attention import quick_attention
 from ose.training.lane import Lane
-from ose.training.losses import sampled_cross_entropy
 from ose.training.optimizer import build_optimizer, learning_rate_factor
 from ose.training.precision import autocast
+from ose.training.sampled_loss import sampled_cross_entropy
 
 MAX_GRAD_NORM = 1.0
 
@@ -90,7 +90,7 @@ class StudentTraining:
         batch = self._data.train
         with autocast(self._student.device, self._task.precision):
             logits = logits_at(self._student, batch.input_ids[rows], batch.positions[rows])
-        return sampled_cross_entropy(logits.float(), self._data.draws_of(rows))
+        return sampled_cross_entropy(logits, self._data.draws_of(rows))
 
     def _require_finite(self, step: int, loss: float) -> None:
         if not math.isfinite(loss):

@@ -8,23 +8,6 @@ import torch
 from torch.nn import functional as F
 
 
-def sampled_cross_entropy(logits: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy to a teacher known by draws from its distribution.
-
-    Unbiased: its expectation over draws is the cross-entropy to the teacher's full distribution. Cutting
-    that distribution to its top k and renormalising, the usual saving, makes students over-confident.
-
-    Args:
-        logits: (..., V), the student's.
-        draws: (..., S) token ids drawn with replacement from the teacher's distribution.
-
-    Source:
-        Sparse Logit Sampling, arXiv 2503.16870; it stores counts of distinct tokens, we store the draws.
-    """
-    picked = logits.gather(-1, draws).mean(dim=-1)
-    return (logits.logsumexp(dim=-1) - picked).mean()
-
-
 def cross_entropy_to(teacher_log_probs: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of each target between the teacher's and the student's distributions.
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from ose.data.draws import systematic_draws
-from ose.training.losses import cross_entropy_to, sampled_cross_entropy
+from ose.training.losses import cross_entropy_to
+from ose.training.sampled_loss import sampled_cross_entropy
 
 LOG_PROBS = (3 * torch.randn(40, 500, generator=torch.Generator().manual_seed(0))).log_softmax(-1)
 
