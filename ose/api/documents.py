@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from ose.core.access import Scope
 from ose.core.architecture import Architecture
+from ose.core.cost import Pace, StageTimes, Work
 from ose.core.export import ExportFile
 from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, JobStatus, TeacherFacts
 from ose.core.recipe import DistillationSpec
@@ -95,6 +96,16 @@ class JobDocument(BaseModel):
     spec_hash: str
     teacher: TeacherFacts
     corpus: CorpusFacts
+
+
+class CostDocument(BaseModel):
+    """What a job was expected to cost, and what it cost; null where nothing is known to tell it by, or not yet."""
+
+    work: Work
+    pace: Pace | None
+    expected: StageTimes | None
+    taken: StageTimes | None
+    error: float | None
 
 
 class JobPage(BaseModel):

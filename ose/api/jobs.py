@@ -11,9 +11,10 @@ from starlette.responses import Response
 from ose.api.access import Reader, Submitter
 from ose.api.bodies import JsonObject
 from ose.api.context import CurrentWorkspace, JobId, Options
-from ose.api.documents import JOB_BODY, JobDocument, JobPage
+from ose.api.documents import JOB_BODY, CostDocument, JobDocument, JobPage
 from ose.api.responses import Json
 from ose.bootstrap import utc_now
+from ose.service.cost import cost_json
 from ose.service.jobs import cancel_job, job_json, jobs_json, resume_job
 from ose.service.submissions import submit_remote_job
 
@@ -70,6 +71,12 @@ def list_jobs(workspace: CurrentWorkspace, query: Annotated[JobsQuery, Query()])
 def show(job_id: JobId, workspace: CurrentWorkspace) -> Response:
     """One job: status, counts of candidates, times, and the frozen spec."""
     return Json(workspace.describe(job_id))
+
+
+@router.get("/{job_id}/cost", response_model=CostDocument)
+def cost(job_id: JobId, workspace: CurrentWorkspace) -> Response:
+    """What a job will cost at the pace of earlier ones, and, once it has ended, what it cost."""
+    return Json(cost_json(workspace.cost(job_id)))
 
 
 @router.post("/{job_id}/cancel", response_model=JobDocument)

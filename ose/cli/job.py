@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +66,9 @@ def show(context: typer.Context, job_id: JobId, output: FormatOption = Format.ta
     with _workspace(context) as workspace:
         content, cost = workspace.describe(job_id), workspace.cost(job_id)
     if output is Format.json:
-        print_json({**content, "cost": {**asdict(cost), "error": cost.error}})
+        from ose.service.cost import cost_json
+
+        print_json({**content, "cost": cost_json(cost)})
         return
     _print([content], output)
     for line in (expected_line(cost), taken_line(cost)):

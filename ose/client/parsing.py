@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
+from ose.core.cost import JobCost
 from ose.core.job import Distillation, Job
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
@@ -21,6 +22,7 @@ from ose.service.yaml_text import read_mapping
 T = TypeVar("T")
 
 _JOB: TypeAdapter[Job] = TypeAdapter(Job)
+_COST: TypeAdapter[JobCost] = TypeAdapter(JobCost)
 _BOARD: TypeAdapter[Leaderboard] = TypeAdapter(Leaderboard)
 _SPACE: TypeAdapter[SearchSpace] = TypeAdapter(SearchSpace)
 _DISTILLATION: TypeAdapter[Distillation] = TypeAdapter(Distillation)
@@ -52,6 +54,11 @@ def job_content(job: str | Path | Mapping[str, Any] | JobSpec) -> dict[str, Any]
 def job(content: dict[str, Any]) -> Job:
     """A job from its JSON; what only the service needs to know is left out there."""
     return _parsed(_JOB, {**_fields(Job, content), "failure": content["error"]})
+
+
+def cost(content: dict[str, Any]) -> JobCost:
+    """What a job costs from its JSON."""
+    return _parsed(_COST, _fields(JobCost, content))
 
 
 def progress(event: dict[str, Any]) -> tuple[int, int]:

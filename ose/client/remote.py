@@ -13,6 +13,7 @@ from ose.client.download import download_export, require_free
 from ose.client.events import job_events
 from ose.client.tokens import RemoteTokens
 from ose.client.transport import Transport, error_of
+from ose.core.cost import JobCost
 from ose.core.export import ExportSummary
 from ose.core.job import Distillation, DistillationStatus, Job, JobStatus
 from ose.core.search_space import SearchSpace
@@ -101,6 +102,10 @@ class RemoteWorkspace:
         """A job under its JSON names, with the counts of its candidates."""
         content: dict[str, Any] = self._transport.get(f"/jobs/{parsing.segment(job_id)}")
         return content
+
+    def cost(self, job_id: str) -> JobCost:
+        """What a job will cost at the pace of the service's earlier ones, and what it cost."""
+        return parsing.cost(self._transport.get(f"/jobs/{parsing.segment(job_id)}/cost"))
 
     def descriptions(self, limit: int = 50) -> list[dict[str, Any]]:
         """The newest jobs under their JSON names."""

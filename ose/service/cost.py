@@ -7,9 +7,10 @@ so an estimate is the same before the job and after it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import product
+from typing import Any
 
 from ose.core.architecture import Architecture, count_parameters
 from ose.core.cost import JobCost, Pace, StageTimes, Work, expected_times, pace_of, sequence_flops, training_flops
@@ -53,6 +54,11 @@ def job_cost(store: Store, job: Job) -> JobCost:
         expected=expected_times(work, pace, job.spec.workers.count) if pace else None,
         taken=_taken(store, job, store.candidates(job.id)),
     )
+
+
+def cost_json(cost: JobCost) -> dict[str, Any]:
+    """A cost under its JSON names."""
+    return {**asdict(cost), "error": cost.error}
 
 
 def count_work(job: Job, past: Sequence[_Past]) -> Work:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,9 @@ def test_wrong_queries_are_the_callers_mistake(client, query: str):
     answer = client.get(f"/api/v1/jobs?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
     assert json.loads(answer.content)["detail"].startswith("query ")
+
+
+def test_a_cost_is_told_as_the_command_line_tells_it(client, workspace):
+    add_finished_job(workspace.store)
+    told, own = client.get("/api/v1/jobs/job-1/cost").json(), workspace.cost("job-1")
+    assert told["work"] == asdict(own.work) and told["error"] == own.error

@@ -76,3 +76,14 @@ def test_a_stop_leaves_the_rest_to_others(store: Store) -> None:
 
 def coordinator(store: Store, backend: FakeBackend, clock: Clock) -> Coordinator:
     return Coordinator(store, lambda _: backend, Path("/nowhere"), Silence(), clock)
+
+
+def test_other_work_waits_until_no_job_does(store: Store) -> None:
+    clock, told, waiting = queue(store, "a"), [], ["student"]
+
+    def work() -> bool:
+        told.extend(waiting)
+        return bool(waiting and waiting.pop())
+
+    serve_queue(coordinator(store, FakeBackend(), clock), told.append, work, until_empty=True, poll_s=0)
+    assert told == ["job a succeeded", "student"]
