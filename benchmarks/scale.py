@@ -37,7 +37,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--held-out-sequences", type=int, default=96)
-    parser.add_argument("--shapes", nargs="*", default=["6,12,384,1536"], help="D,A,H,I of further teachers")
+    parser.add_argument(
+        "--shapes", nargs="*", default=["6,12,384,1536"], help="D,A,H,I of further teachers, at least the space's"
+    )
     return parser.parse_args()
 
 
