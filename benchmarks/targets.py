@@ -32,6 +32,7 @@ from ose.pipelines.anatomy import open_anatomy
 from ose.pipelines.evaluate import held_out_quality
 from ose.pipelines.search_data import NUM_DRAWS, SearchData, load_search_data
 from ose.pipelines.start import Start, initial_student
+from ose.pipelines.student_training import MAX_GRAD_NORM
 from ose.search.keys import anatomy_key, search_data_key
 from ose.training.attention import quick_attention
 from ose.training.losses import cross_entropy_to
@@ -152,7 +153,7 @@ class Bench:
                 set_learning_rate(optimizer, theta.learning_rate * factor)
                 rows = torch.arange(step * theta.batch_size, (step + 1) * theta.batch_size)
                 self._loss(student, rows % len(self.data.train.input_ids), variant).backward()
-                torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+                torch.nn.utils.clip_grad_norm_(student.parameters(), MAX_GRAD_NORM)
                 optimizer.step()
                 optimizer.zero_grad()
         return student

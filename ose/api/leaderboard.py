@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import Annotated, Any, Literal
 
@@ -16,10 +15,8 @@ from ose.api.context import CurrentWorkspace, JobId, Number
 from ose.api.documents import LeaderboardDocument
 from ose.api.responses import Json
 from ose.bootstrap import Workspace
-from ose.core.score import ScoreRule
-from ose.errors import InvalidInputError
 from ose.service.candidate import candidate_json
-from ose.service.leaderboard import LeaderboardQuery, flat_rows
+from ose.service.leaderboard import LeaderboardQuery, asked_rule, write_csv
 from ose.service.leaderboard_page import LeaderboardPage, read_page
 from ose.store.pages import Order
 
@@ -76,25 +73,11 @@ def _query(workspace: Workspace, job_id: str, query: BoardQuery) -> LeaderboardQ
         max_latency_ms=query.max_latency_ms,
         max_parameters=query.max_parameters,
         max_loss_nats=query.max_loss_nats,
-        rule=ScoreRule(
-            formula=query.formula or own.formula,
-            exponents=own.exponents if query.exponents is None else _exponents(query.exponents),
-        ),
+        rule=asked_rule(own, query.formula, query.exponents),
     )
 
 
-def _exponents(text: str) -> tuple[float, float, float]:
-    try:
-        a, b, c = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InvalidInputError(f"exponents must be three numbers as in 1,1,2, not {text!r}") from None
-    return a, b, c
-
-
 def _csv(page: LeaderboardPage) -> str:
-    rows = flat_rows(page.board.rows)
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
-    writer.writeheader()
-    writer.writerows(rows)
+    write_csv(page.board.rows, text)
     return text.getvalue()

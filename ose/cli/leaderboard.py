@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from enum import StrEnum
 from typing import Annotated, get_args
@@ -10,9 +9,7 @@ from typing import Annotated, get_args
 import typer
 
 from ose.cli.context import Context, print_json
-from ose.core.score import ScoreRule
-from ose.errors import InvalidInputError
-from ose.service.leaderboard import Leaderboard, LeaderboardQuery, flat_rows
+from ose.service.leaderboard import Leaderboard, LeaderboardQuery, asked_rule, write_csv
 from ose.store.pages import Order
 
 OrderBy = StrEnum("OrderBy", {name: name for name in get_args(Order)})  # type: ignore[misc]
@@ -54,10 +51,7 @@ def leaderboard(
             max_latency_ms=max_latency_ms,
             max_parameters=max_parameters,
             max_loss_nats=max_loss_nats,
-            rule=ScoreRule(
-                formula=formula.value if formula else own.formula,  # type: ignore[arg-type]
-                exponents=_exponents(exponents) if exponents else own.exponents,
-            ),
+            rule=asked_rule(own, formula.value if formula else None, exponents),  # type: ignore[arg-type]
         )
         board = workspace.leaderboard(job_id, query)
     _print(board, output)
@@ -67,19 +61,8 @@ def _print(board: Leaderboard, output: TableFormat) -> None:
     if output is TableFormat.json:
         print_json(board.to_json())
     elif output is TableFormat.csv:
-        rows = flat_rows(board.rows)
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [])
-        writer.writeheader()
-        writer.writerows(rows)
+        write_csv(board.rows, sys.stdout)
     else:
         from ose.cli.leaderboard_table import print_leaderboard
 
         print_leaderboard(board)
-
-
-def _exponents(text: str) -> tuple[float, float, float]:
-    try:
-        a, b, c = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InvalidInputError(f"--exponents must be three numbers as in 1,1,2, not {text!r}") from None
-    return a, b, c

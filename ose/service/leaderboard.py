@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from ose.core.architecture import Architecture
 from ose.core.job import CandidateStatus, FailureReport, Job
 from ose.core.layers import LayerChoice
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.spec import Hyperparameters
+from ose.errors import InvalidInputError
 from ose.service.standing import Standing, read_standing
 from ose.store.base import Store
 from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Order
@@ -153,6 +155,38 @@ def teacher_json(job: Job) -> dict[str, Any]:
         "masked_lm_loss_nats": quality.masked_lm_loss_nats if quality else None,
         "masked_accuracy": quality.masked_accuracy if quality else None,
     }
+
+
+def asked_rule(own: ScoreRule, formula: Literal["w", "excess"] | None, exponents: str | None) -> ScoreRule:
+    """A job's own rule with what was asked for in its place.
+
+    Args:
+        own: The job's.
+        formula: None leaves it.
+        exponents: As people type them, `1,1,2`; None leaves them.
+
+    Raises:
+        InvalidInputError: They are no three numbers, or cannot be used.
+    """
+    return ScoreRule(
+        formula=formula or own.formula, exponents=own.exponents if exponents is None else _exponents(exponents)
+    )
+
+
+def _exponents(text: str) -> tuple[float, float, float]:
+    try:
+        a, b, c = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidInputError(f"exponents must be three numbers as in 1,1,2, not {text!r}") from None
+    return a, b, c
+
+
+def write_csv(rows: Sequence[LeaderboardRow], stream: TextIO) -> None:
+    """Write rows without nesting, under a header; nothing but an empty line if there are none."""
+    flat = flat_rows(rows)
+    writer = csv.DictWriter(stream, fieldnames=list(flat[0]) if flat else [])
+    writer.writeheader()
+    writer.writerows(flat)
 
 
 def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def sampled_cross_entropy(logits: torch.Tensor, draws: torch.Tensor) -> torch.Te
 
     Args:
         logits: (..., V), the student's, in any precision; sums are in float32, the gradient is in the logits' own.
-        draws: (..., S) token ids drawn with replacement from the teacher's distribution.
+        draws: (..., S) token ids drawn from the teacher's distribution, each as often as it is likely on average.
 
     Source:
         Sparse Logit Sampling, arXiv 2503.16870; it stores counts of distinct tokens, we store the draws.
