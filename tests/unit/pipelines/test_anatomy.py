@@ -9,7 +9,6 @@ from transformers import PreTrainedModel
 from ose.core.inheritance import InheritanceSpec
 from ose.core.task import AnatomyTask, DataTask
 from ose.models.anatomy import Anatomy
-from ose.models.teacher import load_masked_lm
 from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
 from ose.pipelines.evaluate import evaluate_candidate
 from ose.pipelines.search_data import load_search_data
@@ -28,11 +27,6 @@ def anatomy_task(search: DataTask, folder: Path, *, eliminates_layers: bool = Fa
         num_sequences=16,
         eliminates_layers=eliminates_layers,
     )
-
-
-@pytest.fixture(scope="module")
-def teacher(search: DataTask) -> PreTrainedModel:
-    return load_masked_lm(search.teacher.path)
 
 
 @pytest.fixture(scope="module")

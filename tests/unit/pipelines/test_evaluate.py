@@ -17,26 +17,15 @@ from ose.core.measurement import Evaluation
 from ose.core.task import DataTask, EvaluateTask
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.models.forward import logits_at
-from ose.models.teacher import load_masked_lm
 from ose.pipelines import evaluate
 from ose.pipelines.evaluate import evaluate_candidate, evaluate_together, held_out_quality
-from ose.pipelines.search_data import SearchData, load_search_data
+from ose.pipelines.search_data import SearchData
 from ose.pipelines.start import Start, initial_student
 from ose.pipelines.student_training import StudentTraining
 from ose.training.lane import Lane
 
 OWN = architecture(4, 4, 32, 64)
 SMALL = architecture(2, 2, 16, 24)
-
-
-@pytest.fixture(scope="module")
-def teacher(search: DataTask) -> PreTrainedModel:
-    return load_masked_lm(search.teacher.path)
-
-
-@pytest.fixture(scope="module")
-def data(search: DataTask) -> SearchData:
-    return load_search_data(Path(search.folder))
 
 
 def without_times(evaluation: Evaluation) -> Evaluation:

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,22 +11,12 @@ from ose.models.teacher import load_masked_lm
 from ose.pipelines import student_training
 from ose.pipelines.evaluate import QueuedCandidate
 from ose.pipelines.resident_data import make_resident
-from ose.pipelines.search_data import SearchData, load_search_data
+from ose.pipelines.search_data import SearchData
 from ose.pipelines.start import initial_student
 from ose.pipelines.student_training import StudentTraining
 from ose.training.lane import Lane, repeat
 
 SMALL = architecture(2, 2, 16, 24)
-
-
-@pytest.fixture(scope="module")
-def teacher(search: DataTask) -> PreTrainedModel:
-    return load_masked_lm(search.teacher.path)
-
-
-@pytest.fixture(scope="module")
-def data(search: DataTask) -> SearchData:
-    return load_search_data(Path(search.folder))
 
 
 class Trained:
