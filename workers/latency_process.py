@@ -11,30 +11,31 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from pydantic import TypeAdapter
 from transformers import AutoConfig, AutoModelForMaskedLM
+from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
 from ose.core.measurement import LatencyMeasurement
 from ose.core.task import LatencyTask
 from ose.measure.fingerprint import device_fingerprint
 from ose.measure.latency import measure_latency
-from ose.models.student import build_student
+from ose.models.student import build_blank_student, fill_with_noise
 from ose.search.failures import failure_report
 
 _TASK = TypeAdapter(LatencyTask)
 
 
 def measure(task: LatencyTask) -> LatencyMeasurement:
-    """Build the model of `task` with random weights, on which latency does not depend, and measure it."""
+    """Build the model of `task` with weights of no meaning, on which latency does not depend, and measure it."""
     transformers_logging.set_verbosity_error()
     config = AutoConfig.from_pretrained(Path(task.teacher.path), local_files_only=True, trust_remote_code=False)
     if task.is_teacher:
-        model = AutoModelForMaskedLM.from_config(config)
+        with no_init_weights():
+            model = AutoModelForMaskedLM.from_config(config)
     else:
-        device = task.protocol.device if torch.cuda.is_available() else "cpu"  # a GPU draws the weights much faster
-        model = build_student(config, task.architecture, seed=0, device=device)
+        model = build_blank_student(config, task.architecture, "cpu")
+    fill_with_noise(model.base_model)
     return measure_latency(model, task.protocol)
 
 
