@@ -18,6 +18,8 @@ class LatencyProtocol:
         sequence_length: Tokens a sequence, all real.
         dtype: Precision of weights and arithmetic.
         runtime: What executes the model.
+        max_attempts: Times a measurement that was disturbed is made before it is flagged. Passing disturbances are
+            gone by then; on a machine that is always busy 1 saves time.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -28,9 +30,10 @@ class LatencyProtocol:
     sequence_length: int = 128
     dtype: str = "float32"
     runtime: str = "torch"
+    max_attempts: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("threads", "batch_size", "sequence_length"):
+        for name in ("threads", "batch_size", "sequence_length", "max_attempts"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"latency.{name} must be positive, not {getattr(self, name)}")
 
@@ -59,9 +62,10 @@ class LatencyMeasurement:
         p10_ms, p50_ms, p90_ms: Percentiles of one call's wall-clock time.
         samples_ms: Every timed call, in order.
         load_before, load_after: The machine's one-minute load average.
-        num_attempts: Times the whole measurement was made; more than one means the first was noisy.
-        is_flagged: The spread (p90 over p50) stayed above the protocol's bound: do not believe it.
+        num_attempts: Times the whole measurement was made; more than one means that the first was disturbed.
+        is_flagged: The spread (p90 over p50) or the load by others stayed above its bound: do not believe it.
         fingerprint: Where it was measured.
+        other_load_cores: Cores that other processes kept busy meanwhile; None of a GPU, and of older measurements.
     """
 
     p10_ms: float
@@ -73,6 +77,7 @@ class LatencyMeasurement:
     num_attempts: int
     is_flagged: bool
     fingerprint: DeviceFingerprint
+    other_load_cores: float | None = None
 
     @property
     def p50_stderr_ms(self) -> float:

@@ -93,8 +93,10 @@ def shape_key(task: LatencyTask) -> str:
 
 
 def protocol_key(protocol: LatencyProtocol) -> str:
-    """Names the conditions of a measurement."""
-    return _digest(asdict(protocol))
+    """Names the conditions of a measurement; how often it may be repeated is none."""
+    conditions = asdict(protocol)
+    del conditions["max_attempts"]
+    return _digest(conditions)
 
 
 def _digest(content: object) -> str:

@@ -32,7 +32,7 @@ def job_file(folder: Path, teacher: Path, documents: list[str], **changes: Any) 
             "intermediate_size": [32],
         },
         "search": {"steps": 40, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
-        "latency": {"sequence_length": 16},
+        "latency": {"sequence_length": 16, "max_attempts": 1},
         **changes,
     }
     file = folder / "job.yaml"

@@ -46,7 +46,7 @@ def job() -> dict[str, Any]:
             "hidden_size": [16, 32],
             "intermediate_size": [64],
         },
-        "latency": {"sequence_length": 16},
+        "latency": {"sequence_length": 16, "max_attempts": 1},
     }
 
 

@@ -2,6 +2,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from torch import nn
 from ose.core.measurement import LatencyProtocol
 from ose.errors import DependencyError
 from ose.measure import latency
-from ose.measure.latency import MAX_ATTEMPTS, MIN_SAMPLES, _percentile, measure_latency
+from ose.measure.latency import MAX_OTHER_CORES, MIN_SAMPLES, _percentile, measure_latency
 from ose.models.teacher import load_masked_lm
 
 PROTOCOL = LatencyProtocol(sequence_length=8)
@@ -65,6 +66,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+class Others:
+    """Keep so many cores busy, attempt after attempt."""
+
+    def __init__(self, *cores: float | None) -> None:
+        self._cores = itertools.chain(cores, itertools.repeat(cores[-1]))
+
+    def __call__(self) -> SimpleNamespace:
+        return SimpleNamespace(cores=lambda: next(self._cores))
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "OtherLoad", Others(0.0))
+
+
 @pytest.fixture(autouse=True)
 def threads_as_before() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -98,7 +114,7 @@ def test_percentiles_are_those_of_the_samples(clock: Clock) -> None:
 
 def test_what_stays_noisy_is_flagged_after_three_attempts(clock: Clock) -> None:
     measured = measure_latency(model_of(Encoder(clock.wait, itertools.cycle([0.01, 0.01, 0.02]))), PROTOCOL)
-    assert measured.num_attempts == MAX_ATTEMPTS == 3
+    assert measured.num_attempts == PROTOCOL.max_attempts == 3
     assert measured.is_flagged
     assert measured.p50_ms == pytest.approx(10)
     assert measured.p90_ms == pytest.approx(20)
@@ -125,6 +141,36 @@ def test_the_least_noisy_of_three_noisy_attempts_is_kept(clock: Clock) -> None:
     measured = measure_latency(model_of(Encoder(clock.wait, times())), PROTOCOL)
     assert (measured.num_attempts, measured.is_flagged) == (3, True)
     assert measured.p90_ms == pytest.approx(30)
+
+
+@pytest.mark.parametrize(("cores", "attempts", "is_flagged"), [([0.2], 1, False), ([0.3], 3, True), ([None], 1, False)])
+def test_an_even_measurement_beside_others_is_not_believed(
+    cores: list[float | None], attempts: int, is_flagged: bool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latency, "OtherLoad", Others(*cores))
+    measured = measure_latency(model_of(Encoder(clock.wait, itertools.repeat(0.01))), PROTOCOL)
+    assert (measured.num_attempts, measured.is_flagged) == (attempts, is_flagged)
+    assert measured.other_load_cores == cores[0]
+
+
+def test_an_attempt_without_others_is_preferred_to_a_calm_one(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "OtherLoad", Others(2 * MAX_OTHER_CORES, 0.0))
+
+    def times() -> Iterator[float]:
+        while clock.now_s < 0.8:
+            yield 0.02
+        while True:
+            yield from (0.01, 0.01, 0.012)
+
+    measured = measure_latency(model_of(Encoder(clock.wait, times())), PROTOCOL)
+    assert (measured.num_attempts, measured.is_flagged, measured.other_load_cores) == (2, False, 0.0)
+    assert measured.p50_ms == pytest.approx(10)
+
+
+def test_a_protocol_may_ask_for_one_attempt(clock: Clock) -> None:
+    encoder = Encoder(clock.wait, itertools.cycle([0.01, 0.01, 0.02]))
+    measured = measure_latency(model_of(encoder), replace(PROTOCOL, max_attempts=1))
+    assert (measured.num_attempts, measured.is_flagged) == (1, True)
 
 
 @pytest.mark.parametrize(("call_s", "count"), [(0.0001, 300), (0.005, 120), (1.0, 30)])

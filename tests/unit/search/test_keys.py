@@ -105,6 +105,12 @@ def layers_job(*choices: LayerChoice, rule: LayerChoice = "elimination", depths:
     return job(spec=replace(SPEC, space=space, search=SearchSpec(inheritance=InheritanceSpec(layers=rule))))
 
 
+def test_how_often_a_measurement_may_be_repeated_is_no_part_of_a_latencys_name() -> None:
+    device = builders.fingerprint()
+    once, thrice = (latency_keys(task(protocol=LatencyProtocol(max_attempts=times)), device) for times in (1, 3))
+    assert once == thrice
+
+
 def test_layers_are_eliminated_where_a_shallower_student_keeps_what_is_left() -> None:
     assert builders.teacher_facts().architecture.num_hidden_layers > 2
     assert eliminates_layers(layers_job())
