@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from shapes import parse_shape
 from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
@@ -148,7 +149,7 @@ def measure(bench: Bench, file: Path) -> list[dict[str, str]]:
     done = {(row["shape"], row["rules"], int(row["steps"])) for row in rows}
     for steps in (0, *bench.options.steps):
         for text in bench.options.shapes:
-            shape = Architecture(**dict(zip(Architecture.__dataclass_fields__, map(int, text.split(",")), strict=True)))
+            shape = parse_shape(text)
             for name, rules in variants(shape, bench.facts.architecture):
                 if (str(shape), name, steps) in done or (steps and ":" in name):
                     continue

@@ -2,11 +2,13 @@
 
     python benchmarks/fidelity.py job.yaml --home results/fidelity-home --output results/fidelity --final-steps 2000
 
-All candidates of a job's space are searched at each number of steps from both initialisations, and each is distilled fully
+All candidates of a job's space are searched at each number of steps from both initialisations, and each is trained fully
 under one long budget, some with several seeds so that the noise of the truth is known. Everything is done by the verbs
-that users have, and is done once: the same command goes on where it stopped. `--part 0/2` and `--part 1/2` share the full
-distillations between two processes; run the searches first (`--only searches`). Writes searches.csv and truth.csv, which
-`fidelity_report.py` reads.
+that users have, and is done once: the same command goes on where it stopped. The truth is either a search of so many
+steps, which asks the teacher once for all (`--truth search`), or a full distillation of each candidate, which is what
+users do with the one they choose and takes several times as long (`--truth distill`). `--part 0/2` and `--part 1/2` share
+the distillations between two processes; run the searches first (`--only searches`). Writes searches.csv and a truth
+file, which `fidelity_report.py` reads.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("job", type=Path, help="job file: teacher, text, space, latency and workers")
     parser.add_argument("--steps", type=int, nargs="+", default=[3, 10, 30, 100, 300], help="of the searches")
-    parser.add_argument("--final-steps", type=int, default=2000, help="of each full distillation")
+    parser.add_argument(
+        "--truth", choices=("search", "distill"), default="distill", help="how candidates are trained fully"
+    )
+    parser.add_argument("--final-steps", type=int, default=2000, help="of each full training")
     parser.add_argument("--seeds", type=int, default=3, help="of the candidates whose noise is measured")
     parser.add_argument("--seeded-every", type=int, default=4, help="of every so many candidates")
     parser.add_argument("--only", choices=("searches", "truth"), help="do this part alone")
@@ -42,10 +47,12 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def searched(workspace: ose.Workspace, content: dict[str, Any], folder: Path, steps: int, initialization: str) -> Job:
+def searched(
+    workspace: ose.Workspace, content: dict[str, Any], folder: Path, steps: int, initialization: str, **changes: int
+) -> Job:
     """The finished search at so many steps: found, gone on with, or run."""
-    search = {**content.get("search", {}), "steps": steps, "initialization": initialization}
-    name = f"{content['name']}-{initialization}-{steps}"
+    search = {**content.get("search", {}), "steps": steps, "initialization": initialization, **changes}
+    name = "-".join(map(str, (content["name"], initialization, steps, *changes.values())))
     spec = parse_job({**content, "name": name, "search": search}, folder)
     known = workspace.store.jobs(spec_hash=spec_hash(spec))
     job = known[0] if known else workspace.submit(spec)
@@ -112,6 +119,20 @@ def truth_row(workspace: ose.Workspace, job: Job, candidate: Candidate, seed: in
     }
 
 
+def searched_truth(
+    workspace: ose.Workspace, content: dict[str, Any], folder: Path, options: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """All candidates with the first seed, then every so many with the others, in long searches."""
+    stride = content.get("search", {}).get("epsilon", 1) * options.seeded_every
+    for seed in range(options.seeds):
+        changes = {"seed": seed, "epsilon": stride} if seed else {}
+        job = searched(workspace, content, folder, options.final_steps, "inherit", **changes)
+        for row, candidate in zip(search_rows(workspace, job), workspace.store.candidates(job.id), strict=True):
+            assert candidate.evaluation is not None
+            del row["initialization"], row["training_losses_nats"]
+            yield {**row, "seed": seed, "masked_accuracy": candidate.evaluation.masked_accuracy}
+
+
 def write(file: Path, rows: list[dict[str, Any]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="", encoding="utf8") as stream:
@@ -136,11 +157,13 @@ def main() -> None:
         (options.output / "teacher.json").write_text(json.dumps(teacher, indent=1), encoding="utf8")
         if options.only == "searches":
             return
+        if options.truth == "search":
+            return write(options.output / "truth.csv", list(searched_truth(workspace, content, folder, options)))
         rows = []
         for candidate, seed in distillations(workspace.store.candidates(jobs[0].id), options):
             rows.append(truth_row(workspace, jobs[0], candidate, seed, options.final_steps))
             print(rows[-1]["architecture"], seed, f"{rows[-1]['loss_nats']:.4f} nats", flush=True)
-        name = "truth.csv" if options.part == "0/1" else f"truth-{options.part.replace('/', '-of-')}.csv"
+        name = "distilled.csv" if options.part == "0/1" else f"distilled-{options.part.replace('/', '-of-')}.csv"
         write(options.output / name, rows)
 
 

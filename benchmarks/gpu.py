@@ -28,6 +28,7 @@ import torch
 import transformers
 import yaml  # transformers needs it too
 from gpu_report import markdown, member_row, summary
+from shapes import parse_shape
 from transformers import PreTrainedConfig, PreTrainedModel, RobertaConfig
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops, count_parameters
@@ -115,7 +116,7 @@ def chosen_members(space: SearchSpace, count: int | None) -> list[Architecture]:
 
 
 def make_teacher(shape: str, embedding: EmbeddingShape, device: torch.device) -> tuple[Architecture, PreTrainedModel]:
-    architecture = Architecture(**dict(zip(AXES, map(int, shape.split(",")), strict=True)))
+    architecture = parse_shape(shape)
     config = RobertaConfig(**asdict(embedding), **asdict(architecture))
     return architecture, build_student(config, architecture, seed=0, device=device).requires_grad_(False)
 

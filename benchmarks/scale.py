@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from shapes import parse_shape
 from small_job import Run, conditions, job_content, run_job, write_report
 
 from ose.service.quickstart import teacher_folder
@@ -83,13 +84,9 @@ def teacher(work: Path, shape: str) -> Path:
         import torch
         from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
-        depth, heads, hidden, intermediate = map(int, shape.split(","))
         config = AutoConfig.from_pretrained(
             teacher_folder(),
-            num_hidden_layers=depth,
-            num_attention_heads=heads,
-            hidden_size=hidden,
-            intermediate_size=intermediate,
+            **asdict(parse_shape(shape)),
         )
         torch.manual_seed(0)
         AutoModelForMaskedLM.from_config(config).float().save_pretrained(folder)

@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 import yaml
+from shapes import parse_shape
 
 import ose
 from ose.core.architecture import Architecture
@@ -77,16 +78,12 @@ def teacher_directory(options: argparse.Namespace) -> Path:
         from transformers import RobertaConfig, RobertaForMaskedLM, RobertaTokenizer
 
         tokenizer = RobertaTokenizer.from_pretrained(options.tokenizer)
-        depth, heads, hidden, intermediate = map(int, options.shape.split(","))
         torch.manual_seed(0)
         config = RobertaConfig(
             vocab_size=len(tokenizer),
             max_position_embeddings=514,
             type_vocab_size=1,
-            num_hidden_layers=depth,
-            num_attention_heads=heads,
-            hidden_size=hidden,
-            intermediate_size=intermediate,
+            **asdict(parse_shape(options.shape)),
         )
         RobertaForMaskedLM(config).save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from shapes import parse_shape
 from transformers import PreTrainedModel
 
 import ose
@@ -168,9 +169,7 @@ class Bench:
 
 
 def measure(bench: Bench, options: argparse.Namespace) -> list[dict[str, object]]:
-    shape = Architecture(
-        **dict(zip(Architecture.__dataclass_fields__, map(int, options.shape.split(",")), strict=True))
-    )
+    shape = parse_shape(options.shape)
     rows: list[dict[str, object]] = []
     truth: tuple[float, ...] = ()
     for variant in variants(bench.teacher.config.vocab_size, options.seeds):

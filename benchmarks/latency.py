@@ -1,0 +1,180 @@
+"""Are measured latencies real? Held against an outside timer, over process restarts, idle and beside other work.
+
+    python benchmarks/latency.py --teacher path/to/roberta --output results/latency
+
+Twenty shapes are measured in turn: in OSE's latency process, and by a plain script that times calls of a plain
+transformers model in a process of its own. Each round starts new processes and takes the shapes in another order; then
+the same is done with busy processes beside. Writes latency.csv with every figure, and latency.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from shapes import parse_shape
+
+from ose.core.architecture import Architecture
+from ose.core.comparison import kendall_tau
+from ose.core.measurement import LatencyProtocol
+from ose.core.spec import TeacherSpec
+from ose.core.task import LatencyTask
+from ose.service.teachers import inspect_teacher
+from workers.latency_probe import SubprocessLatencyProbe
+
+SHAPES = [
+    parse_shape(f"{depth},{heads},{hidden},{intermediate}")
+    for hidden, heads in ((192, 6), (256, 4), (384, 12), (512, 8), (768, 12))
+    for depth, intermediate in ((1, 3 * hidden), (2, hidden), (4, 2 * hidden), (6, 4 * hidden))
+]
+"""Twenty, from under a millisecond to about a hundred."""
+
+_OUTSIDE = """
+import json, sys, time
+import torch
+from transformers import AutoConfig, AutoModel
+path, threads, length, shape = sys.argv[1:]
+torch.set_num_threads(int(threads))
+config = AutoConfig.from_pretrained(path, dtype=torch.float32, **json.loads(shape))
+model = AutoModel.from_config(config).eval()
+ids = torch.randint(10, config.vocab_size, (1, int(length)))
+with torch.inference_mode():
+    until = time.time() + 0.3
+    calls = 0
+    while time.time() < until or calls < 5:
+        model(input_ids=ids)
+        calls += 1
+    times = []
+    until = time.time() + 1.0
+    while time.time() < until or len(times) < 30:
+        started = time.time()
+        model(input_ids=ids)
+        times.append(time.time() - started)
+print(json.dumps(sorted(times)[len(times) // 2] * 1e3))
+"""
+
+_BUSY = "import torch; torch.set_num_threads(1); a = torch.randn(512, 512)\nwhile True: a @ a"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", type=Path, required=True, help="a model directory; shapes are of its family")
+    parser.add_argument("--rounds", type=int, default=5, help="restarts of all processes on the idle machine")
+    parser.add_argument("--loaded-rounds", type=int, default=2, help="rounds beside each number of busy processes")
+    parser.add_argument("--busy", type=int, nargs="*", default=[1, 2], help="busy processes beside")
+    parser.add_argument("--shapes", type=int, default=len(SHAPES), help="how many of the twenty")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sequence-length", type=int, default=128)
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse_arguments()
+    rounds = [(0, each) for each in range(options.rounds)]
+    rounds += [(busy, each) for busy in options.busy for each in range(options.loaded_rounds)]
+    rows = [row for busy, index in rounds for row in measured_round(options, busy, index)]
+    options.output.mkdir(parents=True, exist_ok=True)
+    with (options.output / "latency.csv").open("w", newline="", encoding="utf8") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    text = report(rows)
+    (options.output / "latency.md").write_text(text, encoding="utf8")
+    print(text)
+
+
+def measured_round(options: argparse.Namespace, busy: int, index: int) -> Iterator[dict[str, Any]]:
+    """All shapes once, in OSE's process and outside, in an order of the round's own."""
+    teacher = inspect_teacher(TeacherSpec(model=str(options.teacher)))
+    protocol = LatencyProtocol(threads=options.threads, sequence_length=options.sequence_length)
+    shapes = SHAPES[:: max(1, len(SHAPES) // options.shapes)][: options.shapes]
+    random.Random(index).shuffle(shapes)
+    with busy_processes(busy), SubprocessLatencyProbe(protocol) as probe:
+        for shape in shapes:
+            found = probe.measure(LatencyTask(teacher=teacher, architecture=shape, protocol=protocol))
+            yield {
+                "busy": busy,
+                "round": index,
+                "architecture": str(shape),
+                "p50_ms": round(found.p50_ms, 4),
+                "p90_ms": round(found.p90_ms, 4),
+                "other_load_cores": round(found.other_load_cores or 0.0, 3),
+                "attempts": found.num_attempts,
+                "is_flagged": int(found.is_flagged),
+                "outside_ms": round(outside_ms(options, shape), 4),
+            }
+
+
+def outside_ms(options: argparse.Namespace, shape: Architecture) -> float:
+    """The median of a plain script."""
+    told = [str(options.threads), str(options.sequence_length), json.dumps(asdict(shape))]
+    command = [sys.executable, "-c", _OUTSIDE, str(options.teacher), *told]
+    return float(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    processes = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def report(rows: list[dict[str, Any]]) -> str:
+    """One line a load; errors are against the idle machine's outside timer."""
+    truth = by_shape([row for row in rows if row["busy"] == 0], "outside_ms")
+    lines = [
+        "| busy beside | flagged | error of the median, median (largest) | the outside timer's own | variation over "
+        "restarts, median (largest) | Kendall's tau between restarts, least | tau with the outside timer |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for busy in sorted({row["busy"] for row in rows}):
+        lines.append(_line(busy, [row for row in rows if row["busy"] == busy], truth))
+    return "\n".join(lines) + "\n"
+
+
+def _line(busy: int, rows: list[dict[str, Any]], truth: dict[str, list[float]]) -> str:
+    medians = {name: statistics.median(values) for name, values in truth.items()}
+    ours, outside = by_shape(rows, "p50_ms"), by_shape(rows, "outside_ms")
+    errors = [abs(statistics.median(ours[name]) / medians[name] - 1) for name in ours]
+    own = [abs(statistics.median(outside[name]) / medians[name] - 1) for name in ours]
+    spreads = [statistics.stdev(values) / statistics.fmean(values) for values in ours.values() if len(values) > 1]
+    names = sorted(ours)
+    orders = [[ours[name][index] for name in names] for index in range(min(map(len, ours.values())))]
+    taus = [kendall_tau(*pair) for pair in combinations(orders, 2)]
+    with_outside = kendall_tau([statistics.median(ours[name]) for name in names], [medians[name] for name in names])
+    flagged = statistics.fmean(row["is_flagged"] for row in rows)
+    return (
+        f"| {busy} | {flagged:.0%} | {_told(errors)} | {_told(own)} | {_told(spreads)} | "
+        f"{min(taus, default=float('nan')):.3f} | {with_outside:.3f} |"
+    )
+
+
+def _told(values: list[float]) -> str:
+    return f"{statistics.median(values):.1%} ({max(values):.1%})" if values else "-"
+
+
+def by_shape(rows: list[dict[str, Any]], column: str) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = {}
+    for row in sorted(rows, key=lambda row: row["round"]):
+        values.setdefault(row["architecture"], []).append(row[column])
+    return values
+
+
+if __name__ == "__main__":
+    main()
