@@ -20,30 +20,36 @@ def inspect_corpus(spec: CorpusSpec) -> CorpusFacts:
 
     A dataset of the hub is pinned to its present commit; its id with that commit stands for its contents.
 
+    Empty files that a glob matches beside others are left out.
+
     Raises:
-        CorpusError: A file is missing, empty or unreadable, a glob matches nothing, or a file is held
+        CorpusError: A file is missing, empty or unreadable, a glob matches no text, or a file is held
             out and trained on at once.
     """
-    train = _expanded(spec.train, "corpus.train")
-    validation = _expanded(spec.validation, "corpus.validation")
+    train = _expanded(spec.train, "corpus.train", spec.text_field)
+    validation = _expanded(spec.validation, "corpus.validation", spec.text_field)
     if both := set(train) & set(validation):
         raise CorpusError(f"{min(both)} is in corpus.train and in corpus.validation; held-out text must be other text")
     for source in (*train, *validation):
-        if next(iter_documents([source], spec.text_field), None) is None:
+        if not _holds_text(source, spec.text_field):
             raise CorpusError(f"{source}: holds no text")
     labelled = [("train", each) for each in train] + [("validation", each) for each in validation]
     return CorpusFacts(train=train, validation=validation, digest=_digest(labelled), size_bytes=_size_bytes(labelled))
 
 
-def _expanded(entries: Sequence[str], key: str) -> tuple[str, ...]:
+def _holds_text(source: str, text_field: str) -> bool:
+    return next(iter_documents([source], text_field), None) is not None
+
+
+def _expanded(entries: Sequence[str], key: str, text_field: str) -> tuple[str, ...]:
     """Absolute paths and pinned ids, each once, in the order given; a glob's matches are sorted."""
-    sources = tuple(dict.fromkeys(source for entry in entries for source in _expand(entry, key)))
+    sources = tuple(dict.fromkeys(source for entry in entries for source in _expand(entry, key, text_field)))
     if len(sources) > 1 and any(parse_dataset_id(source) for source in sources):
         raise CorpusError(f"{key}: a dataset of the hub stands alone, without other files or datasets")
     return sources
 
 
-def _expand(entry: str, key: str) -> list[str]:
+def _expand(entry: str, key: str, text_field: str) -> list[str]:
     try:
         path = Path(entry).expanduser()
         if entry and path.is_dir():
@@ -51,7 +57,7 @@ def _expand(entry: str, key: str) -> list[str]:
         if path.is_file():
             return [str(path.resolve())]
         if glob.has_magic(entry):
-            return _matches(path, entry, key)
+            return _matches(path, entry, key, text_field)
         dataset = parse_dataset_id(entry)
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, CorpusError):
@@ -62,12 +68,15 @@ def _expand(entry: str, key: str) -> list[str]:
     return [str(pin_revision(dataset))]
 
 
-def _matches(pattern: Path, entry: str, key: str) -> list[str]:
+def _matches(pattern: Path, entry: str, key: str, text_field: str) -> list[str]:
     matches = (Path(match) for match in glob.iglob(str(pattern), recursive=True))
     files = sorted(str(match.resolve()) for match in matches if match.is_file())
     if not files:
         raise CorpusError(f"{key}: {entry!r} matches no file")
-    return files
+    texts = [file for file in files if _holds_text(file, text_field)]
+    if not texts:
+        raise CorpusError(f"{key}: {entry!r} matches no file that holds text")
+    return texts
 
 
 def _digest(labelled: Sequence[tuple[str, str]]) -> str:

@@ -33,6 +33,11 @@ def refusal(*train: str, validation: tuple[str, ...] = ()) -> str:
     return str(caught.value)
 
 
+def test_of_what_a_glob_matches_the_empty_files_are_left_out(folder: Path):
+    assert inspect(f"{folder}/*.*").train == (f"{folder}/a.txt", f"{folder}/b.txt")
+    assert refusal(f"{folder}/*.log") == f"corpus.train: '{folder}/*.log' matches no file that holds text"
+
+
 def test_globs_expand_sorted_each_file_once_in_the_order_given(folder: Path):
     facts = inspect(f"{folder}/deep/c.txt", f"{folder}/**/*.txt")
     assert facts.train == tuple(f"{folder}/{name}" for name in ("deep/c.txt", "a.txt", "b.txt"))
