@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,8 +79,7 @@ def score(student: Measures, teacher: Measures, rule: ScoreRule) -> Score:
     """
     size = max(0.0, 1 - student.num_parameters / teacher.num_parameters)
     speed = max(0.0, 1 - student.latency_ms / teacher.latency_ms)
-    entropy = teacher.loss_nats if rule.formula == "excess" else 0.0
-    loss = max(student.loss_nats - entropy, LOSS_FLOOR_NATS)
+    loss = _scored_loss(student, teacher, rule)
     a, b, c = rule.exponents
     value = size**a * speed**b * loss**-c
     if value == 0.0:
@@ -87,3 +87,27 @@ def score(student: Measures, teacher: Measures, rule: ScoreRule) -> Score:
     speed_stderr = student.latency_stderr_ms / teacher.latency_ms
     relative = math.hypot(b * speed_stderr / speed if speed else 0.0, c * student.loss_stderr_nats / loss)
     return Score(value=value, stderr=value * relative)
+
+
+def sequence_scores(
+    student: Measures, teacher: Measures, rule: ScoreRule, sequence_losses_nats: Sequence[float]
+) -> tuple[float, ...]:
+    """What each held-out sequence says of the score, so that scores can be compared in pairs as losses are.
+
+    The score is taken as a straight line in the loss where the student stands: d(score)/d(loss) = -c score / loss. So
+    the mean over sequences is the score itself.
+
+    Args:
+        student: The candidate.
+        teacher: The maximum point.
+        rule: Formula and exponents.
+        sequence_losses_nats: The candidate's, whose mean is its loss.
+    """
+    value = score(student, teacher, rule).value
+    slope = -rule.exponents[2] * value / _scored_loss(student, teacher, rule)
+    return tuple(value + slope * (loss - student.loss_nats) for loss in sequence_losses_nats)
+
+
+def _scored_loss(student: Measures, teacher: Measures, rule: ScoreRule) -> float:
+    entropy = teacher.loss_nats if rule.formula == "excess" else 0.0
+    return max(student.loss_nats - entropy, LOSS_FLOOR_NATS)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ose.core.architecture import count_flops, count_parameters
 from ose.core.cost import remaining_s
 from ose.core.job import Candidate, CandidateStatus, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
 from ose.core.objectives import measures, teacher_measures
-from ose.core.score import score
+from ose.core.score import score, sequence_scores
 from ose.core.task import EvaluateTask, TaskFailed, TaskSucceeded
 from ose.search.attempts import open_trial, record_failure, record_success
 from ose.search.keys import needs_anatomy
@@ -41,7 +42,7 @@ def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Propos
     for candidate in _candidates(context, numbers):
         if candidate.status.is_terminal:
             context.progress.advance()
-            strategy.tell(candidate.number, _outcome(candidate))
+            strategy.tell(candidate.number, _outcome(context.job, candidate))
     _Training(context, strategy, _open(context, numbers)).run()
 
 
@@ -76,7 +77,7 @@ class _Training:
     def _tell(self, number: int) -> None:
         ended = self._context.store.candidate(self._context.job.id, number)
         self._context.progress.advance(note=_told(ended))
-        self._strategy.tell(number, _outcome(ended))
+        self._strategy.tell(number, _outcome(self._context.job, ended))
         self._num_ended += 1
         if self._num_ended == _SAMPLE * self._context.backend.capacity:
             self._say_how_long()
@@ -161,13 +162,23 @@ def _record(context: RunContext, event: TaskSucceeded | TaskFailed, trial: Trial
     return True
 
 
-def _outcome(candidate: Candidate) -> Outcome:
-    if candidate.status is not CandidateStatus.SUCCEEDED or candidate.evaluation is None:
-        return Outcome()
-    return Outcome(
-        score=candidate.score,
-        loss_nats=candidate.evaluation.loss_nats,
+def _outcome(job: Job, candidate: Candidate) -> Outcome:
+    known = Outcome(
+        has_passed=candidate.status is CandidateStatus.SUCCEEDED,
+        num_parameters=candidate.num_parameters,
         latency_p50_ms=candidate.latency.p50_ms if candidate.latency else None,
+    )
+    evaluation, latency = candidate.evaluation, candidate.latency
+    if evaluation is None or latency is None:
+        return known
+    measured, losses = measures(candidate.num_parameters, latency, evaluation), evaluation.sequence_losses_nats
+    return replace(
+        known,
+        loss_nats=evaluation.loss_nats,
+        loss_stderr_nats=evaluation.loss_stderr_nats,
+        sequence_losses_nats=losses,
+        score=candidate.score,
+        sequence_scores=sequence_scores(measured, teacher_measures(job), job.spec.score, losses),
     )
 
 

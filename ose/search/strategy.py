@@ -20,7 +20,11 @@ class Proposal:
 
     Attributes:
         number: 1, 2, ... in the order of proposal.
+        num_steps: Steps in all.
         layers: Which of the teacher's layers it keeps; None leaves that to the job.
+        earlier_legs: Steps at the end of each leg before the last; empty if it is trained in one go. Every leg has
+            a warm-up and a decay of its own, so the result depends on them.
+        continues: The number of the proposal that was trained the earlier legs, whose place it takes.
     """
 
     number: int
@@ -28,15 +32,34 @@ class Proposal:
     hyperparameters: Hyperparameters
     num_steps: int
     layers: LayerChoice | None = None
+    earlier_legs: tuple[int, ...] = ()
+    continues: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a proposal; all None if it failed, or was rejected before training."""
+    """What became of a proposal. What was not measured is None: of one that failed, all but parameters and latency.
 
-    score: float | None = None
-    loss_nats: float | None = None
+    Attributes:
+        has_passed: It was trained, and is within every limit.
+        num_parameters: Of the whole masked language model.
+        latency_p50_ms: Known of everything that was trained, and of what is too slow.
+        loss_nats: On the held-out targets; also of one that was rejected for it.
+        loss_stderr_nats: Its standard error over sequences.
+        sequence_losses_nats: The loss of each held-out sequence: outcomes are to be compared in pairs.
+        score: Under the job's rule.
+        sequence_scores: The score as the loss of each held-out sequence alone would move it, to first order: their
+            mean is the score, and paired differences of them are differences of scores.
+    """
+
+    has_passed: bool = False
+    num_parameters: int | None = None
     latency_p50_ms: float | None = None
+    loss_nats: float | None = None
+    loss_stderr_nats: float | None = None
+    sequence_losses_nats: tuple[float, ...] = ()
+    score: float | None = None
+    sequence_scores: tuple[float, ...] = ()
 
 
 class Strategy(Protocol):
