@@ -14,6 +14,7 @@ from ose.core.export import ExportFile
 from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, JobStatus, TeacherFacts
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
+from ose.core.trust import Trust
 from ose.service.leaderboard import LeaderboardRow
 from ose.service.requests import DistillationRequest, TokenRequest
 
@@ -120,6 +121,8 @@ class LeaderboardDocument(BaseModel):
 
     job: dict[str, Any]
     teacher: dict[str, Any]
+    trust: Trust | None
+    hint: str | None
     rows: list[LeaderboardRow]
     num_more: int
     next: str | None

@@ -137,13 +137,15 @@ class RemoteWorkspace:
         parameters = parsing.query_parameters(query)
         path = f"/jobs/{parsing.segment(job_id)}/leaderboard"
         rows: list[dict[str, Any]] = []
+        trust: dict[str, Any] = {}
         after = None
         while True:
             left = _PAGE if query.limit is None else query.limit - len(rows)
             page = self._transport.get(path, {**parameters, "limit": min(left, _PAGE), "after": after})
             rows, after = rows + page["rows"], page["next"]
+            trust = trust or {name: page[name] for name in ("trust", "hint") if page["trust"]}
             if after is None or len(rows) == query.limit:
-                return parsing.leaderboard({**page, "rows": rows})
+                return parsing.leaderboard({**page, **trust, "rows": rows})
 
     def candidate(self, job_id: str, number: int) -> dict[str, Any]:
         """One candidate under its JSON names, with everything that was measured of it."""

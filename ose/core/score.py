@@ -77,16 +77,31 @@ def score(student: Measures, teacher: Measures, rule: ScoreRule) -> Score:
     Source:
         arXiv 2010.08512 as transcribed by QOSE, equation (1). The paper has no exponents and no floor.
     """
-    size = max(0.0, 1 - student.num_parameters / teacher.num_parameters)
-    speed = max(0.0, 1 - student.latency_ms / teacher.latency_ms)
-    loss = _scored_loss(student, teacher, rule)
+    size, speed, loss = _factors(student, teacher, rule)
     a, b, c = rule.exponents
     value = size**a * speed**b * loss**-c
-    if value == 0.0:
-        return Score(value=0.0, stderr=0.0)
-    speed_stderr = student.latency_stderr_ms / teacher.latency_ms
-    relative = math.hypot(b * speed_stderr / speed if speed else 0.0, c * student.loss_stderr_nats / loss)
-    return Score(value=value, stderr=value * relative)
+    slope = sensitivity(student, teacher, rule)
+    errors = slope.per_ms * student.latency_stderr_ms, slope.per_nat * student.loss_stderr_nats
+    return Score(value=value, stderr=math.hypot(*errors) if value else 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """What a score changes by for each unit of what was measured; never above zero."""
+
+    per_ms: float
+    per_nat: float
+
+
+def sensitivity(student: Measures, teacher: Measures, rule: ScoreRule) -> Sensitivity:
+    """The derivatives of `score` by latency and loss. At its clamps it has none: there they are those just beside."""
+    size, speed, loss = _factors(student, teacher, rule)
+    a, b, c = rule.exponents
+    value = size**a * speed**b * loss**-c
+    return Sensitivity(
+        per_ms=-value * b / (speed * teacher.latency_ms) if speed else 0.0,
+        per_nat=-value * c / loss,
+    )
 
 
 def sequence_scores(
@@ -103,11 +118,13 @@ def sequence_scores(
         rule: Formula and exponents.
         sequence_losses_nats: The candidate's, whose mean is its loss.
     """
-    value = score(student, teacher, rule).value
-    slope = -rule.exponents[2] * value / _scored_loss(student, teacher, rule)
+    value, slope = score(student, teacher, rule).value, sensitivity(student, teacher, rule).per_nat
     return tuple(value + slope * (loss - student.loss_nats) for loss in sequence_losses_nats)
 
 
-def _scored_loss(student: Measures, teacher: Measures, rule: ScoreRule) -> float:
+def _factors(student: Measures, teacher: Measures, rule: ScoreRule) -> tuple[float, float, float]:
+    """What is left of size and of time, as shares, and the loss, in nats."""
+    size = max(0.0, 1 - student.num_parameters / teacher.num_parameters)
+    speed = max(0.0, 1 - student.latency_ms / teacher.latency_ms)
     entropy = teacher.loss_nats if rule.formula == "excess" else 0.0
-    return max(student.loss_nats - entropy, LOSS_FLOOR_NATS)
+    return size, speed, max(student.loss_nats - entropy, LOSS_FLOOR_NATS)

@@ -171,8 +171,13 @@ class Store(ServiceStore, Protocol):
             ConflictError: `owner` does not hold the job.
         """
 
-    def candidates(self, job_id: str) -> list[Candidate]:
-        """All candidates of a job by number, each with its latency and its scored trial's evaluation."""
+    def candidates(self, job_id: str, numbers: Sequence[int] | None = None) -> list[Candidate]:
+        """Candidates of a job by number, each with its latency and its scored trial's evaluation.
+
+        Args:
+            job_id: The full id.
+            numbers: Only these, a few dozen at most; None gives all.
+        """
 
     def candidate_page(
         self,

@@ -40,8 +40,9 @@ class SqlCandidates:
             by_number = {candidate.number: candidate for candidate in stored}
         return [by_number[number] for number in numbers]
 
-    def candidates(self, job_id: str) -> list[Candidate]:
+    def candidates(self, job_id: str, numbers: Sequence[int] | None = None) -> list[Candidate]:
         query = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == job_id)
+        query = query if numbers is None else query.where(CANDIDATES.c.number.in_(numbers))
         with self._transactions.read() as connection:
             return [rows.to_candidate(row) for row in connection.execute(query)]
 
