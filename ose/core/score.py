@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ose.errors import InvalidInputError
@@ -120,6 +120,20 @@ def sequence_scores(
     """
     value, slope = score(student, teacher, rule).value, sensitivity(student, teacher, rule).per_nat
     return tuple(value + slope * (loss - student.loss_nats) for loss in sequence_losses_nats)
+
+
+def loss_for_score(student: Measures, teacher: Measures, rule: ScoreRule, value: float) -> float:
+    """The largest loss at which a student scores at least `value`; its own loss does not matter.
+
+    Infinite if every loss does, minus infinity if none does.
+    """
+    at_one = replace(student, loss_nats=1.0 + (teacher.loss_nats if rule.formula == "excess" else 0.0))
+    factor, exponent = score(at_one, teacher, rule).value, rule.exponents[2]
+    if value <= 0 or (exponent == 0 and factor >= value):
+        return math.inf
+    if factor == 0 or exponent == 0:
+        return -math.inf
+    return at_one.loss_nats - 1.0 + float((factor / value) ** (1 / exponent))
 
 
 def _factors(student: Measures, teacher: Measures, rule: ScoreRule) -> tuple[float, float, float]:

@@ -7,10 +7,11 @@ crash is the same code as running it the first time.
 from __future__ import annotations
 
 from ose.search.candidate_stage import run_wave
+from ose.search.checkpoints import Checkpoints
 from ose.search.data_stage import prepare_search_data
 from ose.search.latency_stage import expect_latencies
 from ose.search.run_context import RunContext
-from ose.search.strategy import build_strategy
+from ose.search.strategies import build_strategy
 
 
 def run_job(context: RunContext) -> None:
@@ -27,6 +28,8 @@ def run_job(context: RunContext) -> None:
     expect_latencies(context, {proposal.architecture for proposal in proposals})
     quality = prepare_search_data(context)
     context.store.record_teacher(context.job.id, context.owner, quality=quality)
+    checkpoints = Checkpoints(context.checkpoint_folder, context.job.spec.search)
     while proposals:
-        run_wave(context.refreshed(), strategy, proposals)
+        run_wave(context.refreshed(), strategy, proposals, checkpoints)
         proposals = strategy.ask()
+    checkpoints.finish()

@@ -8,10 +8,9 @@ from itertools import product
 from typing import Protocol
 
 from ose.core.architecture import Architecture
-from ose.core.job import TeacherFacts
 from ose.core.layers import LayerChoice
 from ose.core.search_space import Member
-from ose.core.spec import Hyperparameters, JobSpec
+from ose.core.spec import Hyperparameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +60,17 @@ class Outcome:
     score: float | None = None
     sequence_scores: tuple[float, ...] = ()
 
+    @property
+    def standing(self) -> tuple[bool, float] | None:
+        """What outcomes are ordered by, the greatest best: by score what has passed, then the rest by loss.
+
+        A limit on loss excludes a candidate from the result, but not from being trained further, which may bring it
+        within the limit. None if nothing was trained.
+        """
+        if self.loss_nats is None or self.score is None:
+            return None
+        return (True, self.score) if self.has_passed else (False, -self.loss_nats)
+
 
 class Strategy(Protocol):
     """Chooses candidates.
@@ -92,16 +102,7 @@ class OseStrategy:
     """
 
     def __init__(self, members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> None:
-        self._proposals = [
-            Proposal(
-                number=number,
-                architecture=member.architecture,
-                hyperparameters=hyperparameters,
-                num_steps=num_steps,
-                layers=member.layers,
-            )
-            for number, (member, hyperparameters) in enumerate(product(members, theta), start=1)
-        ]
+        self._proposals = proposals_of(members, theta, num_steps)
 
     def ask(self) -> Sequence[Proposal]:
         """Everything at once, the first time."""
@@ -112,9 +113,15 @@ class OseStrategy:
         """Nothing depends on outcomes."""
 
 
-def build_strategy(spec: JobSpec, teacher: TeacherFacts) -> Strategy:
-    """The strategy a job asks for, over its space in the teacher's order."""
-    search = spec.search
-    num_teacher_layers = teacher.architecture.num_hidden_layers
-    visited = spec.space.members(teacher.embedding, num_teacher_layers, stride=search.epsilon)
-    return OseStrategy(visited, search.hyperparameters, search.steps)
+def proposals_of(members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> list[Proposal]:
+    """Every member with every element of Theta, trained so many steps."""
+    return [
+        Proposal(
+            number=number,
+            architecture=member.architecture,
+            hyperparameters=hyperparameters,
+            num_steps=num_steps,
+            layers=member.layers,
+        )
+        for number, (member, hyperparameters) in enumerate(product(members, theta), start=1)
+    ]

@@ -74,6 +74,6 @@ def _judged(candidate: Candidate) -> Judged | None:
         number=candidate.number,
         architecture=candidate.architecture,
         measures=measures(candidate.num_parameters, candidate.latency, candidate.evaluation),
-        num_steps=candidate.evaluation.num_steps,
+        num_steps=candidate.num_steps,
         sequence_losses_nats=candidate.evaluation.sequence_losses_nats,
     )

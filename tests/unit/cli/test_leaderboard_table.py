@@ -18,7 +18,11 @@ from ose.store.engine import open_store
     ("rule", "group", "told"),
     [
         (ScoreRule(), "5", "other sequences by a tau of 1.00"),
-        (ScoreRule(exponents=(0, 0, 0)), "1", "5 candidates are not apart at 2 steps: ose job extend job-1 --steps 6"),
+        (
+            ScoreRule(exponents=(0, 0, 0)),
+            "1",
+            "5 candidates are not apart at 10 steps: ose job extend job-1 --steps 30",
+        ),
     ],
 )
 def test_groups_and_what_they_mean_stand_in_the_width_of_a_terminal(
