@@ -75,6 +75,21 @@ class RemoteWorkspace:
         content = parsing.job_content(job)
         return parsing.job(self._transport.post("/jobs", content, key or uuid.uuid4().hex))
 
+    def extend(self, job_id: str, steps: int, top: int | None = None, key: str | None = None) -> Job:
+        """Have a job queued that trains the leaders of another one further.
+
+        Args:
+            job_id: The job to go on with.
+            steps: Training steps in all, more than it had.
+            top: How many of its best candidates; None takes the best and those that are not apart from it.
+            key: As in `submit`.
+
+        Raises:
+            OseError: It cannot be extended so; the message says why.
+        """
+        path = f"/jobs/{parsing.segment(job_id)}/extend"
+        return parsing.job(self._transport.post(path, {"steps": steps, "top": top}, key or uuid.uuid4().hex))
+
     def run(self, job_id: str) -> Job:
         """Have the service go on with a job if it has stopped, and follow it to its end."""
         job = self.job(job_id)
