@@ -91,8 +91,13 @@ class SearchSpec:
 
     Attributes:
         strategy: `ose` visits every epsilon-th member of the order with every element of Theta. `halving` trains the
-            same candidates a few steps, and goes on with the upper part.
-        epsilon: The stride; 1 is exhaustive.
+            same candidates a few steps, and goes on with the upper part. `random` draws candidates; `optuna` asks a
+            sampler for those that earlier ones speak for. docs/TRUST.md says which to use when.
+        epsilon: The stride of `ose` and `halving`; 1 is exhaustive.
+        num_candidates: Of `random` and `optuna`, which need it: candidates in all.
+        sampler: Of `optuna`: `tpe` and `gp` look for the best score, `nsgaii` for the front of latency and loss.
+        wave_size: Of `optuna`: candidates proposed at once, before the outcome of any is known; None takes two for each
+            worker, since the next one waits there already when one ends.
         steps: Training steps s of one candidate; for `halving` the most. The paper ran 3, which is mostly noise.
         min_steps: Of `halving`: every candidate is trained at least so many. Each round has a warm-up and a decay of
             its own, which take some steps.
@@ -115,8 +120,11 @@ class SearchSpec:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    strategy: Literal["ose", "halving"] = "ose"
+    strategy: Literal["ose", "halving", "random", "optuna"] = "ose"
     epsilon: int = 1
+    num_candidates: int | None = None
+    sampler: Literal["tpe", "gp", "nsgaii"] = "tpe"
+    wave_size: int | None = None
     steps: int = 100
     min_steps: int = 10
     eta: int = 3
@@ -132,12 +140,23 @@ class SearchSpec:
 
     def __post_init__(self) -> None:
         require_positive(self, "epsilon", "steps", "min_steps", "weight_clip", "held_out_sequences", "max_attempts")
+        require_positive(self, "num_candidates", "wave_size")
+        self._require_a_number_of_candidates()
         require_not_negative(self, "keep_checkpoints")
         if self.eta < 2:
             raise InvalidInputError(f"eta must be at least 2, not {self.eta}")
         if not self.hyperparameters:
             raise InvalidInputError("search.hyperparameters is empty; give at least one set")
         require_seed(self.seed)
+
+    def _require_a_number_of_candidates(self) -> None:
+        draws = self.strategy in ("random", "optuna")
+        if draws and self.num_candidates is None:
+            raise InvalidInputError(f"search.num_candidates is missing: how many the strategy {self.strategy} proposes")
+        if draws and self.epsilon != 1:
+            raise InvalidInputError(f"search.epsilon is not for the strategy {self.strategy}; it takes num_candidates")
+        if not draws and self.num_candidates is not None:
+            raise InvalidInputError(f"search.num_candidates is not for the strategy {self.strategy}; it takes epsilon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

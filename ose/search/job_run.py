@@ -6,6 +6,7 @@ crash is the same code as running it the first time.
 
 from __future__ import annotations
 
+from ose.errors import StoreError
 from ose.search.candidate_stage import run_wave
 from ose.search.checkpoints import Checkpoints
 from ose.search.data_stage import prepare_search_data
@@ -31,5 +32,18 @@ def run_job(context: RunContext) -> None:
     checkpoints = Checkpoints(context.checkpoint_folder, context.job.spec.search)
     while proposals:
         run_wave(context.refreshed(), strategy, proposals, checkpoints)
+        _record_study(context)
         proposals = strategy.ask()
     checkpoints.finish()
+
+
+def _record_study(context: RunContext) -> None:
+    """Let others watch what optuna does. A copy that cannot be written is worth a line, not the job."""
+    if context.job.spec.search.strategy != "optuna":
+        return
+    from ose.search.study_record import record_study  # optuna takes a second to load
+
+    try:
+        record_study(context.store, context.job)
+    except StoreError as error:
+        context.progress.say(str(error))

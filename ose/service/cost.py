@@ -23,6 +23,7 @@ from ose.search.keys import (
     num_anatomy_sequences,
     search_data_parts,
 )
+from ose.search.random_strategy import RandomStrategy
 from ose.store.base import Store
 
 _HISTORY = 10
@@ -97,6 +98,9 @@ def _planned(job: Job) -> list[_Planned]:
         ]
     layers = job.teacher.architecture.num_hidden_layers
     members = spec.space.members(job.teacher.embedding, layers, stride=spec.search.epsilon)
+    if spec.search.num_candidates is not None:  # what a sampler will ask for nobody knows; it is taken for random
+        drawn = RandomStrategy(members, spec.search, spec.space.count(layers)).ask()
+        return [_Planned(each.architecture, each.num_steps * each.hyperparameters.batch_size) for each in drawn]
     return [
         _Planned(member.architecture, spec.search.steps * theta.batch_size)
         for member, theta in product(members, spec.search.hyperparameters)

@@ -307,5 +307,8 @@ class Store(ServiceStore, Protocol):
     def distillations(self, job_id: str) -> list[Distillation]:
         """All distillations of a job, newest first."""
 
+    def studies_url(self) -> str:
+        """Where optuna may keep copies of jobs as studies: where this database is, but not among its tables."""
+
     def close(self) -> None:
         """Release the connections."""
