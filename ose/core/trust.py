@@ -2,19 +2,21 @@
 
 All candidates of a job are judged on the same held-out sequences, so differences are taken sequence by sequence: what
 makes a sequence hard is in both losses and falls out. Latencies are measured one by one, and their errors add up.
-None of this knows what more training, another seed or other text would change.
+Beside what learning curves show, none of this knows what more training, another seed or other text would change.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from operator import mul
 
 from ose.core.architecture import Architecture
 from ose.core.score import Measures, ScoreRule, score, sensitivity
+from ose.core.spec import Hyperparameters
+from ose.core.trend import expected_gain_nats
 
 LEADERS = 24
 """Candidates compared, from the best one on. Their raw losses are read for it, and a page must not cost more the larger
@@ -37,15 +39,19 @@ class Judged:
     Attributes:
         number: Its number in the job.
         architecture: Candidates of one shape share one measured latency, and so its error.
-        num_steps: It was trained for.
+        legs: Steps at the end of each leg of its training.
+        hyperparameters: It was trained with. Curves are compared only if these and the legs are equal.
         sequence_losses_nats: The loss of each held-out sequence, the same sequences for all.
+        training_losses_nats: The loss of each step of the last leg; empty where curves say nothing.
     """
 
     number: int
     architecture: Architecture
     measures: Measures
-    num_steps: int
+    legs: tuple[int, ...]
+    hyperparameters: Hyperparameters
     sequence_losses_nats: tuple[float, ...]
+    training_losses_nats: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +83,15 @@ class Trust:
         num_not_apart: Of them, those in the best one's group, itself included.
         expected_tau: Kendall's tau to expect between this order and one made on as many other held-out sequences
             and with latencies measured anew; None without two leaders that differ.
+        num_gaining: Of the others, those whose learning curve falls so much faster than the best one's that they would
+            have passed it by `extend_to_steps`, if both went on as they do.
         num_steps: The most that one of the best one's group was trained for.
-        extend_to_steps: Steps after which the choice may be another one; None if the best one is apart.
+        extend_to_steps: Steps after which the choice may be another one; None if the best one is apart, and none gains.
     """
 
     num_leaders: int
     num_not_apart: int
+    num_gaining: int
     expected_tau: float | None
     num_steps: int
     extend_to_steps: int | None
@@ -112,13 +121,16 @@ def compare_leaders(
     table = _Table(leaders, teacher, rule)
     distances = _distances(leaders, table)
     first_group = [each for each in leaders if distances[each.number].group == 1]
-    num_steps = max(each.num_steps for each in first_group)
+    rest = [each for each in leaders if distances[each.number].group != 1]
+    num_gaining = sum(_may_pass(each, leaders[0], teacher, rule) for each in rest)
+    num_steps = max(each.legs[-1] for each in first_group)
     return Trust(
         num_leaders=len(leaders),
         num_not_apart=len(first_group),
+        num_gaining=num_gaining,
         expected_tau=_expected_tau(table, len(leaders)),
         num_steps=num_steps,
-        extend_to_steps=EXTENSION * num_steps if len(first_group) > 1 else None,
+        extend_to_steps=EXTENSION * num_steps if len(first_group) + num_gaining > 1 else None,
     ), distances
 
 
@@ -235,6 +247,15 @@ def _groups(table: _Table, count: int) -> list[int]:
 
 def _are_apart(table: _Table, a: int, b: int) -> bool:
     return abs(table.scores[a] - table.scores[b]) > APART_STDERRS * table.score_stderr(a, b)
+
+
+def _may_pass(candidate: Judged, best: Judged, teacher: Measures, rule: ScoreRule) -> bool:
+    """Whether its learning curve is heading below the loss that it needs to be ahead of the best one."""
+    if (candidate.legs, candidate.hyperparameters) != (best.legs, best.hyperparameters):
+        return False
+    gain = expected_gain_nats(candidate.training_losses_nats, best.training_losses_nats)
+    then = replace(candidate.measures, loss_nats=candidate.measures.loss_nats - gain)
+    return gain > 0 and score(then, teacher, rule).value > score(best.measures, teacher, rule).value
 
 
 def _expected_tau(table: _Table, count: int) -> float | None:

@@ -42,31 +42,40 @@ def read_comparison(store: Store, job: Job, standing: Standing) -> Comparison:
     """
     if standing.teacher is None or not standing.leaders:
         return NO_COMPARISON
-    return _compared(store, job.id, standing.teacher, standing.rule, standing.leaders)
+    # Students of random weights first learn what all learn alike: their curves cross again and again.
+    has_telling_curves = job.spec.search.initialization == "inherit"
+    return _compared(store, job.id, standing.teacher, standing.rule, standing.leaders, has_telling_curves)
 
 
 @lru_cache(maxsize=_NUM_KEPT)
 def _compared(
-    store: Store, job_id: str, teacher: Measures, rule: ScoreRule, leaders: tuple[Objectives, ...]
+    store: Store,
+    job_id: str,
+    teacher: Measures,
+    rule: ScoreRule,
+    leaders: tuple[Objectives, ...],
+    has_telling_curves: bool,
 ) -> Comparison:
     numbers = [each.number for each in leaders]
     candidates = sorted(store.candidates(job_id, numbers), key=lambda candidate: numbers.index(candidate.number))
-    judged = [each for candidate in candidates if (each := _judged(candidate)) is not None]
-    found = compare_leaders(judged, teacher, rule)
+    judged = [_judged(candidate, has_telling_curves=has_telling_curves) for candidate in candidates]
+    found = compare_leaders([each for each in judged if each is not None], teacher, rule)
     return NO_COMPARISON if found is None else Comparison(trust=found[0], distances=found[1])
 
 
 def hint(job_id: str, trust: Trust, command: str = "ose") -> str | None:
-    """What to do where more steps may change the choice; None where the best one is apart."""
+    """What to do where more steps may change the choice; None where nothing speaks for that."""
     if trust.extend_to_steps is None:
         return None
-    return (
-        f"{trust.num_not_apart} candidates are not apart at {trust.num_steps} steps: "
-        f"{command} job extend {job_id} --steps {trust.extend_to_steps}"
-    )
+    reasons = []
+    if trust.num_not_apart > 1:
+        reasons.append(f"{trust.num_not_apart} candidates are not apart at {trust.num_steps} steps")
+    if trust.num_gaining:
+        reasons.append(f"{trust.num_gaining} may pass the best one, by their learning curves")
+    return f"{', '.join(reasons)}: {command} job extend {job_id} --steps {trust.extend_to_steps}"
 
 
-def _judged(candidate: Candidate) -> Judged | None:
+def _judged(candidate: Candidate, *, has_telling_curves: bool) -> Judged | None:
     """None if it has been put back to be trained since it was ranked."""
     if candidate.latency is None or candidate.evaluation is None:
         return None
@@ -74,6 +83,8 @@ def _judged(candidate: Candidate) -> Judged | None:
         number=candidate.number,
         architecture=candidate.architecture,
         measures=measures(candidate.num_parameters, candidate.latency, candidate.evaluation),
-        num_steps=candidate.num_steps,
+        legs=candidate.legs,
+        hyperparameters=candidate.hyperparameters,
         sequence_losses_nats=candidate.evaluation.sequence_losses_nats,
+        training_losses_nats=candidate.evaluation.training_losses_nats if has_telling_curves else (),
     )

@@ -11,6 +11,7 @@ import pytest
 
 from ose.core.comparison import kendall_tau
 from ose.core.score import Measures, ScoreRule, score
+from ose.core.spec import Hyperparameters
 from ose.core.trust import Judged, compare_leaders, expected_tau
 
 TEACHER = Measures(num_parameters=100, latency_ms=100.0, loss_nats=2.0)
@@ -24,7 +25,8 @@ def judged(number: int, losses: list[float], **changes: object) -> Judged:
         "number": number,
         "architecture": builders.architecture(hidden=2 * number),
         "measures": Measures(num_parameters=50, latency_ms=50.0, loss_nats=mean),
-        "num_steps": 60,
+        "legs": (60,),
+        "hyperparameters": Hyperparameters(),
         "sequence_losses_nats": tuple(losses),
     }
     return Judged(**{**values, **changes})
@@ -94,6 +96,24 @@ def test_three_times_the_steps_are_advised_only_where_the_best_is_not_apart() ->
     assert (apart.num_not_apart, apart.extend_to_steps) == (1, None)
     close = compare_leaders([shifted(1, 0.0), shifted(2, 0.1, noise=0.5)], TEACHER, BY_LOSS)[0]
     assert (close.num_not_apart, close.num_steps, close.extend_to_steps) == (2, 60, 180)
+
+
+FALLING = {"training_losses_nats": tuple(5 - step / 20 for step in range(60))}
+LEVEL = {"training_losses_nats": tuple(5.0 for _ in range(60))}
+
+
+def test_who_may_pass_the_best_by_its_learning_curve_is_counted() -> None:
+    """Falling gains a nat a third, and so two nats by three times the steps."""
+
+    def num_gaining(by: float, **changes: object) -> int:
+        leaders = [shifted(1, 0.0, **LEVEL), shifted(2, by, **{**FALLING, **changes}), shifted(3, by, **LEVEL)]
+        trust = compare_leaders(leaders, TEACHER, BY_LOSS)[0]
+        assert trust.extend_to_steps == (180 if trust.num_gaining else None)
+        return trust.num_gaining
+
+    assert num_gaining(1.5) == 1
+    assert num_gaining(2.5) == 0  # too far behind
+    assert num_gaining(1.5, legs=(20, 60)) == num_gaining(1.5, hyperparameters=Hyperparameters(batch_size=8)) == 0
 
 
 def test_nothing_is_said_without_two_sequences_of_everyone() -> None:
