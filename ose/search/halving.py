@@ -67,7 +67,7 @@ class HalvingStrategy:
                 before,
                 number=number,
                 num_steps=self._rounds[self._round],
-                earlier_legs=(*before.earlier_legs, before.num_steps),
+                earlier_legs=before.legs,
                 continues=before.number,
             )
             for number, before in enumerate((self._asked[each] for each in going_on), start=first)
