@@ -114,8 +114,8 @@ class SearchSpec:
             assumption wants one, practice does not.
         held_out_sequences: Sequences that every candidate is judged on.
         max_attempts: Trials of one candidate whose failures may be passing (memory, lost worker).
-        keep_checkpoints: The best so many candidates whose weights are kept, for `ose job extend` to go on from. What
-            is not kept is trained again, and each takes 12 bytes a parameter, so a few are enough.
+        keep_checkpoints: The best so many candidates whose weights are kept for `ose job extend`, which goes on with two
+            at least. What is not kept is trained again, and each takes 12 bytes a parameter.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -136,7 +136,7 @@ class SearchSpec:
     weight_clip: float | None = None
     held_out_sequences: int = 128
     max_attempts: int = 2
-    keep_checkpoints: int = 4
+    keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
         require_positive(self, "epsilon", "steps", "min_steps", "weight_clip", "held_out_sequences", "max_attempts")

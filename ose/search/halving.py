@@ -54,7 +54,7 @@ class HalvingStrategy:
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Remember what the next round depends on."""
-        self._told[number] = outcome
+        self._told[number] = replace(outcome, sequence_losses_nats=())  # a search may have 100,000
 
     def _next_round(self) -> list[Proposal]:
         self._round += 1
@@ -67,7 +67,7 @@ class HalvingStrategy:
                 before,
                 number=number,
                 num_steps=self._rounds[self._round],
-                earlier_legs=(*before.earlier_legs, before.num_steps),
+                earlier_legs=before.legs,
                 continues=before.number,
             )
             for number, before in enumerate((self._asked[each] for each in going_on), start=first)

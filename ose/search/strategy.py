@@ -34,6 +34,11 @@ class Proposal:
     earlier_legs: tuple[int, ...] = ()
     continues: int | None = None
 
+    @property
+    def legs(self) -> tuple[int, ...]:
+        """Steps at the end of each leg."""
+        return (*self.earlier_legs, self.num_steps)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
