@@ -96,7 +96,7 @@ class SearchSpec:
         epsilon: The stride of `ose` and `halving`; 1 is exhaustive.
         num_candidates: Of `random` and `optuna`, which need it: candidates in all.
         sampler: Of `optuna`: `tpe` and `gp` look for the best score, `nsgaii` for the front of latency and loss.
-        wave_size: Of `optuna`: candidates proposed at once, before the outcome of any is known; None takes two for each
+        wave: Of `optuna`: candidates proposed at once, before the outcome of any is known; None takes two for each
             worker, since the next one waits there already when one ends.
         steps: Training steps s of one candidate; for `halving` the most. The paper ran 3, which is mostly noise.
         min_steps: Of `halving`: every candidate is trained at least so many. Each round has a warm-up and a decay of
@@ -124,7 +124,7 @@ class SearchSpec:
     epsilon: int = 1
     num_candidates: int | None = None
     sampler: Literal["tpe", "gp", "nsgaii"] = "tpe"
-    wave_size: int | None = None
+    wave: int | None = None
     steps: int = 100
     min_steps: int = 10
     eta: int = 3
@@ -140,7 +140,7 @@ class SearchSpec:
 
     def __post_init__(self) -> None:
         require_positive(self, "epsilon", "steps", "min_steps", "weight_clip", "held_out_sequences", "max_attempts")
-        require_positive(self, "num_candidates", "wave_size")
+        require_positive(self, "num_candidates", "wave")
         self._require_a_number_of_candidates()
         require_not_negative(self, "keep_checkpoints")
         if self.eta < 2:

@@ -139,27 +139,23 @@ def expected_tau(differences: Sequence[tuple[float, float]]) -> float:
 
     A difference d that was seen with a standard error s comes out with the same sign again with a probability of
     Phi(d / (s sqrt 2)), were any true difference as likely as any other. They are not: where most candidates are equal,
-    most of what is seen is noise. So differences are shrunk to B d, where B is the share of their spread that is
-    not noise, and a second measurement is expected at B d with a variance of (1 + B) s^2.
+    most of what is seen is noise. So differences are shrunk to B d, and a second measurement is expected at B d with a
+    variance of (1 + B) s^2. B is the share of their spread that is not noise: 1 - 1 / mean((d / s)^2), because noise
+    alone gives a mean of 1.
 
     Args:
         differences: Of each pair, with its standard error; not both may be zero.
 
     Source:
-        Shrinkage by the method of moments, as in Efron and Morris, "Data analysis using Stein's estimator" (1975);
-        here over pairs, which are not independent: that makes B less certain, not larger or smaller.
+        Shrinkage as in Efron and Morris, "Data analysis using Stein's estimator" (1975), here with a spread that is a
+        multiple of each pair's noise: one of the same size for all was tried, and noisy pairs hid what others know.
     """
-    noise = math.fsum(stderr**2 for _, stderr in differences) / len(differences)
-    spread = max(0.0, math.fsum(value**2 for value, _ in differences) / len(differences) - noise)
-    return math.fsum(_agreement(value, stderr, spread) for value, stderr in differences) / len(differences)
-
-
-def _agreement(difference: float, stderr: float, spread: float) -> float:
-    """Probability of the same sign less that of the opposite one."""
-    if stderr == 0.0:
-        return 1.0
-    kept = spread / (spread + stderr**2)
-    return math.erf(kept * abs(difference) / (stderr * math.sqrt(2 * (1 + kept))))
+    ratios = [abs(value) / stderr for value, stderr in differences if stderr > 0]
+    square = math.fsum(ratio**2 for ratio in ratios) / max(1, len(ratios))
+    kept = 1 - 1 / max(1.0, square)
+    # The probability of the same sign, less that of the opposite one. A pair without noise keeps its order.
+    agreements = [math.erf(kept * ratio / math.sqrt(2 * (1 + kept))) for ratio in ratios]
+    return (math.fsum(agreements) + len(differences) - len(ratios)) / len(differences)
 
 
 class _Table:

@@ -39,7 +39,8 @@ def run_job(context: RunContext) -> None:
 
 def _record_study(context: RunContext) -> None:
     """Let others watch what optuna does. A copy that cannot be written is worth a line, not the job."""
-    if context.job.spec.search.strategy != "optuna":
+    spec = context.job.spec
+    if spec.search.strategy != "optuna" or spec.extends is not None:
         return
     from ose.search.study_record import record_study  # optuna takes a second to load
 

@@ -41,5 +41,5 @@ def _optuna_strategy(spec: JobSpec, teacher: TeacherFacts) -> Strategy:
         return limit is None or count_parameters(shape, teacher.embedding).total <= limit
 
     search, depth = spec.search, teacher.architecture.num_hidden_layers
-    wave_size = search.wave_size or _PER_WORKER * spec.workers.count
+    wave_size = search.wave or _PER_WORKER * spec.workers.count
     return OptunaStrategy(Grid(spec.space, search.hyperparameters, depth, is_small_enough), search, wave_size)

@@ -174,12 +174,7 @@ class Store(ServiceStore, Protocol):
         """
 
     def candidates(self, job_id: str, numbers: Sequence[int] | None = None) -> list[Candidate]:
-        """Candidates of a job by number, each with its latency and its scored trial's evaluation.
-
-        Args:
-            job_id: The full id.
-            numbers: Only these, a few dozen at most; None gives all.
-        """
+        """All candidates of a job by number, or those of a few numbers, with latency and scored trial's evaluation."""
 
     def candidate_page(
         self,

@@ -142,3 +142,9 @@ def test_the_expected_tau_is_that_of_two_measurements(spread: float) -> None:
         told.append(expected_tau(pairs))
         found.append(kendall_tau(first, second))
     assert fmean(told) == pytest.approx(fmean(found), abs=0.07)
+
+
+def test_one_noisy_candidate_does_not_hide_what_the_others_tell() -> None:
+    clear = [(5.0, 1.0)] * 20
+    assert expected_tau([*clear, (30.0, 100.0)]) > 0.95
+    assert expected_tau([(1.0, 0.0)]) == 1.0  # known exactly

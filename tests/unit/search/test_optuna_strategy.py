@@ -75,8 +75,8 @@ def test_a_new_strategy_told_the_same_proposes_the_same(sampler: str) -> None:
 
 
 def test_gp_proposes_the_same_again_and_learns() -> None:
-    found = shapes(run(build_strategy(spec("gp", num_candidates=12, wave_size=4), FACTS)))
-    assert found == shapes(run(build_strategy(spec("gp", num_candidates=12, wave_size=4), FACTS)))
+    found = shapes(run(build_strategy(spec("gp", num_candidates=12, wave=4), FACTS)))
+    assert found == shapes(run(build_strategy(spec("gp", num_candidates=12, wave=4), FACTS)))
     assert fmean(outcome(each).score for each in found[-4:]) > fmean(outcome(each).score for each in found[:4])
 
 
@@ -100,7 +100,7 @@ def test_nothing_is_proposed_before_the_wave_has_ended() -> None:
 
 
 def test_a_search_larger_than_its_space_ends_with_the_space() -> None:
-    assert set(shapes(run(build_strategy(spec(num_candidates=1000, wave_size=16), FACTS)))) == MEMBERS
+    assert set(shapes(run(build_strategy(spec(num_candidates=1000, wave=16), FACTS)))) == MEMBERS
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
@@ -117,7 +117,7 @@ def test_what_has_too_many_parameters_is_not_proposed() -> None:
 def test_theta_and_layers_are_axes_too() -> None:
     space = builders.search_space(num_hidden_layers=(2, 3), layers=("bottom", "top", (0, 3)))
     theta = (Hyperparameters(), Hyperparameters(learning_rate=1e-4))
-    asked = SearchSpec(strategy="optuna", num_candidates=1000, hyperparameters=theta, wave_size=16)
+    asked = SearchSpec(strategy="optuna", num_candidates=1000, hyperparameters=theta, wave=16)
     waves = run(build_strategy(builders.job_spec(space=space, search=asked), FACTS))
     found = {(each.architecture, each.layers, each.hyperparameters) for wave in waves for each in wave}
     assert len(found) == 2 * space.count(4)
@@ -141,5 +141,5 @@ def test_samplers_are_told_the_objectives_that_they_are_for(sampler: str, told: 
 def test_the_default_wave_keeps_all_workers_busy() -> None:
     assert isinstance(strategy := build_strategy(spec(workers=4), FACTS), OptunaStrategy)
     assert len(strategy.ask()) == 8
-    one = replace(spec().search, wave_size=1)
+    one = replace(spec().search, wave=1)
     assert len(build_strategy(builders.job_spec(space=SPACE, search=one), FACTS).ask()) == 1

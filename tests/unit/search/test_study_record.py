@@ -18,7 +18,7 @@ from ose.search.study_record import record_study
 from ose.store.base import Store
 from ose.store.engine import open_store
 
-SEARCH = {"strategy": "optuna", "num_candidates": 8, "wave_size": 2}
+SEARCH = {"strategy": "optuna", "num_candidates": 8, "wave": 2}
 OUTCOMES = {member: [4.0 + number / 10] for number, member in enumerate(MEMBERS)}
 
 
