@@ -6,7 +6,7 @@ reads loads neither torch nor ray.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -24,9 +24,10 @@ from ose.search.backend import Backend
 from ose.search.coordinator import Coordinator, utc_now
 from ose.search.keys import anatomy_key, search_data_key
 from ose.search.layer_stage import layer_scores
-from ose.search.progress import Progress, Silence
+from ose.search.progress import Progress, Silence, step_reporter
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.cost import job_cost
+from ose.service.extension import extended_job
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
 from ose.service.layer_report import LayerReport
@@ -111,6 +112,15 @@ class Workspace:
             InvalidInputError: It cannot be used; the message says what and why.
         """
         return submit_job(self.store, _spec(job), utc_now)
+
+    def extend(self, job_id: str, steps: int, top: int | None = None) -> Job:
+        """Queue a job that trains the leaders of another one further. See `extended_job`.
+
+        Raises:
+            InvalidInputError: The steps are not more than the job had.
+            ConflictError: The job has not ended, nothing has passed, or its teacher or text has changed.
+        """
+        return self.store.add_job(extended_job(self.store, job_id, steps, top, utc_now))
 
     def run(self, job_id: str) -> Job:
         """Run a job in the foreground, from wherever it stands. See `Coordinator.run`."""
@@ -269,10 +279,10 @@ class Workspace:
         )
         self._progress.stage(f"Distilling {candidate.architecture}", spec.steps)
         if workers == 1:
-            return run_distillation(request, _reporter(self._progress))
+            return run_distillation(request, step_reporter(self._progress))
         from workers.ray_start import distil_on_ray
 
-        return distil_on_ray(request, each, self.ray_address, _reporter(self._progress))
+        return distil_on_ray(request, each, self.ray_address, step_reporter(self._progress))
 
 
 def _write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
@@ -285,15 +295,3 @@ def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:
     if isinstance(job, Mapping):
         return parse_job(job, Path.cwd())
     return job if isinstance(job, JobSpec) else load_job_file(Path(job))
-
-
-def _reporter(progress: Progress) -> Callable[[int, Any], None]:
-    """Turn step callbacks into progress; a resumed run jumps to where it goes on."""
-    done = 0
-
-    def on_step(step: int, losses: Any) -> None:
-        nonlocal done
-        progress.advance(step - done, note=f"loss {losses.total:.3f}")
-        done = step
-
-    return on_step

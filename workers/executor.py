@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from ose.core.task import (
     AnatomyTask,
+    DataSpan,
     DataTask,
     EvaluateTask,
     Event,
@@ -49,7 +50,7 @@ class TaskExecutor:
         self._worker = worker
         self._device = device
         self._teacher: tuple[str, PreTrainedModel] | None = None
-        self._data: tuple[str, SearchData | ResidentData] | None = None
+        self._data: tuple[tuple[str, tuple[DataSpan, ...]], SearchData | ResidentData] | None = None
         self._anatomy: tuple[str, Anatomy] | None = None
         self._lane: Lane | None = None
         torch.set_num_threads(threads)
@@ -76,7 +77,8 @@ class TaskExecutor:
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
                 self._lane = self._lane or Lane(teacher.device)
-                return evaluate_candidate(task, teacher, self._data_in(task.folder), anatomy, self._lane)
+                data = self._data_in(task.folder, task.later_data)
+                return evaluate_candidate(task, teacher, data, anatomy, self._lane)
             case LayerSubsetsTask():
                 teacher = self._teacher_at(task.teacher.path)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
@@ -87,9 +89,10 @@ class TaskExecutor:
             self._teacher = (path, load_masked_lm(path).to(self._device))
         return self._teacher[1]
 
-    def _data_in(self, folder: str) -> SearchData | ResidentData:
-        if self._data is None or self._data[0] != folder:
-            self._data = (folder, on_device(load_search_data(Path(folder)), torch.device(self._device)))
+    def _data_in(self, folder: str, later: tuple[DataSpan, ...] = ()) -> SearchData | ResidentData:
+        if self._data is None or self._data[0] != (folder, later):
+            data = load_search_data(Path(folder), later)
+            self._data = ((folder, later), on_device(data, torch.device(self._device)))
         return self._data[1]
 
     def _anatomy_in(self, folder: str) -> Anatomy:

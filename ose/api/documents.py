@@ -14,8 +14,9 @@ from ose.core.export import ExportFile
 from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, JobStatus, TeacherFacts
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
+from ose.core.trust import Trust
 from ose.service.leaderboard import LeaderboardRow
-from ose.service.requests import DistillationRequest, TokenRequest
+from ose.service.requests import DistillationRequest, ExtensionRequest, TokenRequest
 
 EXAMPLE_JOB = {
     "name": "minilm-on-laptop",
@@ -120,6 +121,8 @@ class LeaderboardDocument(BaseModel):
 
     job: dict[str, Any]
     teacher: dict[str, Any]
+    trust: Trust | None
+    hint: str | None
     rows: list[LeaderboardRow]
     num_more: int
     next: str | None
@@ -180,4 +183,5 @@ def _body(kind: type, example: dict[str, Any], *, required: bool) -> dict[str, A
 
 
 DISTILLATION_BODY = _body(DistillationRequest, {"candidate": 7, "changes": {"steps": 5000}}, required=False)
+EXTENSION_BODY = _body(ExtensionRequest, {"steps": 300, "top": 3}, required=True)
 TOKEN_BODY = _body(TokenRequest, {"name": "ci", "scope": "submit", "valid_days": 90}, required=True)

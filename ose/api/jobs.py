@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, list, show, cancel, resume."""
+"""Jobs over HTTP: submit, list, show, cancel, resume, extend."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from starlette.responses import Response
 from ose.api.access import Reader, Submitter
 from ose.api.bodies import JsonObject
 from ose.api.context import CurrentWorkspace, JobId, Options
-from ose.api.documents import JOB_BODY, CostDocument, JobDocument, JobPage
+from ose.api.documents import EXTENSION_BODY, JOB_BODY, CostDocument, JobDocument, JobPage
 from ose.api.responses import Json
 from ose.bootstrap import utc_now
 from ose.service.cost import cost_json
 from ose.service.jobs import cancel_job, job_json, jobs_json, resume_job
-from ose.service.submissions import submit_remote_job
+from ose.service.requests import ExtensionRequest
+from ose.service.submissions import submit_remote_extension, submit_remote_job
+from ose.service.validation import validate
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Reader])
 
@@ -89,3 +91,16 @@ def cancel(job_id: JobId, _: Submitter, workspace: CurrentWorkspace) -> Response
 def resume(job_id: JobId, _: Submitter, workspace: CurrentWorkspace) -> Response:
     """Queue a failed or cancelled job again; one that waits or runs is left as it is. Finished work is kept."""
     return Json(job_json(workspace.store, resume_job(workspace.store, job_id)))
+
+
+@router.post(
+    "/{job_id}/extend", status_code=201, response_model=JobDocument, responses=_AGAIN, openapi_extra=EXTENSION_BODY
+)
+def extend(
+    job_id: JobId, content: JsonObject, caller: Submitter, workspace: CurrentWorkspace, key: IdempotencyKey = None
+) -> Response:
+    """Queue a new job that trains the leaders of this one further, in a leg of their own, to so many steps in all."""
+    asked = validate(ExtensionRequest, content, "request")
+    job, is_new = submit_remote_extension(workspace.store, job_id, asked, utc_now, caller, key)
+    location = {"Location": f"/api/v1/jobs/{job.id}"}
+    return Json(job_json(workspace.store, job), 201 if is_new else 200, location)

@@ -16,7 +16,8 @@ from ose.api.documents import LeaderboardDocument
 from ose.api.responses import Json
 from ose.bootstrap import Workspace
 from ose.service.candidate import candidate_json
-from ose.service.leaderboard import LeaderboardQuery, asked_rule, write_csv
+from ose.service.flat_rows import write_csv
+from ose.service.leaderboard import LeaderboardQuery, asked_rule
 from ose.service.leaderboard_page import LeaderboardPage, read_page
 from ose.store.pages import Order
 

@@ -1,4 +1,4 @@
-"""`ose job`: submit, run, resume, watch and stop search jobs."""
+"""`ose job`: submit, run, resume, extend, watch and stop search jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ose.core.job import Job, JobStatus
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
 
-app = typer.Typer(help="Submit, run, resume, watch and stop search jobs.", no_args_is_help=True)
+app = typer.Typer(help="Submit, run, resume, extend, watch and stop search jobs.", no_args_is_help=True)
 
 JobFile = Annotated[Path, typer.Argument(help="Job file (YAML).", show_default=False)]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
@@ -47,6 +47,26 @@ def resume(context: typer.Context, job_id: JobId) -> None:
     """Go on with a job here: a queued, interrupted, failed or cancelled one. Finished work is kept."""
     with _workspace(context) as workspace:
         run_to_end(workspace, job_id)
+
+
+@app.command(epilog="Example: ose job extend 3f9c --steps 300")
+def extend(
+    context: typer.Context,
+    job_id: JobId,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps in all, more than the job had.")],
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many of its best candidates.", show_default="those not apart from the best"),
+    ] = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Train the leaders of a job further, as a new job that runs here, and rank them again."""
+    with _workspace(context) as workspace:
+        job = workspace.extend(job_id, steps, top)
+        assert job.spec.extends is not None
+        say(f"job {job.id} goes on with {len(job.spec.extends.candidates)} candidates of job {job.spec.extends.job}")
+        say(expected_line(workspace.cost(job.id)))
+        run_to_end(workspace, job.id, output=output)
 
 
 @app.command("list", epilog="Example: ose job list --limit 5 --format json")
@@ -84,7 +104,7 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
     say(f"job {job.id} is cancelled; go on with: {this_command()} job resume {job.id}")
 
 
-def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> Job:
+def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True, output: Format = Format.table) -> Job:
     """Run a job and print its leaderboard; leave with status 1 if it failed, 130 if interrupted."""
     from ose.cli.leaderboard_table import print_leaderboard
     from ose.service.leaderboard import LeaderboardQuery
@@ -99,6 +119,9 @@ def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True) -> 
         say(f"error: job {job.id} {job.status.lower()}{reason}")
         say(f"try again with: {this_command()} job resume {job.id}")
         sys.exit(1)
+    if output is Format.json:
+        print_json(workspace.leaderboard(job.id).to_json())
+        return job
     print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
     say(taken_line(workspace.cost(job.id)) or "")
     if says_next:

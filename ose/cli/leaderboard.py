@@ -9,7 +9,8 @@ from typing import Annotated, get_args
 import typer
 
 from ose.cli.context import Context, print_json
-from ose.service.leaderboard import Leaderboard, LeaderboardQuery, asked_rule, write_csv
+from ose.service.flat_rows import write_csv
+from ose.service.leaderboard import Leaderboard, LeaderboardQuery, asked_rule
 from ose.store.pages import Order
 
 OrderBy = StrEnum("OrderBy", {name: name for name in get_args(Order)})  # type: ignore[misc]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from ose.cli.context import this_command
 from ose.cli.tables import aligned_lines, console
 from ose.core.architecture import Architecture
 from ose.core.job import layers_text
+from ose.core.trust import Trust
 from ose.service.leaderboard import Leaderboard, LeaderboardRow
+from ose.service.trust import hint
 
 _LEFT_OUT_WHEN_NARROW = {"p90 ms", "score ±"}
-_WIDE = 100
+_WIDE = 104
 """Columns of a terminal below which spreads that can be read elsewhere are left out."""
 
 _WORDS = {"architecture", "layers", ""}
@@ -38,6 +41,26 @@ def print_leaderboard(board: Leaderboard) -> None:
         f"[dim]* on the Pareto front; ! latency too noisy to believe. Loss: cross-entropy to the teacher, "
         f"± standard error. Latency: {_protocol(job)}.[/dim]"
     )
+    if board.trust is not None:
+        _print_trust(out, job["id"], board.trust)
+
+
+def _print_trust(out: Console, job_id: str, trust: Trust) -> None:
+    """How far the order above can be trusted, and what to do about it."""
+    order = (
+        ""
+        if trust.expected_tau is None
+        else (
+            f" Their order is expected to agree with one made on other sequences by a tau of {trust.expected_tau:.2f}."
+        )
+    )
+    out.print(
+        f"[dim]Group: not apart by two standard errors of paired differences, among the first {trust.num_leaders}."
+        f"{order} What more training or another seed would change is not in it.[/dim]"
+    )
+    advice = hint(job_id, trust, this_command())
+    if advice is not None:
+        out.print(advice, soft_wrap=True)
 
 
 def _layers_differ(rows: Sequence[LeaderboardRow]) -> bool:
@@ -54,6 +77,7 @@ def _styles(board: Leaderboard) -> list[str]:
 def _teacher_cells(teacher: dict[str, Any]) -> dict[str, str]:
     return {
         "rank": "teacher",
+        "group": "",
         "no.": "",
         "architecture": str(Architecture(**teacher["architecture"])),
         "layers": "",
@@ -72,6 +96,7 @@ def _teacher_cells(teacher: dict[str, Any]) -> dict[str, str]:
 def _row_cells(row: LeaderboardRow) -> dict[str, str]:
     return {
         "rank": "" if row.rank is None else str(row.rank),
+        "group": "" if row.group is None else str(row.group),
         "no.": str(row.candidate),
         "architecture": str(row.architecture),
         "layers": "" if row.layers is None else layers_text(row.layers),

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from ose.core.cost import JobCost
-from ose.core.job import Distillation, Job
+from ose.core.job import CandidateStatus, Distillation, Job
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, ServiceError
@@ -64,7 +64,7 @@ def cost(content: dict[str, Any]) -> JobCost:
 def progress(event: dict[str, Any]) -> tuple[int, int]:
     """How many candidates there are, and how many are done."""
     counts = event["candidates"]
-    return sum(counts.values()), sum(counts.get(status, 0) for status in ("SUCCEEDED", "REJECTED", "FAILED"))
+    return sum(counts.values()), sum(counts.get(status, 0) for status in CandidateStatus if status.is_terminal)
 
 
 def leaderboard(content: dict[str, Any]) -> Leaderboard:

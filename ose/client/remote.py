@@ -75,6 +75,21 @@ class RemoteWorkspace:
         content = parsing.job_content(job)
         return parsing.job(self._transport.post("/jobs", content, key or uuid.uuid4().hex))
 
+    def extend(self, job_id: str, steps: int, top: int | None = None, key: str | None = None) -> Job:
+        """Have a job queued that trains the leaders of another one further.
+
+        Args:
+            job_id: The job to go on with.
+            steps: Training steps in all, more than it had.
+            top: How many of its best candidates; None takes the best and those that are not apart from it.
+            key: As in `submit`.
+
+        Raises:
+            OseError: It cannot be extended so; the message says why.
+        """
+        path = f"/jobs/{parsing.segment(job_id)}/extend"
+        return parsing.job(self._transport.post(path, {"steps": steps, "top": top}, key or uuid.uuid4().hex))
+
     def run(self, job_id: str) -> Job:
         """Have the service go on with a job if it has stopped, and follow it to its end."""
         job = self.job(job_id)
@@ -137,13 +152,15 @@ class RemoteWorkspace:
         parameters = parsing.query_parameters(query)
         path = f"/jobs/{parsing.segment(job_id)}/leaderboard"
         rows: list[dict[str, Any]] = []
+        trust: dict[str, Any] = {}
         after = None
         while True:
             left = _PAGE if query.limit is None else query.limit - len(rows)
             page = self._transport.get(path, {**parameters, "limit": min(left, _PAGE), "after": after})
             rows, after = rows + page["rows"], page["next"]
+            trust = trust or {name: page[name] for name in ("trust", "hint") if page["trust"]}
             if after is None or len(rows) == query.limit:
-                return parsing.leaderboard({**page, "rows": rows})
+                return parsing.leaderboard({**page, **trust, "rows": rows})
 
     def candidate(self, job_id: str, number: int) -> dict[str, Any]:
         """One candidate under its JSON names, with everything that was measured of it."""

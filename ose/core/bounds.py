@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from ose.errors import InvalidInputError
 
 MAX_SEED = 2**32 - 1
@@ -22,6 +25,12 @@ def require_not_negative(owner: object, *names: str) -> None:
         value = getattr(owner, name)
         if not value >= 0:
             raise InvalidInputError(f"{name} must not be negative, not {value}")
+
+
+def require_ascending_steps(name: str, steps: Sequence[int]) -> None:
+    """Refuse a list of step counts that is empty, or not positive and ascending."""
+    if not steps or not all(before < after for before, after in pairwise((0, *steps))):
+        raise InvalidInputError(f"{name} must be positive step counts in ascending order, not {list(steps)}")
 
 
 def require_seed(seed: int) -> None:

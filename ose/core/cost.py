@@ -158,6 +158,8 @@ def remaining_s(job: Job, ended: Sequence[Candidate], left: Sequence[Candidate])
 
 
 def candidate_flops(job: Job, candidate: Candidate) -> int:
-    """Operations of training one candidate of a job."""
-    num_sequences = candidate.num_steps * candidate.hyperparameters.batch_size
+    """Operations of training one candidate of a job, from the checkpoint that it went on from or is to go on from."""
+    evaluation, earlier = candidate.evaluation, candidate.earlier_legs
+    done = evaluation.first_step if evaluation else earlier[-1] if earlier else 0
+    num_sequences = (candidate.num_steps - done) * candidate.hyperparameters.batch_size
     return training_flops(candidate.architecture, job.teacher.embedding, job.spec.corpus.sequence_length, num_sequences)

@@ -30,18 +30,23 @@ class JobStatus(StrEnum):
 
 
 class CandidateStatus(StrEnum):
-    """States of a candidate. REJECTED means that a limit of the job excludes it."""
+    """States of a candidate.
+
+    REJECTED means that a limit of the job excludes it. SUPERSEDED means that a candidate that went on with it has
+    taken its place: its measurements stay, but it is no longer ranked or listed.
+    """
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    SUPERSEDED = "SUPERSEDED"
 
     @property
     def is_terminal(self) -> bool:
         """Whether the candidate needs no further trial."""
-        return self in (CandidateStatus.SUCCEEDED, CandidateStatus.REJECTED, CandidateStatus.FAILED)
+        return self not in (CandidateStatus.PENDING, CandidateStatus.RUNNING)
 
 
 class TrialStatus(StrEnum):
@@ -152,6 +157,9 @@ class Candidate:
 
     Attributes:
         number: 1, 2, ... in the job's order; what people call it.
+        num_steps: Training steps in all.
+        earlier_legs: Steps at the end of each leg of its training before the last; empty if it has one.
+        continues: The number of the candidate that was trained the earlier legs, and whose place it takes.
         layers: Which of the teacher's layers it is to keep; None leaves that to the job.
         rejection: Which limit excludes it, with both figures.
         evaluation: The scored trial's.
@@ -168,6 +176,8 @@ class Candidate:
     num_encoder_parameters: int
     flops: int
     layers: LayerChoice | None = None
+    earlier_legs: tuple[int, ...] = ()
+    continues: int | None = None
     num_attempts: int = 0
     latency: LatencyMeasurement | None = None
     evaluation: Evaluation | None = None
@@ -175,6 +185,11 @@ class Candidate:
     score_stderr: float | None = None
     rejection: str | None = None
     failure: FailureReport | None = None
+
+    @property
+    def legs(self) -> tuple[int, ...]:
+        """Steps at the end of each leg."""
+        return (*self.earlier_legs, self.num_steps)
 
     @property
     def label(self) -> str:

@@ -108,6 +108,8 @@ class Evaluation:
         training_time_s: The training steps alone.
         peak_memory_bytes: The worker's resident peak.
         teacher_layers: The teacher's layers that the student kept; None of a random start.
+        first_step: Steps that an earlier trial had done, whose checkpoint this one went on from; times are of the
+            steps after them.
     """
 
     loss_nats: float
@@ -121,6 +123,7 @@ class Evaluation:
     training_time_s: float
     peak_memory_bytes: int
     teacher_layers: tuple[int, ...] | None = None
+    first_step: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from ose.core.job import Job
 from ose.core.measurement import Evaluation, LatencyMeasurement
 from ose.core.score import Measures
 from ose.errors import EvaluationError
 
 
-def measures(num_parameters: int, latency: LatencyMeasurement, evaluation: Evaluation) -> Measures:
-    """A candidate's objectives."""
+def measures(num_parameters: int, latency: LatencyMeasurement, evaluation: Evaluation | None = None) -> Measures:
+    """A candidate's objectives; before its evaluation without a loss, which is NaN."""
     return Measures(
         num_parameters=num_parameters,
         latency_ms=latency.p50_ms,
         latency_stderr_ms=latency.p50_stderr_ms,
-        loss_nats=evaluation.loss_nats,
-        loss_stderr_nats=evaluation.loss_stderr_nats,
+        loss_nats=evaluation.loss_nats if evaluation else math.nan,
+        loss_stderr_nats=evaluation.loss_stderr_nats if evaluation else math.nan,
     )
 
 

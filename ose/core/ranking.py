@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 Objectives = tuple[float, ...]
 """One to three values to be minimised, the same ones in the same order for every member."""
@@ -52,3 +52,21 @@ class _Stairs:
             end += 1
         self._lefts[begin:end], self._heights[begin:end] = [left], [height]
         return True
+
+
+def hypervolume(points: Iterable[tuple[float, float]], reference: tuple[float, float]) -> float:
+    """The area between a front and a reference point: how much of what is possible a set of members covers.
+
+    Args:
+        points: Two objectives each, to be minimised. Those that no part of the area lies behind add nothing.
+        reference: The worst that counts, in both.
+
+    Source:
+        Zitzler and Thiele, "Multiobjective optimization using evolutionary algorithms" (1998), in two dimensions.
+    """
+    area, ceiling = 0.0, reference[1]
+    for left, height in sorted(points):
+        if left < reference[0] and height < ceiling:
+            area += (reference[0] - left) * (ceiling - height)
+            ceiling = height
+    return area

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ose.errors import InvalidInputError
@@ -76,14 +77,68 @@ def score(student: Measures, teacher: Measures, rule: ScoreRule) -> Score:
     Source:
         arXiv 2010.08512 as transcribed by QOSE, equation (1). The paper has no exponents and no floor.
     """
+    size, speed, loss = _factors(student, teacher, rule)
+    a, b, c = rule.exponents
+    value = size**a * speed**b * loss**-c
+    slope = sensitivity(student, teacher, rule)
+    errors = slope.per_ms * student.latency_stderr_ms, slope.per_nat * student.loss_stderr_nats
+    return Score(value=value, stderr=math.hypot(*errors) if value else 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """What a score changes by for each unit of what was measured; never above zero."""
+
+    per_ms: float
+    per_nat: float
+
+
+def sensitivity(student: Measures, teacher: Measures, rule: ScoreRule) -> Sensitivity:
+    """The derivatives of `score` by latency and loss. At its clamps it has none: there they are those just beside."""
+    size, speed, loss = _factors(student, teacher, rule)
+    a, b, c = rule.exponents
+    value = size**a * speed**b * loss**-c
+    return Sensitivity(
+        per_ms=-value * b / (speed * teacher.latency_ms) if speed else 0.0,
+        per_nat=-value * c / loss,
+    )
+
+
+def sequence_scores(
+    student: Measures, teacher: Measures, rule: ScoreRule, sequence_losses_nats: Sequence[float]
+) -> tuple[float, ...]:
+    """What each held-out sequence says of the score, so that scores can be compared in pairs as losses are.
+
+    The score is taken as a straight line in the loss where the student stands: d(score)/d(loss) = -c score / loss. So
+    the mean over sequences is the score itself.
+
+    Args:
+        student: The candidate.
+        teacher: The maximum point.
+        rule: Formula and exponents.
+        sequence_losses_nats: The candidate's, whose mean is its loss.
+    """
+    value, slope = score(student, teacher, rule).value, sensitivity(student, teacher, rule).per_nat
+    return tuple(value + slope * (loss - student.loss_nats) for loss in sequence_losses_nats)
+
+
+def loss_for_score(student: Measures, teacher: Measures, rule: ScoreRule, value: float) -> float:
+    """The largest loss at which a student scores at least `value`; its own loss does not matter.
+
+    Infinite if every loss does, minus infinity if none does.
+    """
+    at_one = replace(student, loss_nats=1.0 + (teacher.loss_nats if rule.formula == "excess" else 0.0))
+    factor, exponent = score(at_one, teacher, rule).value, rule.exponents[2]
+    if value <= 0 or (exponent == 0 and factor >= value):
+        return math.inf
+    if factor == 0 or exponent == 0:
+        return -math.inf
+    return at_one.loss_nats - 1.0 + float((factor / value) ** (1 / exponent))
+
+
+def _factors(student: Measures, teacher: Measures, rule: ScoreRule) -> tuple[float, float, float]:
+    """What is left of size and of time, as shares, and the loss, in nats."""
     size = max(0.0, 1 - student.num_parameters / teacher.num_parameters)
     speed = max(0.0, 1 - student.latency_ms / teacher.latency_ms)
     entropy = teacher.loss_nats if rule.formula == "excess" else 0.0
-    loss = max(student.loss_nats - entropy, LOSS_FLOOR_NATS)
-    a, b, c = rule.exponents
-    value = size**a * speed**b * loss**-c
-    if value == 0.0:
-        return Score(value=0.0, stderr=0.0)
-    speed_stderr = student.latency_stderr_ms / teacher.latency_ms
-    relative = math.hypot(b * speed_stderr / speed if speed else 0.0, c * student.loss_stderr_nats / loss)
-    return Score(value=value, stderr=value * relative)
+    return size, speed, max(student.loss_nats - entropy, LOSS_FLOOR_NATS)

@@ -92,7 +92,7 @@ class SearchSpace:
     def count(self, num_teacher_layers: int | None = None) -> int:
         """Number of members that `members` yields."""
         pairs = sum(h % a == 0 for h in self.hidden_size for a in self.num_attention_heads)
-        choices = sum(len(self._choices(d, num_teacher_layers)) for d in self.num_hidden_layers)
+        choices = sum(len(self.layer_choices(d, num_teacher_layers)) for d in self.num_hidden_layers)
         return pairs * choices * len(self.intermediate_size)
 
     def members(
@@ -110,7 +110,7 @@ class SearchSpace:
                 one member; without it they cannot be told apart.
             stride: Yield the first member and every stride-th after it; what lies between is only counted.
         """
-        choices = {d: self._choices(d, num_teacher_layers) for d in self.num_hidden_layers}
+        choices = {d: self.layer_choices(d, num_teacher_layers) for d in self.num_hidden_layers}
         heads = {h: [a for a in self.num_attention_heads if h % a == 0] for h in self.hidden_size}
         variants = {(d, h): list(product(heads[h], choices[d])) for d in choices for h in heads}
         runs = [_sort_keys(d, h, self.intermediate_size, embedding) for d, h in variants]
@@ -122,7 +122,7 @@ class SearchSpace:
                 yield Member(architecture=shape, layers=layers)
             skipped = (skipped - len(of_triple)) % stride
 
-    def _choices(self, depth: int, num_teacher_layers: int | None) -> tuple[LayerChoice | None, ...]:
+    def layer_choices(self, depth: int, num_teacher_layers: int | None) -> tuple[LayerChoice | None, ...]:
         """What students of this depth may keep; of choices that keep the same, the first."""
         if not self.layers:
             return (None,)

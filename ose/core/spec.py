@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ose.core.bounds import require_not_negative, require_positive, require_seed
+from ose.core.architecture import Architecture
+from ose.core.bounds import require_ascending_steps, require_not_negative, require_positive, require_seed
 from ose.core.inheritance import InheritanceSpec, Initialization
+from ose.core.layers import LayerChoice
 from ose.core.measurement import LatencyProtocol
 from ose.core.recipe import DistillationSpec, Precision
 from ose.core.score import ScoreRule
@@ -88,9 +90,19 @@ class SearchSpec:
     """How the space is searched.
 
     Attributes:
-        strategy: `ose` visits every epsilon-th member of the order with every element of Theta.
-        epsilon: The stride; 1 is exhaustive.
-        steps: Training steps s of one candidate. The paper ran 3, which is mostly noise.
+        strategy: `ose` visits every epsilon-th member of the order with every element of Theta. `halving` trains the
+            same candidates a few steps, and goes on with the upper part. `random` draws candidates; `optuna` asks a
+            sampler for those that earlier ones speak for. docs/TRUST.md says which to use when.
+        epsilon: The stride of `ose` and `halving`; 1 is exhaustive.
+        num_candidates: Of `random` and `optuna`, which need it: candidates in all.
+        sampler: Of `optuna`: `tpe` and `gp` look for the best score, `nsgaii` for the front of latency and loss.
+        wave: Of `optuna`: candidates proposed at once, before the outcome of any is known; None takes two for each
+            worker, since the next one waits there already when one ends.
+        steps: Training steps s of one candidate; for `halving` the most. The paper ran 3, which is mostly noise.
+        min_steps: Of `halving`: every candidate is trained at least so many. Each round has a warm-up and a decay of
+            its own, which take some steps.
+        eta: Of `halving`: one candidate in eta goes on, to eta times the steps, so that each round costs about the
+            same. Hyperband's.
         hyperparameters: Theta.
         initialization: `inherit` starts students from the teacher's weights, `random` as the paper does.
         inheritance: From which of them.
@@ -102,13 +114,20 @@ class SearchSpec:
             assumption wants one, practice does not.
         held_out_sequences: Sequences that every candidate is judged on.
         max_attempts: Trials of one candidate whose failures may be passing (memory, lost worker).
+        keep_checkpoints: The best so many candidates whose weights are kept for `ose job extend`, which goes on with two
+            at least. What is not kept is trained again, and each takes 12 bytes a parameter.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    strategy: Literal["ose"] = "ose"
+    strategy: Literal["ose", "halving", "random", "optuna"] = "ose"
     epsilon: int = 1
+    num_candidates: int | None = None
+    sampler: Literal["tpe", "gp", "nsgaii"] = "tpe"
+    wave: int | None = None
     steps: int = 100
+    min_steps: int = 10
+    eta: int = 3
     hyperparameters: tuple[Hyperparameters, ...] = (Hyperparameters(),)
     initialization: Initialization = "inherit"
     inheritance: InheritanceSpec = field(default_factory=InheritanceSpec)
@@ -117,12 +136,27 @@ class SearchSpec:
     weight_clip: float | None = None
     held_out_sequences: int = 128
     max_attempts: int = 2
+    keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
-        require_positive(self, "epsilon", "steps", "weight_clip", "held_out_sequences", "max_attempts")
+        require_positive(self, "epsilon", "steps", "min_steps", "weight_clip", "held_out_sequences", "max_attempts")
+        require_positive(self, "num_candidates", "wave")
+        self._require_a_number_of_candidates()
+        require_not_negative(self, "keep_checkpoints")
+        if self.eta < 2:
+            raise InvalidInputError(f"eta must be at least 2, not {self.eta}")
         if not self.hyperparameters:
             raise InvalidInputError("search.hyperparameters is empty; give at least one set")
         require_seed(self.seed)
+
+    def _require_a_number_of_candidates(self) -> None:
+        draws = self.strategy in ("random", "optuna")
+        if draws and self.num_candidates is None:
+            raise InvalidInputError(f"search.num_candidates is missing: how many the strategy {self.strategy} proposes")
+        if draws and self.epsilon != 1:
+            raise InvalidInputError(f"search.epsilon is not for the strategy {self.strategy}; it takes num_candidates")
+        if not draws and self.num_candidates is not None:
+            raise InvalidInputError(f"search.num_candidates is not for the strategy {self.strategy}; it takes epsilon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +203,62 @@ class WorkersSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedCandidate:
+    """A candidate of an earlier job that is to be trained further.
+
+    Attributes:
+        candidate: Its number there.
+        layers: The teacher's layers it was to keep; None left that to the job.
+        legs: Steps at the end of each leg that it was trained there.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    candidate: int
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+    layers: LayerChoice | None
+    legs: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        require_ascending_steps("legs", self.legs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """An earlier job whose leaders are trained to the `steps` of this one, in place of a search.
+
+    Attributes:
+        job: Its id.
+        candidates: The leaders.
+        data_steps: Steps that it had search data for; where it extends another job itself, those of the other first.
+            Steps beyond see text drawn anew, so that what was trained before means the same.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    job: str
+    candidates: tuple[ExtendedCandidate, ...]
+    data_steps: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise InvalidInputError("candidates is empty; an extension goes on with at least one")
+        require_ascending_steps("data_steps", self.data_steps)
+
+    @property
+    def num_steps(self) -> int:
+        """Steps that have been done, or have data."""
+        return max(self.data_steps[-1], *(each.legs[-1] for each in self.candidates))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """A search job, as its job file says it."""
+    """A search job, as its job file says it.
+
+    Attributes:
+        extends: The earlier job whose leaders it goes on with; `ose job extend` writes it.
+    """
 
     __pydantic_config__ = {"extra": "forbid"}
 
@@ -184,7 +272,18 @@ class JobSpec:
     limits: Limits = field(default_factory=Limits)
     workers: WorkersSpec = field(default_factory=WorkersSpec)
     distillation: DistillationSpec = field(default_factory=DistillationSpec)
+    extends: Extension | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise InvalidInputError("name is empty")
+        if self.extends is not None and self.search.steps <= self.extends.num_steps:
+            raise InvalidInputError(
+                f"search.steps must be more than the {self.extends.num_steps} steps of job {self.extends.job}, "
+                f"not {self.search.steps}"
+            )
+
+    @property
+    def data_steps(self) -> tuple[int, ...]:
+        """Steps at the end of each part of the search data."""
+        return (*(self.extends.data_steps if self.extends else ()), self.search.steps)

@@ -21,6 +21,7 @@ class DataTask:
         id: Names the task in events.
         folder: Where the batches go; it is named after everything that decides them.
         num_sequences: Training sequences wanted at most.
+        held_out_sequences: Held-out ones; 0 where other data of the search have them.
     """
 
     id: str
@@ -82,12 +83,39 @@ class AnatomyTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataSpan:
+    """Search data for the steps from some step on, until the next span's."""
+
+    folder: str
+    first_step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFiles:
+    """Where a candidate's weights are kept between its legs. They are a cache: what is missing is trained again.
+
+    Attributes:
+        earlier: A file for the end of each earlier leg, in order.
+        last: Written when the last leg has ended.
+        loss_at_most: Only if the held-out loss is no larger: nobody goes on with others.
+    """
+
+    earlier: tuple[str, ...]
+    last: str
+    loss_at_most: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateTask:
     """Train one candidate and judge it.
 
     Attributes:
         id: The trial's id.
+        folder: The search data, with the held-out targets.
         anatomy: The AnatomyTask's folder; None if the inheritance needs none.
+        earlier_legs: Steps at the end of each leg before the last.
+        later_data: What later steps are trained on, if that is not in `folder`.
+        checkpoints: Where legs may begin and end; None keeps no weights.
     """
 
     id: str
@@ -102,6 +130,14 @@ class EvaluateTask:
     precision: Precision
     seed: int
     weight_clip: float | None
+    earlier_legs: tuple[int, ...] = ()
+    later_data: tuple[DataSpan, ...] = ()
+    checkpoints: CheckpointFiles | None = None
+
+    @property
+    def legs(self) -> tuple[int, ...]:
+        """Steps at the end of each leg."""
+        return (*self.earlier_legs, self.num_steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel
@@ -14,17 +16,21 @@ from transformers import PreTrainedModel
 from ose.core.measurement import Evaluation
 from ose.core.recipe import Precision
 from ose.core.task import EvaluateTask
-from ose.errors import NonFiniteLossError
+from ose.errors import NonFiniteLossError, StorageError
 from ose.measure.quality import mean_and_stderr
 from ose.models.anatomy import Anatomy
 from ose.models.forward import logits_at
+from ose.models.student import build_blank_student
 from ose.pipelines.resident_data import ResidentData, on_device
 from ose.pipelines.search_data import SearchData
 from ose.pipelines.start import Start, initial_student
 from ose.pipelines.student_training import StudentTraining
 from ose.training.lane import Lane, Stamp, seconds_between
+from ose.training.leg_end import LegEnd
 from ose.training.losses import cross_entropy_to
 from ose.training.precision import autocast
+
+_log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE, _ROWS_AT_ONCE_ON_GPU = 16, 64
 """Held-out sequences judged together: a GPU wants more work, and has the memory for their logits."""
@@ -143,9 +149,13 @@ class QueuedCandidate:
         self._task, self._lane = task, lane
         with lane.work():
             self._stamps: list[Stamp] = [lane.stamp()]
-            student = initial_student(teacher, task.architecture, start)
+            begun = _longest_leg(task)
+            if begun is None:
+                student = initial_student(teacher, task.architecture, start)
+            else:
+                student = build_blank_student(teacher.config, task.architecture, teacher.device)
             self._stamps.append(lane.stamp())
-            self._training = StudentTraining(student, task, data)
+            self._training = StudentTraining(student, task, data, begun)
             self._training.run(lane)
             self._stamps.append(lane.stamp())
             self._judged = _judge(student, data, None, task.precision)
@@ -161,6 +171,7 @@ class QueuedCandidate:
         self._lane.wait()
         losses = self._training.losses()
         quality = _quality(self._judged)
+        _keep(self._task, self._training, quality.loss_nats)
         started, training_started, trained, ended = self._stamps
         return Evaluation(
             loss_nats=quality.loss_nats,
@@ -174,7 +185,24 @@ class QueuedCandidate:
             training_time_s=seconds_between(training_started, trained),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             teacher_layers=self._layers,
+            first_step=self._training.first_step,
         )
+
+
+def _longest_leg(task: EvaluateTask) -> LegEnd | None:
+    """The end of the last leg that need not be trained again; None if all must be."""
+    files = task.checkpoints.earlier if task.checkpoints else ()
+    return next((end for file in reversed(files) if (end := LegEnd.load(Path(file))) is not None), None)
+
+
+def _keep(task: EvaluateTask, training: StudentTraining, loss_nats: float) -> None:
+    """Keep the weights of a candidate that may be gone on with. They are a cache, so a full disk stops nobody."""
+    if task.checkpoints is None or loss_nats > task.checkpoints.loss_at_most:
+        return
+    try:
+        training.end().save(Path(task.checkpoints.last))
+    except StorageError as error:
+        _log.warning("a candidate's weights are not kept: %s", error)
 
 
 def held_out_quality(

@@ -9,6 +9,7 @@ import torch
 
 from ose.data.masking import MaskedBatch
 from ose.pipelines.search_data import SearchData
+from ose.pipelines.search_spans import ONE_SPAN, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,14 @@ class ResidentData:
         draws: (N, K, S) int32 ids drawn from the teacher's distributions.
         held_out: M masked sequences.
         held_out_log_probs: (M, K, V) float16, the teacher's.
+        spans: As there.
     """
 
     train: MaskedBatch
     draws: torch.Tensor
     held_out: MaskedBatch
     held_out_log_probs: torch.Tensor
+    spans: tuple[Span, ...] = ONE_SPAN
 
     def draws_of(self, rows: torch.Tensor) -> torch.Tensor:
         """(B, K, S) int64 draws of the given training sequences."""
@@ -48,6 +51,7 @@ def make_resident(data: SearchData, device: torch.device) -> ResidentData:
         draws=torch.from_numpy(np.concatenate(data.draws).astype(np.int32)).to(device),
         held_out=_moved(data.held_out, device),
         held_out_log_probs=torch.from_numpy(np.array(data.held_out_log_probs)).to(device),
+        spans=data.spans,
     )
 
 

@@ -16,25 +16,30 @@ arrays are read through memory maps: workers on one machine share one copy.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file, remove_leftovers, write_json
 from ose.core.measurement import TeacherQuality
 from ose.core.recipe import Precision
-from ose.core.task import DataSummary, DataTask, TargetsTask
-from ose.data.corpus import pack_corpus
+from ose.core.task import DataSpan, DataSummary, DataTask, TargetsTask
+from ose.data.corpus import Side, pack_corpus
 from ose.data.draws import systematic_draws
 from ose.data.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.errors import CorpusError
 from ose.measure.quality import mean_and_stderr
 from ose.models.forward import logits_at
 from ose.models.teacher import load_tokenizer
+from ose.pipelines.search_spans import ONE_SPAN, Span
 from ose.training.precision import autocast
 
 NUM_DRAWS = 48
@@ -53,17 +58,20 @@ class SearchData:
         draws: (N, K, S) ids drawn from the teacher's distributions, memory-mapped shard by shard.
         held_out: M masked sequences.
         held_out_log_probs: (M, K, V) float16, the teacher's, memory-mapped.
+        spans: Which of the N sequences which steps are trained on.
     """
 
     train: MaskedBatch
     draws: list[np.ndarray]
     held_out: MaskedBatch
     held_out_log_probs: np.ndarray
+    spans: tuple[Span, ...] = ONE_SPAN
 
     def draws_of(self, rows: torch.Tensor) -> torch.Tensor:
         """(B, K, S) int64 draws of the given training sequences."""
-        shard_size = len(self.draws[0])
-        picked = [self.draws[row // shard_size][row % shard_size] for row in rows.tolist()]
+        begins = [0, *accumulate(map(len, self.draws))]
+        shards = [bisect_right(begins, row) - 1 for row in rows.tolist()]
+        picked = [self.draws[shard][row - begins[shard]] for shard, row in zip(shards, rows.tolist(), strict=True)]
         return torch.from_numpy(np.stack(picked).astype(np.int64))
 
     def log_probs_of(self, rows: torch.Tensor) -> torch.Tensor:
@@ -86,26 +94,33 @@ def prepare_data(task: DataTask) -> DataSummary:
         tokenizer = load_tokenizer(task.teacher.path)
         rule = MaskingRule.for_tokenizer(tokenizer)
         batches: list[MaskedBatch] = []
-        wanted = {"train": task.num_sequences, "validation": task.held_out_sequences}
+        wanted: dict[Side, int] = {"train": task.num_sequences, "validation": task.held_out_sequences}
         for index, (side, count) in enumerate(wanted.items()):
-            packed = pack_corpus(task.corpus, task.corpus_spec, tokenizer, side, num_sequences=count, seed=task.seed)  # type: ignore[arg-type]
+            if not count:
+                continue
+            packed = pack_corpus(task.corpus, task.corpus_spec, tokenizer, side, num_sequences=count, seed=task.seed)
             generator = torch.Generator().manual_seed(2 * task.seed + index)
             batches.append(draw_masks(torch.from_numpy(packed.astype(np.int64)), rule, generator))
-        filled = len(batches[1].input_ids)
-        if filled < _MIN_HELD_OUT:
-            raise CorpusError(f"the held-out text fills only {filled} sequences; at least {_MIN_HELD_OUT} are needed")
+        for held_out in batches[1:]:
+            _check_held_out(len(held_out.input_ids))
         save_batches(file.parent, *batches)
-    train, held_out = _load_batches(Path(task.folder))
-    return DataSummary(num_sequences=len(train.input_ids), held_out_sequences=len(held_out.input_ids))
+    with safe_open(file, "pt") as stored:
+        counts = {key.split(".")[0]: stored.get_slice(key).get_shape()[0] for key in stored.keys()}  # noqa: SIM118
+    return DataSummary(num_sequences=counts["train"], held_out_sequences=counts.get("validation", 0))
 
 
-def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch) -> None:
-    """Write the masked sequences of a search, the first of its files.
+def _check_held_out(filled: int) -> None:
+    if filled < _MIN_HELD_OUT:
+        raise CorpusError(f"the held-out text fills only {filled} sequences; at least {_MIN_HELD_OUT} are needed")
+
+
+def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None = None) -> None:
+    """Write the masked sequences of a search, the first of its files; without held-out ones those of later steps.
 
     Raises:
         StorageError: The folder cannot be written.
     """
-    sides = {"train": train, "validation": held_out}
+    sides = {"train": train} if held_out is None else {"train": train, "validation": held_out}
     tensors = {f"{side}.{name}": getattr(batch, name).int() for side, batch in sides.items() for name in _FIELDS}
     with atomic_file(folder / _BATCHES) as temporary:
         save_file(tensors, temporary)
@@ -121,11 +136,11 @@ def compute_targets(task: TargetsTask, teacher: PreTrainedModel) -> TeacherQuali
         StorageError: The folder cannot be written.
     """
     folder = Path(task.folder)
-    train, held_out = _load_batches(folder)
     if task.shard is None:
-        return _held_out_targets(folder, teacher, held_out)
+        return _held_out_targets(folder, teacher, _load_batch(folder, "validation"))
     file = folder / f"targets-{task.shard:05d}.npy"
     if not file.exists():
+        train = _load_batch(folder, "train")
         generator = torch.Generator(teacher.device).manual_seed(task.seed * 1_000_003 + task.shard)
         draws = [
             _draw(_teacher_log_probs(teacher, train, rows, task.precision), generator)
@@ -135,23 +150,24 @@ def compute_targets(task: TargetsTask, teacher: PreTrainedModel) -> TeacherQuali
     return None
 
 
-def load_search_data(folder: Path) -> SearchData:
-    """Open a complete folder. Large arrays stay on disk until they are touched."""
-    train, held_out = _load_batches(folder)
-    shards = sorted(folder.glob("targets-*.npy"))
+def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> SearchData:
+    """Open a complete folder, and those for later steps. Large arrays stay on disk until they are touched."""
+    folders = [folder, *(Path(span.folder) for span in later)]
+    trains = [_load_batch(each, "train") for each in folders]
+    shards = [shard for each in folders for shard in sorted(each.glob("targets-*.npy"))]
+    first_rows = accumulate(len(each.input_ids) for each in trains)
     return SearchData(
-        train=train,
+        train=MaskedBatch(*(torch.cat([getattr(each, name) for each in trains]) for name in _FIELDS)),
         draws=[np.load(shard, mmap_mode="r") for shard in shards],
-        held_out=held_out,
+        held_out=_load_batch(folder, "validation"),
         held_out_log_probs=np.load(folder / "held-out.npy", mmap_mode="r"),
+        spans=(*ONE_SPAN, *(Span(span.first_step, row) for span, row in zip(later, first_rows, strict=False))),
     )
 
 
-def _load_batches(folder: Path) -> tuple[MaskedBatch, MaskedBatch]:
-    tensors = load_file(folder / _BATCHES)
-    train = MaskedBatch(*(tensors[f"train.{name}"].long() for name in _FIELDS))
-    held_out = MaskedBatch(*(tensors[f"validation.{name}"].long() for name in _FIELDS))
-    return train, held_out
+def _load_batch(folder: Path, side: Side) -> MaskedBatch:
+    with safe_open(folder / _BATCHES, "pt") as stored:
+        return MaskedBatch(*(stored.get_tensor(f"{side}.{name}").long() for name in _FIELDS))
 
 
 def _teacher_log_probs(

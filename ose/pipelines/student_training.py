@@ -12,9 +12,11 @@ from ose.errors import NonFiniteLossError
 from ose.models.forward import logits_at
 from ose.pipelines.resident_data import ResidentData
 from ose.pipelines.search_data import SearchData
+from ose.pipelines.search_spans import batch_rows
 from ose.training.attention import quick_attention
 from ose.training.lane import Lane
-from ose.training.optimizer import build_optimizer, learning_rate_factor
+from ose.training.leg_end import LegEnd
+from ose.training.optimizer import build_optimizer, learning_rate_factors
 from ose.training.precision import autocast
 from ose.training.sampled_loss import sampled_cross_entropy
 
@@ -29,27 +31,33 @@ class StudentTraining:
 
     Args:
         student: On the device where it trains; so are the data, if that is a GPU.
-        task: How long, and with which hyperparameters.
+        task: How long, in which legs, and with which hyperparameters.
         data: The search's batches and the teacher's draws.
+        start: The end of an earlier leg, whose weights and moments take the place of the student's; None begins with
+            the first step. Either gives the same numbers.
     """
 
-    def __init__(self, student: PreTrainedModel, task: EvaluateTask, data: SearchData | ResidentData) -> None:
+    def __init__(
+        self,
+        student: PreTrainedModel,
+        task: EvaluateTask,
+        data: SearchData | ResidentData,
+        start: LegEnd | None = None,
+    ) -> None:
         self._student, self._task, self._data = student, task, data
         device, hyperparameters = student.device, task.hyperparameters
         # The fused optimiser reads a learning rate on a GPU as float32; on a CPU float64 is what a plain number is.
         precision = torch.float64 if device.type == "cpu" else torch.float32
         self._rate = torch.zeros(1, dtype=precision, device=device)
         self._optimizer = build_optimizer(student, self._rate, weight_decay=hyperparameters.weight_decay)
-        factors = [
-            learning_rate_factor(step, task.num_steps, hyperparameters.warmup_fraction)
-            for step in range(task.num_steps)
-        ]
+        factors = learning_rate_factors(task.legs, hyperparameters.warmup_fraction)
         rates = [hyperparameters.learning_rate * factor for factor in factors]
         self._rates = torch.tensor(rates, dtype=precision, device=device)
-        rows = torch.arange(task.num_steps * hyperparameters.batch_size, device=device) % len(data.train.input_ids)
-        self._rows = rows.view(task.num_steps, hyperparameters.batch_size)
+        rows = batch_rows(data.spans, len(data.train.input_ids), task.num_steps, hyperparameters.batch_size)
+        self._rows = rows.to(device)
         self._losses = torch.zeros(task.num_steps, device=device)
-        self._index = torch.zeros(1, dtype=torch.long, device=device)
+        self.first_step = 0 if start is None else start.put(student, self._optimizer, self._losses)
+        self._index = torch.full((1,), self.first_step, dtype=torch.long, device=device)
 
     def run(self, lane: Lane) -> None:
         """Queue all steps.
@@ -58,7 +66,7 @@ class StudentTraining:
             NonFiniteLossError: Training diverged, on a CPU. On a GPU, `losses` tells.
         """
         with quick_attention(self._student):
-            lane.repeat(self._step, self._task.num_steps)
+            lane.repeat(self._step, self._task.num_steps - self.first_step)
 
     def losses(self) -> list[float]:
         """Each step's loss; waits for the last.
@@ -70,6 +78,10 @@ class StudentTraining:
         for step, loss in enumerate(losses):
             self._require_finite(step, loss)
         return losses
+
+    def end(self) -> LegEnd:
+        """What another leg would go on from, once all steps are done."""
+        return LegEnd.of(self._student, self._optimizer, self._losses)
 
     def _step(self) -> None:
         self._optimizer.zero_grad(set_to_none=True)  # a recording that failed half-way leaves gradients

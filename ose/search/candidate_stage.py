@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ose.core.architecture import count_flops, count_parameters
 from ose.core.cost import remaining_s
-from ose.core.job import Candidate, CandidateStatus, Job, Trial, inheritance_of
+from ose.core.job import Candidate, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
 from ose.core.objectives import measures, teacher_measures
-from ose.core.score import score
-from ose.core.task import EvaluateTask, TaskFailed, TaskSucceeded
+from ose.core.score import score, sequence_scores
+from ose.core.task import CheckpointFiles, DataSpan, EvaluateTask, TaskFailed, TaskSucceeded
 from ose.search.attempts import open_trial, record_failure, record_success
-from ose.search.keys import needs_anatomy
+from ose.search.checkpoints import Checkpoints
+from ose.search.keys import needs_anatomy, search_data_parts
 from ose.search.latency_stage import measure_latencies
 from ose.search.run_context import RunContext
 from ose.search.strategy import Outcome, Proposal, Strategy
@@ -26,7 +28,7 @@ _PREFETCH = 2
 """Tasks in flight for each worker: the next one waits there already when the last one ends."""
 
 
-def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Proposal]) -> None:
+def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Proposal], checkpoints: Checkpoints) -> None:
     """See every proposal to its end, and tell the strategy what became of it.
 
     Raises:
@@ -38,30 +40,39 @@ def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Propos
     _admit(context, numbers)
     context = context.refreshed()  # the teacher has been measured
     context.progress.stage("Training candidates", len(numbers))
+    checkpoints.begin(proposals)
+    training = _Training(context, strategy, checkpoints)
     for candidate in _candidates(context, numbers):
         if candidate.status.is_terminal:
             context.progress.advance()
-            strategy.tell(candidate.number, _outcome(candidate))
-    _Training(context, strategy, _open(context, numbers)).run()
+            training.tell(candidate)
+    training.run(_open(context, numbers))
 
 
 class _Training:
     """Keeps the workers busy until every candidate has ended."""
 
-    def __init__(self, context: RunContext, strategy: Strategy, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, context: RunContext, strategy: Strategy, checkpoints: Checkpoints) -> None:
         self._context = context
         self._strategy = strategy
-        self._waiting = deque(candidates)
+        self._checkpoints = checkpoints
+        self._waiting: deque[Candidate] = deque()
         self._running: dict[str, tuple[Trial, Candidate]] = {}
         self._num_ended = 0
 
-    def run(self) -> None:
+    def tell(self, ended: Candidate) -> None:
+        outcome = outcome_of(self._context.job, ended)
+        self._checkpoints.ended(self._context.job, ended, outcome)
+        self._strategy.tell(ended.number, outcome)
+
+    def run(self, candidates: Sequence[Candidate]) -> None:
+        self._waiting += candidates
         while self._waiting or self._running:
             self._dispatch()
             event = self._context.next_event()
             trial, candidate = self._running.pop(event.task_id)
             if _record(self._context, event, trial, candidate):
-                self._tell(candidate.number)
+                self._ended(candidate.number)
             else:
                 self._waiting.append(candidate)
 
@@ -71,12 +82,13 @@ class _Training:
             candidate = self._waiting.popleft()
             trial = open_trial(self._context, candidate, backend.name)
             self._running[trial.id] = trial, candidate
-            backend.submit(_task(self._context, trial, candidate))
+            files = self._checkpoints.files(self._context.job, candidate)
+            backend.submit(_task(self._context, trial, candidate, files))
 
-    def _tell(self, number: int) -> None:
+    def _ended(self, number: int) -> None:
         ended = self._context.store.candidate(self._context.job.id, number)
         self._context.progress.advance(note=_told(ended))
-        self._strategy.tell(number, _outcome(ended))
+        self.tell(ended)
         self._num_ended += 1
         if self._num_ended == _SAMPLE * self._context.backend.capacity:
             self._say_how_long()
@@ -100,6 +112,8 @@ def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
         num_encoder_parameters=count.encoder,
         flops=count_flops(proposal.architecture, job.spec.latency.sequence_length),
         layers=proposal.layers,
+        earlier_legs=proposal.earlier_legs,
+        continues=proposal.continues,
     )
 
 
@@ -127,8 +141,12 @@ def _open(context: RunContext, numbers: set[int]) -> list[Candidate]:
     return [candidate for candidate in _candidates(context, numbers) if not candidate.status.is_terminal]
 
 
-def _task(context: RunContext, trial: Trial, candidate: Candidate) -> EvaluateTask:
+def _task(context: RunContext, trial: Trial, candidate: Candidate, files: CheckpointFiles) -> EvaluateTask:
     search = context.job.spec.search
+    later = [
+        DataSpan(folder=str(context.data_folder(part)), first_step=part.first_step)
+        for part in search_data_parts(context.job)[1:]
+    ]
     return EvaluateTask(
         id=trial.id,
         folder=str(context.folder),
@@ -142,6 +160,9 @@ def _task(context: RunContext, trial: Trial, candidate: Candidate) -> EvaluateTa
         precision=search.precision,
         seed=search.seed,
         weight_clip=search.weight_clip,
+        earlier_legs=candidate.earlier_legs,
+        later_data=tuple(later),
+        checkpoints=files,
     )
 
 
@@ -161,13 +182,24 @@ def _record(context: RunContext, event: TaskSucceeded | TaskFailed, trial: Trial
     return True
 
 
-def _outcome(candidate: Candidate) -> Outcome:
-    if candidate.status is not CandidateStatus.SUCCEEDED or candidate.evaluation is None:
-        return Outcome()
-    return Outcome(
-        score=candidate.score,
-        loss_nats=candidate.evaluation.loss_nats,
+def outcome_of(job: Job, candidate: Candidate) -> Outcome:
+    """What a strategy is told of a candidate that has ended; the same whether or not another has taken its place."""
+    known = Outcome(
+        has_passed=candidate.evaluation is not None and candidate.rejection is None,
+        num_parameters=candidate.num_parameters,
         latency_p50_ms=candidate.latency.p50_ms if candidate.latency else None,
+    )
+    evaluation, latency = candidate.evaluation, candidate.latency
+    if evaluation is None or latency is None:
+        return known
+    measured, losses = measures(candidate.num_parameters, latency, evaluation), evaluation.sequence_losses_nats
+    return replace(
+        known,
+        loss_nats=evaluation.loss_nats,
+        loss_stderr_nats=evaluation.loss_stderr_nats,
+        sequence_losses_nats=losses,
+        score=candidate.score,
+        sequence_scores=sequence_scores(measured, teacher_measures(job), job.spec.score, losses),
     )
 
 

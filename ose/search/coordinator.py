@@ -17,7 +17,6 @@ from ose.errors import ConflictError, StoreError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
-from ose.search.keys import anatomy_key, search_data_key
 from ose.search.lease import LEASE_S, Lease
 from ose.search.progress import Progress
 from ose.search.run_context import RunContext
@@ -35,7 +34,7 @@ class Coordinator:
     Args:
         store: The truth.
         make_backend: Starts the workers that a job asks for.
-        artifacts: Folder of search data, shared with the workers.
+        artifacts: Folder of search data and checkpoints, shared with the workers.
         progress: Told what happens.
         now: The clock; None takes the database's, which is the same for all coordinators.
         lease_s: How long it may be silent before others take the job over.
@@ -136,8 +135,7 @@ class Coordinator:
                     progress=self._progress,
                     job=job,
                     owner=self.owner,
-                    folder=self._artifacts / "search-data" / search_data_key(job),
-                    anatomy_folder=self._artifacts / "anatomy" / anatomy_key(job),
+                    artifacts=self._artifacts,
                     is_lost=lambda: self._is_stopping or lease.is_lost(),
                     now=self._now,
                 )

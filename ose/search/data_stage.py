@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from ose.core.measurement import TeacherQuality
 from ose.core.task import AnatomyTask, DataSummary, DataTask, TargetsTask, Task, TaskFailed, TaskResult
 from ose.search.failures import StageFailedError
-from ose.search.keys import eliminates_layers, needs_anatomy, num_anatomy_sequences, num_sequences_wanted
+from ose.search.keys import (
+    SearchDataPart,
+    eliminates_layers,
+    needs_anatomy,
+    num_anatomy_sequences,
+    search_data_parts,
+)
 from ose.search.run_context import RunContext, new_id
 
 SHARD_SEQUENCES = 128
@@ -24,25 +30,28 @@ def prepare_search_data(context: RunContext) -> TeacherQuality:
         StageFailedError: The data or the teacher's targets could not be made.
         JobInterruptedError: The job is no longer ours.
     """
-    context.progress.stage("Packing the corpus", 1)
-    [summary] = run_tasks(context, [_data_task(context)])
-    assert isinstance(summary, DataSummary)
-    tasks = [*_anatomy_tasks(context), *_targets_tasks(context, summary)]
+    parts = search_data_parts(context.job)
+    context.progress.stage("Packing the corpus", len(parts))
+    tasks = _anatomy_tasks(context)
+    for part in parts:
+        [summary] = run_tasks(context, [_data_task(context, part)])
+        assert isinstance(summary, DataSummary)
+        tasks += _targets_tasks(context, part, summary)
     context.progress.stage("Asking the teacher", len(tasks))
     return next(result for result in run_tasks(context, tasks) if isinstance(result, TeacherQuality))
 
 
-def _data_task(context: RunContext) -> DataTask:
+def _data_task(context: RunContext, part: SearchDataPart) -> DataTask:
     job = context.job
     return DataTask(
         id=new_id(),
-        folder=str(context.folder),
+        folder=str(context.data_folder(part)),
         teacher=job.teacher,
         corpus=job.corpus,
         corpus_spec=job.spec.corpus,
-        num_sequences=num_sequences_wanted(job.spec),
-        held_out_sequences=job.spec.search.held_out_sequences,
-        seed=job.spec.search.seed,
+        num_sequences=part.num_sequences,
+        held_out_sequences=part.held_out_sequences,
+        seed=part.seed,
     )
 
 
@@ -63,23 +72,23 @@ def _anatomy_tasks(context: RunContext) -> list[Task]:
     return [task]
 
 
-def _targets_tasks(context: RunContext, summary: DataSummary) -> list[Task]:
+def _targets_tasks(context: RunContext, part: SearchDataPart, summary: DataSummary) -> list[Task]:
     def task(shard: int | None, first: int, last: int) -> TargetsTask:
         return TargetsTask(
             id=new_id(),
-            folder=str(context.folder),
+            folder=str(context.data_folder(part)),
             teacher=context.job.teacher,
             shard=shard,
             first=first,
             last=last,
-            seed=context.job.spec.search.seed,
+            seed=part.seed,
             precision=context.job.spec.search.precision,
         )
 
     count = summary.num_sequences
     firsts = range(0, count, SHARD_SEQUENCES)
     shards = [task(shard, first, min(first + SHARD_SEQUENCES, count)) for shard, first in enumerate(firsts)]
-    return [task(None, 0, summary.held_out_sequences), *shards]
+    return [task(None, 0, summary.held_out_sequences), *shards] if part.held_out_sequences else shards
 
 
 def run_tasks(context: RunContext, tasks: Sequence[Task]) -> list[TaskResult]:

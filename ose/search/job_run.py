@@ -6,11 +6,13 @@ crash is the same code as running it the first time.
 
 from __future__ import annotations
 
+from ose.errors import StoreError
 from ose.search.candidate_stage import run_wave
+from ose.search.checkpoints import Checkpoints
 from ose.search.data_stage import prepare_search_data
 from ose.search.latency_stage import expect_latencies
 from ose.search.run_context import RunContext
-from ose.search.strategy import build_strategy
+from ose.search.strategies import build_strategy
 
 
 def run_job(context: RunContext) -> None:
@@ -27,6 +29,22 @@ def run_job(context: RunContext) -> None:
     expect_latencies(context, {proposal.architecture for proposal in proposals})
     quality = prepare_search_data(context)
     context.store.record_teacher(context.job.id, context.owner, quality=quality)
+    checkpoints = Checkpoints(context.checkpoint_folder, context.job.spec.search)
     while proposals:
-        run_wave(context.refreshed(), strategy, proposals)
+        run_wave(context.refreshed(), strategy, proposals, checkpoints)
+        _record_study(context)
         proposals = strategy.ask()
+    checkpoints.finish()
+
+
+def _record_study(context: RunContext) -> None:
+    """Let others watch what optuna does. A copy that cannot be written is worth a line, not the job."""
+    spec = context.job.spec
+    if spec.search.strategy != "optuna" or spec.extends is not None:
+        return
+    from ose.search.study_record import record_study  # optuna takes a second to load
+
+    try:
+        record_study(context.store, context.job)
+    except StoreError as error:
+        context.progress.say(str(error))

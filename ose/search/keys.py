@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 
-from ose.core.job import Job
+from ose.core.job import Candidate, Job, inheritance_of
 from ose.core.layers import LayerChoice, has_to_eliminate
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
 from ose.core.spec import JobSpec
@@ -16,18 +18,87 @@ _ANATOMY_VERSION = 1
 """Goes up when what is measured changes, so that files of before are not read."""
 
 
+_CHECKPOINT_VERSION = 1
+"""Goes up when candidates train differently, so that nobody goes on from weights of before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchDataPart:
+    """One folder of a job's search data.
+
+    Attributes:
+        key: Names it.
+        first_step: The first that is trained on it.
+        num_sequences: Training sequences wanted: no candidate then sees one twice.
+        held_out_sequences: Of the first part; later ones have none.
+        seed: Decides text, masks and draws.
+    """
+
+    key: str
+    first_step: int
+    num_sequences: int
+    held_out_sequences: int
+    seed: int
+
+
+def search_data_parts(job: Job) -> tuple[SearchDataPart, ...]:
+    """A job's search data: of a job that extends another one, that job's parts and one more."""
+    spec = job.spec
+    batch_size = max(theta.batch_size for theta in spec.search.hyperparameters)
+    return tuple(
+        _part(job, first_step, (last_step - first_step) * batch_size)
+        for first_step, last_step in pairwise((0, *spec.data_steps))
+    )
+
+
+def _part(job: Job, first_step: int, num_sequences: int) -> SearchDataPart:
+    spec, is_first = job.spec, first_step == 0
+    held_out = spec.search.held_out_sequences if is_first else 0
+    seed = spec.search.seed if is_first else _later_seed(spec.search.seed, first_step)
+    content = {
+        "teacher": job.teacher.digest,
+        "corpus": job.corpus.digest,
+        "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
+        "num_sequences": num_sequences,
+        "held_out_sequences": held_out,
+        "seed": seed,
+        "precision": spec.search.precision,
+    }
+    return SearchDataPart(
+        key=_digest(content),
+        first_step=first_step,
+        num_sequences=num_sequences,
+        held_out_sequences=held_out,
+        seed=seed,
+    )
+
+
+def _later_seed(seed: int, first_step: int) -> int:
+    """Of the text that begins at a step: anything else than that of the seed itself."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{first_step}".encode(), digest_size=4).digest())
+
+
 def search_data_key(job: Job) -> str:
-    """Names a job's search data."""
+    """Names the folder of a job's search data that has the held-out targets."""
+    return search_data_parts(job)[0].key
+
+
+def checkpoint_key(job: Job, candidate: Candidate, legs: Sequence[int]) -> str:
+    """Names the weights of a candidate at the end of some of its legs."""
     spec = job.spec
     return _digest(
         {
-            "teacher": job.teacher.digest,
-            "corpus": job.corpus.digest,
-            "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
-            "num_sequences": num_sequences_wanted(spec),
-            "held_out_sequences": spec.search.held_out_sequences,
+            "version": _CHECKPOINT_VERSION,
+            "data": [part.key for part in search_data_parts(job) if part.first_step < legs[-1]],
+            "anatomy": anatomy_key(job) if needs_anatomy(spec) else None,
+            "architecture": asdict(candidate.architecture),
+            "hyperparameters": asdict(candidate.hyperparameters),
+            "initialization": spec.search.initialization,
+            "inheritance": asdict(inheritance_of(job, candidate)),
             "seed": spec.search.seed,
-            "precision": spec.search.precision,
+            "weight_clip": spec.search.weight_clip,
+            "on_gpu": spec.workers.gpus > 0,
+            "legs": list(legs),
         }
     )
 
@@ -71,11 +142,6 @@ def eliminates_layers(job: Job) -> bool:
 
 def _layer_choices(spec: JobSpec) -> tuple[LayerChoice, ...]:
     return spec.space.layers or (spec.search.inheritance.layers,)
-
-
-def num_sequences_wanted(spec: JobSpec) -> int:
-    """Training sequences after which no candidate sees one twice."""
-    return max(spec.search.steps * theta.batch_size for theta in spec.search.hyperparameters)
 
 
 def latency_keys(task: LatencyTask, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:

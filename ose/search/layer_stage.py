@@ -17,7 +17,7 @@ from ose.errors import EvaluationError
 from ose.search.backend import Backend
 from ose.search.data_stage import prepare_search_data, run_tasks
 from ose.search.failures import StageFailedError
-from ose.search.keys import anatomy_key, inheritance_key, needs_anatomy, search_data_key
+from ose.search.keys import inheritance_key, needs_anatomy, search_data_key
 from ose.search.progress import Progress
 from ose.search.run_context import RunContext, new_id
 from ose.store.base import Store
@@ -57,8 +57,7 @@ def layer_scores(
                 progress=progress,
                 job=job,
                 owner="",  # nobody holds this job
-                folder=folder,
-                anatomy_folder=artifacts / "anatomy" / anatomy_key(job),
+                artifacts=artifacts,
                 is_lost=lambda: False,
                 now=now,
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 
 class Progress(Protocol):
@@ -29,3 +30,15 @@ class Silence:
 
     def say(self, message: str) -> None:
         """Say nothing."""
+
+
+def step_reporter(progress: Progress) -> Callable[[int, Any], None]:
+    """Turn step callbacks into progress; a resumed run jumps to where it goes on."""
+    done = 0
+
+    def on_step(step: int, losses: Any) -> None:
+        nonlocal done
+        progress.advance(step - done, note=f"loss {losses.total:.3f}")
+        done = step
+
+    return on_step

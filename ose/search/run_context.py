@@ -13,6 +13,7 @@ from ose.core.job import Job
 from ose.core.task import Event
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError
+from ose.search.keys import SearchDataPart, anatomy_key, search_data_parts
 from ose.search.progress import Progress
 from ose.store.base import Store
 
@@ -26,8 +27,7 @@ class RunContext:
 
     Attributes:
         owner: The coordinator, as the store knows it.
-        folder: The job's search data.
-        anatomy_folder: What is measured of its teacher.
+        artifacts: Where search data, anatomies and checkpoints lie, shared with the workers.
         is_lost: Says whether the job is no longer ours, or soon will not be.
         now: The clock.
     """
@@ -37,10 +37,28 @@ class RunContext:
     progress: Progress
     job: Job
     owner: str
-    folder: Path
-    anatomy_folder: Path
+    artifacts: Path
     is_lost: Callable[[], bool]
     now: Callable[[], datetime]
+
+    @property
+    def folder(self) -> Path:
+        """The job's search data, with the held-out targets."""
+        return self.data_folder(search_data_parts(self.job)[0])
+
+    def data_folder(self, part: SearchDataPart) -> Path:
+        """A part of the job's search data."""
+        return self.artifacts / "search-data" / part.key
+
+    @property
+    def anatomy_folder(self) -> Path:
+        """What is measured of the job's teacher."""
+        return self.artifacts / "anatomy" / anatomy_key(self.job)
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Weights of candidates, of all jobs."""
+        return self.artifacts / "checkpoints"
 
     def refreshed(self) -> Self:
         """The same with the job as the store has it now."""

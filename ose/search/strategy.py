@@ -8,10 +8,9 @@ from itertools import product
 from typing import Protocol
 
 from ose.core.architecture import Architecture
-from ose.core.job import TeacherFacts
 from ose.core.layers import LayerChoice
 from ose.core.search_space import Member
-from ose.core.spec import Hyperparameters, JobSpec
+from ose.core.spec import Hyperparameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +19,11 @@ class Proposal:
 
     Attributes:
         number: 1, 2, ... in the order of proposal.
+        num_steps: Steps in all.
         layers: Which of the teacher's layers it keeps; None leaves that to the job.
+        earlier_legs: Steps at the end of each leg before the last; empty if it is trained in one go. Every leg has
+            a warm-up and a decay of its own, so the result depends on them.
+        continues: The number of the proposal that was trained the earlier legs, whose place it takes.
     """
 
     number: int
@@ -28,15 +31,50 @@ class Proposal:
     hyperparameters: Hyperparameters
     num_steps: int
     layers: LayerChoice | None = None
+    earlier_legs: tuple[int, ...] = ()
+    continues: int | None = None
+
+    @property
+    def legs(self) -> tuple[int, ...]:
+        """Steps at the end of each leg."""
+        return (*self.earlier_legs, self.num_steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a proposal; all None if it failed, or was rejected before training."""
+    """What became of a proposal. What was not measured is None: of one that failed, all but parameters and latency.
 
-    score: float | None = None
-    loss_nats: float | None = None
+    Attributes:
+        has_passed: It was trained, and is within every limit.
+        num_parameters: Of the whole masked language model.
+        latency_p50_ms: Known of everything that was trained, and of what is too slow.
+        loss_nats: On the held-out targets; also of one that was rejected for it.
+        loss_stderr_nats: Its standard error over sequences.
+        sequence_losses_nats: The loss of each held-out sequence: outcomes are to be compared in pairs.
+        score: Under the job's rule.
+        sequence_scores: The score as the loss of each held-out sequence alone would move it, to first order: their
+            mean is the score, and paired differences of them are differences of scores.
+    """
+
+    has_passed: bool = False
+    num_parameters: int | None = None
     latency_p50_ms: float | None = None
+    loss_nats: float | None = None
+    loss_stderr_nats: float | None = None
+    sequence_losses_nats: tuple[float, ...] = ()
+    score: float | None = None
+    sequence_scores: tuple[float, ...] = ()
+
+    @property
+    def standing(self) -> tuple[bool, float] | None:
+        """What outcomes are ordered by, the greatest best: by score what has passed, then the rest by loss.
+
+        A limit on loss excludes a candidate from the result, but not from being trained further, which may bring it
+        within the limit. None if nothing was trained.
+        """
+        if self.loss_nats is None or self.score is None:
+            return None
+        return (True, self.score) if self.has_passed else (False, -self.loss_nats)
 
 
 class Strategy(Protocol):
@@ -69,16 +107,7 @@ class OseStrategy:
     """
 
     def __init__(self, members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> None:
-        self._proposals = [
-            Proposal(
-                number=number,
-                architecture=member.architecture,
-                hyperparameters=hyperparameters,
-                num_steps=num_steps,
-                layers=member.layers,
-            )
-            for number, (member, hyperparameters) in enumerate(product(members, theta), start=1)
-        ]
+        self._proposals = proposals_of(members, theta, num_steps)
 
     def ask(self) -> Sequence[Proposal]:
         """Everything at once, the first time."""
@@ -89,9 +118,15 @@ class OseStrategy:
         """Nothing depends on outcomes."""
 
 
-def build_strategy(spec: JobSpec, teacher: TeacherFacts) -> Strategy:
-    """The strategy a job asks for, over its space in the teacher's order."""
-    search = spec.search
-    num_teacher_layers = teacher.architecture.num_hidden_layers
-    visited = spec.space.members(teacher.embedding, num_teacher_layers, stride=search.epsilon)
-    return OseStrategy(visited, search.hyperparameters, search.steps)
+def proposals_of(members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> list[Proposal]:
+    """Every member with every element of Theta, trained so many steps."""
+    return [
+        Proposal(
+            number=number,
+            architecture=member.architecture,
+            hyperparameters=hyperparameters,
+            num_steps=num_steps,
+            layers=member.layers,
+        )
+        for number, (member, hyperparameters) in enumerate(product(members, theta), start=1)
+    ]

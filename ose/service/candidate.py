@@ -7,8 +7,8 @@ from typing import Any
 
 from ose.service.leaderboard import to_row
 from ose.service.standing import read_standing
+from ose.service.trust import read_comparison
 from ose.store.base import Store
-from ose.store.pages import Position
 
 
 def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
@@ -19,11 +19,12 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
     """
     job = store.job(job_id)
     candidate = store.candidate(job.id, number)
-    before = Position(value=number - 1, number=number - 1, num_before=0)
-    [row] = store.candidate_page(job.id, order="candidate", limit=1, after=before).rows
+    row, standing = store.candidate_row(job.id, number), read_standing(store, job, job.spec.score)
     return {
         "job": job.id,
-        **asdict(to_row(row, job, read_standing(store, job, job.spec.score))),
+        **asdict(to_row(row, job, standing, read_comparison(store, job, standing))),
+        "earlier_legs": candidate.earlier_legs,
+        "continues": candidate.continues,
         "evaluation": asdict(candidate.evaluation) if candidate.evaluation else None,
         "latency": asdict(candidate.latency) if candidate.latency else None,
         "trials": [_trial(asdict(trial)) for trial in store.trials(job.id, number)],

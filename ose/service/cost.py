@@ -15,14 +15,15 @@ from typing import Any
 from ose.core.architecture import Architecture, count_parameters
 from ose.core.cost import JobCost, Pace, StageTimes, Work, expected_times, pace_of, sequence_flops, training_flops
 from ose.core.job import Candidate, Job, JobStatus
+from ose.search.halving import expected_rounds
 from ose.search.keys import (
     anatomy_key,
     eliminates_layers,
     needs_anatomy,
     num_anatomy_sequences,
-    num_sequences_wanted,
-    search_data_key,
+    search_data_parts,
 )
+from ose.search.random_strategy import RandomStrategy
 from ose.store.base import Store
 
 _HISTORY = 10
@@ -63,23 +64,57 @@ def cost_json(cost: JobCost) -> dict[str, Any]:
 
 def count_work(job: Job, past: Sequence[_Past]) -> Work:
     """What a job has to do that no earlier one did."""
-    spec, embedding = job.spec, job.teacher.embedding
-    members = spec.space.members(embedding, job.teacher.architecture.num_hidden_layers, stride=spec.search.epsilon)
-    bound = spec.limits.max_parameters
-    shapes = [
-        member.architecture
-        for member in members
-        if bound is None or count_parameters(member.architecture, embedding).total <= bound
+    bound, embedding = job.spec.limits.max_parameters, job.teacher.embedding
+    planned = [
+        each for each in _planned(job) if bound is None or count_parameters(each.shape, embedding).total <= bound
     ]
-    return Work(
-        num_candidates=len(shapes) * len(spec.search.hyperparameters),
-        num_latencies=len(set(shapes) - _measured_shapes(job, past)) + (not _teacher_is_measured(job, past)),
-        teacher_flops=_teacher_flops(job, past),
-        training_flops=sum(
-            training_flops(shape, embedding, spec.corpus.sequence_length, spec.search.steps * theta.batch_size)
-            for shape, theta in product(shapes, spec.search.hyperparameters)
-        ),
+    shapes = {each.shape for each in planned}
+    num_trainings, share = _rounds(job, len(planned))
+    flops = sum(
+        training_flops(each.shape, embedding, job.spec.corpus.sequence_length, each.num_sequences) for each in planned
     )
+    return Work(
+        num_candidates=num_trainings,
+        num_latencies=len(shapes - _measured_shapes(job, past)) + (not _teacher_is_measured(job, past)),
+        teacher_flops=_teacher_flops(job, past),
+        training_flops=round(share * flops),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A candidate with the sequences that it would be trained on to the end."""
+
+    shape: Architecture
+    num_sequences: int
+
+
+def _planned(job: Job) -> list[_Planned]:
+    spec = job.spec
+    if spec.extends is not None:
+        return [
+            _Planned(each.architecture, (spec.search.steps - each.legs[-1]) * each.hyperparameters.batch_size)
+            for each in spec.extends.candidates
+        ]
+    layers = job.teacher.architecture.num_hidden_layers
+    members = spec.space.members(job.teacher.embedding, layers, stride=spec.search.epsilon)
+    if spec.search.num_candidates is not None:  # what a sampler will ask for nobody knows; it is taken for random
+        drawn = RandomStrategy(members, spec.search, spec.space.count(layers)).ask()
+        return [_Planned(each.architecture, each.num_steps * each.hyperparameters.batch_size) for each in drawn]
+    return [
+        _Planned(member.architecture, spec.search.steps * theta.batch_size)
+        for member, theta in product(members, spec.search.hyperparameters)
+    ]
+
+
+def _rounds(job: Job, num_planned: int) -> tuple[int, float]:
+    """Trainings in all rounds, and what share they are of training everything to the end, whoever survives."""
+    search = job.spec.search
+    if job.spec.extends is not None or search.strategy != "halving" or not num_planned:
+        return num_planned, 1.0
+    rounds = expected_rounds(num_planned, search)
+    steps = sum(count * each for count, each in rounds)
+    return sum(count for count, _ in rounds), steps / (num_planned * search.steps)
 
 
 def _past(store: Store, before: datetime) -> list[_Past]:
@@ -113,8 +148,9 @@ def _teacher_flops(job: Job, past: Sequence[_Past]) -> int:
     """The teacher's passes for targets and for its anatomy, as far as no earlier job has left them behind."""
     prepared = [each.job for each in past if each.job.teacher_quality is not None]
     passes = 0.0
-    if search_data_key(job) not in map(search_data_key, prepared):
-        passes += num_sequences_wanted(job.spec) + job.spec.search.held_out_sequences
+    known = {part.key for each in prepared for part in search_data_parts(each)}
+    missing = (part for part in search_data_parts(job) if part.key not in known)
+    passes += sum(part.num_sequences + part.held_out_sequences for part in missing)
     if needs_anatomy(job.spec):
         passes += _anatomy_sequences(job, [each for each in prepared if anatomy_key(each) == anatomy_key(job)])
     architecture, embedding = job.teacher.architecture, job.teacher.embedding

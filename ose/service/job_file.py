@@ -44,6 +44,8 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
     """
     base_dir = None if base_dir is None else Path(base_dir).absolute()
     content = dict(content)
+    if content.get("extends") is not None:
+        raise JobFileError(f"{source}: extends is not for job files; use `ose job extend`")
     if "space" in content:
         if not isinstance(content["space"], (str, Mapping)):
             raise JobFileError(f"{source}: space must be a name, a path, or the four axes")

@@ -88,7 +88,9 @@ def _comparison(spec: JobSpec, teacher: TeacherFacts, question: LayerQuestion) -
     shape = teacher.architecture
     search = replace(
         spec.search,
+        strategy="ose",
         epsilon=1,
+        num_candidates=None,
         steps=question.steps or spec.search.steps,
         hyperparameters=spec.search.hyperparameters[:1],
         initialization="inherit",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 
 from ose.core.architecture import Architecture
 from ose.core.job import CandidateStatus, FailureReport, Job
 from ose.core.layers import LayerChoice
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.spec import Hyperparameters
+from ose.core.trust import Trust
 from ose.errors import InvalidInputError
+from ose.service.flat_rows import flat_rows
 from ose.service.standing import Standing, read_standing
+from ose.service.trust import NO_COMPARISON, Comparison, hint, read_comparison
 from ose.store.base import Store
 from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Order
 
@@ -34,6 +36,11 @@ class LeaderboardRow:
         layers: The teacher's layers it kept; before its training, the choice; null of a random start.
         flops: Of the encoder, one sequence of the latency protocol's length.
         loss_nats: Cross-entropy to the teacher's distribution at held-out masked positions.
+        group: 1 for the best candidate and all leaders that are not apart from it by two paired standard errors; 2 for
+            the first that is and those not apart from that one; null beyond the leaders.
+        loss_to_best_nats: Its loss less that of the best candidate, on the same held-out sequences; null beyond the
+            leaders.
+        score_to_best: Likewise its score. Both have the standard errors of a paired difference beside them.
         is_pareto: No other candidate has at most its parameters, latency and loss, and less of one.
         error: Code and message of a failure, or the limit that excludes it.
     """
@@ -56,6 +63,11 @@ class LeaderboardRow:
     masked_accuracy: float | None
     score: float | None
     score_stderr: float | None
+    group: int | None
+    loss_to_best_nats: float | None
+    loss_to_best_stderr_nats: float | None
+    score_to_best: float | None
+    score_to_best_stderr: float | None
     is_pareto: bool
     num_steps: int
     wall_time_s: float | None
@@ -97,17 +109,27 @@ class Leaderboard:
 
     Attributes:
         num_more: Rows that the query's limit has left out.
+        trust: How far to trust the order of the leaders; None where nothing can be said, or no leader is in sight.
+        hint: What to do if more steps may change the choice.
     """
 
     job: dict[str, Any]
     teacher: dict[str, Any]
     rows: tuple[LeaderboardRow, ...]
     num_more: int = 0
+    trust: Trust | None = None
+    hint: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under the JSON names."""
-        rows = [asdict(row) for row in self.rows]
-        return {"job": self.job, "teacher": self.teacher, "rows": rows, "num_more": self.num_more}
+        return {
+            "job": self.job,
+            "teacher": self.teacher,
+            "trust": asdict(self.trust) if self.trust else None,
+            "hint": self.hint,
+            "rows": [asdict(row) for row in self.rows],
+            "num_more": self.num_more,
+        }
 
     def to_frame(self) -> pandas.DataFrame:
         """A pandas table with one row a candidate and one column a value."""
@@ -128,14 +150,24 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     standing = read_standing(store, job, query.rule or job.spec.score, limits)
     page = store.candidate_page(job.id, order="candidate", limit=_ALL)
     shown = [row for row in page.rows if _is_asked_for(row, standing, query, limits)]
-    rows = sorted((to_row(row, job, standing) for row in shown), key=_ORDERS[query.order_by])
+    comparison = read_comparison(store, job, standing)
+    rows = sorted((to_row(row, job, standing, comparison) for row in shown), key=_ORDERS[query.order_by])
     first = tuple(rows[: query.limit])
-    return to_board(job, standing.rule, first, len(rows) - len(first))
+    return to_board(job, standing.rule, first, len(rows) - len(first), comparison.trust)
 
 
-def to_board(job: Job, rule: ScoreRule, rows: tuple[LeaderboardRow, ...], num_more: int) -> Leaderboard:
+def to_board(
+    job: Job, rule: ScoreRule, rows: tuple[LeaderboardRow, ...], num_more: int, trust: Trust | None
+) -> Leaderboard:
     """Rows beside what they are of."""
-    return Leaderboard(job=_job(job, rule), teacher=teacher_json(job), rows=rows, num_more=num_more)
+    return Leaderboard(
+        job=_job(job, rule),
+        teacher=teacher_json(job),
+        rows=rows,
+        num_more=num_more,
+        trust=trust,
+        hint=hint(job.id, trust) if trust else None,
+    )
 
 
 def teacher_json(job: Job) -> dict[str, Any]:
@@ -181,32 +213,6 @@ def _exponents(text: str) -> tuple[float, float, float]:
     return a, b, c
 
 
-def write_csv(rows: Sequence[LeaderboardRow], stream: TextIO) -> None:
-    """Write rows without nesting, under a header; nothing but an empty line if there are none."""
-    flat = flat_rows(rows)
-    writer = csv.DictWriter(stream, fieldnames=list(flat[0]) if flat else [])
-    writer.writeheader()
-    writer.writerows(flat)
-
-
-def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
-    """Rows without nesting, for tables: `architecture.hidden_size`, `error.message`."""
-    flat = []
-    for row in rows:
-        values: dict[str, Any] = {}
-        for name, value in asdict(row).items():
-            if isinstance(value, dict):
-                values |= {f"{name}.{key}": inner for key, inner in value.items()}
-            elif name == "error":
-                values |= {"error.code": None, "error.message": None}
-            elif isinstance(value, tuple):
-                values[name] = list(value)
-            else:
-                values[name] = value
-        flat.append(values)
-    return flat
-
-
 def limits_of(query: LeaderboardQuery) -> Limits:
     """The query's, as the store has them."""
     return Limits(
@@ -222,9 +228,9 @@ def _is_asked_for(row: CandidateRow, standing: Standing, query: LeaderboardQuery
     return not is_beyond and (row.number in standing.front or not query.pareto)
 
 
-def to_row(row: CandidateRow, job: Job, standing: Standing) -> LeaderboardRow:
+def to_row(row: CandidateRow, job: Job, standing: Standing, comparison: Comparison = NO_COMPARISON) -> LeaderboardRow:
     """A candidate among the others."""
-    scored = standing.score(row)
+    scored, distance = standing.score(row), comparison.distances.get(row.number)
     own = {name: getattr(row, name) for name in _SAME}
     return LeaderboardRow(
         **own,
@@ -233,6 +239,11 @@ def to_row(row: CandidateRow, job: Job, standing: Standing) -> LeaderboardRow:
         layers=_layers(row, job),
         score=scored.value if scored else None,
         score_stderr=scored.stderr if scored else None,
+        group=distance.group if distance else None,
+        loss_to_best_nats=distance.loss_nats if distance else None,
+        loss_to_best_stderr_nats=distance.loss_stderr_nats if distance else None,
+        score_to_best=distance.score if distance else None,
+        score_to_best_stderr=distance.score_stderr if distance else None,
         is_pareto=row.number in standing.front,
         error=_error(row.failure, row.rejection),
     )

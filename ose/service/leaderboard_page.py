@@ -19,9 +19,10 @@ from ose.service.leaderboard import (
     to_board,
     to_row,
 )
-from ose.service.standing import read_standing
+from ose.service.standing import Standing, read_standing
+from ose.service.trust import NO_COMPARISON, Comparison, read_comparison
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, Order, Position
+from ose.store.pages import NO_LIMITS, CandidatePage, Order, Position
 
 _VALUES = {"loss": "loss_nats", "latency": "latency_p50_ms", "parameters": "num_parameters", "candidate": "candidate"}
 _MAX_NUMBER = 2**31 - 1
@@ -72,11 +73,21 @@ def _stored_page(
 ) -> LeaderboardPage:
     standing = read_standing(store, job, query.rule or job.spec.score)
     page = store.candidate_page(job.id, order=query.order_by, limit=limit, after=begin)
-    rows = tuple(to_row(row, job, standing) for row in page.rows)
-    if page.end is None:
-        return LeaderboardPage(board=to_board(job, standing.rule, rows, 0), next=None)
-    num_more = max(1, sum(store.count_candidates(job.id).values()) - page.end.num_before)
-    return LeaderboardPage(board=to_board(job, standing.rule, rows, num_more), next=_text(query.order_by, page.end))
+    comparison = _comparison(store, job, standing, page)
+    rows = tuple(to_row(row, job, standing, comparison) for row in page.rows)
+    num_more = 0 if page.end is None else _num_more(store, job, page.end)
+    board = to_board(job, standing.rule, rows, num_more, comparison.trust)
+    return LeaderboardPage(board=board, next=_text(query.order_by, page.end) if page.end else None)
+
+
+def _comparison(store: Store, job: Job, standing: Standing, page: CandidatePage) -> Comparison:
+    """Raw losses are read for a page on which a leader stands, and for no other."""
+    has_leader = not {row.number for row in page.rows}.isdisjoint(each.number for each in standing.leaders)
+    return read_comparison(store, job, standing) if has_leader else NO_COMPARISON
+
+
+def _num_more(store: Store, job: Job, end: Position) -> int:
+    return max(1, sum(store.count_candidates(job.id).values()) - end.num_before)
 
 
 def _made_page(store: Store, job: Job, query: LeaderboardQuery, limit: int, begin: Position | None) -> LeaderboardPage:

@@ -31,6 +31,27 @@ class DistillationRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionRequest:
+    """A longer training of a job's leaders.
+
+    Attributes:
+        steps: Training steps in all, more than the job had.
+        top: How many of its best candidates; None takes the best and those that are not apart from it.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    steps: int
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "top"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value < 2**31:
+                raise InvalidInputError(f"{name} must be at least 1, not {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
     """A new access token.
 

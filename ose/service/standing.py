@@ -9,6 +9,7 @@ from ose.core.job import Job
 from ose.core.objectives import teacher_measures
 from ose.core.ranking import pareto_front
 from ose.core.score import Measures, Score, ScoreRule, score
+from ose.core.trust import LEADERS
 from ose.store.base import Store
 from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Objectives
 
@@ -21,12 +22,14 @@ class Standing:
         rule: What ranks them.
         teacher: What they are scored against; None while there is nothing to score.
         ranks: By number, from 1.
+        leaders: Those of the first ranks, the best first; their raw losses tell how far to trust the order.
         front: The numbers of those that no other one beats.
     """
 
     rule: ScoreRule
     teacher: Measures | None
     ranks: Mapping[int, int]
+    leaders: tuple[Objectives, ...]
     front: frozenset[int]
 
     def score(self, row: CandidateRow) -> Score | None:
@@ -45,18 +48,19 @@ def read_standing(store: Store, job: Job, rule: ScoreRule, limits: Limits = NO_L
     passed = store.objectives(job.id, limits)
     teacher = teacher_measures(job) if passed else None
     flags = pareto_front([tuple(each[1:]) for each in passed])
+    best_first = [] if teacher is None else _best_first(passed, teacher, rule)
     return Standing(
         rule=rule,
         teacher=teacher,
-        ranks={} if teacher is None else _ranks(passed, teacher, rule),
+        ranks={each.number: rank for rank, each in enumerate(best_first, start=1)},
+        leaders=tuple(best_first[:LEADERS]),
         front=frozenset(each.number for each, is_on_it in zip(passed, flags, strict=True) if is_on_it),
     )
 
 
-def _ranks(passed: list[Objectives], teacher: Measures, rule: ScoreRule) -> dict[int, int]:
+def _best_first(passed: list[Objectives], teacher: Measures, rule: ScoreRule) -> list[Objectives]:
     values = {each.number: score(_bare_measures(each), teacher, rule).value for each in passed}
-    best_first = sorted(values, key=lambda number: (-values[number], number))
-    return {number: rank for rank, number in enumerate(best_first, start=1)}
+    return sorted(passed, key=lambda each: (-values[each.number], each.number))
 
 
 def _bare_measures(each: Objectives) -> Measures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 from ose.core.job import Job
 from ose.core.spec import TeacherSpec
 from ose.service.confinement import confined
+from ose.service.extension import extended_job
 from ose.service.job_file import parse_job
 from ose.service.jobs import checked_job
+from ose.service.requests import ExtensionRequest
 from ose.service.teacher_source import download_teacher, locate_teacher
 from ose.store.base import Store
 from ose.store.service_base import Submission
@@ -49,6 +52,27 @@ def submit_remote_job(
     if known is not None:
         return known, False
     new = checked_job(parse_job(confined(content, root), base_dir=None), now, _locate)
+    job = store.add_job(new) if submission is None else store.add_job_once(new, submission)
+    return job, job.id == new.id
+
+
+def submit_remote_extension(
+    store: Store, job_id: str, request: ExtensionRequest, now: Callable[[], datetime], caller: str, key: str | None
+) -> tuple[Job, bool]:
+    """Extend a job; what was asked for under the same key before is found again instead.
+
+    Returns:
+        The job that goes on with it, and whether it is new.
+
+    Raises:
+        InvalidInputError, ConflictError, NotFoundError: It cannot be extended so, or the key stands for another job.
+    """
+    content = {"extend": store.job(job_id).id, **asdict(request)}
+    submission = None if key is None else Submission(caller=caller, key=key, request_hash=_hash(content))
+    known = None if submission is None else store.submitted_job(submission)
+    if known is not None:
+        return known, False
+    new = extended_job(store, job_id, request.steps, request.top, now)
     job = store.add_job(new) if submission is None else store.add_job_once(new, submission)
     return job, job.id == new.id
 

@@ -35,7 +35,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
-from ose.store.pages import NO_LIMITS, CandidatePage, Limits, Objectives, Order, Position
+from ose.store.pages import NO_LIMITS, CandidatePage, CandidateRow, Limits, Objectives, Order, Position
 from ose.store.service_base import ServiceStore
 
 
@@ -63,6 +63,8 @@ class NewCandidate:
     num_encoder_parameters: int
     flops: int
     layers: LayerChoice | None = None
+    earlier_legs: tuple[int, ...] = ()
+    continues: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +173,8 @@ class Store(ServiceStore, Protocol):
             ConflictError: `owner` does not hold the job.
         """
 
-    def candidates(self, job_id: str) -> list[Candidate]:
-        """All candidates of a job by number, each with its latency and its scored trial's evaluation."""
+    def candidates(self, job_id: str, numbers: Sequence[int] | None = None) -> list[Candidate]:
+        """All candidates of a job by number, or those of a few numbers, with latency and scored trial's evaluation."""
 
     def candidate_page(
         self,
@@ -183,7 +185,7 @@ class Store(ServiceStore, Protocol):
         after: Position | None = None,
         limits: Limits = NO_LIMITS,
     ) -> CandidatePage:
-        """Some of a job's candidates, in order, without their raw measurements.
+        """Some of a job's candidates, in order, without their raw measurements and without those SUPERSEDED.
 
         Args:
             job_id: The full id.
@@ -191,6 +193,13 @@ class Store(ServiceStore, Protocol):
             limit: At most so many.
             after: The end of the page before.
             limits: What the rows have at most.
+        """
+
+    def candidate_row(self, job_id: str, number: int) -> CandidateRow:
+        """One candidate as a page shows it, also one that is SUPERSEDED.
+
+        Raises:
+            NotFoundError: The job has no such number.
         """
 
     def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
@@ -235,6 +244,8 @@ class Store(ServiceStore, Protocol):
         self, trial_id: str, evaluation: Evaluation, score: Score | None, now: datetime, rejection: str | None = None
     ) -> bool:
         """End a trial with its evaluation; the candidate becomes SUCCEEDED, or REJECTED with a reason.
+
+        One that SUCCEEDED makes the candidate that it `continues` SUPERSEDED.
 
         Idempotent: False, and nothing changes, unless the trial is RUNNING. So no candidate has two
         results.
@@ -290,6 +301,9 @@ class Store(ServiceStore, Protocol):
 
     def distillations(self, job_id: str) -> list[Distillation]:
         """All distillations of a job, newest first."""
+
+    def studies_url(self) -> str:
+        """Where optuna may keep copies of jobs as studies: where this database is, but not among its tables."""
 
     def close(self) -> None:
         """Release the connections."""

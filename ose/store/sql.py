@@ -18,6 +18,7 @@ from ose.store.sql_candidates import SqlCandidates
 from ose.store.sql_jobs import SqlJobs
 from ose.store.sql_pages import SqlPages
 from ose.store.sql_service import SqlService
+from ose.store.studies import make_studies_url
 from ose.store.tables import DISTILLATIONS, LATENCIES
 from ose.store.transactions import Transactions, insert_once
 
@@ -33,6 +34,9 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
             if connection.dialect.name == "sqlite":  # a file, and so on the machine of whoever asks
                 return datetime.now(UTC)
             return connection.execute(select(func.clock_timestamp(type_=UtcTime))).scalar_one()
+
+    def studies_url(self) -> str:
+        return make_studies_url(self._transactions)
 
     def close(self) -> None:
         self._transactions.close()

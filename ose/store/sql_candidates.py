@@ -19,6 +19,8 @@ from ose.store.sql_jobs import hold_job
 from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
 from ose.store.transactions import Transactions
 
+_CONTINUED = (CANDIDATES.c.job_id, CANDIDATES.c.continues)
+
 
 class SqlCandidates:
     """The part of a Store that is about candidates and trials."""
@@ -40,8 +42,9 @@ class SqlCandidates:
             by_number = {candidate.number: candidate for candidate in stored}
         return [by_number[number] for number in numbers]
 
-    def candidates(self, job_id: str) -> list[Candidate]:
+    def candidates(self, job_id: str, numbers: Sequence[int] | None = None) -> list[Candidate]:
         query = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == job_id)
+        query = query if numbers is None else query.where(CANDIDATES.c.number.in_(numbers))
         with self._transactions.read() as connection:
             return [rows.to_candidate(row) for row in connection.execute(query)]
 
@@ -50,7 +53,7 @@ class SqlCandidates:
         with self._transactions.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise NotFoundError(f"job {job_id} has no candidate {number}; `ose leaderboard {job_id}` shows them")
+            raise no_candidate(job_id, number)
         return rows.to_candidate(row)
 
     def reject_candidate(self, job_id: str, owner: str, candidate_id: int, reason: str) -> None:
@@ -121,7 +124,11 @@ class SqlCandidates:
             candidate_id = connection.scalar(end.returning(TRIALS.c.candidate_id))
             if candidate_id is None:
                 return False
-            connection.execute(update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome))
+            change = update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome)
+            job_id, continued = connection.execute(change.returning(*_CONTINUED)).one()
+            if continued is not None and outcome["status"] is CandidateStatus.SUCCEEDED:
+                earlier = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == continued)
+                connection.execute(update(CANDIDATES).where(earlier).values(status=CandidateStatus.SUPERSEDED))
             return True
 
     def trials(self, job_id: str, number: int) -> list[Trial]:
@@ -132,6 +139,11 @@ class SqlCandidates:
         )
         with self._transactions.read() as connection:
             return [rows.to_trial(row) for row in connection.execute(query)]
+
+
+def no_candidate(job_id: str, number: int) -> NotFoundError:
+    """What is said of a number that a job does not have."""
+    return NotFoundError(f"job {job_id} has no candidate {number}; `ose leaderboard {job_id}` shows them")
 
 
 def _is_pending(job_id: str, candidate_id: int) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from ose.core.job import CandidateStatus
 from ose.store import rows
 from ose.store.pages import NO_LIMITS, CandidatePage, CandidateRow, Limits, Objectives, Order, Position
+from ose.store.sql_candidates import no_candidate
 from ose.store.tables import CANDIDATES
 from ose.store.transactions import Transactions
 
@@ -21,6 +22,7 @@ _VALUES = {
     "candidate": CANDIDATES.c.number,
 }
 _HAS_PASSED = CANDIDATES.c.status == CandidateStatus.SUCCEEDED
+_IS_LISTED = CANDIDATES.c.status != CandidateStatus.SUPERSEDED
 
 
 class SqlPages:
@@ -38,7 +40,7 @@ class SqlPages:
         limits: Limits = NO_LIMITS,
     ) -> CandidatePage:
         found: list[Any] = []
-        of_job = rows.SELECT_CANDIDATE_ROWS.where(CANDIDATES.c.job_id == job_id, _is_within(limits))
+        of_job = rows.SELECT_CANDIDATE_ROWS.where(CANDIDATES.c.job_id == job_id, _IS_LISTED, _is_within(limits))
         with self._transactions.read() as connection:
             for part in _parts(of_job, order, after):
                 if len(found) <= limit:
@@ -47,6 +49,14 @@ class SqlPages:
         num_before = (after.num_before if after else 0) + len(page)
         has_more = len(found) > limit
         return CandidatePage(rows=page, end=_position(page[-1], order, num_before) if page and has_more else None)
+
+    def candidate_row(self, job_id: str, number: int) -> CandidateRow:
+        query = rows.SELECT_CANDIDATE_ROWS.where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == number)
+        with self._transactions.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise no_candidate(job_id, number)
+        return rows.to_candidate_row(row)
 
     def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
         c = CANDIDATES.c

@@ -89,6 +89,8 @@ CANDIDATES = Table(
     Column("layers", Encoded(LayerChoice)),
     Column("hyperparameters", Encoded(Hyperparameters), nullable=False),
     Column("num_steps", Integer, nullable=False),
+    Column("earlier_legs", Encoded(tuple[int, ...]), nullable=False, server_default="[]"),
+    Column("continues", Integer),
     Column("num_parameters", BigInteger, nullable=False),
     Column("num_encoder_parameters", BigInteger, nullable=False),
     Column("flops", BigInteger, nullable=False),

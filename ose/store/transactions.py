@@ -37,6 +37,7 @@ class Transactions:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writer = engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})
         self._migrator = self._writer.execution_options(**{FOREIGN_KEYS_OPTION: "OFF"})
+        self.url = engine.url
         self.database = display_name(engine.url)
 
     @contextmanager

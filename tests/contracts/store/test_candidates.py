@@ -111,3 +111,9 @@ def test_a_latency_must_exist(store: Store) -> None:
     (candidate,) = store.add_candidates("job-1", "owner", [builders.new_candidate()])
     with pytest.raises(StoreError):
         store.attach_latency("job-1", "owner", [candidate.id], -1)
+
+
+def test_a_few_are_found_by_their_numbers(store: Store) -> None:
+    store.add_candidates("job-1", "owner", [builders.new_candidate(number) for number in (1, 2, 3)])
+    assert [each.number for each in store.candidates("job-1", [3, 1, 9])] == [1, 3]
+    assert store.candidates("job-1", []) == []

@@ -14,6 +14,8 @@ from builders import NOW
 from services import add_finished_job
 
 from ose.core.job import JobStatus
+from ose.core.score import Score
+from ose.service.job_file import parse_job
 
 JSON = {"Content-Type": "application/json"}
 
@@ -87,6 +89,55 @@ def test_the_same_key_at_once_makes_one_job(make_client, data_root: Path, job):
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert len(client.get("/api/v1/jobs").json()["jobs"]) == 1
+
+
+@pytest.fixture
+def ended(workspace, tmp_path: Path, data_root: Path, job) -> str:
+    """A job that a server's data folder has the teacher and text of, ended with two candidates."""
+    spec = parse_job({**job, "teacher": {"model": str(data_root / "teacher")}}, data_root)
+    submitted = workspace.submit(spec)
+    add_candidates(workspace.store, submitted)
+    return submitted.id
+
+
+def add_candidates(store, job) -> None:
+    assert store.claim_job(job.id, "owner", NOW, NOW)
+    latency = store.add_latency("shape", "protocol", "device", builders.latency(1.0), NOW)
+    store.record_teacher(job.id, "owner", quality=builders.teacher_quality(), latency_id=latency.id)
+    for candidate in store.add_candidates(job.id, "owner", [builders.new_candidate(n) for n in (1, 2)]):
+        store.attach_latency(job.id, "owner", [candidate.id], latency.id)
+        store.open_trial(job.id, "owner", candidate.id, f"trial-{candidate.number}", "worker", NOW)
+        score = Score(value=0.1, stderr=0.0)
+        store.record_success(f"trial-{candidate.number}", builders.evaluation(), score, NOW)
+    store.finish_job(job.id, "owner", JobStatus.SUCCEEDED, NOW)
+
+
+def test_a_job_is_extended_once_for_each_key(client, ended: str):
+    path = f"/api/v1/jobs/{ended}/extend"
+    first, second = (client.post(path, json={"steps": 200}, headers={"Idempotency-Key": "a"}) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json() == second.json() == client.get(first.headers["Location"]).json()
+    assert first.json()["status"] == "PENDING" and first.json()["spec"]["search"]["steps"] == 200
+    assert first.json()["spec"]["extends"]["job"] == ended
+    other = client.post(path, json={"steps": 200, "top": 1}, headers={"Idempotency-Key": "a"})
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    one = client.post(path, json={"steps": 200, "top": 1}).json()
+    assert len(one["spec"]["extends"]["candidates"]) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"steps": 100}, {"steps": 0}, {"steps": "many"}, {"steps": 200, "top": 0}, {"steps": 200, "to": 1}]
+)
+def test_what_is_no_extension_is_refused(client, ended: str, body: dict[str, Any]):
+    assert client.post(f"/api/v1/jobs/{ended}/extend", json=body).status_code == 422
+    assert len(client.get("/api/v1/jobs").json()["jobs"]) == 1
+
+
+def test_an_extension_is_not_written_by_hand(make_client, data_root: Path, job):
+    job["extends"] = {"job": "x", "candidates": [], "data_steps": [1]}
+    answer = make_client(data_root=data_root).post("/api/v1/jobs", json=job)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_job_file")
+    assert "ose job extend" in answer.json()["detail"]
 
 
 ESCAPES = ["/etc", "../outside", "teacher/../../outside", "link", "~", "~root", "", "teacher\n", "./../outside", "."]

@@ -3,7 +3,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ose.core.ranking import Objectives, pareto_front
+from ose.core.ranking import Objectives, hypervolume, pareto_front
 
 points_of_three = st.lists(st.tuples(*[st.integers(0, 5)] * 3), max_size=30)
 points_of_two = st.lists(st.tuples(*[st.integers(0, 8)] * 2), max_size=30)
@@ -34,3 +34,10 @@ def test_many_that_trade_one_thing_for_another_all_stand() -> None:
     began_s = time.process_time()
     assert all(pareto_front(points))
     assert time.process_time() - began_s < 2  # comparing each with each takes minutes
+
+
+def test_the_hypervolume_is_the_area_that_a_front_covers() -> None:
+    assert hypervolume([(1, 2), (2, 1)], (3, 3)) == 3
+    assert hypervolume([(1, 2), (2, 1), (2, 2), (2.5, 1.5), (1, 2)], (3, 3)) == 3  # beaten or equal ones add nothing
+    assert hypervolume([(4, 0), (0, 4), (3, 3)], (3, 3)) == 0
+    assert hypervolume([], (3, 3)) == 0

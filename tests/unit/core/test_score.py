@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ose.core.score import LOSS_FLOOR_NATS, Measures, ScoreRule, score
+from ose.core.score import LOSS_FLOOR_NATS, Measures, ScoreRule, loss_for_score, score, sequence_scores
 from ose.errors import InvalidInputError
 
 TEACHER = Measures(num_parameters=100, latency_ms=10.0, loss_nats=1.5)
@@ -110,3 +110,42 @@ def test_the_largest_exponents_still_give_a_number() -> None:
     perfect = replace(STUDENT, loss_nats=0.0)
     assert math.isfinite(score(perfect, TEACHER, ScoreRule(exponents=(100, 100, 100))).value)
     assert math.isfinite(score(perfect, TEACHER, ScoreRule(exponents=(0, 0, 100))).value)
+
+
+RULES = [
+    ScoreRule(formula=formula, exponents=exponents)
+    for formula in ("w", "excess")
+    for exponents in ((1, 1, 1), (2, 0, 3), (0, 1, 0.5))
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_scores_of_sequences_have_the_score_as_mean_and_its_error_in_the_loss_as_spread(rule: ScoreRule) -> None:
+    losses = [2.0 + 0.1 * each for each in (-3, -1, 0, 1, 3)]
+    stderr = statistics.stdev(losses) / math.sqrt(len(losses))
+    student = replace(STUDENT, latency_stderr_ms=0.0, loss_stderr_nats=stderr)
+    found, scores = score(student, TEACHER, rule), sequence_scores(student, TEACHER, rule, losses)
+    assert statistics.fmean(scores) == pytest.approx(found.value)
+    assert statistics.stdev(scores) / math.sqrt(len(scores)) == pytest.approx(found.stderr)
+    assert list(scores) == sorted(scores, reverse=True)  # the sequence with the least loss speaks for the highest
+
+
+def test_a_student_that_scores_zero_scores_zero_on_every_sequence() -> None:
+    assert sequence_scores(replace(STUDENT, latency_ms=12.0), TEACHER, ScoreRule(), [1.0, 3.0]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss_nats", [1.6, 2.0, 7.0])
+def test_the_loss_for_a_score_scores_so(rule: ScoreRule, loss_nats: float) -> None:
+    value = score(replace(STUDENT, loss_nats=loss_nats), TEACHER, rule).value
+    unknown = replace(STUDENT, loss_nats=math.nan)
+    assert loss_for_score(unknown, TEACHER, rule, value) == pytest.approx(loss_nats)
+
+
+def test_any_loss_will_do_for_a_score_of_zero_and_none_for_a_student_that_is_too_large() -> None:
+    rule = ScoreRule()
+    assert loss_for_score(STUDENT, TEACHER, rule, 0.0) == math.inf
+    assert loss_for_score(replace(STUDENT, num_parameters=120), TEACHER, rule, 0.1) == -math.inf
+    no_loss = ScoreRule(exponents=(1, 1, 0))
+    assert loss_for_score(STUDENT, TEACHER, no_loss, 0.44) == math.inf
+    assert loss_for_score(STUDENT, TEACHER, no_loss, 0.46) == -math.inf

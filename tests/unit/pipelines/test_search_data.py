@@ -13,10 +13,11 @@ from searches import HELD_OUT_SEQUENCES, NUM_SEQUENCES, SEQUENCE_LENGTH, SHARD_S
 
 from ose.core.bounds import MAX_SEED
 from ose.core.job import CorpusFacts
-from ose.core.task import DataTask
+from ose.core.task import DataSpan, DataSummary, DataTask
 from ose.errors import CorpusError, StorageError
 from ose.models.teacher import load_masked_lm, load_tokenizer
 from ose.pipelines.search_data import NUM_DRAWS, SearchData, compute_targets, load_search_data, prepare_data
+from ose.pipelines.search_spans import Span
 
 FILES = ("batches.safetensors", "held-out.npy", "teacher.json", *(f"targets-{i:05d}.npy" for i in range(3)))
 NUM_TARGETS = round(0.15 * SEQUENCE_LENGTH)
@@ -168,6 +169,25 @@ def test_rows_are_found_across_shards(search: DataTask, data: SearchData) -> Non
     assert [len(shard) for shard in shards] == [SHARD_SEQUENCES, SHARD_SEQUENCES, NUM_SEQUENCES - 2 * SHARD_SEQUENCES]
     rows = torch.tensor([39, 0, 15, 16, 31, 32, 0])
     assert np.array_equal(data.draws_of(rows).numpy(), np.concatenate(shards)[rows])
+
+
+def test_later_steps_have_text_of_their_own_behind_the_first(
+    search: DataTask, data: SearchData, tmp_path: Path
+) -> None:
+    later = replace(search, folder=str(tmp_path / "later"), num_sequences=20, held_out_sequences=0, seed=7)
+    assert prepare_data(later) == prepare_data(later) == DataSummary(num_sequences=20, held_out_sequences=0)
+    teacher = load_masked_lm(search.teacher.path)
+    for task in targets_tasks(later, 20)[1:]:
+        compute_targets(task, teacher)
+    both = load_search_data(Path(search.folder), [DataSpan(folder=later.folder, first_step=5)])
+    assert both.spans == (Span(0, 0), Span(5, NUM_SEQUENCES))
+    assert torch.equal(both.train.input_ids[:NUM_SEQUENCES], data.train.input_ids)
+    assert not torch.equal(both.train.input_ids[NUM_SEQUENCES:], data.train.input_ids[:20])
+    rows = torch.tensor([0, 39, 40, 59, 20])
+    theirs = [np.load(Path(later.folder) / f"targets-{i:05d}.npy") for i in range(2)]
+    expected = [*data.draws_of(rows[:2]).numpy(), theirs[0][0], theirs[1][-1], *data.draws_of(rows[4:]).numpy()]
+    assert np.array_equal(both.draws_of(rows).numpy(), np.stack(expected))
+    assert np.array_equal(both.held_out_log_probs, data.held_out_log_probs)
 
 
 def test_large_arrays_stay_on_disk(data: SearchData) -> None:

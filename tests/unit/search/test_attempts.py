@@ -29,8 +29,7 @@ def context(search: Search) -> RunContext:
         progress=Silence(),
         job=job,
         owner="owner",
-        folder=Path("/nowhere"),
-        anatomy_folder=Path("/nowhere"),
+        artifacts=Path("/nowhere"),
         is_lost=lambda: False,
         now=Clock(),
     )

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from fake_backend import FakeBackend
 from fake_search import Search, spec
 
-from ose.core.job import FailureReport, JobStatus
-from ose.core.spec import Hyperparameters
-from ose.core.task import DataTask, TargetsTask
+from ose.core.job import Candidate, FailureReport, JobStatus
+from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters
+from ose.core.task import DataSpan, DataTask, EvaluateTask, TargetsTask
 from ose.search.data_stage import SHARD_SEQUENCES
 from ose.store.base import Store
 
@@ -29,6 +31,35 @@ def test_shards_cover_the_training_sequences_once_and_the_held_out_ones_too(stor
     assert max(task.last - task.first for task in shards) <= SHARD_SEQUENCES
     [held_out] = [task for task in targets(backend) if task.shard is None]
     assert (held_out.first, held_out.last) == (0, data.held_out_sequences)
+
+
+def test_an_extension_adds_data_for_its_own_steps_and_holds_out_nothing_more(store: Store) -> None:
+    first, backend = Search(store), FakeBackend()
+    first.run()
+    extension = Extension(job="job-1", candidates=(extended(first.candidates()[0]),), data_steps=(10,))
+    second = Search(store, replace(spec(steps=30), extends=extension), "job-2")
+    assert second.run(backend).status is JobStatus.SUCCEEDED
+    data = [task for task in backend.tasks if isinstance(task, DataTask)]
+    assert [(task.num_sequences, task.held_out_sequences) for task in data] == [(320, 128), (640, 0)]
+    for each in data:
+        shards = [task for task in targets(backend) if task.folder == each.folder and task.shard is not None]
+        assert [row for task in shards for row in range(task.first, task.last)] == list(range(each.num_sequences))
+        assert {task.seed for task in shards} == {each.seed}
+    assert [task.folder for task in targets(backend) if task.shard is None] == [data[0].folder]
+    [evaluate] = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    assert evaluate.folder == data[0].folder
+    assert evaluate.later_data == (DataSpan(folder=data[1].folder, first_step=10),)
+    assert (evaluate.legs, second.candidates()[0].legs) == ((10, 30), (10, 30))
+
+
+def extended(candidate: Candidate) -> ExtendedCandidate:
+    return ExtendedCandidate(
+        candidate=candidate.number,
+        architecture=candidate.architecture,
+        hyperparameters=candidate.hyperparameters,
+        layers=candidate.layers,
+        legs=candidate.legs,
+    )
 
 
 def test_the_teachers_quality_is_recorded(search: Search) -> None:

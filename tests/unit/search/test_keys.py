@@ -7,9 +7,17 @@ from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, Job, JobStatus
 from ose.core.layers import LayerChoice
 from ose.core.measurement import LatencyProtocol
-from ose.core.spec import CorpusSpec, Hyperparameters, SearchSpec, WorkersSpec
+from ose.core.spec import (
+    CorpusSpec,
+    ExtendedCandidate,
+    Extension,
+    Hyperparameters,
+    JobSpec,
+    SearchSpec,
+    WorkersSpec,
+)
 from ose.core.task import LatencyTask
-from ose.search.keys import eliminates_layers, latency_keys, search_data_key, shape_key
+from ose.search.keys import eliminates_layers, latency_keys, search_data_key, search_data_parts, shape_key
 
 SPEC = builders.job_spec()
 
@@ -121,3 +129,31 @@ def test_layers_are_eliminated_where_a_shallower_student_keeps_what_is_left() ->
 
 def test_nothing_is_eliminated_for_students_as_deep_as_the_teacher() -> None:
     assert not eliminates_layers(layers_job(depths=(builders.teacher_facts().architecture.num_hidden_layers,)))
+
+
+def extended(steps: int, *data_steps: int, **search: object) -> JobSpec:
+    candidate = ExtendedCandidate(
+        candidate=1,
+        architecture=builders.architecture(),
+        hyperparameters=Hyperparameters(),
+        layers=None,
+        legs=(data_steps[-1],),
+    )
+    extension = Extension(job="job-1", candidates=(candidate,), data_steps=data_steps)
+    return replace(SPEC, search=SearchSpec(steps=steps, **search), extends=extension)
+
+
+def test_an_extension_has_its_jobs_data_and_one_part_more() -> None:
+    first = search_data_parts(job(spec=replace(SPEC, search=SearchSpec(steps=100))))
+    second = search_data_parts(job(spec=extended(300, 100)))
+    third = search_data_parts(job(spec=extended(900, 100, 300)))
+    assert (len(first), second[:1], third[:2]) == (1, first, second)
+    assert [(part.first_step, part.num_sequences) for part in third] == [(0, 3200), (100, 6400), (300, 19200)]
+    assert [part.held_out_sequences for part in third] == [128, 0, 0]
+    assert len({part.key for part in third}) == len({part.seed for part in third}) == 3
+
+
+def test_later_text_is_the_seeds_own() -> None:
+    parts = [search_data_parts(job(spec=extended(300, 100, seed=seed)))[1] for seed in range(50)]
+    assert len({part.seed for part in parts}) == len({part.key for part in parts}) == 50
+    assert all(0 <= part.seed < 2**32 for part in parts)

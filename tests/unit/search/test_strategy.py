@@ -5,7 +5,8 @@ import pytest
 
 from ose.core.search_space import Member
 from ose.core.spec import Hyperparameters, SearchSpec
-from ose.search.strategy import OseStrategy, Outcome, Proposal, build_strategy
+from ose.search.strategies import build_strategy
+from ose.search.strategy import OseStrategy, Outcome, Proposal
 
 SPACE = builders.search_space(
     num_hidden_layers=(1, 2, 3), hidden_size=(32, 64, 96), layers=("bottom", "top", (0, 3), "influence")

@@ -14,7 +14,7 @@ from fake_search import MEMBERS, Search, spec
 
 from ose.core.cost import JobCost, sequence_flops, training_flops
 from ose.core.measurement import LatencyProtocol
-from ose.core.spec import Hyperparameters, JobSpec, Limits
+from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters, JobSpec, Limits
 from ose.service.cost import job_cost
 from ose.store.base import Store
 from ose.store.engine import open_store
@@ -103,3 +103,29 @@ def test_jobs_on_other_workers_say_nothing_about_these(store: Store) -> None:
     first.run()
     wanted = replace(spec(), workers=replace(spec().workers, cpus=4))
     assert cost(store, submitted_after(store, first, wanted)).pace is None
+
+
+def test_halving_trains_all_a_little_and_few_to_the_end(store: Store) -> None:
+    every, halving = spec(steps=90), spec(steps=90, strategy="halving", min_steps=10, eta=4)
+    plain = cost(store, Search(store, every).job_id).work
+    work = cost(store, Search(store, halving, "job-2").job_id).work
+    num_members = len(MEMBERS)
+    survivors = -(-num_members // 4)
+    assert work.num_candidates == num_members + survivors
+    share = (num_members * 22 + survivors * 68) / (num_members * 90)
+    assert work.training_flops == pytest.approx(share * plain.training_flops)
+
+
+def test_an_extension_has_the_steps_to_do_that_are_new(store: Store) -> None:
+    first = Search(store)
+    first.run()
+    [candidate, *_] = first.candidates()
+    extended = ExtendedCandidate(
+        candidate=1, architecture=candidate.architecture, hyperparameters=Hyperparameters(), layers=None, legs=(10,)
+    )
+    wanted = replace(spec(steps=25), extends=Extension(job="job-1", candidates=(extended,), data_steps=(10,)))
+    work = cost(store, submitted_after(store, first, wanted)).work
+    assert (work.num_candidates, work.num_latencies) == (1, 0)
+    assert work.training_flops == training_flops(candidate.architecture, builders.EMBEDDING, 128, 15 * 32)
+    teacher = builders.teacher_facts().architecture
+    assert work.teacher_flops == 15 * 32 * sequence_flops(teacher, builders.EMBEDDING, 128)

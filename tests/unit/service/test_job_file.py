@@ -100,7 +100,7 @@ def test_layers_are_a_rule_or_a_list(layers: Any):
         ("search.hyperparameters", [{"learning_rate": "nan"}], "search.hyperparameters[0].learning_rate must be"),
         ("search.hyperparameters", [], "job: search.hyperparameters is empty"),
         ("search.hyperparameters", {}, "job: search.hyperparameters must be a list, not {}"),
-        ("search.strategy", "osee", "job: search.strategy must be 'ose', not 'osee'"),
+        ("search.strategy", "osee", "job: search.strategy must be 'ose'"),
         ("score.exponents", [1, 1, 1, 1], "job: score.exponents has too many values; it takes 3"),
         ("score.exponents", [1, 1], "job: score.exponents[2] is missing"),
         ("corpus.train", "text.txt", "job: corpus.train must be a list, not 'text.txt'"),

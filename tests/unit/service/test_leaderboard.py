@@ -12,7 +12,8 @@ import pytest
 from ose.core.inheritance import InheritanceSpec
 from ose.core.layers import LayerChoice
 from ose.core.spec import SearchSpec
-from ose.service.leaderboard import Leaderboard, flat_rows, read_leaderboard
+from ose.service.flat_rows import flat_rows
+from ose.service.leaderboard import Leaderboard, read_leaderboard
 from ose.store.base import Store
 from ose.store.engine import open_store
 

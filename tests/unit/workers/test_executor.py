@@ -29,9 +29,9 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     loaded: list[object] = []
 
     def recorded(load: object) -> object:
-        def call(path: object) -> object:
+        def call(path: object, *others: object) -> object:
             loaded.append(str(path))
-            return load(path)  # type: ignore[operator]
+            return load(path, *others)  # type: ignore[operator]
 
         return call
 

@@ -1,0 +1,38 @@
+"""Go on with the leaders of an earlier job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ose.core.spec import Extension
+from ose.search.strategy import Outcome, Proposal
+
+
+class ExtensionStrategy:
+    """The candidates that an extension names, in its order, each with one leg more.
+
+    Args:
+        extension: Whom to go on with.
+        num_steps: Steps in all.
+    """
+
+    def __init__(self, extension: Extension, num_steps: int) -> None:
+        self._proposals = [
+            Proposal(
+                number=number,
+                architecture=each.architecture,
+                hyperparameters=each.hyperparameters,
+                num_steps=num_steps,
+                layers=each.layers,
+                earlier_legs=each.legs,
+            )
+            for number, each in enumerate(extension.candidates, start=1)
+        ]
+
+    def ask(self) -> Sequence[Proposal]:
+        """Everything at once, the first time."""
+        proposals, self._proposals = self._proposals, []
+        return proposals
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """Nothing depends on outcomes."""

@@ -1,0 +1,133 @@
+"""Train the leaders of a job further, as a job of their own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from ose.core.comparison import paired_difference
+from ose.core.job import Candidate, CandidateStatus, Job
+from ose.core.objectives import measures, teacher_measures
+from ose.core.score import sequence_scores
+from ose.core.spec import ExtendedCandidate, Extension, JobSpec, TeacherSpec
+from ose.errors import ConflictError, InvalidInputError
+from ose.service.checks import check_job
+from ose.service.corpora import inspect_corpus
+from ose.service.job_file import spec_hash
+from ose.service.teachers import inspect_teacher
+from ose.store.base import NewJob, Store
+
+FEWEST_LEADERS, MOST_LEADERS = 2, 8
+"""Unless a number is asked for: one alone is compared with nobody, and where many are alike a longer training of all
+of them is a search of its own."""
+
+_APART = 2.0
+"""Standard errors between scores that are taken for different: 19 times of 20 they are."""
+
+
+def extended_job(store: Store, job_id: str, steps: int, top: int | None, now: Callable[[], datetime]) -> NewJob:
+    """A job that trains the leaders of another one further, checked and under a new id.
+
+    It has the other one's teacher, text, seed and rules, so its candidates can be compared among each other; all its
+    rows have the same number of steps.
+
+    Args:
+        store: The database.
+        job_id: The job to go on with; it must have ended.
+        steps: Training steps in all, more than it had.
+        top: How many of its best candidates; None takes the best and those that are not apart from it.
+        now: The clock.
+
+    Raises:
+        NotFoundError: No such job.
+        ConflictError: It has not ended, nothing has passed, or its teacher or text is not what it was.
+        InvalidInputError: The steps are not more.
+    """
+    job = store.job(job_id)
+    if not job.status.is_terminal:
+        raise ConflictError(f"job {job.id} is {job.status.lower()}; extend it when it has ended, or cancel it first")
+    if top is not None and top < 1:
+        raise InvalidInputError(f"top must be at least 1, not {top}")
+    spec = _extended_spec(job, steps, leaders(store, job, top))
+    _check_unchanged(job)
+    check_job(spec, job.teacher)
+    return NewJob(
+        id=secrets.token_hex(4),
+        spec=spec,
+        spec_hash=spec_hash(spec),
+        teacher=job.teacher,
+        corpus=job.corpus,
+        created_at=now(),
+    )
+
+
+def leaders(store: Store, job: Job, top: int | None = None) -> list[Candidate]:
+    """The best candidates by the job's own score, best first: `top` of them, or all that may be the best.
+
+    These are the best one and those whose score is less than two standard errors below it, paired over the held-out
+    sequences.
+
+    Raises:
+        ConflictError: Nothing has passed.
+    """
+    rows = store.candidate_page(job.id, order="score", limit=top or MOST_LEADERS).rows
+    passed = [store.candidate(job.id, row.number) for row in rows if row.status is CandidateStatus.SUCCEEDED]
+    if not passed:
+        raise ConflictError(f"no candidate of job {job.id} has been scored")
+    if top is not None:
+        return passed
+    return [
+        candidate
+        for place, candidate in enumerate(passed)
+        if place < FEWEST_LEADERS or not _are_apart(job, passed[0], candidate)
+    ]
+
+
+def _are_apart(job: Job, best: Candidate, other: Candidate) -> bool:
+    difference = paired_difference(_sequence_scores(job, best), _sequence_scores(job, other))
+    return difference.mean_nats > _APART * difference.stderr_nats
+
+
+def _sequence_scores(job: Job, candidate: Candidate) -> tuple[float, ...]:
+    evaluation, latency = candidate.evaluation, candidate.latency
+    assert evaluation is not None and latency is not None
+    measured = measures(candidate.num_parameters, latency, evaluation)
+    return sequence_scores(measured, teacher_measures(job), job.spec.score, evaluation.sequence_losses_nats)
+
+
+def _extended_spec(job: Job, steps: int, candidates: list[Candidate]) -> JobSpec:
+    extension = Extension(
+        job=job.id,
+        candidates=tuple(
+            ExtendedCandidate(
+                candidate=each.number,
+                architecture=each.architecture,
+                hyperparameters=each.hyperparameters,
+                layers=each.layers,
+                legs=each.legs,
+            )
+            for each in candidates
+        ),
+        data_steps=job.spec.data_steps,
+    )
+    if steps <= extension.num_steps:
+        raise InvalidInputError(f"job {job.id} has {extension.num_steps} steps already; give --steps more than that")
+    return replace(
+        job.spec,
+        name=f"{job.name} to {steps} steps",
+        search=replace(job.spec.search, steps=steps),
+        extends=extension,
+    )
+
+
+def _check_unchanged(job: Job) -> None:
+    """More text is drawn from the files as they are now: only of equal files is it the same text."""
+    now_of = {
+        "teacher": inspect_teacher(TeacherSpec(model=job.teacher.path)).digest == job.teacher.digest,
+        "text": inspect_corpus(job.spec.corpus).digest == job.corpus.digest,
+    }
+    for what, is_same in now_of.items():
+        if not is_same:
+            raise ConflictError(f"the {what} of job {job.id} has changed since it was submitted; submit a new job")

@@ -1,0 +1,83 @@
+"""The end of a leg of a candidate's training: all that the next leg goes on from, in one file without pickle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ose.artifacts.files import atomic_file, remove_leftovers
+
+_LOSSES = "losses"
+_WEIGHT = "weight"
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnd:
+    """Weights, the optimiser's moments and the losses so far, by name: 12 bytes a parameter.
+
+    Attributes:
+        tensors: `losses`, and for each parameter NAME `weight/NAME` and the optimiser's own, such as `exp_avg/NAME`.
+    """
+
+    tensors: dict[str, torch.Tensor]
+
+    @classmethod
+    def of(cls, model: nn.Module, optimizer: torch.optim.Optimizer, losses: torch.Tensor) -> Self:
+        """What has been trained; tied parameters once.
+
+        Args:
+            model: The student.
+            optimizer: Of all its parameters.
+            losses: (S,), one for each step.
+        """
+        tensors = {_LOSSES: losses}
+        for name, parameter in model.named_parameters():
+            tensors[f"{_WEIGHT}/{name}"] = parameter.detach()
+            tensors |= {f"{kind}/{name}": value for kind, value in optimizer.state[parameter].items()}
+        return cls(tensors)
+
+    def put(self, model: nn.Module, optimizer: torch.optim.Optimizer, losses: torch.Tensor) -> int:
+        """Give a student of the same shape these weights, its optimiser the moments, and `losses` its beginning.
+
+        Returns:
+            The steps that have been done.
+        """
+        parameters = dict(model.named_parameters())
+        device = losses.device
+        with torch.no_grad():
+            for key, tensor in self.tensors.items():
+                kind, _, name = key.partition("/")
+                if kind == _WEIGHT:
+                    parameters[name].copy_(tensor)
+                elif name:
+                    optimizer.state[parameters[name]][kind] = tensor.to(device, copy=True)
+            num_steps = len(self.tensors[_LOSSES])
+            losses[:num_steps] = self.tensors[_LOSSES].to(device)
+        return num_steps
+
+    def save(self, file: Path) -> None:
+        """Write the file, unless it is there.
+
+        Raises:
+            StorageError: The disk is full or not writable.
+        """
+        if file.exists():
+            return
+        remove_leftovers(file.parent)
+        with atomic_file(file) as temporary:
+            save_file({key: tensor.contiguous() for key, tensor in self.tensors.items()}, temporary)
+
+    @classmethod
+    def load(cls, file: Path) -> Self | None:
+        """Read a file; None if there is none, or none that can be read: it was a cache."""
+        try:
+            tensors = load_file(file)
+        except (OSError, SafetensorError):
+            return None
+        return cls(tensors) if _LOSSES in tensors else None
