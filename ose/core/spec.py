@@ -114,8 +114,8 @@ class SearchSpec:
             assumption wants one, practice does not.
         held_out_sequences: Sequences that every candidate is judged on.
         max_attempts: Trials of one candidate whose failures may be passing (memory, lost worker).
-        keep_checkpoints: The best so many candidates whose weights are kept for `ose job extend`, which goes on with two
-            at least. What is not kept is trained again, and each takes 12 bytes a parameter.
+        keep_checkpoints: The best so many candidates whose weights are kept for `ose job extend`, which goes on with
+            two at least. What is not kept is trained again, and each takes 12 bytes a parameter.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

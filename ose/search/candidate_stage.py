@@ -62,7 +62,7 @@ class _Training:
 
     def tell(self, ended: Candidate) -> None:
         outcome = outcome_of(self._context.job, ended)
-        self._checkpoints.ended(self._context.job, ended, outcome)
+        self._checkpoints.ended(ended, outcome)
         self._strategy.tell(ended.number, outcome)
 
     def run(self, candidates: Sequence[Candidate]) -> None:
@@ -143,13 +143,13 @@ def _open(context: RunContext, numbers: set[int]) -> list[Candidate]:
 
 def _task(context: RunContext, trial: Trial, candidate: Candidate, files: CheckpointFiles) -> EvaluateTask:
     search = context.job.spec.search
-    later = [
+    first, *later = (
         DataSpan(folder=str(context.data_folder(part)), first_step=part.first_step)
-        for part in search_data_parts(context.job)[1:]
-    ]
+        for part in search_data_parts(context.job)
+    )
     return EvaluateTask(
         id=trial.id,
-        folder=str(context.folder),
+        folder=first.folder,
         teacher=context.job.teacher,
         architecture=candidate.architecture,
         hyperparameters=candidate.hyperparameters,

@@ -14,7 +14,7 @@ from ose.core.spec import SearchSpec
 from ose.core.task import CheckpointFiles
 from ose.errors import StorageError
 from ose.search.halving import most_survivors
-from ose.search.keys import checkpoint_key
+from ose.search.keys import CheckpointNames
 from ose.search.strategy import Outcome, Proposal
 
 Standing = tuple[bool, float]
@@ -29,12 +29,13 @@ class Checkpoints:
 
     Args:
         folder: Where files lie, shared with the workers; jobs that train the same candidate share its files.
-        search: How many are kept.
+        job: Whose candidates; its spec says how many are kept.
     """
 
-    def __init__(self, folder: Path, search: SearchSpec) -> None:
+    def __init__(self, folder: Path, job: Job) -> None:
         self._folder = folder
-        self._search = search
+        self._search = job.spec.search
+        self._names = CheckpointNames(job)
         self._num_kept = 0
         self._best: list[tuple[Standing, int, Path]] = []
 
@@ -49,18 +50,18 @@ class Checkpoints:
 
     def files(self, job: Job, candidate: Candidate) -> CheckpointFiles:
         """What the task of a candidate says of files; job and candidate have been measured."""
-        *earlier, last = (self._file(job, candidate, leg) for leg in range(1, len(candidate.legs) + 1))
+        *earlier, last = (self._file(candidate, leg) for leg in range(1, len(candidate.legs) + 1))
         return CheckpointFiles(
             earlier=tuple(map(str, earlier)), last=str(last), loss_at_most=self._loss_at_most(job, candidate)
         )
 
-    def ended(self, job: Job, candidate: Candidate, outcome: Outcome) -> None:
+    def ended(self, candidate: Candidate, outcome: Outcome) -> None:
         """A candidate of the wave has come to its end."""
         if candidate.continues is not None:
-            _remove(self._file(job, candidate, len(candidate.legs) - 1))
+            _remove(self._file(candidate, len(candidate.legs) - 1))
         if outcome.standing is None:
             return
-        entry = outcome.standing, -candidate.number, self._file(job, candidate, len(candidate.legs))
+        entry = outcome.standing, -candidate.number, self._file(candidate, len(candidate.legs))
         heapq.heappush(self._best, entry)
         self._trim(self._num_kept)
 
@@ -72,8 +73,8 @@ class Checkpoints:
         while len(self._best) > num_kept:
             _remove(heapq.heappop(self._best)[-1])
 
-    def _file(self, job: Job, candidate: Candidate, num_legs: int) -> Path:
-        return self._folder / f"{checkpoint_key(job, candidate, candidate.legs[:num_legs])}.safetensors"
+    def _file(self, candidate: Candidate, num_legs: int) -> Path:
+        return self._folder / f"{self._names.name(candidate, num_legs)}.safetensors"
 
     def _loss_at_most(self, job: Job, candidate: Candidate) -> float:
         if self._num_kept == 0:

@@ -29,7 +29,7 @@ def run_job(context: RunContext) -> None:
     expect_latencies(context, {proposal.architecture for proposal in proposals})
     quality = prepare_search_data(context)
     context.store.record_teacher(context.job.id, context.owner, quality=quality)
-    checkpoints = Checkpoints(context.checkpoint_folder, context.job.spec.search)
+    checkpoints = Checkpoints(context.checkpoint_folder, context.job)
     while proposals:
         run_wave(context.refreshed(), strategy, proposals, checkpoints)
         _record_study(context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
@@ -83,24 +82,41 @@ def search_data_key(job: Job) -> str:
     return search_data_parts(job)[0].key
 
 
-def checkpoint_key(job: Job, candidate: Candidate, legs: Sequence[int]) -> str:
-    """Names the weights of a candidate at the end of some of its legs."""
-    spec = job.spec
-    return _digest(
-        {
-            "version": _CHECKPOINT_VERSION,
-            "data": [part.key for part in search_data_parts(job) if part.first_step < legs[-1]],
-            "anatomy": anatomy_key(job) if needs_anatomy(spec) else None,
-            "architecture": asdict(candidate.architecture),
-            "hyperparameters": asdict(candidate.hyperparameters),
-            "initialization": spec.search.initialization,
-            "inheritance": asdict(inheritance_of(job, candidate)),
-            "seed": spec.search.seed,
-            "weight_clip": spec.search.weight_clip,
-            "on_gpu": spec.workers.gpus > 0,
-            "legs": list(legs),
-        }
-    )
+class CheckpointNames:
+    """Names for the weights of a job's candidates; what all of them share is digested once.
+
+    Args:
+        job: The job.
+    """
+
+    def __init__(self, job: Job) -> None:
+        search = job.spec.search
+        self._job = job
+        self._parts = search_data_parts(job)
+        self._shared = _digest(
+            {
+                "version": _CHECKPOINT_VERSION,
+                "anatomy": anatomy_key(job) if needs_anatomy(job.spec) else None,
+                "initialization": search.initialization,
+                "seed": search.seed,
+                "weight_clip": search.weight_clip,
+                "on_gpu": job.spec.workers.gpus > 0,
+            }
+        )
+
+    def name(self, candidate: Candidate, num_legs: int) -> str:
+        """Names a candidate's weights at the end of its first so many legs."""
+        legs = candidate.legs[:num_legs]
+        return _digest(
+            {
+                "shared": self._shared,
+                "data": [part.key for part in self._parts if part.first_step < legs[-1]],
+                "architecture": asdict(candidate.architecture),
+                "hyperparameters": asdict(candidate.hyperparameters),
+                "inheritance": asdict(inheritance_of(self._job, candidate)),
+                "legs": legs,
+            }
+        )
 
 
 def anatomy_key(job: Job) -> str:

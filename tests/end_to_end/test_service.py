@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -148,6 +149,24 @@ def test_a_job_is_followed_to_its_end(ose, url: str, job_file: Path, workspace: 
     coordinator.join()
     assert outcome.status == 0, outcome.err
     assert "tiny" in outcome.out and workspace.jobs()[0].id in outcome.err
+
+
+def test_a_job_is_extended_on_the_service(ose, url: str, job_file: Path, workspace: Workspace):
+    first = ose("--server", url, "job", "submit", job_file).out.strip()
+    early = ose("--server", url, "job", "extend", first, "--steps", 4)
+    assert early.status == 2 and "is pending" in early.complaint
+    workspace.coordinator().run_next()
+    coordinator = threading.Thread(target=run_what_comes, args=[workspace])
+    coordinator.start()
+    outcome = ose("--server", url, "job", "extend", first[:5], "--steps", 4, "--top", 2, "--format", "json")
+    coordinator.join()
+    assert outcome.status == 0, outcome.err
+    assert [row["num_steps"] for row in json.loads(outcome.out)["rows"]] == [4, 4]
+
+
+def run_what_comes(workspace: Workspace) -> None:
+    while workspace.coordinator().run_next() is None:
+        time.sleep(0.05)
 
 
 def test_cancel_and_resume(ose, url: str, job_file: Path, workspace: Workspace):

@@ -12,6 +12,7 @@ from stored import claimed, start_trial
 from ose.core.job import Candidate, CandidateStatus
 from ose.core.score import Score
 from ose.errors import NotFoundError
+from ose.service.candidate import candidate_json
 from ose.store.base import Store
 from ose.store.pages import Limits, Order
 
@@ -83,3 +84,14 @@ def test_a_row_of_its_own_is_that_of_the_page(store: Store, pair: tuple[Candidat
     assert [store.candidate_row("job-1", number) for number in (1, 2)] == list(rows)
     with pytest.raises(NotFoundError, match="no candidate 3"):
         store.candidate_row("job-1", 3)
+
+
+def test_it_is_shown_when_asked_for_by_number(store: Store, pair: tuple[Candidate, Candidate]) -> None:
+    store.record_teacher("job-1", "owner", quality=builders.teacher_quality())
+    latency = store.add_latency("teacher", "protocol", "device", builders.latency(20.0), NOW)
+    store.record_teacher("job-1", "owner", latency_id=latency.id)
+    end(store, pair[1], "succeeded")
+    first, second = (candidate_json(store, "job-1", number) for number in (1, 2))
+    assert (first["status"], first["rank"], first["is_pareto"], first["loss_nats"]) == ("SUPERSEDED", None, False, 3.0)
+    assert (second["status"], second["rank"], second["is_pareto"]) == ("SUCCEEDED", 1, True)
+    assert (second["earlier_legs"], second["continues"], first["continues"]) == ((10,), 1, None)

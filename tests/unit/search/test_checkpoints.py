@@ -14,7 +14,7 @@ from fake_search import SPEC, Search, spec
 from ose.core.job import Candidate, CandidateStatus, JobStatus
 from ose.core.spec import JobSpec, Limits
 from ose.core.task import EvaluateTask
-from ose.search.keys import checkpoint_key
+from ose.search.keys import CheckpointNames
 from ose.store.base import Store
 
 HALVING = spec(strategy="halving", steps=90, min_steps=10, eta=3, keep_checkpoints=1)
@@ -69,7 +69,7 @@ class Run:
 
     def files_of(self, *candidates: Candidate) -> set[str]:
         job = self.search.store.job(self.search.job_id)
-        return {checkpoint_key(job, candidate, candidate.legs) for candidate in candidates}
+        return {CheckpointNames(job).name(each, len(each.legs)) for each in candidates}
 
     @property
     def ranked(self) -> list[Candidate]:
