@@ -16,6 +16,7 @@ NEEDS = {
     ("POST", "/api/v1/jobs"): Scope.SUBMIT,
     ("POST", "/api/v1/jobs/{job_id}/cancel"): Scope.SUBMIT,
     ("POST", "/api/v1/jobs/{job_id}/resume"): Scope.SUBMIT,
+    ("POST", "/api/v1/jobs/{job_id}/extend"): Scope.SUBMIT,
     ("POST", "/api/v1/jobs/{job_id}/distillations"): Scope.SUBMIT,
     ("POST", "/api/v1/tokens"): Scope.ADMIN,
     ("GET", "/api/v1/tokens"): Scope.ADMIN,
