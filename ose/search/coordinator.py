@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
-from ose.errors import ConflictError, StoreError
+from ose.errors import ConflictError, DependencyError, OseError, StoreError, WorkerLostError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
@@ -98,6 +98,7 @@ class Coordinator:
 
     def _run(self, job: Job) -> Job:
         with Lease(self._store, job.id, self.owner, self._now, self._lease_s) as lease:
+            scored = self._num_scored(job.id)
             try:
                 self._work(job, lease)
             except (JobInterruptedError, ConflictError):
@@ -107,8 +108,10 @@ class Coordinator:
                 raise
             except StoreError:
                 raise  # nothing is wrong with the job
+            except (WorkerLostError, DependencyError) as error:
+                self._hand_back_or_fail(job, error, scored)
             except Exception as error:
-                self._store.finish_job(job.id, self.owner, JobStatus.FAILED, self._now(), failure_report(error))
+                self._fail(job.id, failure_report(error))
             else:
                 self._finish(job.id)
         return self._store.job(job.id)
@@ -143,12 +146,26 @@ class Coordinator:
                 )
             )
 
+    def _hand_back_or_fail(self, job: Job, error: OseError, scored_before: int) -> None:
+        """Workers may be lost with their machines. As long as a job gets on meanwhile, it is worth new ones."""
+        if self._num_scored(job.id) > scored_before:
+            self._progress.say(f"{error}; job {job.id} goes on with new workers")
+            self._store.release_job(job.id, self.owner)
+        else:
+            self._fail(job.id, failure_report(error))
+
+    def _num_scored(self, job_id: str) -> int:
+        return self._store.count_candidates(job_id).get(CandidateStatus.SUCCEEDED, 0)
+
+    def _fail(self, job_id: str, failure: FailureReport) -> None:
+        self._store.finish_job(job_id, self.owner, JobStatus.FAILED, self._now(), failure)
+
     def _finish(self, job_id: str) -> None:
-        if self._store.count_candidates(job_id).get(CandidateStatus.SUCCEEDED):
+        if self._num_scored(job_id):
             self._store.finish_job(job_id, self.owner, JobStatus.SUCCEEDED, self._now())
         else:
             failure = FailureReport(code="no_candidate", message=self._why_none_passed(job_id))
-            self._store.finish_job(job_id, self.owner, JobStatus.FAILED, self._now(), failure)
+            self._fail(job_id, failure)
 
     def _why_none_passed(self, job_id: str) -> str:
         candidates = self._store.candidates(job_id)
