@@ -19,7 +19,6 @@ from workers.latency_probe import SubprocessLatencyProbe
 from workers.ray_cluster import ROOM_WITHIN_S, latency_resource, require_resources
 from workers.ray_environment import KEEP_MEMORY
 
-
 _SHARE = 0.001
 """Of the resource, for each probe: it says where to go, and any number of coordinators may send one there."""
 

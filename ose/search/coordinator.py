@@ -76,12 +76,14 @@ class Coordinator:
     def run_next(self) -> Job | None:
         """Run the oldest job that waits, as `run` does. None if none waits.
 
-        A job that this coordinator left behind, when the database could not be reached, waits for it too.
+        A job that this coordinator left behind, when the database could not be reached, waits for it too; so does one
+        whose coordinator has died on this machine, and need not be waited for.
 
         Raises:
             KeyboardInterrupt, StoreError: As `run`.
         """
-        job = self._store.claim_next_job(self.owner, self._now(), self._lease_end())
+        dead = {owner for owner in self._store.lease_owners() if _is_dead(owner)}
+        job = self._store.claim_next_job(self.owner, self._now(), self._lease_end(), dead)
         if job is None:
             return None
         self._progress.say(f"job {job.id} ({job.name})")
@@ -177,9 +179,10 @@ class Coordinator:
 
 def _is_dead(owner: str) -> bool:
     """Whether a coordinator of this machine has died; another machine's is only judged by its lease."""
-    host, pid, created, _ = owner.rsplit(":", 3)
-    if host != socket.gethostname():
+    host, *process = owner.rsplit(":", 3)
+    if host != socket.gethostname() or len(process) != 3:
         return False
+    pid, created, _ = process
     try:
         return f"{psutil.Process(int(pid)).create_time():.0f}" != created
     except psutil.NoSuchProcess:

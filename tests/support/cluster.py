@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,16 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from clocks import JumpingClock, why_no_jumping_clock
 from machines import Machine, Network, network
 from postgres import as_lesser_user, find_postgres
-from processes import eventually
+from processes import eventually, send_kill
 
 from ose.client.remote import RemoteWorkspace
 from ose.core.access import Scope
-from ose.bootstrap import Workspace
-from ose.service.tokens import TokenKeeper
 from ose.search.coordinator import utc_now
-from ose.store.base import Store
+from ose.service.tokens import TokenKeeper
 from ose.store.engine import open_store
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +42,7 @@ class Cluster:
 
     Attributes:
         data: Where teachers and texts lie that a job over HTTP may name.
-        client: The API, as somebody on the API's machine sees it, with a token that may submit.
+        store_url: The database, as seen from outside.
     """
 
     def __init__(self, lan: Network, folder: Path, nodes: Sequence[str], latency_node: str) -> None:
@@ -53,7 +50,7 @@ class Cluster:
         self.volume = folder / "volume"
         self.data = self.volume / "data"
         self.data.mkdir(parents=True)
-        self._lan = lan
+        self.lan = lan
         self._secret = secrets.token_hex(32)
         self._latency_node = latency_node
         self.database, self.head, self.api, self.control = (
@@ -61,7 +58,8 @@ class Cluster:
         )
         self.nodes = {name: lan.machine(name) for name in nodes}
         self.store_url = f"postgresql+psycopg://ose@/postgres?host={folder / 'socket'}"
-        self.coordinators: list[subprocess.Popen] = []
+        self._token = ""
+        self._clock = None if why_no_jumping_clock() else JumpingClock(folder / "clock")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,7 +83,7 @@ class Cluster:
             self.start_node(name)
         self._ray(self.control, "--num-cpus=0")
         with closing(open_store(self.store_url)) as store:
-            _, self.token = TokenKeeper(store, utc_now).create("tests", Scope.SUBMIT)
+            _, self._token = TokenKeeper(store, utc_now).create("tests", Scope.SUBMIT)
         self.start_api()
 
     # The database.
@@ -123,7 +121,7 @@ class Cluster:
 
     def kill_database(self) -> None:
         for process in self.database.processes("postgres"):
-            _kill(process)
+            send_kill(process)
 
     def _has_database(self) -> bool:
         import psycopg
@@ -151,26 +149,53 @@ class Cluster:
 
     # Our own.
 
-    def start_api(self) -> None:
-        options = ["--host", self.api.address, "--port", str(_PORT), "--data-root", str(self.data)]
-        self.api.popen(*_OSE, "serve", *options, environment=self.environment, **self._log("api"))
-        assert eventually(lambda: self.api.answers(_PORT), _UP_S), "the API does not answer"
-
     @property
     def url(self) -> str:
         return f"http://{self.api.address}:{_PORT}"
 
-    def start_coordinator(self, **environment: str) -> subprocess.Popen:
-        started = self.control.popen(
-            *_OSE, "coordinator", environment={**self.environment, **environment}, **self._log("coordinator")
-        )
-        self.coordinators.append(started)
-        return started
+    @contextmanager
+    def client(self) -> Iterator[RemoteWorkspace]:
+        """The API as somebody on its own machine sees it, who may submit."""
+        with self.api.network(), RemoteWorkspace(self.url, self._token) as remote:
+            yield remote
+
+    def start_api(self) -> None:
+        options = ["--host", self.api.address, "--port", str(_PORT), "--data-root", str(self.data)]
+        self.api.popen(*_OSE, "serve", *options, environment=self.environment, **self._log("api"))
+        assert eventually(lambda: self.api.answers(_PORT), _UP_S), f"the API does not answer: {self.told('api')}"
+
+    def kill_api(self) -> None:
+        for process in self.api.processes("ose serve"):
+            send_kill(process)
+
+    def start_coordinator(self) -> None:
+        environment = {**self.environment, **(self._clock.environment if self._clock else {})}
+        self.control.popen(*_OSE, "coordinator", environment=environment, **self._log("coordinator"))
+
+    def coordinators(self) -> dict[str, psutil.Process]:
+        """By what the names begin with that they give themselves in the database."""
+        running = self.control.processes("ose coordinator")
+        return {f"{self.control.name}:{self.control.number_of(each)}:": each for each in running}
+
+    def kill_coordinator(self, owner: str | None = None) -> None:
+        """The owner of a job; any one if that is none of them."""
+        running = self.coordinators()
+        names = [name for name in running if owner and owner.startswith(name)] or list(running)
+        send_kill(running[names[0]])
+
+    def jump_clock(self, seconds: int) -> None:
+        """Set the wall clock of all coordinators so far from the truth."""
+        assert self._clock
+        self._clock.jump_to(seconds)
 
     def _open_to_all(self, name: str) -> Path:
         folder = self.folder / name
         folder.mkdir()
         return folder
+
+    def told(self, name: str) -> str:
+        """The end of what a part has printed."""
+        return (self.folder / "logs" / name).read_text()[-2000:]
 
     def _log(self, name: str) -> dict[str, Any]:
         logs = self.folder / "logs"
@@ -184,14 +209,3 @@ def cluster(nodes: Sequence[str] = ("left", "right"), latency_node: str = "right
         made = Cluster(lan, lan.folder / "shared", nodes, latency_node)
         made.start()
         yield made
-
-
-def _quiet() -> dict[str, Any]:
-    return {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
-def _kill(process: psutil.Process) -> None:
-    try:
-        process.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        pass

@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +50,7 @@ def why_no_machines() -> str | None:
 
 
 class Machine:
-    """One of a network's machines. A machine that was killed is started again by `start`, empty and under the same address."""
+    """One of a network's machines. One that was killed is started again by `start`: empty, under the same address."""
 
     def __init__(self, name: str, address: str, folder: Path, plug: Callable[[Machine], None]) -> None:
         self.name = name
@@ -123,6 +122,12 @@ class Machine:
             probe.settimeout(1)
             return probe.connect_ex((self.address, port)) == 0
 
+    def number_of(self, process: psutil.Process) -> int:
+        """The process's id as the machine itself knows it."""
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        [line] = [line for line in status.splitlines() if line.startswith("NSpid:")]
+        return int(line.split()[-1])
+
     @contextmanager
     def network(self) -> Iterator[None]:
         """Connections that this thread opens meanwhile are this machine's."""
@@ -152,13 +157,6 @@ class Network:
         self.machines.append(machine)
         return machine
 
-    def unplug(self, machine: Machine) -> None:
-        """Pull its cable."""
-        self._switch.run("ip", "link", "set", machine.name, "down")
-
-    def plug(self, machine: Machine) -> None:
-        self._switch.run("ip", "link", "set", machine.name, "up")
-
     def close(self) -> None:
         for machine in [*self.machines, self._switch]:
             machine.kill()
@@ -182,6 +180,16 @@ class Network:
         self._switch.run("ip", "link", "set", machine.name, "master", "hub", "up")
         machine.run("ip", "address", "add", f"{machine.address}/24", "dev", "eth0")
         machine.run("ip", "link", "set", "eth0", "up")
+
+
+@contextmanager
+def cut(one: Machine, other: Machine) -> Iterator[None]:
+    """Lose all that these two send each other; both still reach everybody else."""
+    for here, there in ((one, other), (other, one)):
+        here.run("ip", "route", "add", "blackhole", f"{there.address}/32")
+    yield
+    for here, there in ((one, other), (other, one)):
+        here.run("ip", "route", "delete", "blackhole", f"{there.address}/32")
 
 
 @contextmanager

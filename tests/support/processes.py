@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +43,12 @@ def ose(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def _heed_interrupts() -> None:
     """A shell's background jobs are deaf to SIGINT, and so is whatever they start; tests may run in one."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def send_kill(process: psutil.Process) -> None:
+    """kill -9, if it has not ended by itself."""
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
 
 
 def are_gone(processes: list[psutil.Process], within_s: float) -> bool:
