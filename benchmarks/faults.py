@@ -110,10 +110,15 @@ def strike_search(place: Cluster, store: Store, dice: Random, number: int, job_i
             return is_over or (num_scored(store, job_id) > before and len(search_workers(place)) >= workers)
         return False
 
+    def strike() -> None:
+        SEARCH_FAULTS[kind].strike(place, dice)
+        assert kind == "api" or eventually(goes_on, RECOVERY_S), f"nothing went on for {RECOVERY_S:.0f} s"
+
     start = time.monotonic()
-    SEARCH_FAULTS[kind].strike(place, dice)
-    assert kind == "api" or eventually(goes_on, RECOVERY_S), f"nothing goes on after {kind} was struck"
-    return Strike(number=number, kind=kind, job=job_id, scored_before=before, recovered_s=time.monotonic() - start)
+    found = problem(strike)
+    took_s = round(time.monotonic() - start, 1)
+    checked = "" if found == "ok" else found
+    return Strike(number=number, kind=kind, job=job_id, scored_before=before, recovered_s=took_s, checked=checked)
 
 
 def struck_search(place: Cluster, store: Store, first: int, seed: int) -> list[Strike]:
@@ -121,7 +126,6 @@ def struck_search(place: Cluster, store: Store, first: int, seed: int) -> list[S
     with place.client() as remote:
         job = remote.submit({**SEARCH, "search": {**SEARCH["search"], "seed": first}})
     strikes: list[Strike] = []
-    assert eventually(lambda: num_scored(store, job.id) > 0 or bool(search_workers(place)), RECOVERY_S)
     while True:
         dice = Random(f"{seed}-{first + len(strikes)}")
         time.sleep(dice.uniform(*PAUSE_S))
@@ -129,9 +133,11 @@ def struck_search(place: Cluster, store: Store, first: int, seed: int) -> list[S
             break
         strikes.append(strike_search(place, store, dice, first + len(strikes), job.id))
         print(strikes[-1], flush=True)
+        if strikes[-1].checked:
+            store.cancel_job(job.id, store.now())
     count = sum(store.count_candidates(job.id).values())
     checked = problem(lambda: assert_whole(place, store, job.id))
-    return [replace(strike, candidates=count, checked=checked) for strike in strikes]
+    return [replace(strike, candidates=count, checked=strike.checked or checked) for strike in strikes]
 
 
 def struck_students(place: Cluster, first: int, seed: int, job_id: str, count: int) -> list[Strike]:
@@ -142,7 +148,9 @@ def struck_students(place: Cluster, first: int, seed: int, job_id: str, count: i
     for number, (kind, strike) in enumerate(STUDENT_FAULTS.items(), start=first):
         took: list[float] = []
         checked = problem(partial(_strike_student, strike, place, dice, job_id, candidates.pop(), took))
-        made = Strike(number=number, kind=kind, job=job_id, scored_before=count, recovered_s=sum(took), checked=checked)
+        made = Strike(
+            number=number, kind=kind, job=job_id, scored_before=count, recovered_s=round(sum(took), 1), checked=checked
+        )
         print(made, flush=True)
         strikes.append(made)
     return strikes

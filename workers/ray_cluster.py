@@ -32,7 +32,7 @@ _ANSWER_S = 5.0
 """How long a cluster may take to answer at all."""
 
 ROOM_WITHIN_S = 60.0
-"""How long a cluster that was joined may lack what is asked of it: a node that starts again is back by then."""
+"""How long a cluster that is joined may not answer, or lack what is asked of it: what starts again is back by then."""
 
 _POLL_S = 0.5
 
@@ -58,14 +58,12 @@ class RayCluster:
     """
 
     def __init__(self, workers: WorkersSpec, address: str | None, scratch: Path) -> None:
-        if address is not None:
-            _check_answers(address)
         others = set(psutil.Process().children())
         if address is None:
             with environment(KEEP_MEMORY):
                 _connect(_local_options(workers, scratch))
         else:
-            _connect({"address": address, "runtime_env": {"env_vars": KEEP_MEMORY}})
+            _join(address)
         self._started = set(psutil.Process().children()) - others
         try:
             require_resources(
@@ -91,6 +89,20 @@ def _connect(options: dict[str, Any]) -> None:
         raise DependencyError(f"Ray cannot be started or reached: {error}") from error
     # The fate of lost workers would be printed on our standard output, and Ray has no switch for it.
     ray._private.worker.print_to_stdstream = _say_nothing
+
+
+def _join(address: str) -> None:
+    """Connect to a cluster, which may be about to start again."""
+    deadline = time.monotonic() + ROOM_WITHIN_S
+    while True:
+        try:
+            _check_answers(address)
+            return _connect({"address": address, "runtime_env": {"env_vars": KEEP_MEMORY}})
+        except DependencyError:
+            ray.shutdown()
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_S)
 
 
 def _say_nothing(*_: object, **__: object) -> None:

@@ -7,6 +7,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+DAY_S = 86_400
 _SOURCE = Path(__file__).with_name("clock.c")
 
 

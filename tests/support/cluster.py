@@ -18,7 +18,7 @@ import psutil
 from clocks import JumpingClock, why_no_jumping_clock
 from machines import Machine, Network, network
 from postgres import as_lesser_user, find_postgres
-from processes import eventually, send_kill
+from processes import eventually, kill
 
 from ose.client.remote import RemoteWorkspace
 from ose.core.access import Scope
@@ -103,25 +103,15 @@ class Cluster:
     def start_database(self) -> None:
         """Nothing that was committed may be lost: unlike the other tests' server, it writes before it answers."""
         programs = find_postgres()
-        user = as_lesser_user()
         data, socket = self.folder / "database-files" / "data", self.folder / "socket"
-        command = [str(programs / "postgres"), "-D", str(data), "-k", str(socket), "-h", self.database.address]
-        self.database.popen(
-            "setpriv",
-            f"--reuid={user['user']}",
-            f"--regid={user['group']}",
-            "--clear-groups",
-            *command,
-            "-c",
-            "fsync=off",
-            cwd="/",
-            **self._log("database"),
-        )
+        server = [str(programs / "postgres"), "-D", str(data), "-k", str(socket), "-h", self.database.address]
+        who = as_lesser_user()
+        become = ["setpriv", f"--reuid={who['user']}", f"--regid={who['group']}", "--clear-groups"]
+        self.database.serve(self._log("database"), *become, *server, "-c", "fsync=off", environment={}, cwd="/")
         assert eventually(self._has_database, _UP_S), "PostgreSQL does not answer"
 
     def kill_database(self) -> None:
-        for process in self.database.processes("postgres"):
-            send_kill(process)
+        kill(*self.database.processes("postgres"))
 
     def _has_database(self) -> bool:
         import psycopg
@@ -145,7 +135,7 @@ class Cluster:
     def _ray(self, machine: Machine, *options: str) -> None:
         where = [] if "--head" in options else [f"--address={self.head.address}:{_RAY_PORT}"]
         command = ["ray", "start", *where, f"--node-ip-address={machine.address}", _SMALL, "--block", *options]
-        machine.popen(*command, environment=self.environment, **self._log(machine.name))
+        machine.serve(self._log(machine.name), *command, environment=self.environment)
 
     # Our own.
 
@@ -161,16 +151,16 @@ class Cluster:
 
     def start_api(self) -> None:
         options = ["--host", self.api.address, "--port", str(_PORT), "--data-root", str(self.data)]
-        self.api.popen(*_OSE, "serve", *options, environment=self.environment, **self._log("api"))
+        self.api.serve(self._log("api"), *_OSE, "serve", *options, environment=self.environment)
         assert eventually(lambda: self.api.answers(_PORT), _UP_S), f"the API does not answer: {self.told('api')}"
 
     def kill_api(self) -> None:
-        for process in self.api.processes("ose serve"):
-            send_kill(process)
+        kill(*self.api.processes("ose serve"))
+        assert eventually(lambda: not self.api.answers(_PORT)), "its last threads keep the port"
 
     def start_coordinator(self) -> None:
         environment = {**self.environment, **(self._clock.environment if self._clock else {})}
-        self.control.popen(*_OSE, "coordinator", environment=environment, **self._log("coordinator"))
+        self.control.serve(self._log("coordinator"), *_OSE, "coordinator", environment=environment)
 
     def coordinators(self) -> dict[str, psutil.Process]:
         """By what the names begin with that they give themselves in the database."""
@@ -181,7 +171,7 @@ class Cluster:
         """The owner of a job; any one if that is none of them."""
         running = self.coordinators()
         names = [name for name in running if owner and owner.startswith(name)] or list(running)
-        send_kill(running[names[0]])
+        kill(running[names[0]])
 
     def jump_clock(self, seconds: int) -> None:
         """Set the wall clock of all coordinators so far from the truth."""
@@ -197,10 +187,9 @@ class Cluster:
         """The end of what a part has printed."""
         return (self.folder / "logs" / name).read_text()[-2000:]
 
-    def _log(self, name: str) -> dict[str, Any]:
-        logs = self.folder / "logs"
-        logs.mkdir(exist_ok=True)
-        return {"stdin": subprocess.DEVNULL, "stdout": (logs / name).open("a"), "stderr": subprocess.STDOUT}
+    def _log(self, name: str) -> Path:
+        (self.folder / "logs").mkdir(exist_ok=True)
+        return self.folder / "logs" / name
 
 
 @contextmanager

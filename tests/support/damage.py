@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from clocks import DAY_S
 from cluster import Cluster
 from machines import cut
-from processes import eventually, send_kill
+from processes import eventually, kill
 
 from ose.core.job import CandidateStatus, JobStatus, TrialStatus
 from ose.store.base import Store
@@ -20,7 +21,6 @@ from ose.store.engine import open_store
 
 DATABASE_DOWN_S = 5.0
 NETWORK_CUT_S = 20.0
-DAY_S = 86_400
 
 SEARCH_WORKERS = "ray::ImplicitFunc"
 _LEFT_WITHIN_S = 60.0
@@ -52,7 +52,7 @@ SEARCH: dict[str, Any] = {
 def kill_worker(cluster: Cluster, dice: Random) -> None:
     workers = search_workers(cluster)
     if workers:
-        send_kill(dice.choice(workers))
+        kill(dice.choice(workers))
 
 
 def kill_node(cluster: Cluster, dice: Random) -> None:

@@ -58,6 +58,7 @@ class Machine:
         self.tmp = folder
         self._plug = plug
         self._init: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         self.start()
 
     @property
@@ -87,8 +88,10 @@ class Machine:
         """As if the power was cut."""
         if self._init is not None:
             os.kill(self.pid, signal.SIGKILL)
-            self._init.wait()
-            self._init = None
+            self._init.communicate()
+            for process in self._started:
+                process.wait()
+            self._init, self._started = None, []
 
     def popen(self, *command: str, environment: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen:
         """Start a program on it."""
@@ -96,6 +99,12 @@ class Machine:
         return subprocess.Popen(
             [*where, *command], env={**os.environ, "TMPDIR": _TMP, **(environment or {})}, **options
         )
+
+    def serve(self, log: Path, *command: str, environment: Mapping[str, str], **options: Any) -> None:
+        """Start a program that runs until it is killed, and writes to `log`."""
+        with log.open("a") as file:
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": subprocess.STDOUT}
+            self._started.append(self.popen(*command, environment=environment, **pipes, **options))
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None, timeout_s: float = 120) -> str:
         """Run a program on it to its end, which must be a success."""
