@@ -62,6 +62,10 @@ class Machine:
         self.start()
 
     @property
+    def is_up(self) -> bool:
+        return self._init is not None
+
+    @property
     def pid(self) -> int:
         """Of its first process, as seen from outside."""
         assert self._init
@@ -120,6 +124,8 @@ class Machine:
 
     def processes(self, title: str = "") -> list[psutil.Process]:
         """What runs on it beside its first process, with `title` somewhere in the command line."""
+        if not self.is_up:
+            return []
         init = self.pid
         namespace = os.readlink(f"/proc/{init}/ns/pid")
         found = [each for each in psutil.process_iter() if each.pid != init and _namespace(each) == namespace]
