@@ -129,9 +129,8 @@ class Store(ServiceStore, Protocol):
     ) -> Job | None:
         """Claim the oldest job that waits, as `claim_job` does, or return None if none does.
 
-        A job waits if it is PENDING, or RUNNING under a lease that has ended or under `owner` itself, which has
-        left it behind, or under one of `evict`, who are known to be dead. Owners that ask at the same moment get
-        different jobs.
+        A job waits if it is PENDING, or RUNNING under a lease that has ended, under `owner`, which has left it behind,
+        or under one of `evict`, who are known to be dead. Owners that ask at the same moment get different jobs.
         """
 
     def lease_owners(self) -> set[str]:
