@@ -121,19 +121,10 @@ def real_text() -> list[str]:
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) -> Path:
     """Directory of a RoBERTa of TINY_SHAPE with 66 positions (sequences of 64) and 800 tokens."""
-    import torch
-    from transformers import RobertaConfig, RobertaForMaskedLM
-
-    from ose.data.tokenizer import train_tokenizer
+    from models import save_tiny_roberta
 
     folder = tmp_path_factory.mktemp("teachers") / "tiny-roberta"
-    tokenizer = train_tokenizer(real_text, vocab_size=800, sequence_length=64)
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = RobertaConfig(
-        vocab_size=len(tokenizer), max_position_embeddings=66, type_vocab_size=1, pad_token_id=1, **TINY_SHAPE
-    )
-    RobertaForMaskedLM(config).save_pretrained(folder)
+    save_tiny_roberta(folder, real_text, TINY_SHAPE)
     return folder
 
 

@@ -46,12 +46,16 @@ class Board:
         """A worker starts: for the first time, or again after its process died."""
         ended = self._lives.get(worker)
         life = self._lives[worker] = Life(worker, ended.number + 1 if ended else 1)
-        task = self._held.pop(ended, None) if ended else None
-        if task is not None:
-            await self._events.put(_lost(worker, task))
-        async with self._changed:
-            self._changed.notify_all()  # what the ended life still waits for is to return
+        if ended is not None:
+            await self._give_up(ended)
         return life
+
+    async def bury(self, worker: int) -> None:
+        """A worker has died, and may not come back: no machine need have room for it. Others do what it held."""
+        ended = self._lives.get(worker)
+        if ended is not None:
+            self._lives[worker] = Life(worker, ended.number + 1)
+            await self._give_up(ended)
 
     async def take(self, life: Life) -> Task | None:
         """The next task for a worker, as soon as there is one; None if it shall end."""
@@ -95,6 +99,13 @@ class Board:
             self._is_closed = True
             self._changed.notify_all()
         return not self._held
+
+    async def _give_up(self, ended: Life) -> None:
+        task = self._held.pop(ended, None)
+        if task is not None:
+            await self._events.put(_lost(ended.worker, task))
+        async with self._changed:
+            self._changed.notify_all()  # what the ended life still waits for is to return
 
     def _is_over(self, life: Life) -> bool:
         return self._is_closed or self._lives[life.worker] != life

@@ -5,6 +5,7 @@ Start it with `workers.ray_start.start_ray_backend`: Ray reads its environment a
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,13 +18,16 @@ from ose.errors import WorkerLostError
 from ose.search.backend import LatencyProbe
 from workers.board import Board
 from workers.latency_probe import ProbeKeeper, SubprocessLatencyProbe
-from workers.ray_cluster import RayCluster
+from workers.ray_cluster import RayCluster, beside_us
 from workers.ray_probe import RayLatencyProbe
 from workers.scratch import ScratchFolder
 from workers.tune_workers import TuneWorkers
 
 _POLL_S = 1.0
 """How long the end of all workers may go unnoticed while others wait for them."""
+
+_SETTLE_S = 30.0
+"""How long a worker may take to start. One that takes longer has no node to start on, and disturbs nobody."""
 
 _GRACE_S = 3.0
 """How long idle workers may take to end by themselves."""
@@ -51,7 +55,7 @@ class RayBackend:
         except BaseException:
             self._scratch.close()
             raise
-        self._board: Any = ray.remote(num_cpus=0)(Board).remote()
+        self._board: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_us())(Board).remote()
         self._workers = TuneWorkers(workers, self._board, self._scratch.path / "tune")
         self._is_closed = False
 
@@ -84,7 +88,8 @@ class RayBackend:
         Raises:
             WorkerLostError: All workers have stopped for good, or the cluster is gone.
         """
-        while not self._ask(self._board.all_wait.remote(self.capacity, _POLL_S)):
+        deadline = time.monotonic() + _SETTLE_S
+        while not self._ask(self._board.all_wait.remote(self.capacity, _POLL_S)) and time.monotonic() < deadline:
             self._check_workers()
 
     def close(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ose.core.spec import WorkersSpec
 from ose.errors import DependencyError
@@ -29,6 +31,16 @@ _SYSTEM = {
 _ANSWER_S = 5.0
 """How long a cluster may take to answer at all."""
 
+ROOM_WITHIN_S = 60.0
+"""How long a cluster that is joined may not answer, or lack what is asked of it: what starts again is back by then."""
+
+_POLL_S = 0.5
+
+_TOO_SMALL = (
+    "{} workers need {{wanted}} {{resource}}, the Ray cluster has {{there}}; "
+    "lower workers.count (or --workers), workers.cpus or workers.gpus"
+)
+
 _EXIT_S = 5.0
 """How long a killed process may take to go."""
 
@@ -46,17 +58,17 @@ class RayCluster:
     """
 
     def __init__(self, workers: WorkersSpec, address: str | None, scratch: Path) -> None:
-        if address is not None:
-            _check_answers(address)
         others = set(psutil.Process().children())
         if address is None:
             with environment(KEEP_MEMORY):
                 _connect(_local_options(workers, scratch))
         else:
-            _connect({"address": address, "runtime_env": {"env_vars": KEEP_MEMORY}})
+            _join(address)
         self._started = set(psutil.Process().children()) - others
         try:
-            _check_room(workers)
+            require_resources(
+                _wanted(workers), 0 if address is None else ROOM_WITHIN_S, _TOO_SMALL.format(workers.count)
+            )
             if address is None:
                 _check_loopback()
         except DependencyError:
@@ -79,6 +91,20 @@ def _connect(options: dict[str, Any]) -> None:
     ray._private.worker.print_to_stdstream = _say_nothing
 
 
+def _join(address: str) -> None:
+    """Connect to a cluster, which may be about to start again."""
+    deadline = time.monotonic() + ROOM_WITHIN_S
+    while True:
+        try:
+            _check_answers(address)
+            return _connect({"address": address, "runtime_env": {"env_vars": KEEP_MEMORY}})
+        except DependencyError:
+            ray.shutdown()
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_S)
+
+
 def _say_nothing(*_: object, **__: object) -> None:
     pass
 
@@ -97,6 +123,7 @@ def _check_answers(address: str) -> None:
 def _local_options(workers: WorkersSpec, scratch: Path) -> dict[str, Any]:
     return {
         "num_cpus": workers.count * workers.cpus,
+        "resources": {latency_resource("cpu"): 1.0},  # for those who join it
         "object_store_memory": _OBJECT_STORE_BYTES,
         "include_dashboard": False,
         "_node_ip_address": _LOOPBACK,
@@ -105,14 +132,43 @@ def _local_options(workers: WorkersSpec, scratch: Path) -> dict[str, Any]:
     }
 
 
-def _check_room(workers: WorkersSpec) -> None:
+def _wanted(workers: WorkersSpec) -> dict[str, float]:
+    return {"CPU": workers.count * workers.cpus, "GPU": workers.count * workers.gpus}
+
+
+def require_resources(wanted: Mapping[str, float], within_s: float, message: str) -> None:
+    """Wait until the nodes of the cluster have all this between them, used or not.
+
+    Args:
+        wanted: Amounts by Ray's names.
+        within_s: How long to wait.
+        message: What to say if it does not come: `{wanted}`, `{resource}` and `{there}` are filled in.
+
+    Raises:
+        DependencyError: It does not come.
+    """
+    deadline = time.monotonic() + within_s
+    while lacking := _lacking(wanted):
+        if time.monotonic() >= deadline:
+            resource, there = lacking
+            raise DependencyError(message.format(wanted=f"{wanted[resource]:g}", resource=resource, there=f"{there:g}"))
+        time.sleep(_POLL_S)
+
+
+def _lacking(wanted: Mapping[str, float]) -> tuple[str, float] | None:
     resources = ray.cluster_resources()
-    for resource, wanted in (("CPU", workers.count * workers.cpus), ("GPU", workers.count * workers.gpus)):
-        if resources.get(resource, 0) < wanted:
-            raise DependencyError(
-                f"{workers.count} workers need {wanted:g} {resource}, the Ray cluster has "
-                f"{resources.get(resource, 0):g}; lower workers.count (or --workers), workers.cpus or workers.gpus"
-            )
+    lacks = (name for name, amount in wanted.items() if resources.get(name, 0.0) < amount)
+    return next(((name, resources.get(name, 0.0)) for name in lacks), None)
+
+
+def latency_resource(device: str) -> str:
+    """What the node offers that carries the target device: `latency_cpu`, or `latency_cuda` for any of its GPUs."""
+    return f"latency_{device.partition(':')[0]}"
+
+
+def beside_us() -> NodeAffinitySchedulingStrategy:
+    """Where to put an actor that has to live as long as this process: any other node may end before it."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _check_loopback() -> None:

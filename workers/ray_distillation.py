@@ -22,7 +22,7 @@ from ose.core.spec import WorkersSpec
 from ose.errors import OseError, WorkerLostError
 from ose.pipelines.trainee import StepLosses
 from workers.process_group import ClusterNetworkConfig
-from workers.ray_cluster import RayCluster
+from workers.ray_cluster import RayCluster, beside_us
 from workers.scratch import ScratchFolder
 from workers.students import DistillationRequest, assist_distillation, run_distillation
 
@@ -103,7 +103,7 @@ def distil_together(
         closing(ScratchFolder()) as scratch,
         closing(RayCluster(workers, address, scratch.path)),
     ):
-        news: Any = ray.remote(num_cpus=0)(News).remote()
+        news: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_us())(News).remote()
         training = TrainingRun(workers, request, news, scratch.path / "train")
         while True:
             end = training.end

@@ -1,4 +1,8 @@
-"""The latency probe on a Ray node: an actor that keeps a latency process beside it."""
+"""The latency probe on a Ray node: an actor that keeps a latency process beside it.
+
+Which node is the target device is said by whoever starts it: with `ray start --resources='{"latency_cpu": 1}'`, or
+`latency_cuda`. Figures of one job must not come from two machines, so a cluster without such a node is refused.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,16 @@ from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyP
 from ose.core.task import LatencyTask
 from ose.errors import EvaluationError, WorkerLostError
 from workers.latency_probe import SubprocessLatencyProbe
+from workers.ray_cluster import ROOM_WITHIN_S, latency_resource, require_resources
 from workers.ray_environment import KEEP_MEMORY
+
+_SHARE = 0.001
+"""Of the resource, for each probe: it says where to go, and any number of coordinators may send one there."""
+
+_NO_NODE = (
+    "the Ray cluster has no node to measure latency on; start the one on the target device with "
+    "--resources='{{\"{resource}\": 1}}'"
+)
 
 
 class ProbeActor:
@@ -48,6 +61,7 @@ class RayLatencyProbe:
 
     def __init__(self, protocol: LatencyProtocol) -> None:
         self.protocol = protocol
+        self._resource = latency_resource(protocol.device)
         self._actor: Any = None
 
     def start(self) -> None:
@@ -58,8 +72,10 @@ class RayLatencyProbe:
         """The device it measures on.
 
         Raises:
+            DependencyError: No node of the cluster is the target device's.
             EvaluationError: The device is not there.
         """
+        require_resources({self._resource: _SHARE}, ROOM_WITHIN_S, _NO_NODE)
         fingerprint: DeviceFingerprint = self._answer(self._living_actor().fingerprint.remote())
         return fingerprint
 
@@ -85,7 +101,8 @@ class RayLatencyProbe:
 
     def _living_actor(self) -> Any:
         if self._actor is None:
-            self._actor = ray.remote(num_cpus=0)(ProbeActor).remote(self.protocol)
+            place = ray.remote(num_cpus=0, resources={self._resource: _SHARE})
+            self._actor = place(ProbeActor).remote(self.protocol)
         return self._actor
 
     def _answer(self, reference: Any) -> Any:

@@ -1,8 +1,8 @@
 """Workers as Ray Tune trials: one long-lived trial for each worker, fed from the board.
 
 A Tune trial per candidate would start a process, load the teacher and write a folder for each; a trial per
-*worker* pays for that once. Tune restarts a worker whose process died, and the board learns of it when the
-new process announces itself.
+*worker* pays for that once. Tune restarts a worker whose process died, as soon as a node has room for it, and
+the board learns of it at once.
 """
 
 from __future__ import annotations
@@ -13,12 +13,31 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.experiment import Trial
 
 from ose.core.spec import WorkersSpec
 from workers.imports import without_collection
 
 _MAX_RESTARTS = 20
 """Of one worker. More means that it is no candidate's fault."""
+
+
+class _Mourner(tune.Callback):
+    """Tells the board of every worker that dies."""
+
+    def __init__(self, board: Any) -> None:
+        self._board = board
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Tune is about to start the worker again."""
+        self._bury(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Tune has given the worker up."""
+        self._bury(trial)
+
+    def _bury(self, trial: Trial) -> None:
+        self._board.bury.remote(int(trial.config["worker"]))
 
 
 class TuneWorkers:
@@ -76,6 +95,7 @@ def _build_tuner(workers: WorkersSpec, board: Any, storage: Path) -> tune.Tuner:
         run_config=tune.RunConfig(
             storage_path=str(storage),
             verbose=0,
+            callbacks=[_Mourner(board)],
             failure_config=tune.FailureConfig(max_failures=_MAX_RESTARTS),
         ),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
-from ose.errors import ConflictError, StoreError
+from ose.errors import ConflictError, DependencyError, OseError, StoreError, WorkerLostError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
@@ -75,12 +75,14 @@ class Coordinator:
     def run_next(self) -> Job | None:
         """Run the oldest job that waits, as `run` does. None if none waits.
 
-        A job that this coordinator left behind, when the database could not be reached, waits for it too.
+        A job that this coordinator left behind, when the database could not be reached, waits for it too; so does one
+        whose coordinator has died on this machine, and need not be waited for.
 
         Raises:
             KeyboardInterrupt, StoreError: As `run`.
         """
-        job = self._store.claim_next_job(self.owner, self._now(), self._lease_end())
+        dead = {owner for owner in self._store.lease_owners() if _is_dead(owner)}
+        job = self._store.claim_next_job(self.owner, self._now(), self._lease_end(), dead)
         if job is None:
             return None
         self._progress.say(f"job {job.id} ({job.name})")
@@ -97,6 +99,7 @@ class Coordinator:
 
     def _run(self, job: Job) -> Job:
         with Lease(self._store, job.id, self.owner, self._now, self._lease_s) as lease:
+            scored = self._num_scored(job.id)
             try:
                 self._work(job, lease)
             except (JobInterruptedError, ConflictError):
@@ -106,8 +109,10 @@ class Coordinator:
                 raise
             except StoreError:
                 raise  # nothing is wrong with the job
+            except (WorkerLostError, DependencyError) as error:
+                self._hand_back_or_fail(job, error, scored)
             except Exception as error:
-                self._store.finish_job(job.id, self.owner, JobStatus.FAILED, self._now(), failure_report(error))
+                self._fail(job.id, failure_report(error))
             else:
                 self._finish(job.id)
         return self._store.job(job.id)
@@ -141,12 +146,26 @@ class Coordinator:
                 )
             )
 
+    def _hand_back_or_fail(self, job: Job, error: OseError, scored_before: int) -> None:
+        """Workers may be lost with their machines. As long as a job gets on meanwhile, it is worth new ones."""
+        if self._num_scored(job.id) > scored_before:
+            self._progress.say(f"{error}; job {job.id} goes on with new workers")
+            self._store.release_job(job.id, self.owner)
+        else:
+            self._fail(job.id, failure_report(error))
+
+    def _num_scored(self, job_id: str) -> int:
+        return self._store.count_candidates(job_id).get(CandidateStatus.SUCCEEDED, 0)
+
+    def _fail(self, job_id: str, failure: FailureReport) -> None:
+        self._store.finish_job(job_id, self.owner, JobStatus.FAILED, self._now(), failure)
+
     def _finish(self, job_id: str) -> None:
-        if self._store.count_candidates(job_id).get(CandidateStatus.SUCCEEDED):
+        if self._num_scored(job_id):
             self._store.finish_job(job_id, self.owner, JobStatus.SUCCEEDED, self._now())
         else:
             failure = FailureReport(code="no_candidate", message=self._why_none_passed(job_id))
-            self._store.finish_job(job_id, self.owner, JobStatus.FAILED, self._now(), failure)
+            self._fail(job_id, failure)
 
     def _why_none_passed(self, job_id: str) -> str:
         candidates = self._store.candidates(job_id)
@@ -158,9 +177,10 @@ class Coordinator:
 
 def _is_dead(owner: str) -> bool:
     """Whether a coordinator of this machine has died; another machine's is only judged by its lease."""
-    host, pid, created, _ = owner.rsplit(":", 3)
-    if host != socket.gethostname():
+    host, *process = owner.rsplit(":", 3)
+    if host != socket.gethostname() or len(process) != 3:
         return False
+    pid, created, _ = process
     try:
         return f"{psutil.Process(int(pid)).create_time():.0f}" != created
     except psutil.NoSuchProcess:

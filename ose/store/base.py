@@ -13,7 +13,7 @@ RUNNING has no RUNNING trial.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -126,12 +126,17 @@ class Store(ServiceStore, Protocol):
             evict: An owner known to be dead, whose lease does not count either.
         """
 
-    def claim_next_job(self, owner: str, now: datetime, lease_expires_at: datetime) -> Job | None:
+    def claim_next_job(
+        self, owner: str, now: datetime, lease_expires_at: datetime, evict: Collection[str] = ()
+    ) -> Job | None:
         """Claim the oldest job that waits, as `claim_job` does, or return None if none does.
 
-        A job waits if it is PENDING, or RUNNING under a lease that has ended or under `owner` itself, which has
-        left it behind. Owners that ask at the same moment get different jobs.
+        A job waits if it is PENDING, or RUNNING under a lease that has ended, under `owner`, which has left it behind,
+        or under one of `evict`, who are known to be dead. Owners that ask at the same moment get different jobs.
         """
+
+    def lease_owners(self) -> set[str]:
+        """Who holds jobs that are RUNNING."""
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
         """Extend the lease. False if the job is no longer RUNNING under `owner`: stop working on it."""

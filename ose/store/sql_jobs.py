@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, func, insert, literal, or_, select, update
@@ -61,8 +62,14 @@ class SqlJobs:
         with self._transactions.write() as connection:
             return _claimed(connection, claim, job_id)
 
-    def claim_next_job(self, owner: str, now: datetime, lease_expires_at: datetime) -> Job | None:
-        is_left = and_(JOBS.c.status == JobStatus.RUNNING, _is_left({owner}, now))
+    def lease_owners(self) -> set[str]:
+        with self._transactions.read() as connection:
+            return set(connection.scalars(select(JOBS.c.lease_owner).where(JOBS.c.status == JobStatus.RUNNING)))
+
+    def claim_next_job(
+        self, owner: str, now: datetime, lease_expires_at: datetime, evict: Collection[str] = ()
+    ) -> Job | None:
+        is_left = and_(JOBS.c.status == JobStatus.RUNNING, _is_left({owner, *evict}, now))
         waiting = select(JOBS.c.id).where(or_(JOBS.c.status == JobStatus.PENDING, is_left))
         oldest = waiting.order_by(JOBS.c.created_at, JOBS.c.id).limit(1)
         with self._transactions.write() as connection:

@@ -101,11 +101,3 @@ def test_files_named_in_the_architecture_exist():
     assert len(named) > 20
     missing = [name for name in named if not any((root / name).exists() for root in (ROOT, ROOT / "ose"))]
     assert not missing
-
-
-def test_every_command_in_the_compose_file_exists():
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert set(services) >= {"database", "ray-head", "ray-worker", "coordinator"}
-    lines = [" ".join(service["command"]) for service in services.values() if "command" in service]
-    for words in re.findall(r"ose ([a-z ]+)", " ".join(lines)):
-        assert resolve(words.split())

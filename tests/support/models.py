@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -48,3 +49,16 @@ def shake(model: Model, by: float = 0.1) -> Model:
         for parameter in model.parameters():
             parameter.add_(by * torch.randn(parameter.shape, generator=generator))
     return model.eval()
+
+
+def save_tiny_roberta(folder: Path, documents: list[str], shape: dict[str, int]) -> None:
+    """A RoBERTa with 66 positions (sequences of 64) and 800 tokens learnt from `documents`."""
+    from ose.data.tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(documents, vocab_size=800, sequence_length=64)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=66, type_vocab_size=1, pad_token_id=1, **shape
+    )
+    RobertaForMaskedLM(config).save_pretrained(folder)

@@ -89,7 +89,7 @@ def find_postgres() -> Path | None:
 @contextmanager
 def postgres_server(programs: Path) -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="ose-postgres-"))
-    user = _user(folder)
+    user = as_lesser_user(folder)
     settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
     server = [programs / "postgres", "-D", folder / "data", "-k", folder, *settings]
     with (folder / "log").open("w") as log:
@@ -105,12 +105,13 @@ def postgres_server(programs: Path) -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)  # the shell could not: the folder lies in one that is not its user's
 
 
-def _user(folder: Path) -> dict[str, Any]:
-    """PostgreSQL refuses to run as root, so root has a lesser user run it."""
+def as_lesser_user(*folders: Path) -> dict[str, Any]:
+    """How to run PostgreSQL, which refuses to run as root, on these folders."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
-    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    for folder in folders:
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 

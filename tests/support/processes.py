@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,15 +22,22 @@ ROOT = Path(__file__).parents[2]
 
 def eventually(condition: Callable[[], bool], within_s: float = 30.0) -> bool:
     deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if condition():
+            return True
         time.sleep(0.05)
     return condition()
 
 
 @contextmanager
-def ose(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command as people do, and kill it in the end."""
-    environment = {**os.environ, "OSE_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+def ose(home: Path, *arguments: str, more: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run a command as people do, with `more` in its environment, and kill it in the end."""
+    environment = {
+        **os.environ,
+        **(more or {}),
+        "OSE_HOME": str(home),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+    }
     command = [sys.executable, "-m", "ose", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, preexec_fn=_heed_interrupts, **pipes) as run:
@@ -43,6 +50,14 @@ def ose(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def _heed_interrupts() -> None:
     """A shell's background jobs are deaf to SIGINT, and so is whatever they start; tests may run in one."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def kill(*processes: psutil.Process) -> None:
+    """kill -9 those that have not ended by themselves, and see them go."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    assert are_gone(list(processes), within_s=30)
 
 
 def are_gone(processes: list[psutil.Process], within_s: float) -> bool:

@@ -59,6 +59,14 @@ def test_an_owner_gets_back_what_it_left_behind(store: Store) -> None:
     assert _next(store, "owner") == "job-1"
 
 
+def test_what_the_dead_hold_is_free_before_its_lease_ends(store: Store) -> None:
+    claimed(store, "job-1")
+    _queue(store, "job-2")
+    assert store.lease_owners() == {"owner"}
+    assert store.claim_next_job("other", NOW, SOON, {"owner"}).id == "job-1"
+    assert store.lease_owners() == {"other"}
+
+
 def test_jobs_that_have_ended_wait_for_nobody(store: Store, candidate: Candidate) -> None:
     end_candidate(store, candidate, "succeeded")
     store.finish_job("job-1", "owner", JobStatus.SUCCEEDED, NOW)

@@ -295,3 +295,31 @@ def claim(search: Search, owner: str) -> None:
 
 def database_url(store: Store) -> str:
     return f"sqlite:///{store._transactions.database}"
+
+
+def lose_workers(search: Search, after: int) -> None:
+    if search.store.count_candidates(search.job_id).get(CandidateStatus.SUCCEEDED, 0) >= after:
+        raise WorkerLostError("the cluster is gone")
+
+
+def test_a_job_that_gets_on_is_worth_new_workers(search: Search) -> None:
+    backend = FakeBackend(before_event=lambda: lose_workers(search, 1))
+    job = search.run(backend)
+    assert (job.status, job.lease_owner, job.failure, backend.is_closed) == (JobStatus.PENDING, None, None, True)
+    assert search.run().status is JobStatus.SUCCEEDED
+
+
+def test_a_job_whose_workers_are_lost_before_it_gets_anywhere_fails(search: Search) -> None:
+    backend = FakeBackend(before_event=lambda: lose_workers(search, 0))
+    job = search.run(backend)
+    assert job.status is JobStatus.FAILED
+    assert job.failure is not None and job.failure.code == "worker_lost"
+
+
+def test_what_a_dead_coordinator_of_this_machine_held_is_taken_over_at_once(search: Search) -> None:
+    now = search.clock()
+    for owner, is_free in (("elsewhere:1:0:x", False), (f"{socket.gethostname()}:1:0:x", True)):
+        assert search.store.claim_job(search.job_id, owner, now, now + timedelta(hours=1))
+        job = search.coordinator(FakeBackend()).run_next()
+        assert (job is not None) == is_free
+        search.store.release_job(search.job_id, owner)

@@ -50,6 +50,20 @@ async def test_tasks_are_taken_in_order_and_their_events_passed_on() -> None:
 
 
 @in_a_loop
+async def test_what_a_dead_worker_held_is_told_before_anybody_takes_its_place() -> None:
+    board = Board()
+    dead = await board.announce(0)
+    await board.submit(task("a"))
+    await board.take(dead)
+    await board.bury(0)
+    assert await events(board) == [("a", True)]
+    await board.report(dead, done("a"))
+    await board.bury(1)  # nobody has seen it alive
+    assert await events(board) == []
+    assert (await board.announce(0)) == Life(0, 3)
+
+
+@in_a_loop
 async def test_a_worker_that_waits_gets_the_next_task() -> None:
     board = Board()
     waiting = asyncio.create_task(board.take(await board.announce(0)))

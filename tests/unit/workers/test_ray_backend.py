@@ -33,8 +33,10 @@ SUPPORT = Path(__file__).parents[2] / "support"
 JOIN = """
 from ose.core.spec import WorkersSpec
 from ose.errors import DependencyError
+from workers import ray_cluster
 from workers.ray_start import start_ray_backend
 import sys
+ray_cluster.ROOM_WITHIN_S = 0.1
 try:
     start_ray_backend(WorkersSpec(count=3, cpus=2), address=sys.argv[1])
 except DependencyError as error:
