@@ -35,7 +35,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
-from ose.store.pages import NO_LIMITS, CandidatePage, Limits, Objectives, Order, Position
+from ose.store.pages_base import PageStore
 from ose.store.service_base import ServiceStore
 
 
@@ -73,7 +73,7 @@ class StoredLatency:
     measurement: LatencyMeasurement
 
 
-class Store(ServiceStore, Protocol):
+class Store(PageStore, ServiceStore, Protocol):
     """Jobs, candidates, trials, latencies and distillations, and what a shared service adds to them.
 
     Raises:
@@ -173,28 +173,6 @@ class Store(ServiceStore, Protocol):
 
     def candidates(self, job_id: str) -> list[Candidate]:
         """All candidates of a job by number, each with its latency and its scored trial's evaluation."""
-
-    def candidate_page(
-        self,
-        job_id: str,
-        *,
-        order: Order = "score",
-        limit: int = 50,
-        after: Position | None = None,
-        limits: Limits = NO_LIMITS,
-    ) -> CandidatePage:
-        """Some of a job's candidates, in order, without their raw measurements.
-
-        Args:
-            job_id: The full id.
-            order: Best first.
-            limit: At most so many.
-            after: The end of the page before.
-            limits: What the rows have at most.
-        """
-
-    def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
-        """What the candidates that passed are compared by, by number."""
 
     def candidate(self, job_id: str, number: int) -> Candidate:
         """One candidate.

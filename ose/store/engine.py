@@ -123,5 +123,8 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    connection.exec_driver_sql(f"PRAGMA foreign_keys = {options.get(FOREIGN_KEYS_OPTION, 'ON')}")
+    foreign_keys = options.get(FOREIGN_KEYS_OPTION, "ON")
+    if connection.info.get(FOREIGN_KEYS_OPTION) != foreign_keys:  # it lasts for as long as the connection
+        connection.exec_driver_sql(f"PRAGMA foreign_keys = {foreign_keys}")
+        connection.info[FOREIGN_KEYS_OPTION] = foreign_keys
     connection.exec_driver_sql(f"BEGIN {options.get(BEGIN_OPTION, 'DEFERRED')}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, insert, literal, select, update
 
 from ose.core.job import Candidate, CandidateStatus, FailureReport, Trial, TrialStatus
 from ose.core.measurement import Evaluation
@@ -15,6 +15,7 @@ from ose.core.score import FORMULA_VERSION, Score
 from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.base import NewCandidate
+from ose.store.marks import writers_mark
 from ose.store.sql_jobs import hold_job
 from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
 from ose.store.transactions import Transactions
@@ -33,7 +34,9 @@ class SqlCandidates:
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
             present = set(connection.scalars(select(CANDIDATES.c.number).where(is_among)))
-            new = [rows.from_candidate(job_id, value) for value in candidates if value.number not in present]
+            mark = connection.scalar(select(writers_mark(literal(job_id))))
+            added = [value for value in candidates if value.number not in present]
+            new = [{**rows.from_candidate(job_id, value), "changed": mark} for value in added]
             if new:
                 connection.execute(insert(CANDIDATES), new)
             stored = map(rows.to_candidate, connection.execute(rows.SELECT_CANDIDATES.where(is_among)))

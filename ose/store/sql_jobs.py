@@ -28,14 +28,9 @@ class SqlJobs:
             return _read_job(connection, job.id)
 
     def job(self, job_id: str) -> Job:
-        begins_so = func.substr(JOBS.c.id, 1, len(job_id)) == job_id
         with self._transactions.read() as connection:
-            ids = list(connection.scalars(select(JOBS.c.id).where(begins_so).order_by(JOBS.c.id)))
-            if not job_id or not ids:
-                raise NotFoundError(f"there is no job {job_id!r}; `ose job list` shows them")
-            if job_id not in ids and len(ids) > 1:
-                raise NotFoundError(f"{len(ids)} jobs begin with {job_id!r}; give more of the id, such as {ids[0]}")
-            return _read_job(connection, ids[0])  # an exact match sorts before what it begins
+            exact = connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one_or_none()
+            return rows.to_job(exact) if exact is not None else _find_job(connection, job_id)
 
     def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
         query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
@@ -152,6 +147,16 @@ def _claimed(connection: Connection, claim: Update, job_id: str) -> Job | None:
 
 def _read_job(connection: Connection, job_id: str) -> Job:
     return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one())
+
+
+def _find_job(connection: Connection, beginning: str) -> Job:
+    begins_so = func.substr(JOBS.c.id, 1, len(beginning)) == beginning
+    ids = list(connection.scalars(select(JOBS.c.id).where(begins_so).order_by(JOBS.c.id)))
+    if not beginning or not ids:
+        raise NotFoundError(f"there is no job {beginning!r}; `ose job list` shows them")
+    if len(ids) > 1:
+        raise NotFoundError(f"{len(ids)} jobs begin with {beginning!r}; give more of the id, such as {ids[0]}")
+    return _read_job(connection, ids[0])
 
 
 def _interrupt_trials(connection: Connection, job_id: str) -> None:
