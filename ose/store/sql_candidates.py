@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, insert, literal, select, update
+from sqlalchemy import ColumnElement, Integer, String, and_, bindparam, insert, literal, select, update
 
 from ose.core.job import Candidate, CandidateStatus, FailureReport, Trial, TrialStatus
 from ose.core.measurement import Evaluation
@@ -19,6 +19,29 @@ from ose.store.marks import writers_mark
 from ose.store.sql_jobs import hold_job
 from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
 from ose.store.transactions import Transactions
+
+
+def _is_pending(job_id: ColumnElement[str], candidate_id: ColumnElement[int]) -> ColumnElement[bool]:
+    is_it = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == candidate_id)
+    return and_(is_it, CANDIDATES.c.status == CandidateStatus.PENDING)
+
+
+# What a search says twice for each candidate is put together once: that took as long as saying it.
+_IS_WAITING = _is_pending(bindparam("of_job", type_=String), bindparam("of", type_=Integer))
+_START = (
+    update(CANDIDATES)
+    .values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
+    .where(_IS_WAITING)
+    .returning(CANDIDATES.c.num_attempts)
+)
+_REJECT = update(CANDIDATES).where(_IS_WAITING)
+_ADD_TRIAL = insert(TRIALS)
+_END_TRIAL = (
+    update(TRIALS)
+    .where(TRIALS.c.id == bindparam("of"), TRIALS.c.status == TrialStatus.RUNNING)
+    .returning(TRIALS.c.candidate_id)
+)
+_END_CANDIDATE = update(CANDIDATES).where(CANDIDATES.c.id == bindparam("of"))
 
 
 class SqlCandidates:
@@ -57,10 +80,10 @@ class SqlCandidates:
         return rows.to_candidate(row)
 
     def reject_candidate(self, job_id: str, owner: str, candidate_id: int, reason: str) -> None:
-        rejection = update(CANDIDATES).values(status=CandidateStatus.REJECTED, rejection=reason)
+        values = {"status": CandidateStatus.REJECTED, "rejection": reason}
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
-            connection.execute(rejection.where(_is_pending(job_id, candidate_id)))
+            connection.execute(_REJECT, {"of_job": job_id, "of": candidate_id, **values})
 
     def attach_latency(self, job_id: str, owner: str, candidate_ids: Sequence[int], latency_id: int) -> None:
         is_one = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == bindparam("of"))
@@ -75,11 +98,9 @@ class SqlCandidates:
     def open_trial(
         self, job_id: str, owner: str, candidate_id: int, trial_id: str, worker: str, now: datetime
     ) -> Trial:
-        start = update(CANDIDATES).values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
-        started = start.where(_is_pending(job_id, candidate_id)).returning(CANDIDATES.c.num_attempts)
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
-            attempt = connection.scalar(started)
+            attempt = connection.scalar(_START, {"of_job": job_id, "of": candidate_id})
             if attempt is None:
                 raise ConflictError(f"candidate {candidate_id} is not PENDING in job {job_id}; it takes no trial")
             trial = Trial(
@@ -90,7 +111,7 @@ class SqlCandidates:
                 worker=worker,
                 started_at=now,
             )
-            connection.execute(insert(TRIALS).values(rows.from_trial(trial)))
+            connection.execute(_ADD_TRIAL, rows.from_trial(trial))
             return trial
 
     def record_success(
@@ -119,12 +140,11 @@ class SqlCandidates:
         A candidate is RUNNING exactly as long as one trial of it is, so a second result has no trial to come by. And
         a trial is RUNNING only under the claim that opened it, so nobody needs to be asked who reports.
         """
-        end = update(TRIALS).where(TRIALS.c.id == trial_id, TRIALS.c.status == TrialStatus.RUNNING).values(ended)
         with self._transactions.write() as connection:
-            candidate_id = connection.scalar(end.returning(TRIALS.c.candidate_id))
+            candidate_id = connection.scalar(_END_TRIAL, {"of": trial_id, **ended})
             if candidate_id is None:
                 return False
-            connection.execute(update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome))
+            connection.execute(_END_CANDIDATE, {"of": candidate_id, **outcome})
             return True
 
     def trials(self, job_id: str, number: int) -> list[Trial]:
@@ -135,8 +155,3 @@ class SqlCandidates:
         )
         with self._transactions.read() as connection:
             return [rows.to_trial(row) for row in connection.execute(query)]
-
-
-def _is_pending(job_id: str, candidate_id: int) -> ColumnElement[bool]:
-    is_it = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == candidate_id)
-    return and_(is_it, CANDIDATES.c.status == CandidateStatus.PENDING)

@@ -5,7 +5,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus
 from ose.core.measurement import TeacherQuality
@@ -101,6 +115,18 @@ class SqlJobs:
                 raise _not_held(job_id, owner)
 
 
+def is_held(job_id: str | ColumnElement[str], owner: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether `owner` is the job's coordinator."""
+    return and_(JOBS.c.id == job_id, JOBS.c.status == JobStatus.RUNNING, JOBS.c.lease_owner == owner)
+
+
+_HELD = (
+    select(JOBS.c.id)
+    .where(is_held(bindparam("of_job", type_=String), bindparam("by", type_=Text)))
+    .with_for_update(read=True)
+)
+
+
 def hold_job(connection: Connection, job_id: str, owner: str) -> None:
     """See to it that `owner` holds the job until the transaction ends.
 
@@ -110,18 +136,12 @@ def hold_job(connection: Connection, job_id: str, owner: str) -> None:
     Raises:
         ConflictError: The job is not RUNNING under `owner`.
     """
-    held = select(JOBS.c.id).where(is_held(job_id, owner)).with_for_update(read=True)
-    if connection.scalar(held) is None:
+    if connection.scalar(_HELD, {"of_job": job_id, "by": owner}) is None:
         raise _not_held(job_id, owner)
 
 
 def _not_held(job_id: str, owner: str) -> ConflictError:
     return ConflictError(f"job {job_id} is not, or no longer, run by {owner}")
-
-
-def is_held(job_id: str, owner: str) -> ColumnElement[bool]:
-    """Whether `owner` is the job's coordinator."""
-    return and_(JOBS.c.id == job_id, JOBS.c.status == JobStatus.RUNNING, JOBS.c.lease_owner == owner)
 
 
 def _is_left(owners: set[str], now: datetime) -> ColumnElement[bool]:
