@@ -159,7 +159,13 @@ _BLANK = {column.name: None for column in CANDIDATES.columns if column.name != "
 def _ended(job_id: str, new: NewCandidate, teacher: Any, rule: Any, draw: random.Random) -> dict[str, Any]:
     milliseconds = 1 + new.flops / 1.1e9 * draw.uniform(0.9, 1.1)
     measured = latency(milliseconds)
-    values = {**_BLANK, **rows.from_candidate(job_id, new), **rows.from_latency(measured), "num_attempts": 1}
+    values = {
+        **_BLANK,
+        **rows.from_candidate(job_id, new),
+        **rows.from_latency(measured),
+        "num_attempts": 1,
+        "changed": 1,
+    }
     kind = draw.random()
     if kind < 0.02:
         return {**values, "status": CandidateStatus.REJECTED, "rejection": "too slow", "num_attempts": 0}

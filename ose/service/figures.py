@@ -12,6 +12,8 @@ from ose.store.pages import Figures
 _MOST_FRONTED_ONE_BY_ONE = 500
 """So many changes at once, and the front is found anew: that takes as long."""
 
+_HAS_RANK, _IS_LISTED = 1, 2
+
 
 class FigureTable:
     """The figures of all candidates, and which of them no other one beats."""
@@ -19,7 +21,7 @@ class FigureTable:
     def __init__(self) -> None:
         self._places: dict[int, int] = {}
         self._parameters, self._latencies, self._losses = array("q"), array("d"), array("d")
-        self._has_rank = bytearray()
+        self._flags = bytearray()
         self._front: dict[int, Objectives] | None = None
 
     def __len__(self) -> int:
@@ -61,14 +63,16 @@ class FigureTable:
             self._parameters[place],
             None if latency == inf else latency,
             None if loss == inf else loss,
-            bool(self._has_rank[place]),
+            bool(self._flags[place] & _HAS_RANK),
+            bool(self._flags[place] & _IS_LISTED),
         )
 
     def _store(self, figures: Figures) -> None:
-        columns = (self._parameters, self._latencies, self._losses, self._has_rank)
+        columns = (self._parameters, self._latencies, self._losses, self._flags)
         latency = inf if figures.latency_p50_ms is None else figures.latency_p50_ms
         loss = inf if figures.loss_nats is None else figures.loss_nats
-        values = (figures.num_parameters, latency, loss, figures.has_rank)
+        flags = _HAS_RANK * figures.has_rank + _IS_LISTED * figures.is_listed
+        values = (figures.num_parameters, latency, loss, flags)
         place = self._places.setdefault(figures.number, len(self._places))
         for column, value in zip(columns, values, strict=True):
             if place == len(column):

@@ -178,4 +178,4 @@ def _is_ranked(each: Figures, limits: Limits) -> bool:
 
 def _is_shown(each: Figures, limits: Limits) -> bool:
     """Limits hide what was trained and is beyond them. A rejection by the job's own limits stays one."""
-    return limits == NO_LIMITS or each.loss_nats is None or _is_ranked(each, limits)
+    return each.is_listed and (limits == NO_LIMITS or each.loss_nats is None or _is_ranked(each, limits))

@@ -104,6 +104,7 @@ class Figures(NamedTuple):
 
     Attributes:
         has_rank: Whether it passed, and so is compared with others.
+        is_listed: Whether lists show it.
     """
 
     number: int
@@ -111,6 +112,7 @@ class Figures(NamedTuple):
     latency_p50_ms: float | None
     loss_nats: float | None
     has_rank: bool
+    is_listed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

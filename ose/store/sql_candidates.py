@@ -27,7 +27,11 @@ def _is_pending(job_id: ColumnElement[str], candidate_id: ColumnElement[int]) ->
 
 
 # What a search says twice for each candidate is put together once: that took as long as saying it.
-_IS_WAITING = _is_pending(bindparam("of_job", type_=String), bindparam("of", type_=Integer))
+_OF_JOB, _OF = bindparam("of_job", type_=String), bindparam("of", type_=Integer)
+_ONE = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == _OF_JOB, CANDIDATES.c.number == _OF)
+_LATENCY = select(LATENCIES.c.measurement).where(LATENCIES.c.id == _OF)
+_ATTACH = update(CANDIDATES).where(CANDIDATES.c.job_id == _OF_JOB, CANDIDATES.c.id == _OF)
+_IS_WAITING = _is_pending(_OF_JOB, _OF)
 _START = (
     update(CANDIDATES)
     .values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
@@ -72,9 +76,8 @@ class SqlCandidates:
             return [rows.to_candidate(row) for row in connection.execute(query)]
 
     def candidate(self, job_id: str, number: int) -> Candidate:
-        query = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == number)
         with self._transactions.read() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_ONE, {"of_job": job_id, "of": number}).one_or_none()
         if row is None:
             raise NotFoundError(f"job {job_id} has no candidate {number}; `ose leaderboard {job_id}` shows them")
         return rows.to_candidate(row)
@@ -86,14 +89,12 @@ class SqlCandidates:
             connection.execute(_REJECT, {"of_job": job_id, "of": candidate_id, **values})
 
     def attach_latency(self, job_id: str, owner: str, candidate_ids: Sequence[int], latency_id: int) -> None:
-        is_one = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == bindparam("of"))
-        known = select(LATENCIES.c.measurement).where(LATENCIES.c.id == latency_id)
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
             if candidate_ids:
-                figures = rows.from_latency(connection.execute(known).scalar_one())
-                attach = update(CANDIDATES).where(is_one).values(latency_id=latency_id, **figures)
-                connection.execute(attach, [{"of": candidate_id} for candidate_id in candidate_ids])
+                figures = rows.from_latency(connection.execute(_LATENCY, {"of": latency_id}).scalar_one())
+                values = {"of_job": job_id, "latency_id": latency_id, **figures}
+                connection.execute(_ATTACH, [{"of": candidate_id, **values} for candidate_id in candidate_ids])
 
     def open_trial(
         self, job_id: str, owner: str, candidate_id: int, trial_id: str, worker: str, now: datetime
