@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -55,7 +56,7 @@ class FailureLimit:
                 self._failures.popitem(last=False)
 
 
-def _caller(
+async def _caller(
     request: Request,
     workspace: CurrentWorkspace,
     options: Options,
@@ -68,7 +69,7 @@ def _caller(
     address = request.client.host if request.client else ""
     limit.check(address)
     try:
-        return workspace.tokens.check(credentials.credentials if credentials else "")
+        return await to_thread.run_sync(workspace.tokens.check, credentials.credentials if credentials else "")
     except UnauthenticatedError:
         if credentials is not None:  # who shows nothing is not guessing
             limit.count(address)
@@ -81,7 +82,7 @@ CallerToken = Annotated[Token | None, Depends(_caller)]
 def requires(scope: Scope) -> Callable[[Token | None], str]:
     """A dependency that lets callers of a scope pass, and says who they are."""
 
-    def check(token: CallerToken) -> str:
+    async def check(token: CallerToken) -> str:
         if token is not None and not token.scope.covers(scope):
             raise ForbiddenError(f"this needs a token of scope {scope}; yours has {token.scope}")
         return NOBODY if token is None else token.id

@@ -13,6 +13,7 @@ from ose.api.access import FailureLimit
 from ose.api.context import ServerOptions
 from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
 from ose.bootstrap import Workspace
+from ose.service.leaderboard_page import LeaderboardPages
 
 PREFIX = "/api/v1"
 
@@ -50,6 +51,7 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
     )
     app.state.workspace, app.state.options = workspace, options
     app.state.metrics, app.state.failures = metrics, FailureLimit()
+    app.state.pages = LeaderboardPages(workspace.store)
     problems.install(app)
     app.include_router(_versioned())
     app.include_router(health.router)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi import Path as PathParameter
 
 from ose.bootstrap import Workspace
+from ose.service.leaderboard_page import LeaderboardPages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,17 +30,23 @@ class ServerOptions:
     poll_s: float = 1.0
 
 
-def _workspace(request: Request) -> Workspace:
+async def _workspace(request: Request) -> Workspace:
     workspace: Workspace = request.app.state.workspace
     return workspace
 
 
-def _options(request: Request) -> ServerOptions:
+async def _options(request: Request) -> ServerOptions:
     options: ServerOptions = request.app.state.options
     return options
 
 
+async def _pages(request: Request) -> LeaderboardPages:
+    pages: LeaderboardPages = request.app.state.pages
+    return pages
+
+
 CurrentWorkspace = Annotated[Workspace, Depends(_workspace)]
+Pages = Annotated[LeaderboardPages, Depends(_pages)]
 Options = Annotated[ServerOptions, Depends(_options)]
 
 JobId = Annotated[

@@ -11,14 +11,14 @@ from starlette.datastructures import URL
 from starlette.responses import Response
 
 from ose.api.access import Reader
-from ose.api.context import CurrentWorkspace, JobId, Number
+from ose.api.context import CurrentWorkspace, JobId, Number, Pages
 from ose.api.documents import LeaderboardDocument
-from ose.api.responses import Json
-from ose.bootstrap import Workspace
+from ose.api.responses import Json, json_bytes
+from ose.core.job import Job
 from ose.service.candidate import candidate_json
 from ose.service.flat_rows import write_csv
 from ose.service.leaderboard import LeaderboardQuery, asked_rule
-from ose.service.leaderboard_page import LeaderboardPage, read_page
+from ose.service.leaderboard_page import LeaderboardPage
 from ose.store.pages import Order
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["leaderboard"], dependencies=[Reader])
@@ -46,14 +46,14 @@ _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema"
 
 @router.get("/leaderboard", response_model=LeaderboardDocument, responses=_CSV)
 def leaderboard(
-    job_id: JobId, request: Request, workspace: CurrentWorkspace, query: Annotated[BoardQuery, Query()]
+    job_id: JobId, request: Request, workspace: CurrentWorkspace, pages: Pages, query: Annotated[BoardQuery, Query()]
 ) -> Response:
     """A job's candidates, ranked, page by page. Any rule re-ranks a finished job without training."""
-    page = read_page(workspace.store, job_id, _query(workspace, job_id, query), query.limit, query.after)
-    headers = {} if page.next is None else {"Link": _link(request.url.include_query_params(after=page.next))}
-    if query.format == "csv":
-        return Response(_csv(page), headers=headers, media_type="text/csv")
-    return Json(page.to_json(), headers=headers)
+    job = workspace.job(job_id)
+    write = _csv if query.format == "csv" else _json
+    text, following = pages.read(job, _asked(job, query), query.limit, query.after, write)
+    headers = {} if following is None else {"Link": _link(request.url.include_query_params(after=following))}
+    return Response(text, headers=headers, media_type="text/csv" if query.format == "csv" else "application/json")
 
 
 @router.get("/candidates/{number}", response_model=dict[str, Any])
@@ -66,19 +66,22 @@ def _link(following: URL) -> str:
     return f'<{following.path}?{following.query}>; rel="next"'
 
 
-def _query(workspace: Workspace, job_id: str, query: BoardQuery) -> LeaderboardQuery:
-    own = workspace.job(job_id).spec.score
+def _asked(job: Job, query: BoardQuery) -> LeaderboardQuery:
     return LeaderboardQuery(
         order_by=query.order_by,
         pareto=query.pareto,
         max_latency_ms=query.max_latency_ms,
         max_parameters=query.max_parameters,
         max_loss_nats=query.max_loss_nats,
-        rule=asked_rule(own, query.formula, query.exponents),
+        rule=asked_rule(job.spec.score, query.formula, query.exponents),
     )
 
 
-def _csv(page: LeaderboardPage) -> str:
+def _json(page: LeaderboardPage) -> tuple[bytes, str | None]:
+    return json_bytes(page.to_json()), page.next
+
+
+def _csv(page: LeaderboardPage) -> tuple[bytes, str | None]:
     text = io.StringIO()
     write_csv(page.board.rows, text)
-    return text.getvalue()
+    return text.getvalue().encode(), page.next

@@ -9,8 +9,13 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 
-class Json(Response):
+def json_bytes(content: Any) -> bytes:
     """Dataclasses, times and plain values as strict JSON: NaN, which JSON does not know, becomes null."""
+    return to_json(content, inf_nan_mode="null")
+
+
+class Json(Response):
+    """An answer of what `json_bytes` writes."""
 
     def __init__(
         self,
@@ -19,4 +24,4 @@ class Json(Response):
         headers: Mapping[str, str] | None = None,
         media_type: str = "application/json",
     ) -> None:
-        super().__init__(to_json(content, inf_nan_mode="null"), status_code, headers, media_type)
+        super().__init__(json_bytes(content), status_code, headers, media_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +54,8 @@ def serve(
             forwarded_allow_ips=trusted_proxy,
             timeout_graceful_shutdown=_GRACE_S,
         )
+        gc.collect()
+        gc.freeze()  # what is loaded stays, and looking through it would hold requests up
         uvicorn.Server(config).run()
 
 

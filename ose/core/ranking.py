@@ -30,6 +30,11 @@ def pareto_front(points: Sequence[Objectives]) -> list[bool]:
     return [point in front for point in points]
 
 
+def beats(one: Objectives, other: Objectives) -> bool:
+    """Whether a point is at least as good as another in all objectives, and better in one."""
+    return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
+
+
 def _last_two(point: Objectives) -> tuple[float, float]:
     _, second, third = point + (0.0,) * (3 - len(point))
     return second, third

@@ -19,7 +19,7 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
     """
     job = store.job(job_id)
     candidate = store.candidate(job.id, number)
-    row, standing = store.candidate_row(job.id, number), read_standing(store, job, job.spec.score)
+    [row], standing = store.candidate_rows(job.id, [number]), read_standing(store, job, job.spec.score)
     return {
         "job": job.id,
         **asdict(to_row(row, job, standing, read_comparison(store, job, standing))),

@@ -108,6 +108,7 @@ def _inside(name: str, root: Path | None, error: type[OseError], key: str) -> Pa
     try:
         home = root.resolve()
         path = (home / name).resolve()
+        path.exists()  # to ask is what a name too long forbids
     except (OSError, RuntimeError, ValueError) as problem:  # a name too long, links in a circle
         raise error(f"{key}: {name!r} cannot be looked for") from problem
     if not path.is_relative_to(home):

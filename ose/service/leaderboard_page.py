@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import base64
 import json
-from bisect import bisect_right
-from dataclasses import astuple, dataclass, replace
-from typing import Any
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from math import inf
+from typing import Any, TypeVar
 
 from ose.core.job import Job
 from ose.errors import InvalidInputError
-from ose.service.leaderboard import (
-    Leaderboard,
-    LeaderboardQuery,
-    LeaderboardRow,
-    limits_of,
-    read_leaderboard,
-    to_board,
-    to_row,
-)
-from ose.service.standing import Standing, read_standing
+from ose.service.leaderboard import Leaderboard, LeaderboardQuery, limits_of, to_board, to_row
+from ose.service.live_standing import LiveStanding, View
+from ose.service.standing import Standing
 from ose.service.trust import NO_COMPARISON, Comparison, read_comparison
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, CandidatePage, Order, Position
+from ose.store.pages import Order, Position
 
-_VALUES = {"loss": "loss_nats", "latency": "latency_p50_ms", "parameters": "num_parameters", "candidate": "candidate"}
+T = TypeVar("T")
+
 _MAX_NUMBER = 2**31 - 1
+
+_MAX_JOBS = 8
+"""Jobs whose candidates are kept in memory: some 30 megabytes each for 100,000 candidates and some orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,77 +40,102 @@ class LeaderboardPage:
     next: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """The leaderboard's JSON names, and `next`."""
-        return {**self.board.to_json(), "next": self.next}
+        """The leaderboard's JSON names, and `next`. Rows are what they are: whoever writes them knows dataclasses."""
+        board = self.board
+        return {
+            "job": board.job,
+            "teacher": board.teacher,
+            "trust": board.trust,
+            "hint": board.hint,
+            "rows": board.rows,
+            "num_more": board.num_more,
+            "next": self.next,
+        }
 
 
-def read_page(
-    store: Store, job_id: str, query: LeaderboardQuery, limit: int, after: str | None = None
-) -> LeaderboardPage:
-    """The next rows of a leaderboard.
+class LeaderboardPages:
+    """Reads pages, and keeps in memory what they are made of. Safe to use from several threads.
 
-    Only the rows of the page are read if it follows an order that is stored. Another rule's order, the Pareto front
-    and limits, which keep what was never trained, are made of all rows.
-
-    Raises:
-        NotFoundError: No such job.
-        InvalidInputError: `after` is not what a page of the same order gave.
+    Args:
+        store: The database.
     """
-    begin = None if after is None else _read(after, query.order_by)
-    job = store.job(job_id)
-    if _is_stored(query, job):
-        return _stored_page(store, job, query, limit, begin)
-    return _made_page(store, job, query, limit, begin)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._standings: OrderedDict[str, LiveStanding] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(
+        self, job: Job, query: LeaderboardQuery, limit: int, after: str | None, write: Callable[[LeaderboardPage], T]
+    ) -> T:
+        """The next rows of a leaderboard, written down; what was written is kept until one of the rows may differ.
+
+        Args:
+            job: As it stands now.
+            query: Which rows, in which order; its own limit does not count.
+            limit: At most so many.
+            after: The `next` of the page before; None begins.
+            write: Makes of a page what is answered.
+
+        Raises:
+            InvalidInputError: `after` is not what a page of the same order gave.
+            EvaluationError: Candidates have passed and their teacher has not been measured.
+        """
+        begin = None if after is None else _read(after, query.order_by)
+        standing = self._standing(job.id)
+        with standing.lock:
+            standing.refresh(job)
+            question = (query, limit, after, write)
+            if question not in standing.answers:
+                standing.remember(question, write(self._page(standing, job, query, limit, begin)))
+            answer: T = standing.answers[question]
+            return answer
+
+    def _standing(self, job_id: str) -> LiveStanding:
+        with self._lock:
+            found = self._standings.pop(job_id, None) or LiveStanding(self._store, job_id)
+            self._standings[job_id] = found
+            if len(self._standings) > _MAX_JOBS:
+                self._standings.popitem(last=False)
+            return found
+
+    def _page(
+        self, standing: LiveStanding, job: Job, query: LeaderboardQuery, limit: int, begin: Position | None
+    ) -> LeaderboardPage:
+        rule, limits = query.rule or job.spec.score, limits_of(query)
+        ordered = standing.ordered(View(order=query.order_by, rule=rule, limits=limits, front_only=query.pareto))
+        first = 0 if begin is None else ordered.num_before(_key(begin, query.order_by), begin.number + 1)
+        shown = ordered.some(first, limit)
+        numbers = [number for _, number in shown]
+        local = Standing(
+            rule=rule,
+            teacher=standing.teacher,
+            ranks=standing.ranks(numbers, rule, limits),
+            leaders=standing.leaders(rule, limits),
+            front=frozenset(number for number in numbers if standing.is_on_front(number, limits)),
+        )
+        comparison = self._comparison(job, local, numbers)
+        rows = tuple(to_row(row, job, local, comparison) for row in self._store.candidate_rows(job.id, numbers))
+        num_more = len(ordered) - first - len(shown)
+        following = _text(query.order_by, _end(*shown[-1], query.order_by, first + len(shown))) if num_more else None
+        return LeaderboardPage(board=to_board(job, rule, rows, num_more, comparison.trust), next=following)
+
+    def _comparison(self, job: Job, standing: Standing, numbers: Sequence[int]) -> Comparison:
+        """Raw losses are read for a page on which a leader stands, and for no other."""
+        has_leader = not {each.number for each in standing.leaders}.isdisjoint(numbers)
+        return read_comparison(self._store, job, standing) if has_leader else NO_COMPARISON
 
 
-def _is_stored(query: LeaderboardQuery, job: Job) -> bool:
-    is_own_rule = query.rule in (None, job.spec.score)
-    return not query.pareto and limits_of(query) == NO_LIMITS and (is_own_rule or query.order_by != "score")
-
-
-def _stored_page(
-    store: Store, job: Job, query: LeaderboardQuery, limit: int, begin: Position | None
-) -> LeaderboardPage:
-    standing = read_standing(store, job, query.rule or job.spec.score)
-    page = store.candidate_page(job.id, order=query.order_by, limit=limit, after=begin)
-    comparison = _comparison(store, job, standing, page)
-    rows = tuple(to_row(row, job, standing, comparison) for row in page.rows)
-    num_more = 0 if page.end is None else _num_more(store, job, page.end)
-    board = to_board(job, standing.rule, rows, num_more, comparison.trust)
-    return LeaderboardPage(board=board, next=_text(query.order_by, page.end) if page.end else None)
-
-
-def _comparison(store: Store, job: Job, standing: Standing, page: CandidatePage) -> Comparison:
-    """Raw losses are read for a page on which a leader stands, and for no other."""
-    has_leader = not {row.number for row in page.rows}.isdisjoint(each.number for each in standing.leaders)
-    return read_comparison(store, job, standing) if has_leader else NO_COMPARISON
-
-
-def _num_more(store: Store, job: Job, end: Position) -> int:
-    return max(1, sum(store.count_candidates(job.id).values()) - end.num_before)
-
-
-def _made_page(store: Store, job: Job, query: LeaderboardQuery, limit: int, begin: Position | None) -> LeaderboardPage:
-    board = read_leaderboard(store, job.id, replace(query, limit=None))
-    ends = [_end(row, query.order_by, number) for number, row in enumerate(board.rows, start=1)]
-    first = (
-        0 if begin is None else bisect_right(ends, _key(begin, query.order_by), key=lambda e: _key(e, query.order_by))
-    )
-    rows = board.rows[first : first + limit]
-    num_more = len(board.rows) - first - len(rows)
-    following = _text(query.order_by, ends[first + len(rows) - 1]) if num_more else None
-    return LeaderboardPage(board=replace(board, rows=rows, num_more=num_more), next=following)
-
-
-def _end(row: LeaderboardRow, order: Order, num_before: int) -> Position:
+def _end(key: float, number: int, order: Order, num_before: int) -> Position:
     """Of a page that ends with this row. It holds no rank: that moves when better ones appear."""
-    value = row.score if order == "score" else getattr(row, _VALUES[order])
-    return Position(value=value, number=row.candidate, num_before=num_before)
+    value = None if key == inf else -key if order == "score" else key
+    return Position(value=value, number=number, num_before=num_before)
 
 
-def _key(end: Position, order: Order) -> tuple[bool, float, int]:
-    value = 0.0 if end.value is None else end.value
-    return end.value is None, -value if order == "score" else value, end.number
+def _key(end: Position, order: Order) -> float:
+    if end.value is None:
+        return inf
+    return -end.value if order == "score" else end.value
 
 
 def _text(order: Order, end: Position) -> str:

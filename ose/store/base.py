@@ -35,7 +35,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
-from ose.store.pages import NO_LIMITS, CandidatePage, CandidateRow, Limits, Objectives, Order, Position
+from ose.store.pages_base import PageStore
 from ose.store.service_base import ServiceStore
 
 
@@ -75,7 +75,7 @@ class StoredLatency:
     measurement: LatencyMeasurement
 
 
-class Store(ServiceStore, Protocol):
+class Store(PageStore, ServiceStore, Protocol):
     """Jobs, candidates, trials, latencies and distillations, and what a shared service adds to them.
 
     Raises:
@@ -180,35 +180,6 @@ class Store(ServiceStore, Protocol):
 
     def candidates(self, job_id: str, numbers: Sequence[int] | None = None) -> list[Candidate]:
         """All candidates of a job by number, or those of a few numbers, with latency and scored trial's evaluation."""
-
-    def candidate_page(
-        self,
-        job_id: str,
-        *,
-        order: Order = "score",
-        limit: int = 50,
-        after: Position | None = None,
-        limits: Limits = NO_LIMITS,
-    ) -> CandidatePage:
-        """Some of a job's candidates, in order, without their raw measurements and without those SUPERSEDED.
-
-        Args:
-            job_id: The full id.
-            order: Best first.
-            limit: At most so many.
-            after: The end of the page before.
-            limits: What the rows have at most.
-        """
-
-    def candidate_row(self, job_id: str, number: int) -> CandidateRow:
-        """One candidate as a page shows it, also one that is SUPERSEDED.
-
-        Raises:
-            NotFoundError: The job has no such number.
-        """
-
-    def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
-        """What the candidates that passed are compared by, by number."""
 
     def candidate(self, job_id: str, number: int) -> Candidate:
         """One candidate.

@@ -97,3 +97,32 @@ class Objectives(NamedTuple):
     num_parameters: int
     latency_p50_ms: float
     loss_nats: float
+
+
+class Figures(NamedTuple):
+    """What decides where a candidate stands; None where nothing is measured.
+
+    Attributes:
+        has_rank: Whether it passed, and so is compared with others.
+        is_listed: Whether lists show it.
+    """
+
+    number: int
+    num_parameters: int
+    latency_p50_ms: float | None
+    loss_nats: float | None
+    has_rank: bool
+    is_listed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What became of a job's candidates since an earlier look.
+
+    Attributes:
+        mark: Stands for this look; hand it in to be told what changed after it.
+        figures: Of those that were added or changed since. Some may be the same as before.
+    """
+
+    mark: int
+    figures: tuple[Figures, ...]

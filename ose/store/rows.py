@@ -29,9 +29,12 @@ SELECT_CANDIDATES: Select[Any] = (
     .order_by(CANDIDATES.c.number)
 )
 
+_ROW_NAMES = tuple(field.name for field in fields(CandidateRow) if field.name in CANDIDATES.c)
+_ARCHITECTURE_NAMES = tuple(field.name for field in fields(Architecture))
+
 SELECT_CANDIDATE_ROWS: Select[Any] = select(
-    *(CANDIDATES.c[field.name] for field in fields(CandidateRow) if field.name in CANDIDATES.c),
-    *(CANDIDATES.c[field.name] for field in fields(Architecture)),
+    *(CANDIDATES.c[name] for name in _ROW_NAMES),
+    *(CANDIDATES.c[name] for name in _ARCHITECTURE_NAMES),
     *(CANDIDATES.c[f"failure_{field.name}"] for field in fields(FailureReport)),
 )
 
@@ -51,8 +54,11 @@ def to_candidate(row: AnyRow) -> Candidate:
 
 
 def to_candidate_row(row: AnyRow) -> CandidateRow:
-    """A row of SELECT_CANDIDATE_ROWS."""
-    return CandidateRow(**_same_named(CandidateRow, row), architecture=_to_architecture(row), failure=_to_failure(row))
+    """A row of SELECT_CANDIDATE_ROWS, taken apart by place: pages are made of many."""
+    own, shape = len(_ROW_NAMES), len(_ROW_NAMES) + len(_ARCHITECTURE_NAMES)
+    architecture = Architecture(**dict(zip(_ARCHITECTURE_NAMES, row[own:shape], strict=True)))
+    values = dict(zip(_ROW_NAMES, row[:own], strict=True))
+    return CandidateRow(**values, architecture=architecture, failure=_to_failure(row))
 
 
 def to_trial(row: AnyRow) -> Trial:

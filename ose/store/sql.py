@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from ose.core.job import Distillation, DistillationResult, DistillationStatus, FailureReport
 from ose.core.measurement import LatencyMeasurement
@@ -21,6 +21,14 @@ from ose.store.sql_service import SqlService
 from ose.store.studies import make_studies_url
 from ose.store.tables import DISTILLATIONS, LATENCIES
 from ose.store.transactions import Transactions, insert_once
+
+_KEY = ("shape_key", "protocol_key", "fingerprint_key")
+_NEWEST_LATENCY = (
+    select(LATENCIES)
+    .where(*(LATENCIES.c[name] == bindparam(name) for name in _KEY))
+    .order_by(LATENCIES.c.created_at.desc(), LATENCIES.c.id.desc())
+    .limit(1)
+)
 
 
 class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
@@ -43,9 +51,8 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
 
     def latency(self, shape_key: str, protocol_key: str, fingerprint_key: str) -> StoredLatency | None:
         key = {"shape_key": shape_key, "protocol_key": protocol_key, "fingerprint_key": fingerprint_key}
-        newest = select(LATENCIES).filter_by(**key).order_by(LATENCIES.c.created_at.desc(), LATENCIES.c.id.desc())
         with self._transactions.read() as connection:
-            row = connection.execute(newest.limit(1)).one_or_none()
+            row = connection.execute(_NEWEST_LATENCY, key).one_or_none()
         return None if row is None else StoredLatency(id=row.id, measurement=row.measurement)
 
     def add_latency(
@@ -112,5 +119,5 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
 
 def _inserted(connection: Connection, table: Table, values: dict[str, Any]) -> int:
     """Insert a row and return the number that the database gave it."""
-    key: Any = connection.execute(insert(table).values(values)).inserted_primary_key
+    key: Any = connection.execute(insert(table), values).inserted_primary_key
     return int(key[0])

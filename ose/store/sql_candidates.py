@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Integer, String, and_, bindparam, insert, literal, select, update
 
 from ose.core.job import Candidate, CandidateStatus, FailureReport, Trial, TrialStatus
 from ose.core.measurement import Evaluation
@@ -15,11 +15,44 @@ from ose.core.score import FORMULA_VERSION, Score
 from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.base import NewCandidate
+from ose.store.marks import writers_mark
 from ose.store.sql_jobs import hold_job
 from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
 from ose.store.transactions import Transactions
 
 _CONTINUED = (CANDIDATES.c.job_id, CANDIDATES.c.continues)
+
+
+def _is_pending(job_id: ColumnElement[str], candidate_id: ColumnElement[int]) -> ColumnElement[bool]:
+    is_it = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == candidate_id)
+    return and_(is_it, CANDIDATES.c.status == CandidateStatus.PENDING)
+
+
+# What a search says twice for each candidate is put together once: that took as long as saying it.
+_OF_JOB, _OF = bindparam("of_job", type_=String), bindparam("of", type_=Integer)
+_ONE = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == _OF_JOB, CANDIDATES.c.number == _OF)
+_LATENCY = select(LATENCIES.c.measurement).where(LATENCIES.c.id == _OF)
+_ATTACH = update(CANDIDATES).where(CANDIDATES.c.job_id == _OF_JOB, CANDIDATES.c.id == _OF)
+_IS_WAITING = _is_pending(_OF_JOB, _OF)
+_START = (
+    update(CANDIDATES)
+    .values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
+    .where(_IS_WAITING)
+    .returning(CANDIDATES.c.num_attempts)
+)
+_REJECT = update(CANDIDATES).where(_IS_WAITING)
+_ADD_TRIAL = insert(TRIALS)
+_END_TRIAL = (
+    update(TRIALS)
+    .where(TRIALS.c.id == bindparam("of"), TRIALS.c.status == TrialStatus.RUNNING)
+    .returning(TRIALS.c.candidate_id)
+)
+_END_CANDIDATE = update(CANDIDATES).where(CANDIDATES.c.id == bindparam("of"))
+_SUPERSEDE = (
+    update(CANDIDATES)
+    .where(CANDIDATES.c.job_id == _OF_JOB, CANDIDATES.c.number == _OF)
+    .values(status=CandidateStatus.SUPERSEDED)
+)
 
 
 class SqlCandidates:
@@ -35,7 +68,9 @@ class SqlCandidates:
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
             present = set(connection.scalars(select(CANDIDATES.c.number).where(is_among)))
-            new = [rows.from_candidate(job_id, value) for value in candidates if value.number not in present]
+            mark = connection.scalar(select(writers_mark(literal(job_id))))
+            added = [value for value in candidates if value.number not in present]
+            new = [{**rows.from_candidate(job_id, value), "changed": mark} for value in added]
             if new:
                 connection.execute(insert(CANDIDATES), new)
             stored = map(rows.to_candidate, connection.execute(rows.SELECT_CANDIDATES.where(is_among)))
@@ -49,37 +84,32 @@ class SqlCandidates:
             return [rows.to_candidate(row) for row in connection.execute(query)]
 
     def candidate(self, job_id: str, number: int) -> Candidate:
-        query = rows.SELECT_CANDIDATES.where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == number)
         with self._transactions.read() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_ONE, {"of_job": job_id, "of": number}).one_or_none()
         if row is None:
-            raise no_candidate(job_id, number)
+            raise NotFoundError(f"job {job_id} has no candidate {number}; `ose leaderboard {job_id}` shows them")
         return rows.to_candidate(row)
 
     def reject_candidate(self, job_id: str, owner: str, candidate_id: int, reason: str) -> None:
-        rejection = update(CANDIDATES).values(status=CandidateStatus.REJECTED, rejection=reason)
+        values = {"status": CandidateStatus.REJECTED, "rejection": reason}
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
-            connection.execute(rejection.where(_is_pending(job_id, candidate_id)))
+            connection.execute(_REJECT, {"of_job": job_id, "of": candidate_id, **values})
 
     def attach_latency(self, job_id: str, owner: str, candidate_ids: Sequence[int], latency_id: int) -> None:
-        is_one = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == bindparam("of"))
-        known = select(LATENCIES.c.measurement).where(LATENCIES.c.id == latency_id)
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
             if candidate_ids:
-                figures = rows.from_latency(connection.execute(known).scalar_one())
-                attach = update(CANDIDATES).where(is_one).values(latency_id=latency_id, **figures)
-                connection.execute(attach, [{"of": candidate_id} for candidate_id in candidate_ids])
+                figures = rows.from_latency(connection.execute(_LATENCY, {"of": latency_id}).scalar_one())
+                values = {"of_job": job_id, "latency_id": latency_id, **figures}
+                connection.execute(_ATTACH, [{"of": candidate_id, **values} for candidate_id in candidate_ids])
 
     def open_trial(
         self, job_id: str, owner: str, candidate_id: int, trial_id: str, worker: str, now: datetime
     ) -> Trial:
-        start = update(CANDIDATES).values(status=CandidateStatus.RUNNING, num_attempts=CANDIDATES.c.num_attempts + 1)
-        started = start.where(_is_pending(job_id, candidate_id)).returning(CANDIDATES.c.num_attempts)
         with self._transactions.write() as connection:
             hold_job(connection, job_id, owner)
-            attempt = connection.scalar(started)
+            attempt = connection.scalar(_START, {"of_job": job_id, "of": candidate_id})
             if attempt is None:
                 raise ConflictError(f"candidate {candidate_id} is not PENDING in job {job_id}; it takes no trial")
             trial = Trial(
@@ -90,7 +120,7 @@ class SqlCandidates:
                 worker=worker,
                 started_at=now,
             )
-            connection.execute(insert(TRIALS).values(rows.from_trial(trial)))
+            connection.execute(_ADD_TRIAL, rows.from_trial(trial))
             return trial
 
     def record_success(
@@ -119,16 +149,14 @@ class SqlCandidates:
         A candidate is RUNNING exactly as long as one trial of it is, so a second result has no trial to come by. And
         a trial is RUNNING only under the claim that opened it, so nobody needs to be asked who reports.
         """
-        end = update(TRIALS).where(TRIALS.c.id == trial_id, TRIALS.c.status == TrialStatus.RUNNING).values(ended)
         with self._transactions.write() as connection:
-            candidate_id = connection.scalar(end.returning(TRIALS.c.candidate_id))
+            candidate_id = connection.scalar(_END_TRIAL, {"of": trial_id, **ended})
             if candidate_id is None:
                 return False
-            change = update(CANDIDATES).where(CANDIDATES.c.id == candidate_id).values(outcome)
-            job_id, continued = connection.execute(change.returning(*_CONTINUED)).one()
+            change = _END_CANDIDATE.returning(*_CONTINUED)
+            job_id, continued = connection.execute(change, {"of": candidate_id, **outcome}).one()
             if continued is not None and outcome["status"] is CandidateStatus.SUCCEEDED:
-                earlier = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == continued)
-                connection.execute(update(CANDIDATES).where(earlier).values(status=CandidateStatus.SUPERSEDED))
+                connection.execute(_SUPERSEDE, {"of_job": job_id, "of": continued})
             return True
 
     def trials(self, job_id: str, number: int) -> list[Trial]:
@@ -139,13 +167,3 @@ class SqlCandidates:
         )
         with self._transactions.read() as connection:
             return [rows.to_trial(row) for row in connection.execute(query)]
-
-
-def no_candidate(job_id: str, number: int) -> NotFoundError:
-    """What is said of a number that a job does not have."""
-    return NotFoundError(f"job {job_id} has no candidate {number}; `ose leaderboard {job_id}` shows them")
-
-
-def _is_pending(job_id: str, candidate_id: int) -> ColumnElement[bool]:
-    is_it = and_(CANDIDATES.c.job_id == job_id, CANDIDATES.c.id == candidate_id)
-    return and_(is_it, CANDIDATES.c.status == CandidateStatus.PENDING)

@@ -6,7 +6,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus
 from ose.core.measurement import TeacherQuality
@@ -29,14 +43,9 @@ class SqlJobs:
             return _read_job(connection, job.id)
 
     def job(self, job_id: str) -> Job:
-        begins_so = func.substr(JOBS.c.id, 1, len(job_id)) == job_id
         with self._transactions.read() as connection:
-            ids = list(connection.scalars(select(JOBS.c.id).where(begins_so).order_by(JOBS.c.id)))
-            if not job_id or not ids:
-                raise NotFoundError(f"there is no job {job_id!r}; `ose job list` shows them")
-            if job_id not in ids and len(ids) > 1:
-                raise NotFoundError(f"{len(ids)} jobs begin with {job_id!r}; give more of the id, such as {ids[0]}")
-            return _read_job(connection, ids[0])  # an exact match sorts before what it begins
+            exact = connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one_or_none()
+            return rows.to_job(exact) if exact is not None else _find_job(connection, job_id)
 
     def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
         query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
@@ -113,6 +122,18 @@ class SqlJobs:
                 raise _not_held(job_id, owner)
 
 
+def is_held(job_id: str | ColumnElement[str], owner: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether `owner` is the job's coordinator."""
+    return and_(JOBS.c.id == job_id, JOBS.c.status == JobStatus.RUNNING, JOBS.c.lease_owner == owner)
+
+
+_HELD = (
+    select(JOBS.c.id)
+    .where(is_held(bindparam("of_job", type_=String), bindparam("by", type_=Text)))
+    .with_for_update(read=True)
+)
+
+
 def hold_job(connection: Connection, job_id: str, owner: str) -> None:
     """See to it that `owner` holds the job until the transaction ends.
 
@@ -122,18 +143,12 @@ def hold_job(connection: Connection, job_id: str, owner: str) -> None:
     Raises:
         ConflictError: The job is not RUNNING under `owner`.
     """
-    held = select(JOBS.c.id).where(is_held(job_id, owner)).with_for_update(read=True)
-    if connection.scalar(held) is None:
+    if connection.scalar(_HELD, {"of_job": job_id, "by": owner}) is None:
         raise _not_held(job_id, owner)
 
 
 def _not_held(job_id: str, owner: str) -> ConflictError:
     return ConflictError(f"job {job_id} is not, or no longer, run by {owner}")
-
-
-def is_held(job_id: str, owner: str) -> ColumnElement[bool]:
-    """Whether `owner` is the job's coordinator."""
-    return and_(JOBS.c.id == job_id, JOBS.c.status == JobStatus.RUNNING, JOBS.c.lease_owner == owner)
 
 
 def _is_left(owners: set[str], now: datetime) -> ColumnElement[bool]:
@@ -159,6 +174,16 @@ def _claimed(connection: Connection, claim: Update, job_id: str) -> Job | None:
 
 def _read_job(connection: Connection, job_id: str) -> Job:
     return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one())
+
+
+def _find_job(connection: Connection, beginning: str) -> Job:
+    begins_so = func.substr(JOBS.c.id, 1, len(beginning)) == beginning
+    ids = list(connection.scalars(select(JOBS.c.id).where(begins_so).order_by(JOBS.c.id)))
+    if not beginning or not ids:
+        raise NotFoundError(f"there is no job {beginning!r}; `ose job list` shows them")
+    if len(ids) > 1:
+        raise NotFoundError(f"{len(ids)} jobs begin with {beginning!r}; give more of the id, such as {ids[0]}")
+    return _read_job(connection, ids[0])
 
 
 def _interrupt_trials(connection: Connection, job_id: str) -> None:

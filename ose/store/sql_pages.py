@@ -3,14 +3,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, true
 
 from ose.core.job import CandidateStatus
 from ose.store import rows
-from ose.store.pages import NO_LIMITS, CandidatePage, CandidateRow, Limits, Objectives, Order, Position
-from ose.store.sql_candidates import no_candidate
+from ose.store.marks import readers_mark
+from ose.store.pages import (
+    NO_LIMITS,
+    CandidatePage,
+    CandidateRow,
+    Changes,
+    Figures,
+    Limits,
+    Objectives,
+    Order,
+    Position,
+)
 from ose.store.tables import CANDIDATES
 from ose.store.transactions import Transactions
 
@@ -23,6 +34,7 @@ _VALUES = {
 }
 _HAS_PASSED = CANDIDATES.c.status == CandidateStatus.SUCCEEDED
 _IS_LISTED = CANDIDATES.c.status != CandidateStatus.SUPERSEDED
+_HAS_RANK = and_(_HAS_PASSED, CANDIDATES.c.latency_p50_ms.is_not(None))
 
 
 class SqlPages:
@@ -50,18 +62,28 @@ class SqlPages:
         has_more = len(found) > limit
         return CandidatePage(rows=page, end=_position(page[-1], order, num_before) if page and has_more else None)
 
-    def candidate_row(self, job_id: str, number: int) -> CandidateRow:
-        query = rows.SELECT_CANDIDATE_ROWS.where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.number == number)
+    def candidate_rows(self, job_id: str, numbers: Sequence[int]) -> list[CandidateRow]:
+        c = CANDIDATES.c
+        query = rows.SELECT_CANDIDATE_ROWS.where(c.job_id == job_id, c.number.in_(numbers))
         with self._transactions.read() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            raise no_candidate(job_id, number)
-        return rows.to_candidate_row(row)
+            found = {row.number: row for row in connection.execute(query)}
+        return [rows.to_candidate_row(found[number]) for number in numbers if number in found]
+
+    def changes(self, job_id: str, since: int | None = None) -> Changes:
+        c = CANDIDATES.c
+        figures = (c.number, c.num_parameters, c.latency_p50_ms, c.loss_nats, _HAS_RANK, _IS_LISTED)
+        query = select(*figures).where(c.job_id == job_id)
+        if since is not None:
+            query = query.where(c.changed >= since)
+        with self._transactions.read() as connection:
+            mark = connection.execute(select(readers_mark(literal(job_id)))).scalar_one()
+            found = connection.execute(query)
+            return Changes(mark=mark, figures=tuple(Figures(*row) for row in found))
 
     def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
         c = CANDIDATES.c
         query = select(c.number, c.num_parameters, c.latency_p50_ms, c.loss_nats)
-        passed = query.where(c.job_id == job_id, _HAS_PASSED, c.latency_p50_ms.is_not(None), _is_within(limits))
+        passed = query.where(c.job_id == job_id, _HAS_RANK, _is_within(limits))
         with self._transactions.read() as connection:
             return sorted(Objectives(*row) for row in connection.execute(passed))
 

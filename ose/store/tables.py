@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -36,6 +37,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.store.columns import Encoded, UtcTime, failure_columns
+from ose.store.marks import writers_mark
 
 # Constraints are named by one rule, so that a later revision can drop one on every database.
 metadata = MetaData(
@@ -112,7 +114,15 @@ CANDIDATES = Table(
     Column("score_formula_version", Integer),
     Column("rejection", Text),
     *failure_columns(),
+    Column(
+        "changed",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        onupdate=writers_mark(literal_column("candidates.job_id")),
+    ),
     UniqueConstraint("job_id", "number"),
+    Index(None, "job_id", "changed"),
     # Each order has an index, with what limits ask for in it, so that no row is looked at in vain.
     Index("ix_candidates_by_score", "job_id", "status", text("score DESC"), "number", *_LIMITED),
     Index("ix_candidates_by_loss", "job_id", "loss_nats", "number", "status", *_LIMITED[:2]),

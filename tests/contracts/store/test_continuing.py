@@ -11,7 +11,6 @@ from stored import claimed, start_trial
 
 from ose.core.job import Candidate, CandidateStatus
 from ose.core.score import Score
-from ose.errors import NotFoundError
 from ose.service.candidate import candidate_json
 from ose.store.base import Store
 from ose.store.pages import Limits, Order
@@ -74,16 +73,18 @@ def test_its_measurements_stay(store: Store, pair: tuple[Candidate, Candidate]) 
     end(store, pair[1], "succeeded")
     after = store.candidate("job-1", 1)
     assert (after.evaluation, after.score, after.latency) == (before.evaluation, before.score, before.latency)
-    assert store.candidate_row("job-1", 1).loss_nats == 3.0
+    assert store.candidate_rows("job-1", [1])[0].loss_nats == 3.0
     assert store.count_candidates("job-1") == {"SUPERSEDED": 1, "SUCCEEDED": 1}
     assert [candidate.number for candidate in store.candidates("job-1")] == [1, 2]
 
 
-def test_a_row_of_its_own_is_that_of_the_page(store: Store, pair: tuple[Candidate, Candidate]) -> None:
-    rows = store.candidate_page("job-1", order="candidate").rows
-    assert [store.candidate_row("job-1", number) for number in (1, 2)] == list(rows)
-    with pytest.raises(NotFoundError, match="no candidate 3"):
-        store.candidate_row("job-1", 3)
+def test_whoever_follows_the_figures_is_told_that_it_is_listed_no_more(
+    store: Store, pair: tuple[Candidate, Candidate]
+) -> None:
+    mark = store.changes("job-1").mark
+    end(store, pair[1], "succeeded")
+    told = {each.number: (each.has_rank, each.is_listed) for each in store.changes("job-1", mark).figures}
+    assert told == {1: (False, False), 2: (False, True)}
 
 
 def test_it_is_shown_when_asked_for_by_number(store: Store, pair: tuple[Candidate, Candidate]) -> None:

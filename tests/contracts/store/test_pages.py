@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import fields
 from math import inf, nan
 from typing import get_args
@@ -9,11 +10,13 @@ from typing import get_args
 import builders
 import pytest
 from builders import NOW
+from sqlalchemy import text
 from stored import claimed, start_trial
 
 from ose.core.job import CandidateStatus
 from ose.core.score import Score
 from ose.store.base import Store
+from ose.store.engine import connect
 from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Order
 
 ORDERS = get_args(Order)
@@ -151,3 +154,56 @@ def test_jobs_come_in_pages(store: Store) -> None:
     assert store.jobs(limit=2, after="c") == whole[2:4]
     assert store.jobs(after="job-2") == store.jobs(after="unknown") == []
     assert [job.id for job in store.jobs(after="b", spec_hash="d")] == ["d"]
+
+
+def test_rows_are_found_by_their_numbers(store: Store) -> None:
+    by_number = {row.number: row for row in store.candidate_page("job-1").rows}
+    assert store.candidate_rows("job-1", [7, 2, 99, 5]) == [by_number[7], by_number[2], by_number[5]]
+    assert store.candidate_rows("job-1", []) == []
+
+
+def test_the_first_look_finds_all(store: Store) -> None:
+    found = store.changes("job-1").figures
+    assert {each.number for each in found if each.has_rank} == {1, 2, 3, 4, 5}
+    by_number = {row.number: row for row in store.candidate_page("job-1").rows}
+    assert {each.number for each in found} == set(by_number)
+    for each in found:
+        row = by_number[each.number]
+        assert each[1:4] == (row.num_parameters, row.latency_p50_ms, row.loss_nats)
+
+
+def test_a_later_look_finds_what_was_done_since(store: Store) -> None:
+    mark = store.changes("job-1").mark
+    assert store.changes("job-1", mark).figures == ()
+    candidate = store.candidate("job-1", 6)
+    start_trial(store, candidate, "trial-6")
+    opened = store.changes("job-1", mark)
+    assert [(each.number, each.has_rank) for each in opened.figures] == [(6, False)]
+    store.record_success("trial-6", builders.evaluation(4.0), Score(value=1.0, stderr=0.0), NOW)
+    store.add_candidates("job-1", "owner", [builders.new_candidate(9), builders.new_candidate(10)])
+    later = store.changes("job-1", opened.mark)
+    assert sorted((each.number, each.loss_nats) for each in later.figures) == [(6, 4.0), (9, None), (10, None)]
+    latency = store.add_latency("shape", "protocol", "device", builders.latency(7.0), NOW)
+    ids = [store.candidate("job-1", number).id for number in (9, 10)]
+    store.attach_latency("job-1", "owner", ids, latency.id)
+    store.reject_candidate("job-1", "owner", ids[0], "too slow")
+    last = store.changes("job-1", later.mark)
+    assert sorted((each.number, each.latency_p50_ms) for each in last.figures) == [(9, 7.0), (10, 7.0)]
+    store.add_candidates("job-2", "owner", [builders.new_candidate(2)])
+    assert store.changes("job-1", last.mark).figures == ()
+
+
+def test_what_is_committed_late_is_not_missed(store: Store, store_url: str) -> None:
+    """A writer that began before a look, and ended after it, while another one overtook it."""
+    if store_url.startswith("sqlite"):
+        pytest.skip("SQLite has one writer at a time")
+    slow = text("UPDATE candidates SET loss_nats = 9, changed = CAST(CAST(pg_current_xact_id() AS text) AS bigint) "
+                "WHERE job_id = 'job-1' AND number = 6")  # fmt: skip
+    with closing(connect(store_url)) as transactions:
+        with transactions.write() as connection:
+            connection.execute(slow)
+            store.reject_candidate("job-1", "owner", store.candidate("job-1", 6 + 2).id, "again")
+            start_trial(store, store.add_candidates("job-1", "owner", [builders.new_candidate(9)])[0], "trial-9")
+            look = store.changes("job-1")
+            assert next(each for each in look.figures if each.number == 6).loss_nats is None
+        assert (6, 9.0) in [(each.number, each.loss_nats) for each in store.changes("job-1", look.mark).figures]

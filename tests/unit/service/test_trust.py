@@ -13,7 +13,7 @@ from ose.core.score import ScoreRule
 from ose.core.trust import LEADERS
 from ose.service.flat_rows import flat_rows
 from ose.service.leaderboard import LeaderboardQuery, read_leaderboard
-from ose.service.leaderboard_page import read_page
+from ose.service.leaderboard_page import LeaderboardPages
 from ose.store.base import Store
 from ose.store.engine import open_store
 
@@ -55,9 +55,10 @@ def test_only_leaders_are_compared(store: Store) -> None:
 
 def test_a_page_without_a_leader_says_nothing_of_trust(store: Store) -> None:
     add_finished_job(store, count=LEADERS + 3)
-    first = read_page(store, "job-1", LeaderboardQuery(), LEADERS)
+    pages, job = LeaderboardPages(store), store.job("job-1")
+    first = pages.read(job, LeaderboardQuery(), LEADERS, None, lambda page: page)
     assert first.board.trust is not None
-    second = read_page(store, "job-1", LeaderboardQuery(), LEADERS, first.next)
+    second = pages.read(job, LeaderboardQuery(), LEADERS, first.next, lambda page: page)
     assert second.board.trust is None and len(second.board.rows) == 3
 
 

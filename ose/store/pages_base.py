@@ -1,0 +1,49 @@
+"""What lists of candidates ask of a database. Part of `ose.store.base.Store`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ose.store.pages import NO_LIMITS, CandidatePage, CandidateRow, Changes, Limits, Objectives, Order, Position
+
+
+class PageStore(Protocol):
+    """Lists of candidates, without their raw measurements.
+
+    Raises:
+        StoreError: The database cannot be reached or read (any method).
+    """
+
+    def candidate_page(
+        self,
+        job_id: str,
+        *,
+        order: Order = "score",
+        limit: int = 50,
+        after: Position | None = None,
+        limits: Limits = NO_LIMITS,
+    ) -> CandidatePage:
+        """Some of a job's candidates, in order, without their raw measurements and without those SUPERSEDED.
+
+        Args:
+            job_id: The full id.
+            order: Best first.
+            limit: At most so many.
+            after: The end of the page before.
+            limits: What the rows have at most.
+        """
+
+    def candidate_rows(self, job_id: str, numbers: Sequence[int]) -> list[CandidateRow]:
+        """The candidates of these numbers, also those SUPERSEDED, in the order given; unknown numbers are left out."""
+
+    def changes(self, job_id: str, since: int | None = None) -> Changes:
+        """Where a job's candidates stand, or what of that has changed.
+
+        Args:
+            job_id: The full id.
+            since: The mark of an earlier look; None gives all candidates.
+        """
+
+    def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
+        """What the candidates that passed are compared by, by number."""
