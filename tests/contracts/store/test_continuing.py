@@ -84,7 +84,7 @@ def test_whoever_follows_the_figures_is_told_that_it_is_listed_no_more(
     mark = store.changes("job-1").mark
     end(store, pair[1], "succeeded")
     told = {each.number: (each.has_rank, each.is_listed) for each in store.changes("job-1", mark).figures}
-    assert told == {1: (False, False), 2: (False, True)}
+    assert told == {1: (False, False), 2: (True, True)}
 
 
 def test_it_is_shown_when_asked_for_by_number(store: Store, pair: tuple[Candidate, Candidate]) -> None:
