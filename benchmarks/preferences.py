@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from ose.core.ranking import pareto_front
@@ -160,18 +161,17 @@ def draw(board: Board, file: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8, 6.4), layout="constrained")
     axes.scatter(*_points(board, board.members), s=18, color="0.6", label="candidates")
     axes.plot(*_points(board, board.front), color="0.3", linewidth=1, label="front")
-    shown = {label: chosen for label, chosen in choices(board) if "x " not in label}
+    axes.axhline(board.teacher.loss_nats, color="grey", linewidth=0.8, linestyle=":", label="the teacher's entropy")
+    shown = {label: chosen for label, chosen in choices(board) if "teacher x" not in label}
     for marker, (chosen, labels) in zip("os^Dvp*Xh<>", _by_choice(shown).items(), strict=False):
-        axes.scatter(*_points(board, (chosen,)), s=70, marker=marker, label="; ".join(labels))
-    axes.axhline(board.teacher.loss_nats, color="grey", linewidth=0.8, linestyle=":")
-    axes.set(
-        xscale="log",
-        xlabel="latency, share of the teacher's",
-        ylabel="held-out loss, nats (dotted: the teacher's entropy)",
-    )
+        axes.scatter(*_points(board, (chosen,)), s=70, marker=marker, label=fill("; ".join(labels), 100))
+    axes.set(xscale="log", xlabel="latency, share of the teacher's", ylabel="held-out loss, nats")
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.set_xticks([0.05, 0.1, 0.2, 0.5, 1.0])
+    axes.set_xticks([], minor=True)
     figure.legend(frameon=False, loc="outside lower center", fontsize=8)
     figure.savefig(file, facecolor="white")
 
