@@ -163,7 +163,7 @@ def main() -> None:
         for candidate, seed in distillations(workspace.store.candidates(jobs[0].id), options):
             rows.append(truth_row(workspace, jobs[0], candidate, seed, options.final_steps))
             print(rows[-1]["architecture"], seed, f"{rows[-1]['loss_nats']:.4f} nats", flush=True)
-        name = "distilled.csv" if options.part == "0/1" else f"distilled-{options.part.replace('/', '-of-')}.csv"
+        name = "truth.csv" if options.part == "0/1" else f"truth-{options.part.replace('/', '-of-')}.csv"
         write(options.output / name, rows)
 
 

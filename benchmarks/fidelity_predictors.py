@@ -4,8 +4,9 @@
 
 Beside the held-out loss itself: the same on fewer sequences; training losses, all of them or the last ones (all candidates
 see the same batches, so their noise is common); a straight line through the last half of the training losses over the
-logarithm of the step, followed to the end of the truth; and what needs no training at all. Writes predictors.csv and
-predictors.md.
+logarithm of the step, followed to the end of the truth; a power law of the steps through the divergences from the teacher
+(loss less its entropy) after this search and a shorter one, followed likewise; and what needs no training at all. Orders
+are compared by loss and by `excess`. Writes predictors.csv and predictors.md.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import csv
 import json
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fidelity_report import bins, grouped, read
+from fidelity_report import Result, bins, grouped, read
 
 from ose.core.comparison import kendall_tau
+from ose.core.score import Measures, ScoreRule, score
 
 Row = dict[str, str]
 Predictor = Callable[[Row, int], float]
@@ -64,61 +67,112 @@ UNTRAINED: dict[str, Predictor] = {
     "operations": lambda row, _: -float(row["flops"]),
     "latency": lambda row, _: -float(row["latency_p50_ms"]),
 }
+"""They order, but are no losses, and so make no scores."""
 
 
-def judged(
-    rows: Sequence[Row], predictor: Predictor, truth: dict[str, float], groups: list[list[str]], steps: int
-) -> dict[str, float]:
-    """Agreement of one predictor with the final losses, over all and inside bins, and the regret of its first choice."""
-    told = {row["architecture"]: predictor(row, steps) for row in rows}
-    names = sorted(truth)
-    first = min(names, key=lambda name: told[name])
+def power_law(shorter: dict[str, Row], entropy_nats: float) -> Predictor:
+    """Through two divergences: what is left of one falls by the same share each time the steps double."""
 
-    def tau(some: Sequence[str]) -> float:
-        return kendall_tau([told[name] for name in some], [truth[name] for name in some])
+    def of(row: Row, final_steps: int) -> float:
+        before = shorter[row["architecture"]]
+        first, last = (float(each["loss_nats"]) - entropy_nats for each in (before, row))
+        slope = math.log(last / first) / math.log(int(row["steps"]) / int(before["steps"]))
+        return entropy_nats + last * (final_steps / int(row["steps"])) ** slope
 
+    return of
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The final losses, and what compares predictions with them."""
+
+    results: dict[str, Result]
+    teacher: Measures
+    steps: int
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """By architecture."""
+        return {name: result.measures.loss_nats for name, result in self.results.items()}
+
+    def excess(self, losses: dict[str, float]) -> dict[str, float]:
+        """Scores with these losses in place of the final ones."""
+        rule = ScoreRule(formula="excess")
+        measures = {name: replace(self.results[name].measures, loss_nats=loss) for name, loss in losses.items()}
+        return {name: score(each, self.teacher, rule).value for name, each in measures.items()}
+
+
+def judged(rows: Sequence[Row], predictor: Predictor, truth: Truth) -> dict[str, float]:
+    """Agreement of one predictor with the truth, over all and inside bins, and the regret of its first choice."""
+    told = {row["architecture"]: predictor(row, truth.steps) for row in rows}
+    final = truth.losses
+    scores, final_scores = truth.excess(told), truth.excess(final)
+    first = max(scores, key=lambda name: scores[name])
+    inside = [_tau(told, final, names) for names in bins(truth.results)]
     return {
-        "tau": tau(names),
-        "tau_inside_bins": statistics.fmean(tau(some) for some in groups),
-        "regret_nats": truth[first] - min(truth.values()),
+        "tau": _tau(told, final, list(final)),
+        "tau_inside_bins": statistics.fmean(inside),
+        "tau_excess": _tau(scores, final_scores, list(final)),
+        "regret_excess": 1 - final_scores[first] / max(final_scores.values()),
     }
+
+
+def _tau(one: dict[str, float], other: dict[str, float], names: Sequence[str]) -> float:
+    return kendall_tau([one[name] for name in names], [other[name] for name in names])
 
 
 def table(rows: list[dict[str, object]]) -> str:
     lines = [
-        "| start | steps | told by | tau | tau inside bins, mean | regret, nats |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| start | steps | told by | tau | tau inside bins, mean | tau of `excess` | its regret |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         lines.append(
             f"| {row['initialization']} | {row['steps']} | {row['predictor']} | {row['tau']:.3f} "
-            f"| {row['tau_inside_bins']:.3f} | {row['regret_nats']:.3f} |"
+            f"| {row['tau_inside_bins']:.3f} | {row['tau_excess']:.3f} | {row['regret_excess']:.1%} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).replace("nan%", "").replace("nan", "") + "\n"
+
+
+def read_truth(folder: Path) -> Truth:
+    results = grouped(read(folder / "truth.csv", ("seed",)))["truth", 0]
+    told = json.loads((folder / "teacher.json").read_text(encoding="utf8"))
+    teacher = Measures(
+        num_parameters=told["num_parameters"], latency_ms=told["latency_p50_ms"], loss_nats=told["entropy_nats"]
+    )
+    with (folder / "truth.csv").open(encoding="utf8") as stream:
+        return Truth(results, teacher, int(next(csv.DictReader(stream))["steps"]))
+
+
+def read_searches(folder: Path) -> dict[tuple[str, int], dict[str, Row]]:
+    """Rows by architecture, of each initialisation and number of steps."""
+    searches: dict[tuple[str, int], dict[str, Row]] = {}
+    with (folder / "searches.csv").open(encoding="utf8") as stream:
+        for row in csv.DictReader(stream):
+            searches.setdefault((row["initialization"], int(row["steps"])), {})[row["architecture"]] = row
+    return searches
+
+
+def all_rows(searches: dict[tuple[str, int], dict[str, Row]], truth: Truth) -> Iterator[dict[str, object]]:
+    some = list(next(iter(searches.values())).values())
+    for name, each in UNTRAINED.items():
+        told = judged(some, each, truth) | {"tau_excess": math.nan, "regret_excess": math.nan}
+        yield {"initialization": "none", "steps": 0, "predictor": name, **told}
+    for (initialization, steps), rows in searches.items():
+        predictors = dict(PREDICTORS)
+        for (start, shorter), others in searches.items():
+            if start == initialization and shorter < steps:
+                predictors[f"power law from {shorter} steps"] = power_law(others, truth.teacher.loss_nats)
+        for name, each in predictors.items():
+            found = judged(list(rows.values()), each, truth)
+            yield {"initialization": initialization, "steps": steps, "predictor": name, **found}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    results = grouped(read(folder / "truth.csv", ("seed",)))["truth", 0]
-    truth = {name: result.measures.loss_nats for name, result in results.items()}
-    groups = bins(results)
-    with (folder / "searches.csv").open(encoding="utf8") as stream:
-        searches = list(csv.DictReader(stream))
-    with (folder / "truth.csv").open(encoding="utf8") as stream:
-        final_steps = int(next(csv.DictReader(stream))["steps"])
-    by_search: dict[tuple[str, int], list[Row]] = {}
-    for row in searches:
-        by_search.setdefault((row["initialization"], int(row["steps"])), []).append(row)
-    rows: list[dict[str, object]] = [
-        {"initialization": "none", "steps": 0, "predictor": name, **judged(searches, each, truth, groups, final_steps)}
-        for name, each in UNTRAINED.items()
-    ]
-    for (initialization, steps), some in by_search.items():
-        for name, each in PREDICTORS.items():
-            told = judged(some, each, truth, groups, final_steps)
-            rows.append({"initialization": initialization, "steps": steps, "predictor": name, **told})
+    rows = list(all_rows(read_searches(folder), read_truth(folder)))
     with (folder / "predictors.csv").open("w", newline="", encoding="utf8") as stream:
         writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
         writer.writeheader()

@@ -45,7 +45,7 @@ class Table:
 
     Attributes:
         searches: By initialisation and steps.
-        truth: With several seeds, their mean.
+        truth: Of seed 0, like the searches; others may have been judged on other text.
         teacher: The maximum point.
     """
 
@@ -75,11 +75,8 @@ class Table:
 
 def read_table(folder: Path) -> Table:
     """Read searches.csv, truth*.csv and teacher.json; candidates that have not been fully distilled are left out."""
-    final: dict[Architecture, list[Entry]] = defaultdict(list)
-    for file in sorted(folder.glob("truth*.csv")):
-        for row in _rows(file):
-            final[_architecture(row)].append(_entry(row))
-    truth = {shape: _mean(entries) for shape, entries in final.items()}
+    files = sorted(folder.glob("truth*.csv"))
+    truth = {_architecture(row): _entry(row) for file in files for row in _rows(file) if row["seed"] == "0"}
     searches: dict[tuple[str, int], Entries] = defaultdict(dict)
     for row in _rows(folder / "searches.csv"):
         if (shape := _architecture(row)) in truth:
@@ -229,13 +226,4 @@ def _entry(row: dict[str, str]) -> Entry:
         flops=int(row["flops"]),
         wall_time_s=float(row["wall_time_s"]),
         sequence_losses_nats=tuple(json.loads(row["sequence_losses_nats"])),
-    )
-
-
-def _mean(entries: Sequence[Entry]) -> Entry:
-    loss = fmean(entry.measures.loss_nats for entry in entries)
-    return replace(
-        entries[0],
-        measures=replace(entries[0].measures, loss_nats=loss),
-        wall_time_s=fmean(entry.wall_time_s for entry in entries),
     )
