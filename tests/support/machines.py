@@ -49,6 +49,11 @@ def why_no_machines() -> str | None:
     return None if tried.returncode == 0 else f"no network namespaces: {tried.stderr.strip() or 'not permitted'}"
 
 
+def _own_environment() -> dict[str, str]:
+    """What this process has been told of Ray and of us is no machine's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TUNE_", "OSE_"))}
+
+
 class Machine:
     """One of a network's machines. One that was killed is started again by `start`: empty, under the same address."""
 
@@ -101,7 +106,7 @@ class Machine:
         """Start a program on it."""
         where = ["nsenter", f"--target={self.pid}", "--net", "--uts", "--pid", "--mount"]
         return subprocess.Popen(
-            [*where, *command], env={**os.environ, "TMPDIR": _TMP, **(environment or {})}, **options
+            [*where, *command], env={**_own_environment(), "TMPDIR": _TMP, **(environment or {})}, **options
         )
 
     def serve(self, log: Path, *command: str, environment: Mapping[str, str], **options: Any) -> None:
