@@ -138,12 +138,12 @@ def draw(rows: list[dict[str, object]], file: Path) -> None:
     """Agreement over cost: all candidates solid, the mean of the bins dashed."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
     for colour, initialization in zip(("tab:blue", "tab:orange"), ("inherit", "random"), strict=True):
         points = [row for row in rows if row["initialization"] == initialization]
         cost = [100 * float(str(row["cost"])) for row in points]
         inside = [statistics.fmean(float(str(row[f"tau_loss_bin_{i + 1}"])) for i in range(NUM_BINS)) for row in points]
-        axes.plot(cost, [row["tau_loss"] for row in points], "o-", color=colour, label=f"{initialization}, all")
+        axes.plot(cost, [float(str(row["tau_loss"])) for row in points], "o-", color=colour, label=f"{initialization}, all")
         axes.plot(cost, inside, "s--", color=colour, label=f"{initialization}, inside latency bins")
         for x, row in zip(cost, points, strict=True):
             axes.annotate(f"{row['steps']}", (x, float(str(row["tau_loss"]))), (0, 6), textcoords="offset points")
@@ -152,8 +152,9 @@ def draw(rows: list[dict[str, object]], file: Path) -> None:
     axes.set(
         xscale="log", xlabel="cost of the search, % of the full distillations", ylabel="Kendall's tau of the losses"
     )
-    axes.legend(frameon=False)
-    figure.savefig(file)
+    axes.xaxis.set_major_formatter("{x:g}")
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    figure.savefig(file, facecolor="white")
 
 
 def main() -> None:

@@ -202,7 +202,7 @@ def draw(found: Sequence[Summary], file: Path) -> None:
     left.set(xscale="log", xlabel="cost, % of all full distillations", ylabel="regret of the first choice, %")
     right.set(xscale="log", xlabel="cost, % of all full distillations", ylabel="hypervolume, % of the best front's")
     right.legend(frameon=False, fontsize="small")
-    figure.savefig(file)
+    figure.savefig(file, facecolor="white")
     plt.close(figure)
 
 
