@@ -143,7 +143,9 @@ def draw(rows: list[dict[str, object]], file: Path) -> None:
         points = [row for row in rows if row["initialization"] == initialization]
         cost = [100 * float(str(row["cost"])) for row in points]
         inside = [statistics.fmean(float(str(row[f"tau_loss_bin_{i + 1}"])) for i in range(NUM_BINS)) for row in points]
-        axes.plot(cost, [float(str(row["tau_loss"])) for row in points], "o-", color=colour, label=f"{initialization}, all")
+        axes.plot(
+            cost, [float(str(row["tau_loss"])) for row in points], "o-", color=colour, label=f"{initialization}, all"
+        )
         axes.plot(cost, inside, "s--", color=colour, label=f"{initialization}, inside latency bins")
         for x, row in zip(cost, points, strict=True):
             axes.annotate(f"{row['steps']}", (x, float(str(row["tau_loss"]))), (0, 6), textcoords="offset points")
