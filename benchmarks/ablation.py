@@ -11,9 +11,10 @@ ablation.csv and curves.csv. Source: arXiv 1910.01108, table 4, whose difference
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 from typing import Any, get_args
+
+from tables import write_csv
 
 import ose
 from ose.cli.progress import terminal_progress
@@ -141,13 +142,6 @@ def markdown(rows: list[dict[str, Any]], job: Job, steps: int) -> str:
             f"| {'' if row['run'] == FULL else format(row['published_glue_difference'], '+.2f')} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
-    with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def main() -> None:

@@ -12,12 +12,13 @@ Writes students.md, students.csv, latencies.csv, curves.csv and curves.svg (need
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from tables import write_csv
 
 import ose
 from ose.core.comparison import paired_difference
@@ -130,13 +131,6 @@ def table(rows: list[dict[str, Any]], job: Job, teachers: dict[str, float]) -> s
             f"| {each['masked_accuracy']:.1%} ± {each['masked_accuracy_stderr']:.1%} | {each['share_of_teachers_accuracy']:.1%} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
-    with file.open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def draw(points: list[dict[str, Any]], floor_nats: float, file: Path) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tables import write_csv
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -179,10 +180,7 @@ def main() -> None:
         for seed in range(options.seeds)
     ]
     rows = [json.loads(file.read_text(encoding="utf8")) for file in files if file.exists()]
-    with (options.output / "runs.csv").open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "runs.csv", rows)
     text = report(rows)
     (options.output / "downstream.md").write_text(text, encoding="utf8")
     print(text)

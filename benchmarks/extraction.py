@@ -10,7 +10,6 @@ that `extraction.csv` in `--output` holds already are not computed again; extrac
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Any, get_args
 
 import torch
 from shapes import parse_shape
+from tables import read_csv, write_csv
 from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
@@ -38,7 +38,6 @@ from ose.service.teachers import inspect_teacher
 
 DEFAULT = InheritanceSpec()
 LEADING = InheritanceSpec(layers="distilbert", heads="leading", neurons="leading", hidden="leading", correction="none")
-COLUMNS = ("shape", "rules", "steps", "loss_nats", "loss_stderr_nats", "masked_accuracy", "layers", "sequence_losses")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -145,7 +144,7 @@ class Bench:
 
 def measure(bench: Bench, file: Path) -> list[dict[str, str]]:
     """Fill in the rows that the file lacks, the untrained ones first."""
-    rows = list(csv.DictReader(file.open(encoding="utf8"))) if file.exists() else []
+    rows = read_csv(file) if file.exists() else []
     done = {(row["shape"], row["rules"], int(row["steps"])) for row in rows}
     for steps in (0, *bench.options.steps):
         for text in bench.options.shapes:
@@ -171,14 +170,6 @@ def row_of(shape: Architecture, name: str, steps: int, evaluation: Evaluation) -
         "layers": json.dumps(evaluation.teacher_layers),
         "sequence_losses": json.dumps([round(loss, 5) for loss in evaluation.sequence_losses_nats]),
     }
-
-
-def write_csv(file: Path, rows: list[dict[str, str]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def table(rows: list[dict[str, str]]) -> str:

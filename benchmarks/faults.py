@@ -16,12 +16,11 @@ faults.csv, a row for each strike, and faults.md.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -38,6 +37,7 @@ from materials import put_materials  # noqa: E402
 from processes import eventually  # noqa: E402
 from small_job import conditions  # noqa: E402
 from student_damage import fill_disk, kill_distillation  # noqa: E402
+from tables import read_csv, write_csv  # noqa: E402
 
 from ose.errors import StoreError  # noqa: E402
 from ose.store.base import Store  # noqa: E402
@@ -77,16 +77,12 @@ class Series:
         self._file = file
         self.strikes: list[Strike] = []
         if file.exists():
-            with file.open() as rows:
-                self.strikes = [_strike(row) for row in csv.DictReader(rows)]
+            self.strikes = [_strike(row) for row in read_csv(file)]
 
     def add(self, strikes: list[Strike]) -> None:
         """Keep these, too."""
         self.strikes += strikes
-        with self._file.open("w", newline="") as rows:
-            writer = csv.DictWriter(rows, [field.name for field in fields(Strike)])
-            writer.writeheader()
-            writer.writerows(map(asdict, self.strikes))
+        write_csv(self._file, [asdict(each) for each in self.strikes])
 
     @property
     def num_kills(self) -> int:

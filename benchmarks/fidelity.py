@@ -14,13 +14,13 @@ file, which `fidelity_report.py` reads.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tables import write_csv
 
 import ose
 from ose.core.job import Candidate, Job, JobStatus
@@ -133,14 +133,6 @@ def searched_truth(
             yield {**row, "seed": seed, "masked_accuracy": candidate.evaluation.masked_accuracy}
 
 
-def write(file: Path, rows: list[dict[str, Any]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def main() -> None:
     options = parse_arguments()
     content, folder = yaml.safe_load(options.job.read_text(encoding="utf8")), options.job.parent
@@ -148,7 +140,7 @@ def main() -> None:
         jobs = [
             searched(workspace, content, folder, steps, each) for each in INITIALIZATIONS for steps in options.steps
         ]
-        write(options.output / "searches.csv", [row for job in jobs for row in search_rows(workspace, job)])
+        write_csv(options.output / "searches.csv", [row for job in jobs for row in search_rows(workspace, job)])
         teacher = {
             "num_parameters": jobs[0].teacher.num_parameters,
             "latency_p50_ms": jobs[0].teacher_latency.p50_ms,
@@ -158,13 +150,13 @@ def main() -> None:
         if options.only == "searches":
             return
         if options.truth == "search":
-            return write(options.output / "truth.csv", list(searched_truth(workspace, content, folder, options)))
+            return write_csv(options.output / "truth.csv", list(searched_truth(workspace, content, folder, options)))
         rows = []
         for candidate, seed in distillations(workspace.store.candidates(jobs[0].id), options):
             rows.append(truth_row(workspace, jobs[0], candidate, seed, options.final_steps))
             print(rows[-1]["architecture"], seed, f"{rows[-1]['loss_nats']:.4f} nats", flush=True)
         name = "truth.csv" if options.part == "0/1" else f"truth-{options.part.replace('/', '-of-')}.csv"
-        write(options.output / name, rows)
+        write_csv(options.output / name, rows)
 
 
 if __name__ == "__main__":

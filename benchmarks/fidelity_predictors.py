@@ -12,7 +12,6 @@ are compared by loss and by `excess`. Writes predictors.csv and predictors.md.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import statistics
@@ -21,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fidelity_report import Result, bins, grouped, read
+from tables import read_csv, read_teacher, write_csv
 
 from ose.core.comparison import kendall_tau
 from ose.core.score import Measures, ScoreRule, score
@@ -136,20 +136,14 @@ def table(rows: list[dict[str, object]]) -> str:
 
 def read_truth(folder: Path) -> Truth:
     results = grouped(read(folder / "truth.csv", ("seed",)))["truth", 0]
-    told = json.loads((folder / "teacher.json").read_text(encoding="utf8"))
-    teacher = Measures(
-        num_parameters=told["num_parameters"], latency_ms=told["latency_p50_ms"], loss_nats=told["entropy_nats"]
-    )
-    with (folder / "truth.csv").open(encoding="utf8") as stream:
-        return Truth(results, teacher, int(next(csv.DictReader(stream))["steps"]))
+    return Truth(results, read_teacher(folder), int(read_csv(folder / "truth.csv")[0]["steps"]))
 
 
 def read_searches(folder: Path) -> dict[tuple[str, int], dict[str, Row]]:
     """Rows by architecture, of each initialisation and number of steps."""
     searches: dict[tuple[str, int], dict[str, Row]] = {}
-    with (folder / "searches.csv").open(encoding="utf8") as stream:
-        for row in csv.DictReader(stream):
-            searches.setdefault((row["initialization"], int(row["steps"])), {})[row["architecture"]] = row
+    for row in read_csv(folder / "searches.csv"):
+        searches.setdefault((row["initialization"], int(row["steps"])), {})[row["architecture"]] = row
     return searches
 
 
@@ -173,10 +167,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     rows = list(all_rows(read_searches(folder), read_truth(folder)))
-    with (folder / "predictors.csv").open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(folder / "predictors.csv", rows)
     (folder / "predictors.md").write_text(table(rows), encoding="utf8")
     print(table(rows))
 

@@ -10,13 +10,14 @@ the candidate ranked first lacks of the best final score.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tables import read_csv, read_teacher, write_csv
 
 from ose.core.comparison import kendall_tau
 from ose.core.score import Measures, ScoreRule, score
@@ -38,8 +39,7 @@ class Result:
 
 
 def read(file: Path, group: Sequence[str]) -> list[Result]:
-    with file.open(encoding="utf8") as stream:
-        return [_result(row, group) for row in csv.DictReader(stream)]
+    return [_result(row, group) for row in read_csv(file)]
 
 
 def _result(row: dict[str, str], group: Sequence[str]) -> Result:
@@ -165,18 +165,12 @@ def main() -> None:
     folder = parser.parse_args().folder
     found = grouped(read(folder / "searches.csv", ("initialization", "steps")))
     truths = grouped([each for file in sorted(folder.glob("truth*.csv")) for each in read(file, ("seed",))])
-    told = json.loads((folder / "teacher.json").read_text(encoding="utf8"))
-    teacher = Measures(
-        num_parameters=told["num_parameters"], latency_ms=told["latency_p50_ms"], loss_nats=told["entropy_nats"]
-    )
+    teacher = read_teacher(folder)
     rows = [
         {"initialization": name, "steps": steps, **agreement(results, truths["truth", 0], teacher)}
         for (name, steps), results in found.items()
     ]
-    with (folder / "fidelity.csv").open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(folder / "fidelity.csv", rows)
     text = markdown(rows, noise(truths))
     (folder / "fidelity.md").write_text(text, encoding="utf8")
     draw(rows, folder / "fidelity.svg")

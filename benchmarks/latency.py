@@ -4,13 +4,13 @@
 
 Twenty shapes are measured in turn: in OSE's latency process, and by a plain script that times calls of a plain
 transformers model in a process of its own. Each round starts new processes and takes the shapes in another order; then
-the same is done with busy processes beside. Writes latency.csv with every figure, and latency.md.
+the same is done with busy processes beside. Writes latency.csv with every figure, and latency.md; rounds that the CSV has
+already are not done again.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import random
 import statistics
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from shapes import parse_shape
+from tables import read_csv, write_csv
 
 from ose.core.architecture import Architecture
 from ose.core.comparison import kendall_tau
@@ -84,12 +85,13 @@ def main() -> None:
     options = parse_arguments()
     rounds = [(0, each) for each in range(options.rounds)]
     rounds += [(busy, each) for busy in options.busy for each in range(options.loaded_rounds)]
-    rows = [row for busy, index in rounds for row in measured_round(options, busy, index)]
-    options.output.mkdir(parents=True, exist_ok=True)
-    with (options.output / "latency.csv").open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    file = options.output / "latency.csv"
+    rows: list[dict[str, Any]] = [_row(each) for each in read_csv(file)] if file.exists() else []
+    done = {(row["busy"], row["round"]) for row in rows}
+    for busy, index in rounds:
+        if (busy, index) not in done:
+            rows += measured_round(options, busy, index)
+            write_csv(file, rows)
     text = report(rows)
     (options.output / "latency.md").write_text(text, encoding="utf8")
     print(text)
@@ -115,6 +117,10 @@ def measured_round(options: argparse.Namespace, busy: int, index: int) -> Iterat
                 "is_flagged": int(found.is_flagged),
                 "outside_ms": round(outside_ms(options, shape), 4),
             }
+
+
+def _row(told: dict[str, str]) -> dict[str, Any]:
+    return {name: value if name == "architecture" else json.loads(value) for name, value in told.items()}
 
 
 def outside_ms(options: argparse.Namespace, shape: Architecture) -> float:

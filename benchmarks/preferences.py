@@ -12,7 +12,6 @@ maximum point may move the choice. Writes preferences.csv, preferences.md and a 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import fill
 from typing import Any
+
+from tables import write_csv
 
 from ose.core.ranking import pareto_front
 from ose.core.score import Measures, ScoreRule, score
@@ -196,10 +197,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     boards = [read_board(file) for file in options.boards]
     rows = [row for board in boards for row in rows_of(board)]
-    with (options.output / "preferences.csv").open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "preferences.csv", rows)
     texts = [f"## {board.name}\n\n{table([row for row in rows if row['board'] == board.name])}" for board in boards]
     (options.output / "preferences.md").write_text("\n".join(texts), encoding="utf8")
     for board in boards:

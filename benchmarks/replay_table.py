@@ -5,7 +5,6 @@ Nothing is trained: what a candidate is after s steps, and what it is in the end
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import random
@@ -16,13 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+from tables import read_csv, read_teacher
+
 from ose.core.architecture import Architecture
 from ose.core.ranking import hypervolume
 from ose.core.score import Measures, ScoreRule, score, sequence_scores
 from ose.core.search_space import Member, SearchSpace
 from ose.search.strategy import Outcome, Proposal, Strategy
 
-csv.field_size_limit(10**9)
 _NAME = re.compile(r"L(\d+)-A(\d+)-H(\d+)-I(\d+)$")
 
 
@@ -76,19 +76,15 @@ class Table:
 def read_table(folder: Path) -> Table:
     """Read searches.csv, truth*.csv and teacher.json; candidates that have not been fully distilled are left out."""
     files = sorted(folder.glob("truth*.csv"))
-    truth = {_architecture(row): _entry(row) for file in files for row in _rows(file) if row["seed"] == "0"}
+    truth = {_architecture(row): _entry(row) for file in files for row in read_csv(file) if row["seed"] == "0"}
     searches: dict[tuple[str, int], Entries] = defaultdict(dict)
-    for row in _rows(folder / "searches.csv"):
+    for row in read_csv(folder / "searches.csv"):
         if (shape := _architecture(row)) in truth:
             searches[row["initialization"], int(row["steps"])][shape] = _entry(row)
     whole = {group: entries for group, entries in searches.items() if entries.keys() == truth.keys()}
     if not whole:
         raise SystemExit(f"{folder}: no search has all {len(truth)} candidates that were fully distilled")
-    told = json.loads((folder / "teacher.json").read_text(encoding="utf8"))
-    teacher = Measures(
-        num_parameters=told["num_parameters"], latency_ms=told["latency_p50_ms"], loss_nats=told["entropy_nats"]
-    )
-    return Table(whole, truth, teacher)
+    return Table(whole, truth, read_teacher(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +194,6 @@ def _front(standing: Sequence[tuple[Proposal, Outcome]]) -> list[Proposal]:
             front.append(proposal)
             best = outcome.loss_nats
     return front
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf8") as stream:
-        return list(csv.DictReader(stream))
 
 
 def _architecture(row: dict[str, str]) -> Architecture:

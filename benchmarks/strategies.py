@@ -11,13 +11,13 @@ second for each proposal.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from replay_table import Replay, Table, read_table
 from strategies_report import draw, markdown, summaries
+from tables import write_csv
 
 from ose.core.score import ScoreRule
 from ose.core.spec import Hyperparameters, SearchSpec
@@ -127,10 +127,7 @@ def main() -> None:
     rule = ScoreRule(formula=options.formula, exponents=tuple(options.exponents))
     rows = list(runs(table, rule, options))
     options.output.mkdir(parents=True, exist_ok=True)
-    with (options.output / "strategies.csv").open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "strategies.csv", rows)
     found = summaries(rows)
     text = markdown(table, rule, found, options.seeds)
     (options.output / "strategies.md").write_text(text, encoding="utf8")

@@ -11,7 +11,6 @@ what is drawn the spread over draws. Writes targets.csv and targets.md.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import torch
 from shapes import parse_shape
+from tables import write_csv
 from transformers import PreTrainedModel
 
 import ose
@@ -209,10 +209,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     rows = measure(Bench.of(options.home.absolute(), options.job), options)
     options.output.mkdir(parents=True, exist_ok=True)
-    with (options.output / "targets.csv").open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "targets.csv", rows)
     (options.output / "targets.md").write_text(markdown(rows), encoding="utf8")
     print(markdown(rows))
 

@@ -56,6 +56,7 @@ class _Training:
         self._context = context
         self._strategy = strategy
         self._checkpoints = checkpoints
+        self._data = _data_spans(context)
         self._waiting: deque[Candidate] = deque()
         self._running: dict[str, tuple[Trial, Candidate]] = {}
         self._num_ended = 0
@@ -83,7 +84,7 @@ class _Training:
             trial = open_trial(self._context, candidate, backend.name)
             self._running[trial.id] = trial, candidate
             files = self._checkpoints.files(self._context.job, candidate)
-            backend.submit(_task(self._context, trial, candidate, files))
+            backend.submit(_task(self._context, trial, candidate, self._data, files))
 
     def _ended(self, number: int) -> None:
         ended = self._context.store.candidate(self._context.job.id, number)
@@ -141,12 +142,18 @@ def _open(context: RunContext, numbers: set[int]) -> list[Candidate]:
     return [candidate for candidate in _candidates(context, numbers) if not candidate.status.is_terminal]
 
 
-def _task(context: RunContext, trial: Trial, candidate: Candidate, files: CheckpointFiles) -> EvaluateTask:
-    search = context.job.spec.search
-    first, *later = (
+def _data_spans(context: RunContext) -> tuple[DataSpan, ...]:
+    return tuple(
         DataSpan(folder=str(context.data_folder(part)), first_step=part.first_step)
         for part in search_data_parts(context.job)
     )
+
+
+def _task(
+    context: RunContext, trial: Trial, candidate: Candidate, data: tuple[DataSpan, ...], files: CheckpointFiles
+) -> EvaluateTask:
+    search = context.job.spec.search
+    first, *later = data
     return EvaluateTask(
         id=trial.id,
         folder=first.folder,

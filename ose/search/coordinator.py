@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import uuid
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import psutil
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
 from ose.errors import ConflictError, DependencyError, OseError, StoreError, WorkerLostError
@@ -18,6 +13,7 @@ from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
 from ose.search.lease import LEASE_S, Lease
+from ose.search.owner import is_dead, new_owner
 from ose.search.progress import Progress
 from ose.search.run_context import RunContext
 from ose.store.base import Store
@@ -56,7 +52,7 @@ class Coordinator:
         self._now = now or store.now
         self._lease_s = lease_s
         self._is_stopping = False
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}:{uuid.uuid4().hex[:8]}"
+        self.owner = new_owner()
 
     def run(self, job_id: str) -> Job:
         """Run a job to its end, from wherever it stands.
@@ -81,7 +77,7 @@ class Coordinator:
         Raises:
             KeyboardInterrupt, StoreError: As `run`.
         """
-        dead = {owner for owner in self._store.lease_owners() if _is_dead(owner)}
+        dead = {owner for owner in self._store.lease_owners() if is_dead(owner)}
         job = self._store.claim_next_job(self.owner, self._now(), self._lease_end(), dead)
         if job is None:
             return None
@@ -121,7 +117,7 @@ class Coordinator:
         job = self._store.job(job_id)
         if job.status is JobStatus.SUCCEEDED:
             raise ConflictError(f"job {job.id} has succeeded already; see `ose leaderboard {job.id}`")
-        evict = job.lease_owner if job.lease_owner and _is_dead(job.lease_owner) else None
+        evict = job.lease_owner if job.lease_owner and is_dead(job.lease_owner) else None
         claimed = self._store.claim_job(job.id, self.owner, self._now(), self._lease_end(), evict)
         if claimed is None:
             holder = self._store.job(job.id).lease_owner
@@ -173,15 +169,3 @@ class Coordinator:
         if failed is not None and failed.failure is not None:
             return f"no candidate passed; candidate {failed.number} failed: {failed.failure.message}"
         return f"no candidate passed: {len(candidates)} rejected; loosen the limits"
-
-
-def _is_dead(owner: str) -> bool:
-    """Whether a coordinator of this machine has died; another machine's is only judged by its lease."""
-    host, *process = owner.rsplit(":", 3)
-    if host != socket.gethostname() or len(process) != 3:
-        return False
-    pid, created, _ = process
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.0f}" != created
-    except psutil.NoSuchProcess:
-        return True

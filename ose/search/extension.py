@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ose.core.spec import Extension
-from ose.search.strategy import Outcome, Proposal
+from ose.search.strategy import OneWave, Proposal
 
 
-class ExtensionStrategy:
+class ExtensionStrategy(OneWave):
     """The candidates that an extension names, in its order, each with one leg more.
 
     Args:
@@ -17,7 +15,7 @@ class ExtensionStrategy:
     """
 
     def __init__(self, extension: Extension, num_steps: int) -> None:
-        self._proposals = [
+        proposals = [
             Proposal(
                 number=number,
                 architecture=each.architecture,
@@ -28,11 +26,4 @@ class ExtensionStrategy:
             )
             for number, each in enumerate(extension.candidates, start=1)
         ]
-
-    def ask(self) -> Sequence[Proposal]:
-        """Everything at once, the first time."""
-        proposals, self._proposals = self._proposals, []
-        return proposals
-
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """Nothing depends on outcomes."""
+        super().__init__(proposals)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 
 from ose.core.comparison import paired_difference
 from ose.core.search_space import Member
@@ -41,7 +42,7 @@ class HalvingStrategy:
         self._round = 0
         self._asked: dict[int, Proposal] = {}
         self._told: dict[int, Outcome] = {}
-        self._waiting = proposals_of(members, theta, rounds[0])
+        self._waiting = proposals_of(product(members, theta), rounds[0])
 
     def ask(self) -> Sequence[Proposal]:
         """A whole round; the next one when all of the last one was told."""

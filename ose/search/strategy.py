@@ -91,7 +91,26 @@ class Strategy(Protocol):
         """Report what became of a proposal. Outcomes may come in any order."""
 
 
-class OseStrategy:
+class OneWave:
+    """Proposes everything at once, whatever comes of it.
+
+    Args:
+        proposals: In order.
+    """
+
+    def __init__(self, proposals: Sequence[Proposal]) -> None:
+        self._proposals = proposals
+
+    def ask(self) -> Sequence[Proposal]:
+        """Everything, the first time."""
+        proposals, self._proposals = self._proposals, []
+        return proposals
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """Nothing depends on outcomes."""
+
+
+class OseStrategy(OneWave):
     """The paper's search: every epsilon-th member of the order, with every element of Theta.
 
     The stride starts at the smallest member. The paper runs Theta outermost; since nothing is told to
@@ -107,19 +126,11 @@ class OseStrategy:
     """
 
     def __init__(self, members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> None:
-        self._proposals = proposals_of(members, theta, num_steps)
-
-    def ask(self) -> Sequence[Proposal]:
-        """Everything at once, the first time."""
-        proposals, self._proposals = self._proposals, []
-        return proposals
-
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """Nothing depends on outcomes."""
+        super().__init__(proposals_of(product(members, theta), num_steps))
 
 
-def proposals_of(members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> list[Proposal]:
-    """Every member with every element of Theta, trained so many steps."""
+def proposals_of(trainings: Iterable[tuple[Member, Hyperparameters]], num_steps: int) -> list[Proposal]:
+    """Members with how each is trained, for so many steps; numbered in the order given."""
     return [
         Proposal(
             number=number,
@@ -128,5 +139,5 @@ def proposals_of(members: Iterable[Member], theta: Sequence[Hyperparameters], nu
             num_steps=num_steps,
             layers=member.layers,
         )
-        for number, (member, hyperparameters) in enumerate(product(members, theta), start=1)
+        for number, (member, hyperparameters) in enumerate(trainings, start=1)
     ]

@@ -21,6 +21,7 @@ from ose.search.keys import (
     eliminates_layers,
     needs_anatomy,
     num_anatomy_sequences,
+    protocol_key,
     search_data_parts,
 )
 from ose.search.random_strategy import RandomStrategy
@@ -127,7 +128,7 @@ def _measured_shapes(job: Job, past: Sequence[_Past]) -> set[Architecture]:
         candidate.architecture
         for each in past
         for candidate in each.candidates
-        if each.job.spec.latency == job.spec.latency
+        if protocol_key(each.job.spec.latency) == protocol_key(job.spec.latency)
         and (each.job.teacher.model_type, each.job.teacher.embedding) == (job.teacher.model_type, job.teacher.embedding)
         and candidate.latency is not None
         and not candidate.latency.is_flagged
@@ -136,7 +137,7 @@ def _measured_shapes(job: Job, past: Sequence[_Past]) -> set[Architecture]:
 
 def _teacher_is_measured(job: Job, past: Sequence[_Past]) -> bool:
     return any(
-        each.job.spec.latency == job.spec.latency
+        protocol_key(each.job.spec.latency) == protocol_key(job.spec.latency)
         and each.job.teacher.digest == job.teacher.digest
         and each.job.teacher_latency is not None
         and not each.job.teacher_latency.is_flagged

@@ -1,13 +1,10 @@
 """Who runs a job, and what is left when that ends early. What happens to candidates is in the stages' tests."""
 
-import os
-import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 from fake_backend import Death, FakeBackend
 from fake_search import MEMBERS, Search, spec
@@ -89,25 +86,6 @@ def test_a_job_whose_coordinator_fell_silent_is_taken_over_and_the_old_one_stops
     assert taken[-1] is JobStatus.SUCCEEDED
     assert old.is_closed
     assert {search.successes(candidate) for candidate in search.candidates()} == {1}
-
-
-def test_a_dead_coordinator_of_this_machine_need_not_be_waited_for(search: Search) -> None:
-    pid = next(pid for pid in range(2**22 - 1, 1, -1) if not psutil.pid_exists(pid))
-    claim(search, f"{socket.gethostname()}:{pid}:1700000000:00000000")
-    assert search.run().status is JobStatus.SUCCEEDED
-
-
-def test_a_process_that_got_a_dead_ones_number_is_another(search: Search) -> None:
-    claim(search, f"{socket.gethostname()}:{os.getpid()}:1700000000:00000000")
-    assert search.run().status is JobStatus.SUCCEEDED
-
-
-def test_another_machine_is_judged_by_its_lease_alone(search: Search) -> None:
-    claim(search, "elsewhere:1:1700000000:00000000")
-    with pytest.raises(ConflictError, match="elsewhere"):
-        search.run()
-    search.clock.advance(LEASE_S + 1)
-    assert search.run().status is JobStatus.SUCCEEDED
 
 
 def test_a_cancel_from_elsewhere_stops_the_run(search: Search) -> None:
@@ -288,11 +266,6 @@ def assert_resumed_cleanly(search: Search, backend: FakeBackend) -> None:
     assert TrialStatus.RUNNING not in statuses
 
 
-def claim(search: Search, owner: str) -> None:
-    now = search.clock()
-    assert search.store.claim_job(search.job_id, owner, now, now + timedelta(seconds=LEASE_S))
-
-
 def database_url(store: Store) -> str:
     return f"sqlite:///{store._transactions.database}"
 
@@ -314,12 +287,3 @@ def test_a_job_whose_workers_are_lost_before_it_gets_anywhere_fails(search: Sear
     job = search.run(backend)
     assert job.status is JobStatus.FAILED
     assert job.failure is not None and job.failure.code == "worker_lost"
-
-
-def test_what_a_dead_coordinator_of_this_machine_held_is_taken_over_at_once(search: Search) -> None:
-    now = search.clock()
-    for owner, is_free in (("elsewhere:1:0:x", False), (f"{socket.gethostname()}:1:0:x", True)):
-        assert search.store.claim_job(search.job_id, owner, now, now + timedelta(hours=1))
-        job = search.coordinator(FakeBackend()).run_next()
-        assert (job is not None) == is_free
-        search.store.release_job(search.job_id, owner)
