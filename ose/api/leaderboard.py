@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -45,13 +46,10 @@ _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema"
 
 
 @router.get("/leaderboard", response_model=LeaderboardDocument, responses=_CSV)
-def leaderboard(
-    job_id: JobId, request: Request, workspace: CurrentWorkspace, pages: Pages, query: Annotated[BoardQuery, Query()]
-) -> Response:
+def leaderboard(job_id: JobId, request: Request, pages: Pages, query: Annotated[BoardQuery, Query()]) -> Response:
     """A job's candidates, ranked, page by page. Any rule re-ranks a finished job without training."""
-    job = workspace.job(job_id)
     write = _csv if query.format == "csv" else _json
-    text, following = pages.read(job, _asked(job, query), query.limit, query.after, write)
+    text, following = pages.read(job_id, partial(_asked, query), query.limit, query.after, write)
     headers = {} if following is None else {"Link": _link(request.url.include_query_params(after=following))}
     return Response(text, headers=headers, media_type="text/csv" if query.format == "csv" else "application/json")
 
@@ -66,7 +64,7 @@ def _link(following: URL) -> str:
     return f'<{following.path}?{following.query}>; rel="next"'
 
 
-def _asked(job: Job, query: BoardQuery) -> LeaderboardQuery:
+def _asked(query: BoardQuery, job: Job) -> LeaderboardQuery:
     return LeaderboardQuery(
         order_by=query.order_by,
         pareto=query.pareto,

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from math import inf
+from time import monotonic
 from typing import Any, TypeVar
 
 from ose.core.job import Job
@@ -66,25 +67,33 @@ class LeaderboardPages:
         self._lock = threading.Lock()
 
     def read(
-        self, job: Job, query: LeaderboardQuery, limit: int, after: str | None, write: Callable[[LeaderboardPage], T]
+        self,
+        job_id: str,
+        asked: Callable[[Job], LeaderboardQuery],
+        limit: int,
+        after: str | None,
+        write: Callable[[LeaderboardPage], T],
     ) -> T:
         """The next rows of a leaderboard, written down; what was written is kept until one of the rows may differ.
 
         Args:
-            job: As it stands now.
-            query: Which rows, in which order; its own limit does not count.
+            job_id: The id, or the beginning of it.
+            asked: Which rows, in which order, given the job as it stands; the query's own limit does not count.
             limit: At most so many.
             after: The `next` of the page before; None begins.
             write: Makes of a page what is answered.
 
         Raises:
+            NotFoundError: There is no such job.
             InvalidInputError: `after` is not what a page of the same order gave.
             EvaluationError: Candidates have passed and their teacher has not been measured.
         """
-        begin = None if after is None else _read(after, query.order_by)
-        standing = self._standing(job.id)
+        asked_s = monotonic()
+        standing = self._standing(job_id)
         with standing.lock:
-            standing.refresh(job)
+            job = standing.refresh(asked_s)
+            query = asked(job)
+            begin = None if after is None else _read(after, query.order_by)
             question = (query, limit, after, write)
             if question not in standing.answers:
                 standing.remember(question, write(self._page(standing, job, query, limit, begin)))
@@ -92,6 +101,8 @@ class LeaderboardPages:
             return answer
 
     def _standing(self, job_id: str) -> LiveStanding:
+        if job_id not in self._standings:  # or it is the beginning of one
+            job_id = self._store.job(job_id).id
         with self._lock:
             found = self._standings.pop(job_id, None) or LiveStanding(self._store, job_id)
             self._standings[job_id] = found

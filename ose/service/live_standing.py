@@ -1,8 +1,8 @@
 """Where a job's candidates stand among each other, kept in memory and up to date between questions.
 
 A rank under any rule needs all candidates, and reading 100,000 of them takes most of a second. So a server reads
-them once, and then asks the database, before each answer, only for what has changed since the last one. Nothing that is
-told is older than the question.
+them once, and then asks the database only for what has changed since. Nothing that is told is older than the question:
+what was read while a question waited answers that one too, so many who ask at once cost the database one look.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from time import monotonic
 from typing import Any
 
 from ose.core.job import Job
@@ -68,26 +69,27 @@ class LiveStanding:
         self.lock = threading.Lock()
         self.answers: OrderedDict[object, Any] = OrderedDict()
         self._store, self._job_id = store, job_id
+        self._looked_s = -inf
+        self._job: Job | None = None
         self._mark: int | None = None
         self._figures = FigureTable()
         self._lists: OrderedDict[View, RankedList] = OrderedDict()
         self._shown: tuple[object, ...] = ()
         self._teacher: Measures | None = None
 
-    def refresh(self, job: Job) -> None:
-        """Take in what has changed since the last time.
+    def refresh(self, asked_s: float) -> Job:
+        """Take in what has changed, and return the job as it stands.
 
         Args:
-            job: As it stands now.
+            asked_s: By `time.monotonic`; what was read after it is not read again.
         """
-        shown = (job.status, job.teacher_latency, job.teacher_quality)
-        if shown != self._shown:
-            is_measured = job.teacher_latency is not None and job.teacher_quality is not None
-            self._teacher = teacher_measures(job) if is_measured else None
-            self._shown = shown
-            self._lists.clear()
-            self.answers.clear()
-        self._take_in(self._store.changes(self._job_id, self._mark))
+        if self._job is None or self._looked_s < asked_s:
+            looked_s = monotonic()
+            self._job = self._store.job(self._job_id)
+            self._take_job(self._job)
+            self._take_in(self._store.changes(self._job_id, self._mark))
+            self._looked_s = looked_s
+        return self._job
 
     def remember(self, question: object, answer: Any) -> None:
         """Keep an answer until something changes."""
@@ -147,6 +149,15 @@ class LiveStanding:
             raise EvaluationError(f"the teacher of job {self._job_id} has not been measured yet")
         student = Measures(num_parameters=each.num_parameters, latency_ms=each.latency_p50_ms, loss_nats=each.loss_nats)
         return score(student, self._teacher, rule).value
+
+    def _take_job(self, job: Job) -> None:
+        shown = (job.status, job.teacher_latency, job.teacher_quality)
+        if shown != self._shown:
+            is_measured = job.teacher_latency is not None and job.teacher_quality is not None
+            self._teacher = teacher_measures(job) if is_measured else None
+            self._shown = shown
+            self._lists.clear()
+            self.answers.clear()
 
     def _take_in(self, changes: Changes) -> None:
         self._mark = changes.mark

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import get_args
 
 import builders
@@ -14,11 +15,12 @@ import pytest
 from services import add_finished_job
 from stored import start_trial
 
-from ose.core.job import Candidate, CandidateStatus
+from ose.core.job import Candidate, CandidateStatus, Job
 from ose.core.score import Score, ScoreRule
-from ose.errors import EvaluationError
+from ose.errors import EvaluationError, NotFoundError
 from ose.service.leaderboard import LeaderboardQuery, LeaderboardRow, read_leaderboard
 from ose.service.leaderboard_page import LeaderboardPage, LeaderboardPages
+from ose.service.live_standing import LiveStanding, View
 from ose.store.base import Store
 from ose.store.engine import open_store
 from ose.store.pages import Order
@@ -52,12 +54,16 @@ def running(store: Store) -> Store:
     return store
 
 
+def unlimited(_job: Job) -> LeaderboardQuery:
+    return LeaderboardQuery()
+
+
 def whole(pages: LeaderboardPages, store: Store, query: LeaderboardQuery, limit: int = 3) -> list[LeaderboardRow]:
     """All pages put together."""
     rows: list[LeaderboardRow] = []
     after: str | None = None
     while True:
-        page: LeaderboardPage = pages.read(store.job("job-1"), query, limit, after, lambda page: page)
+        page: LeaderboardPage = pages.read("job-1", lambda job: query, limit, after, lambda page: page)
         rows += page.board.rows
         after = page.next
         assert (after is None) == (page.board.num_more == 0)
@@ -118,7 +124,7 @@ def test_what_was_written_is_kept_until_something_changes(running: Store) -> Non
     pages, written = LeaderboardPages(running), []
 
     def read() -> int:
-        return pages.read(running.job("job-1"), QUERIES[0], 5, None, write)
+        return pages.read("job-1", unlimited, 5, None, write)
 
     def write(page: LeaderboardPage) -> int:
         written.append(page)
@@ -137,7 +143,7 @@ def test_jobs_seldom_asked_for_are_forgotten_and_read_again(store: Store) -> Non
     jobs = [add_finished_job(store, f"job-{number}", 2) for number in range(10)]
     for _ in range(2):
         for job in jobs:
-            assert len(pages.read(job, QUERIES[0], 5, None, lambda page: page.board.rows)) == 2
+            assert len(pages.read(job.id, unlimited, 5, None, lambda page: page.board.rows)) == 2
 
 
 def test_scores_need_a_teacher(store: Store) -> None:
@@ -150,3 +156,22 @@ def test_scores_need_a_teacher(store: Store) -> None:
     store.record_success("trial-1", builders.evaluation(), None, builders.NOW)
     with pytest.raises(EvaluationError, match="not been measured"):
         whole(LeaderboardPages(store), store, QUERIES[0])
+
+
+def test_one_look_answers_all_that_were_asked_before_it(running: Store) -> None:
+    standing, everyone = LiveStanding(running, "job-1"), View(order="candidate", rule=ScoreRule())
+    before_s = monotonic()
+    standing.refresh(before_s)
+    running.add_candidates("job-1", "owner", [builders.new_candidate(1)])
+    standing.refresh(before_s)
+    assert len(standing.ordered(everyone)) == 0
+    standing.refresh(monotonic())
+    assert len(standing.ordered(everyone)) == 1
+
+
+def test_a_job_is_found_by_the_beginning_of_its_id(running: Store) -> None:
+    pages = LeaderboardPages(running)
+    for _ in range(2):
+        assert pages.read("job", unlimited, 5, None, lambda page: page.board.job["id"]) == "job-1"
+    with pytest.raises(NotFoundError):
+        pages.read("another", unlimited, 5, None, lambda page: page)

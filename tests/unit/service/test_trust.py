@@ -55,10 +55,10 @@ def test_only_leaders_are_compared(store: Store) -> None:
 
 def test_a_page_without_a_leader_says_nothing_of_trust(store: Store) -> None:
     add_finished_job(store, count=LEADERS + 3)
-    pages, job = LeaderboardPages(store), store.job("job-1")
-    first = pages.read(job, LeaderboardQuery(), LEADERS, None, lambda page: page)
+    pages = LeaderboardPages(store)
+    first = pages.read("job-1", lambda job: LeaderboardQuery(), LEADERS, None, lambda page: page)
     assert first.board.trust is not None
-    second = pages.read(job, LeaderboardQuery(), LEADERS, first.next, lambda page: page)
+    second = pages.read("job-1", lambda job: LeaderboardQuery(), LEADERS, first.next, lambda page: page)
     assert second.board.trust is None and len(second.board.rows) == 3
 
 
