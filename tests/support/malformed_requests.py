@@ -173,7 +173,7 @@ def _anywhere(draw: random.Random, job: dict[str, Any]) -> Attempt:
 def mutated(draw: random.Random, content: dict[str, Any]) -> dict[str, Any]:
     """A copy with values replaced, and keys taken out, put in or misspelt."""
     changed = copy.deepcopy(content)
-    changed["name"] = draw.choice(["wrong", *NONSENSE])
+    changed["name"] = copy.deepcopy(draw.choice(["wrong", *NONSENSE]))
     for _ in range(draw.randint(1, 3)):
         place = _some_mapping(draw, changed)
         key = draw.choice([*place, "unknown"])
@@ -183,7 +183,7 @@ def mutated(draw: random.Random, content: dict[str, Any]) -> dict[str, Any]:
         elif kind == 1:
             place[key + draw.choice("xé_ ")] = place.get(key)
         else:
-            place[key] = draw.choice(NONSENSE)
+            place[key] = copy.deepcopy(draw.choice(NONSENSE))  # which a later change may be made in
     return changed
 
 
