@@ -6,6 +6,7 @@ import dataclasses
 import glob
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def _absolute(text: str, base_dir: Path) -> str:
         return text
     relative = Path(text).expanduser() if text.startswith("~/") else Path(text)
     for folder in (base_dir, Path.cwd()):
-        if (folder / relative).exists():
+        if os.path.exists(folder / relative):  # where Path.exists raises for a name that is too long
             return str(folder / relative)
         pattern = str(Path(glob.escape(str(folder))) / relative)
         if glob.has_magic(text) and next(glob.iglob(pattern, recursive=True), None):

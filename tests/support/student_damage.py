@@ -17,7 +17,7 @@ from ose.client.remote import RemoteWorkspace
 from ose.core.job import Distillation, DistillationStatus
 
 _WITHIN_S = 300.0
-_SMALL, _LARGE = "size=900k", "size=64m"
+_MAKE_ROOM = 'cp -a "$1" "$1.kept" && umount "$1" && cp -a "$1.kept/." "$1" && rm -r "$1.kept"'
 
 
 def kill_distillation(cluster: Cluster, dice: Random, job_id: str, candidate: int) -> float:
@@ -79,9 +79,9 @@ def distillations_folder(cluster: Cluster) -> Path:
 
 @contextmanager
 def little_room(cluster: Cluster) -> Iterator[None]:
-    """The coordinators keep students on a disk that holds a checkpoint or two; afterwards there is room."""
+    """The coordinators keep students on a disk that holds a checkpoint or two; afterwards what it held has room."""
     folder = distillations_folder(cluster)
     folder.mkdir(parents=True, exist_ok=True)
-    cluster.control.run("mount", "-t", "tmpfs", "-o", _SMALL, "tmpfs", str(folder))
+    cluster.control.run("mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(folder))
     yield
-    cluster.control.run("mount", "-o", f"remount,{_LARGE}", str(folder))
+    cluster.control.run("sh", "-c", _MAKE_ROOM, "sh", str(folder))

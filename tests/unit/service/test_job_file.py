@@ -225,3 +225,8 @@ def test_no_slip_in_the_text_of_a_job_file_raises_anything_else(
         assert load_job_file(path).name
     except OseError as error:
         assert len(str(error).splitlines()) == 1
+
+
+def test_a_name_too_long_for_a_file_is_nobodys(tmp_path):
+    job = changed("corpus.train", ["é" * 300])
+    assert parse_job(job, tmp_path).corpus.train == ("é" * 300,)
