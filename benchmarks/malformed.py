@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import json
 import random
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from service_server import Server
-from small_job import conditions, write_report
+from small_job import conditions, job_content, run_job, write_report
 
 from ose.errors import InvalidInputError
 from ose.service.job_file import parse_job
@@ -83,17 +82,21 @@ def job_file_figures(count: int, seed: int) -> dict[str, Any]:
     return {"job_files": count, "outcomes": dict(outcomes)}
 
 
-def schemathesis_figures(server: Server, examples: int, seed: int) -> dict[str, Any]:
-    configuration = Path(__file__).with_name("schemathesis.toml")
+def schemathesis_figures(server: Server, examples: int, seed: int, job_id: str | None = None) -> dict[str, Any]:
+    """Whatever the document of the API allows to be asked, of any job or of one that is there."""
+    configuration = Path(__file__).with_name("schemathesis.toml").read_text(encoding="utf8")
+    if job_id is not None:
+        configuration += f'\n[parameters]\n"path.job_id" = "{job_id}"\n"path.number" = 1\n'
     url = f"http://127.0.0.1:{server.port}/openapi.json"
     options = ["run", url, "--checks", "all", "--max-examples", str(examples), "--seed", str(seed), "--no-color"]
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), *options]
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", *options]
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "schemathesis.toml").write_text(configuration, encoding="utf8")
         ended = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     if "No module named" in ended.stderr:
         return {"outcome": "not installed: pip install schemathesis"}
     lines = [line.strip() for line in ended.stdout.splitlines() if line.strip()]
-    cases = next((line for line in lines if "generated" in line), "")
+    cases = next((line for line in lines if " generated, " in line), "")
     return {"outcome": "no failure" if ended.returncode == 0 else "failures", "cases": cases, "text": ended.stdout}
 
 
@@ -111,7 +114,8 @@ def report(figures: dict[str, Any]) -> str:
         f"| wrong requests | {requests['requests']:,}; by status {requests['statuses']} | no 5xx, nothing written |"
     )
     lines.append(f"| wrong job files | {files['job_files']:,}; {files['outcomes']} | one line each |")
-    lines.append(f"| schemathesis, all checks | {schema['outcome']}; {schema.get('cases', '')} | no failure |")
+    for of, found in schema.items():
+        lines.append(f"| schemathesis, all checks, {of} | {found['outcome']}; {found.get('cases', '')} | no failure |")
     return "\n".join([*lines, ""])
 
 
@@ -122,11 +126,14 @@ def main() -> None:
         with Server(home, f"sqlite:///{folder}/ose.db", teacher_folder().parent) as server:
             requests = request_figures(server, arguments.count, arguments.seed)
             files = job_file_figures(arguments.count, arguments.seed)
-            schema = schemathesis_figures(server, arguments.examples, arguments.seed)
+            schema = {"any job": schemathesis_figures(server, arguments.examples, arguments.seed)}
+        job = run_job(home, job_content(home, search={"epsilon": 20, "steps": 2}))
+        with Server(home, f"sqlite:///{home}/ose.db", teacher_folder().parent) as server:
+            schema["a finished job"] = schemathesis_figures(server, arguments.examples, arguments.seed, job.job_id)
     figures = {"requests": requests, "job_files": files, "schemathesis": schema}
     write_report(arguments.output, "malformed", figures, report(figures))
-    if schema["outcome"] == "failures":
-        raise SystemExit(json.dumps(schema["text"]))
+    if failed := [found["text"] for found in schema.values() if found["outcome"] == "failures"]:
+        raise SystemExit("\n".join(failed))
 
 
 if __name__ == "__main__":
