@@ -22,6 +22,9 @@ from workers.ray_environment import KEEP_MEMORY
 _SHARE = 0.001
 """Of the resource, for each probe: it says where to go, and any number of coordinators may send one there."""
 
+_MAX_LOST = 2
+"""Actors that may die, with their node, before one says what its device is: nothing was asked of them yet."""
+
 _NO_NODE = (
     "the Ray cluster has no node to measure latency on; start the one on the target device with "
     "--resources='{{\"{resource}\": 1}}'"
@@ -69,15 +72,17 @@ class RayLatencyProbe:
         self._living_actor().start.remote()
 
     def fingerprint(self) -> DeviceFingerprint:
-        """The device it measures on.
+        """The device it measures on; an actor that dies before it says so is replaced.
 
         Raises:
             DependencyError: No node of the cluster is the target device's.
+            WorkerLostError: One actor after the other died.
             EvaluationError: The device is not there.
         """
-        require_resources({self._resource: _SHARE}, ROOM_WITHIN_S, _NO_NODE)
-        fingerprint: DeviceFingerprint = self._answer(self._living_actor().fingerprint.remote())
-        return fingerprint
+        for _ in range(_MAX_LOST):
+            with suppress(WorkerLostError):
+                return self._fingerprint()
+        return self._fingerprint()
 
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
         """Measure one architecture.
@@ -98,6 +103,11 @@ class RayLatencyProbe:
         if self._actor is not None:
             ray.kill(self._actor)
             self._actor = None
+
+    def _fingerprint(self) -> DeviceFingerprint:
+        require_resources({self._resource: _SHARE}, ROOM_WITHIN_S, _NO_NODE)
+        fingerprint: DeviceFingerprint = self._answer(self._living_actor().fingerprint.remote())
+        return fingerprint
 
     def _living_actor(self) -> Any:
         if self._actor is None:
