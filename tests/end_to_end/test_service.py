@@ -143,7 +143,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused(url: str, workspace: Wo
 
 
 def test_a_job_is_followed_to_its_end(ose, url: str, job_file: Path, workspace: Workspace):
-    coordinator = threading.Timer(0.3, workspace.coordinator().run_next)
+    coordinator = threading.Thread(target=run_what_comes, args=[workspace])
     coordinator.start()
     outcome = ose("--server", url, "job", "run", job_file)
     coordinator.join()
