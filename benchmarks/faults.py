@@ -80,9 +80,10 @@ class Series:
             self.strikes = [_strike(row) for row in read_csv(file)]
 
     def add(self, strikes: list[Strike]) -> None:
-        """Keep these, too."""
+        """Keep these, too; there are none of a search that ended before it was struck."""
         self.strikes += strikes
-        write_csv(self._file, [asdict(each) for each in self.strikes])
+        if self.strikes:
+            write_csv(self._file, [asdict(each) for each in self.strikes])
 
     @property
     def num_kills(self) -> int:

@@ -41,7 +41,7 @@ STRIDES = (1, 2, 3, 4, 5, 6, 9)
 
 
 def neighbours(table: Table) -> dict[str, list[tuple[Architecture, Architecture]]]:
-    """Pairs that differ along one axis, and along heads alone too; the smaller one first."""
+    """Pairs that differ along one axis alone, by the axis; the smaller one first."""
     pairs: dict[str, list[tuple[Architecture, Architecture]]] = {}
     for first, second in combinations(table.truth, 2):
         differing = [name for name, value in asdict(first).items() if value != asdict(second)[name]]

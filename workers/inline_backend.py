@@ -12,8 +12,8 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
 from ose.core.task import Event, Task
 from ose.errors import WorkerLostError
+from ose.imports import without_collection
 from ose.search.backend import LatencyProbe
-from workers.imports import without_collection
 from workers.latency_probe import ProbeKeeper, SubprocessLatencyProbe
 
 _GRACE_S = 10.0

@@ -20,7 +20,7 @@ from ose.measure.fingerprint import device_fingerprint
 from ose.search.backend import LatencyProbe
 
 _PROGRAM = """
-from workers.imports import without_collection
+from ose.imports import without_collection
 with without_collection():
     from workers.latency_process import main
 main()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ose.core.job import DistillationResult
 from ose.core.spec import WorkersSpec
-from workers.imports import without_collection
+from ose.imports import without_collection
 from workers.ray_environment import prepare_environment
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from ose.core.spec import WorkersSpec
-from workers.imports import without_collection
+from ose.imports import without_collection
 
 _MAX_RESTARTS = 20
 """Of one worker. More means that it is no candidate's fault."""

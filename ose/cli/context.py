@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ose.imports import without_collection
+
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
     from ose.client import RemoteWorkspace
@@ -39,7 +41,8 @@ class Context:
 
         if self.server is not None:
             return self._service(self.server)
-        from ose.bootstrap import Workspace
+        with without_collection():
+            from ose.bootstrap import Workspace
 
         return Workspace(self.home, terminal_progress())
 

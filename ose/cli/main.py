@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,9 +27,6 @@ from ose.errors import InvalidInputError, OseError
 
 INTERRUPTED = 130
 MISTAKE = 2
-
-_NEW_OBJECTS_PER_COLLECTION = 50_000
-"""Python's own 700 has a short command, which only imports, look for garbage a tenth of its time, and find none."""
 
 _HERE_ONLY = {"coordinator", "doctor", "latency", "layers", "quickstart", "serve"}
 """Commands about this machine and its processes, which no service runs for others."""
@@ -85,7 +81,6 @@ def settings(
 
 def main() -> None:
     """Run the command line; translate what goes wrong into a line and an exit status."""
-    gc.set_threshold(_NEW_OBJECTS_PER_COLLECTION)
     debug = "--debug" in sys.argv[1:]
     try:
         app()

@@ -51,4 +51,4 @@ def test_job_files_parse_and_every_strategy_is_told_of() -> None:
 
 def test_scripts_named_are_there() -> None:
     scripts = set(re.findall(r"benchmarks/\w+\.py", TEXT))
-    assert len(scripts) == 2 and all((ROOT / script).exists() for script in scripts)
+    assert len(scripts) == 3 and all((ROOT / script).exists() for script in scripts)

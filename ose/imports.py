@@ -1,4 +1,4 @@
-"""Imports of torch and transformers, which take seconds of every process that starts."""
+"""Imports, which take most of a short command and, of torch, seconds of every process that starts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Look for no garbage while modules are imported: they leave none, and looking takes a quarter of the time."""
+    """Look for no garbage while modules are imported: they leave none, and to look takes a quarter of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

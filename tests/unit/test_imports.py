@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from workers.imports import without_collection
+from ose.imports import without_collection
 
 
 @pytest.mark.parametrize("is_enabled", [True, False])
