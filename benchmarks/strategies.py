@@ -3,9 +3,8 @@
     python benchmarks/strategies.py results/fidelity --output results/strategies
 
 Reads what `fidelity.py` wrote. Every strategy runs under each number of steps and seed; a seed decides what a strategy
-draws, and on which draw of the held-out sequences it judges. Writes strategies.csv (one line a run), strategies.md (means,
-and what the table says of the theory) and strategies.svg. A run takes milliseconds; the sampler gp takes a fifth of a
-second for each proposal.
+draws, and on which draw of the held-out sequences it judges. Writes strategies.csv (one line a run), strategies.md (means)
+and strategies.svg. A run takes milliseconds; the sampler gp takes a fifth of a second for each proposal.
 """
 
 from __future__ import annotations

@@ -1,20 +1,17 @@
-"""What replays of strategies come to: means over seeds, a picture, and what the table says of the theory."""
+"""What replays of strategies come to: means over seeds, and a picture."""
 
 from __future__ import annotations
 
-import itertools
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from replay_table import Table, final_score
+from replay_table import Table
 
-from ose.core.architecture import Architecture
 from ose.core.score import ScoreRule
 
-AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
 FIGURES = ("num_trained", "cost", "regret", "hypervolume")
 
 
@@ -76,10 +73,6 @@ def markdown(table: Table, rule: ScoreRule, found: Sequence[Summary], num_seeds:
             "",
             *_lines(found),
             "",
-            "## Theory",
-            "",
-            *theory(table, rule),
-            "",
         ]
     )
 
@@ -103,90 +96,6 @@ def _lines(found: Sequence[Summary]) -> list[str]:
             for each in found
         ),
     ]
-
-
-def theory(table: Table, rule: ScoreRule) -> list[str]:
-    """What the papers take for granted, looked up."""
-    return [*_monotone_lines(table), "", *_spearman_lines(table, rule), "", *_epsilon_lines(table, rule)]
-
-
-def _monotone_lines(table: Table) -> list[str]:
-    lines = ["Pairs of candidates that differ along one axis, and whether what is larger there has more:", ""]
-    lines += ["| axis | pairs | parameters rise | operations rise | latency rises |", "| --- " * 5 + "|"]
-    for axis in AXES:
-        pairs = pairs_along(list(table.truth), axis)
-        counts = [sum(value(table, small) < value(table, large) for small, large in pairs) for value in SIZES.values()]
-        lines.append(f"| {axis} | {len(pairs)} | {' | '.join(map(str, counts))} |")
-    return lines
-
-
-SIZES = {
-    "parameters": lambda table, shape: table.truth[shape].measures.num_parameters,
-    "operations": lambda table, shape: table.truth[shape].flops,
-    "latency": lambda table, shape: table.truth[shape].measures.latency_ms,
-}
-
-
-def pairs_along(shapes: Sequence[Architecture], axis: str) -> list[tuple[Architecture, Architecture]]:
-    """The smaller and the larger of every two that are equal along all other axes."""
-    others = [name for name in AXES if name != axis]
-    pairs = itertools.permutations(shapes, 2)
-    return [
-        (small, large)
-        for small, large in pairs
-        if getattr(small, axis) < getattr(large, axis)
-        and all(getattr(small, name) == getattr(large, name) for name in others)
-    ]
-
-
-def _spearman_lines(table: Table, rule: ScoreRule) -> list[str]:
-    columns = {name: [float(value(table, shape)) for shape in table.truth] for name, value in SIZES.items()}
-    columns["final loss"] = [entry.measures.loss_nats for entry in table.truth.values()]
-    columns["final score"] = [final_score(table, shape, rule) for shape in table.truth]
-    lines = ["Spearman's rank correlations:", "", f"| | {' | '.join(columns)} |", "| --- " * (len(columns) + 1) + "|"]
-    for name, values in columns.items():
-        cells = [f"{spearman(values, others):.3f}" for others in columns.values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
-
-
-def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Correlation of ranks; equal values share the mean of theirs."""
-    ranks = [_ranks(values) for values in (first, second)]
-    if min(map(statistics.pstdev, ranks)) == 0:
-        return float("nan")
-    return statistics.correlation(*ranks)
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    ordered = sorted(values)
-    first = {value: index for index, value in reversed(list(enumerate(ordered)))}
-    counts = {value: ordered.count(value) for value in first}
-    return [first[value] + (counts[value] - 1) / 2 for value in values]
-
-
-def _epsilon_lines(table: Table, rule: ScoreRule) -> list[str]:
-    """Of the truth itself: what the stride alone costs, wherever it starts."""
-    scores = [final_score(table, member.architecture, rule) for member in table.members]
-    lines = [
-        "What every epsilon-th member lacks of the best full score, over all places to start. The papers bound it by "
-        "epsilon - 1; a share never exceeds 1, so the bound says something of epsilon = 1 alone, where nothing is left out:",
-        "",
-        "| epsilon | bound | from the smallest on | mean | largest |",
-        "| --- " * 5 + "|",
-    ]
-    for epsilon in (1, 2, 3, 4, 6, 8):
-        if epsilon < len(scores):
-            lacks = stride_regrets(scores, epsilon)
-            lines.append(
-                f"| {epsilon} | {epsilon - 1} | {lacks[0]:.2%} | {statistics.fmean(lacks):.2%} | {max(lacks):.2%} |"
-            )
-    return lines
-
-
-def stride_regrets(scores: Sequence[float], epsilon: int) -> list[float]:
-    """By where the stride starts."""
-    return [1 - max(scores[start::epsilon]) / max(scores) for start in range(epsilon)]
 
 
 def draw(found: Sequence[Summary], file: Path) -> None:

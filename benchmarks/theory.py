@@ -79,7 +79,7 @@ def stride_rows(table: Table) -> list[dict[str, Any]]:
     rows = []
     for name, rule in RULES.items():
         scores = [score(table.truth[each.architecture].measures, table.teacher, rule).value for each in table.members]
-        for stride in STRIDES:
+        for stride in (each for each in STRIDES if each <= len(scores)):
             lacks = [1 - max(scores[first::stride]) / max(scores) for first in range(stride)]
             rows.append(
                 {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 import subprocess
 import sys
@@ -76,10 +75,10 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def report(tables: ModuleType) -> ModuleType:
-    import strategies_report
+def theory(tables: ModuleType) -> ModuleType:
+    import theory
 
-    return strategies_report
+    return theory
 
 
 def test_the_order_is_that_of_a_search(tables: ModuleType, folder: Path) -> None:
@@ -127,21 +126,23 @@ def test_candidates_that_were_not_distilled_are_left_out(tables: ModuleType, fol
     assert len(tables.read_table(folder).members) == 3
 
 
-def test_what_the_table_says_of_the_theory(tables: ModuleType, report: ModuleType, folder: Path) -> None:
+def test_what_the_table_says_of_the_theory(tables: ModuleType, theory: ModuleType, folder: Path) -> None:
     table = tables.read_table(folder)
-    assert len(report.pairs_along(list(table.truth), "hidden_size")) == 2
-    assert report.pairs_along(list(table.truth), "num_attention_heads") == []
-    assert report.stride_regrets([1.0, 4.0, 2.0], 2) == [0.5, 0.0]
-    lines = report.theory(table, BY_LOSS)
-    assert "| hidden_size | 2 | 2 | 2 | 2 |" in lines
-    assert any(line.startswith("| operations | 1.000 | 1.000 |") for line in lines)
+    along = {row["axis"]: row for row in theory.pair_rows(table)}
+    assert set(along) == {"num_hidden_layers", "hidden_size"}  # nothing differs along the others
+    assert along["hidden_size"] == {
+        "axis": "hidden_size", "pairs": 2, "parameters": 1.0, "operations": 1.0, "latency": 1.0, "final loss": 1.0,
+    }  # fmt: skip
+    assert theory.order_rows(table)[1] == {
+        "quantity": "operations", "parameters": 1.0, "operations": 1.0, "latency": 1.0, "final loss": 1.0,
+    }  # fmt: skip
 
 
-def test_spearman_shares_the_ranks_of_equal_values(report: ModuleType) -> None:
-    assert report.spearman([1, 2, 3], [10, 100, 1000]) == pytest.approx(1.0)
-    assert report.spearman([1, 2, 3], [3, 2, 1]) == pytest.approx(-1.0)
-    assert report.spearman([1, 2, 2, 4], [1, 3, 2, 4]) == pytest.approx(0.9486832980505138)  # scipy.stats.spearmanr
-    assert math.isnan(report.spearman([1, 1], [1, 2]))
+def test_what_a_stride_lacks(tables: ModuleType, theory: ModuleType, folder: Path) -> None:
+    rows = {(row["rule"], row["epsilon"]): row for row in theory.stride_rows(tables.read_table(folder))}
+    assert rows["W", 1]["lacking"] == rows["W", 1]["worst_start"] == 0.0
+    assert rows["W", 2]["lacking"] == 0.0  # printed, W prefers the smallest, where the stride starts
+    assert rows["W", 2]["worst_start"] > 0.0
 
 
 def test_the_script_writes_runs_means_and_a_picture(folder: Path, tmp_path: Path) -> None:
