@@ -150,9 +150,14 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         lines.append(
             f"| {row['rule']} | {row['architecture']} | {row['size']:.0%} | {row['latency']:.0%} | {row['loss_nats']:.3f} "
-            f"| {row['excess_nats']:.3f} | {row['masked_accuracy']:.1%} | {'*' if row['is_on_front'] else ''} |"
+            f"| {row['excess_nats']:.3f} | {_share(row['masked_accuracy'])} | {'*' if row['is_on_front'] else ''} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _share(value: float) -> str:
+    """Nothing where it is not known: a board may be imagined (`imagined_board.py`)."""
+    return "" if math.isnan(value) else f"{value:.1%}"
 
 
 def draw(board: Board, file: Path) -> None:
