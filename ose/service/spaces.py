@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def shipped_space_names() -> list[str]:
 
 def shipped_spaces() -> list[SearchSpace]:
     """The spaces that come with OSE, in the order of their names."""
-    return [_shipped_space(name) for name in shipped_space_names()]
+    return [_read_shipped(name) for name in shipped_space_names()]
 
 
 def load_space(source: str | Mapping[str, Any], base_dir: Path | None = None, cited_in: str = "") -> SearchSpace:
@@ -65,6 +66,12 @@ def _shipped_space(name: str, cited_in: str = "") -> SearchSpace:
         hint = f"did you mean {near[0]}?" if near else "a path to a space must end in .yaml;"
         place = f"{cited_in}: space: " if cited_in else ""
         raise NotFoundError(f"{place}no search space is called {name!r}; {hint} shipped spaces: {', '.join(names)}")
+    return _read_shipped(name)
+
+
+@cache
+def _read_shipped(name: str) -> SearchSpace:
+    """Once a process: a server is asked for the same few files again and again."""
     text = (resources.files(_PACKAGE) / f"{name}.yaml").read_text(encoding="utf8")
     return _parse_space(parse_mapping(text, f"{name}.yaml"), f"{name}.yaml", default_name=name)
 
