@@ -83,15 +83,19 @@ def main() -> None:
     """Run the command line; translate what goes wrong into a line and an exit status."""
     debug = "--debug" in sys.argv[1:]
     try:
-        app()
+        status = app(standalone_mode=False)
+        if status == INTERRUPTED:
+            _complain("interrupted; nothing that was finished is lost")
+        sys.exit(status)
+    except typer.TyperException as error:
+        if message := error.format_message():  # none if help was printed, for want of a command
+            _complain(message.replace("Value error, ", ""))
+        sys.exit(MISTAKE)
     except OseError as error:
         if debug:
             raise
         _complain(str(error))
         sys.exit(MISTAKE)
-    except KeyboardInterrupt:
-        _complain("interrupted; nothing that was finished is lost")
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, as `head` does
 

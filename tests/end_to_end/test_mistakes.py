@@ -171,3 +171,33 @@ def test_a_latency_that_cannot_be_measured(ose, tiny_roberta: Path):
     too_long = ose("latency", tiny_roberta, "--sequence-length", "5000")
     assert too_long.status == 2
     assert "takes at most 64 tokens" in too_long.complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("leaderboard", "3f9c", "--formula", "other"), "'--formula': 'other' is not one of 'w', 'excess'"),
+        (("leaderboard", "3f9c", "--limit", "many"), "'--limit'"),
+        (("leaderboard", "3f9c", "--order", "loss"), "--order-by"),
+        (("leaderbord",), "Did you mean 'leaderboard'?"),
+        (("leaderboard",), "'ID'"),
+    ],
+)
+def test_a_slip_on_the_command_line(ose, arguments: tuple[str, ...], named: str) -> None:
+    outcome = ose(*arguments)
+    assert outcome.status == 2 and named in outcome.complaint
+
+
+@pytest.mark.parametrize("arguments", [(), ("job",)])
+def test_without_a_command_there_is_help(ose, arguments: tuple[str, ...]) -> None:
+    outcome = ose(*arguments)
+    assert outcome.status == 2 and "Usage: ose" in outcome.out and outcome.err == ""
+
+
+def test_an_interrupt_is_told_in_a_line(ose, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ose.cli.context.Context.workspace", interrupted)
+    outcome = ose("job", "list")
+    assert outcome.status == 130 and "interrupted" in outcome.complaint
