@@ -133,30 +133,46 @@ def searched_truth(
             yield {**row, "seed": seed, "masked_accuracy": candidate.evaluation.masked_accuracy}
 
 
+def write_searches(
+    workspace: ose.Workspace, content: dict[str, Any], folder: Path, options: argparse.Namespace
+) -> None:
+    """All candidates at each number of steps, from both initialisations."""
+    jobs = [searched(workspace, content, folder, steps, each) for each in INITIALIZATIONS for steps in options.steps]
+    write_csv(options.output / "searches.csv", [row for job in jobs for row in search_rows(workspace, job)])
+
+
+def write_truth(workspace: ose.Workspace, content: dict[str, Any], folder: Path, options: argparse.Namespace) -> None:
+    if options.truth == "search":
+        return write_csv(options.output / "truth.csv", list(searched_truth(workspace, content, folder, options)))
+    job, rows = searched(workspace, content, folder, options.steps[0], INITIALIZATIONS[0]), []
+    for candidate, seed in distillations(workspace.store.candidates(job.id), options):
+        rows.append(truth_row(workspace, job, candidate, seed, options.final_steps))
+        print(rows[-1]["architecture"], seed, f"{rows[-1]['loss_nats']:.4f} nats", flush=True)
+    name = "truth.csv" if options.part == "0/1" else f"truth-{options.part.replace('/', '-of-')}.csv"
+    write_csv(options.output / name, rows)
+
+
+def write_teacher(workspace: ose.Workspace, content: dict[str, Any], folder: Path, options: argparse.Namespace) -> None:
+    job = searched(workspace, content, folder, options.steps[0], INITIALIZATIONS[0])
+    assert job.teacher_latency is not None and job.teacher_quality is not None
+    teacher = {
+        "num_parameters": job.teacher.num_parameters,
+        "latency_p50_ms": job.teacher_latency.p50_ms,
+        "entropy_nats": job.teacher_quality.entropy_nats,
+    }
+    (options.output / "teacher.json").write_text(json.dumps(teacher), encoding="utf8")
+
+
 def main() -> None:
     options = parse_arguments()
+    options.output.mkdir(parents=True, exist_ok=True)
     content, folder = yaml.safe_load(options.job.read_text(encoding="utf8")), options.job.parent
     with ose.Workspace(options.home) as workspace:
-        jobs = [
-            searched(workspace, content, folder, steps, each) for each in INITIALIZATIONS for steps in options.steps
-        ]
-        write_csv(options.output / "searches.csv", [row for job in jobs for row in search_rows(workspace, job)])
-        teacher = {
-            "num_parameters": jobs[0].teacher.num_parameters,
-            "latency_p50_ms": jobs[0].teacher_latency.p50_ms,
-            "entropy_nats": jobs[0].teacher_quality.entropy_nats,
-        }
-        (options.output / "teacher.json").write_text(json.dumps(teacher, indent=1), encoding="utf8")
-        if options.only == "searches":
-            return
-        if options.truth == "search":
-            return write_csv(options.output / "truth.csv", list(searched_truth(workspace, content, folder, options)))
-        rows = []
-        for candidate, seed in distillations(workspace.store.candidates(jobs[0].id), options):
-            rows.append(truth_row(workspace, jobs[0], candidate, seed, options.final_steps))
-            print(rows[-1]["architecture"], seed, f"{rows[-1]['loss_nats']:.4f} nats", flush=True)
-        name = "truth.csv" if options.part == "0/1" else f"truth-{options.part.replace('/', '-of-')}.csv"
-        write_csv(options.output / name, rows)
+        write_teacher(workspace, content, folder, options)
+        if options.only != "truth":
+            write_searches(workspace, content, folder, options)
+        if options.only != "searches":
+            write_truth(workspace, content, folder, options)
 
 
 if __name__ == "__main__":
