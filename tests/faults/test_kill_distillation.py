@@ -13,6 +13,7 @@ import yaml
 from processes import are_gone, eventually, is_ray_agent, ose, train_workers
 
 from ose.bootstrap import Workspace
+from ose.core.job import DistillationStatus
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -96,3 +97,20 @@ def test_a_killed_parent_takes_the_workers_along_and_the_same_command_goes_on(
     with ose(home, "distill", job_id) as run:
         assert goes_on_beyond(home, kept)
     assert are_gone(everything, within_s=20)
+
+
+def test_a_terminated_coordinator_hands_its_distillation_back(searched: tuple[Path, str], scratch: Path) -> None:
+    home, job_id = searched
+    with Workspace(home) as workspace:
+        asked = workspace.students.request(job_id)
+        with ose(home, "coordinator") as first:
+            assert goes_on_beyond(home, 0)
+            first.send_signal(signal.SIGTERM)
+            _, told = first.communicate(timeout=60)
+        assert first.returncode == 0 and "Traceback" not in told, told
+        assert workspace.store.distillation(asked.id).status is DistillationStatus.PENDING
+        assert list(scratch.iterdir()) == []
+        kept = steps_kept(home)
+        with ose(home, "coordinator"):
+            assert goes_on_beyond(home, kept)
+            assert workspace.store.distillation(asked.id).status is DistillationStatus.RUNNING
