@@ -6,7 +6,8 @@ import contextlib
 import ctypes
 import queue
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
@@ -34,6 +35,8 @@ class InlineBackend:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._is_closed = False
+        self._interruption = threading.Lock()
+        self._is_interruptible = False
         self._probes = ProbeKeeper(SubprocessLatencyProbe)
         self._thread = threading.Thread(target=self._work, args=(workers,), name="inline-worker", daemon=True)
         self._thread.start()
@@ -68,17 +71,30 @@ class InlineBackend:
         if not self._is_closed and self._thread.ident is not None:
             self._is_closed = True
             self._tasks.put(None)
-            _raise_in(self._thread.ident, SystemExit)
+            with self._interruption:
+                if self._is_interruptible:
+                    _raise_in(self._thread.ident, SystemExit)
             self._thread.join(_GRACE_S)
 
     def _work(self, workers: WorkersSpec) -> None:
-        with contextlib.suppress(SystemExit):  # from `close`
+        with contextlib.suppress(SystemExit), self._interruptible():
             with without_collection():
                 from workers.executor import TaskExecutor  # seconds, in which the coordinator gets on
 
             executor = TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")
             while not self._is_closed and (task := self._tasks.get()) is not None:
                 self._events.put(executor.run(task))
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """What `close` may break off: before and after it, nothing would catch what is raised in the thread."""
+        with self._interruption:
+            self._is_interruptible = True
+        try:
+            yield
+        finally:
+            with self._interruption:
+                self._is_interruptible = False
 
 
 def _raise_in(thread_id: int, exception: type[BaseException]) -> None:

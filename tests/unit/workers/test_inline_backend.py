@@ -3,6 +3,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -67,3 +68,21 @@ def test_latency_is_measured_in_one_process_of_its_own_until_closing(backend: In
     [process] = set(me.children()) - before
     backend.close()
     assert not process.is_running()
+
+
+def test_nothing_is_raised_in_a_worker_that_leaves_by_itself(
+    backend: InlineBackend, search: DataTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.submit(evaluate_task(search, SMALL, num_steps=1))
+    assert isinstance(backend.next_event(LONG_S), TaskSucceeded)
+    told_to_end = backend._tasks.put
+
+    def slowly(nothing: None) -> None:
+        told_to_end(nothing)
+        time.sleep(0.3)  # the worker leaves meanwhile
+
+    raised: list[int] = []
+    monkeypatch.setattr(backend, "_tasks", SimpleNamespace(put=slowly))
+    monkeypatch.setattr("workers.inline_backend._raise_in", lambda thread_id, _: raised.append(thread_id))
+    backend.close()
+    assert raised == []
