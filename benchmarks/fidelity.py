@@ -160,7 +160,7 @@ def write_teacher(workspace: ose.Workspace, content: dict[str, Any], folder: Pat
         "latency_p50_ms": job.teacher_latency.p50_ms,
         "entropy_nats": job.teacher_quality.entropy_nats,
     }
-    (options.output / "teacher.json").write_text(json.dumps(teacher), encoding="utf8")
+    (options.output / "teacher.json").write_text(json.dumps(teacher, indent=1), encoding="utf8")
 
 
 def main() -> None:

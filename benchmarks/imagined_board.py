@@ -85,14 +85,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("board", type=Path, help="what `ose leaderboard ID --format json` prints of a searched space")
     parser.add_argument("--space", default="bort", help="a shipped space, or a file of one that names its embedding")
-    parser.add_argument("--shape", default="24,16,1024,4096", help="D,A,H,I of its teacher; RoBERTa large by default")
+    parser.add_argument(
+        "--shape", type=parse_shape, default="24,16,1024,4096", help="D,A,H,I of its teacher; RoBERTa large by default"
+    )
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     board = json.loads(options.board.read_text(encoding="utf8"))
     law = Law(board)
     powers = ", ".join(f"{axis} {exponent:.2f}" for axis, exponent in law.exponents.items())
     print(f"{board['job']['name']}: exponents {powers}; members lie {law.spread:.0%} about the law")
-    content = imagined(board, options.space, parse_shape(options.shape))
+    content = imagined(board, options.space, options.shape)
     options.output.write_text(json.dumps(content), encoding="utf8")
 
 

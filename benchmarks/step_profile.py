@@ -29,18 +29,18 @@ from transformers import RobertaConfig
 from transformers.utils import logging as transformers_logging
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops
-from ose.models.forward import encode
+from ose.core.masking import num_targets
+from ose.models.forward import at_positions, encode
 from ose.models.student import build_student
+from ose.pipelines.search_data import NUM_DRAWS
 from ose.pipelines.student_training import MAX_GRAD_NORM
 from ose.training.attention import quick_attention
 from ose.training.optimizer import build_optimizer
-from ose.training.precision import autocast
+from ose.training.precision import autocast, has_native_bfloat16
 from ose.training.sampled_loss import sampled_cross_entropy
 from workers.ray_environment import KEEP_MEMORY
 
 WARM_UP_STEPS = 3
-_MASKED = 0.15
-_DRAWS = 48
 _MATRIX = 2048
 _CPU = torch.device("cpu")
 
@@ -64,13 +64,13 @@ class Step:
     def __init__(self, shape: Architecture, options: argparse.Namespace) -> None:
         torch.manual_seed(0)
         batch, length, vocabulary = options.batch_size, options.sequence_length, options.vocabulary
-        positions = max(1, round(_MASKED * length))
+        positions = num_targets(length)
         config = RobertaConfig(vocab_size=vocabulary, max_position_embeddings=length + 2)
         self.student = build_student(config, shape, 0, _CPU).eval()
         self.optimizer = build_optimizer(self.student, 1e-4)
         self.input_ids = torch.randint(vocabulary, (batch, length))
         self.positions = torch.stack([torch.randperm(length)[:positions] for _ in range(batch)])
-        self.draws = torch.randint(vocabulary, (batch, positions, _DRAWS))
+        self.draws = torch.randint(vocabulary, (batch, positions, NUM_DRAWS))
         self.times_s: dict[str, float] = {}
 
     def timed(self, part: str, work: Callable[[], Any]) -> Any:
@@ -85,7 +85,7 @@ class Step:
         with autocast(_CPU, "auto"):
             encoded = self.timed("encoder, forward", lambda: encode(self.student, self.input_ids))
             states = encoded.states.detach().requires_grad_()
-            picked = states.gather(1, self.positions[..., None].expand(-1, -1, states.shape[-1]))
+            picked = at_positions(states, self.positions)
             logits = self.timed("vocabulary head, forward", lambda: encoded.head(picked))
         cut = logits.detach().requires_grad_()
         self.timed("loss and its gradient", lambda: sampled_cross_entropy(cut, self.draws).backward())
@@ -119,8 +119,7 @@ def profile(shape: Architecture, options: argparse.Namespace) -> dict[str, Any]:
 
 def matrix_rate() -> float:
     """FLOP/s of this process at the precision that candidates train in."""
-    with autocast(_CPU, "auto"):
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+    dtype = torch.bfloat16 if has_native_bfloat16(_CPU) else torch.float32
     matrix = torch.randn(_MATRIX, _MATRIX).to(dtype)
     times = []
     for _ in range(15):
@@ -137,7 +136,7 @@ def _page_faults() -> int:
 def products_flops(shape: Architecture, options: argparse.Namespace) -> dict[str, int]:
     """Of the parts that multiply matrices; a way back is twice the way there."""
     batch, length = options.batch_size, options.sequence_length
-    positions = batch * max(1, round(_MASKED * length))
+    positions = batch * num_targets(length)
     embedding = EmbeddingShape(vocab_size=options.vocabulary, max_position_embeddings=length + 2)
     encoder, head = count_flops(shape, length, batch), count_head_flops(shape, embedding, positions)
     return {
@@ -159,10 +158,10 @@ def side_by_side(shape: str, options: argparse.Namespace) -> list[dict[str, Any]
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(options.workers)
     ]
-    found = [json.loads(each.communicate()[0]) for each in running]
+    printed = [each.communicate()[0] for each in running]
     if any(each.returncode for each in running):
         raise SystemExit("a profile failed")
-    return found
+    return [json.loads(each) for each in printed]
 
 
 def rows_of(shape: Architecture, found: list[dict[str, Any]], options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -28,6 +28,8 @@ from ose.errors import InvalidInputError, OseError
 INTERRUPTED = 130
 MISTAKE = 2
 
+_NOTHING_LOST = "interrupted; nothing that was finished is lost"
+
 _HERE_ONLY = {"coordinator", "doctor", "latency", "layers", "quickstart", "serve"}
 """Commands about this machine and its processes, which no service runs for others."""
 
@@ -85,7 +87,7 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
         if status == INTERRUPTED:
-            _complain("interrupted; nothing that was finished is lost")
+            _complain(_NOTHING_LOST)
         sys.exit(status)
     except typer.TyperException as error:
         if message := error.format_message():  # none if help was printed, for want of a command
@@ -96,6 +98,9 @@ def main() -> None:
             raise
         _complain(str(error))
         sys.exit(MISTAKE)
+    except KeyboardInterrupt:  # before typer listens
+        _complain(_NOTHING_LOST)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, as `head` does
 
