@@ -71,7 +71,7 @@ def imagined(board: dict[str, Any], space_name: str, teacher: Architecture) -> d
             "num_parameters": count_parameters(architecture, space.embedding).total,
             "latency_p50_ms": count_flops(architecture, SEQUENCE_LENGTH) / 1e9,
             "loss_nats": loss_nats,
-            "masked_accuracy": math.nan,
+            "masked_accuracy": None,
         }
 
     return {

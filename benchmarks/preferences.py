@@ -48,7 +48,7 @@ class Member:
 
     name: str
     measures: Measures
-    masked_accuracy: float
+    masked_accuracy: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +155,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _share(value: float) -> str:
+def _share(value: float | None) -> str:
     """Nothing where it is not known: a board may be imagined (`imagined_board.py`)."""
-    return "" if math.isnan(value) else f"{value:.1%}"
+    return "" if value is None else f"{value:.1%}"
 
 
 def draw(board: Board, file: Path) -> None:

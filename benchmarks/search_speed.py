@@ -180,11 +180,12 @@ def start_of(options: argparse.Namespace, teacher: Path, shape: Architecture, jo
 def matrix_rates(workers: int) -> dict[str, float]:
     """FLOP/s of all workers together, one thread each, for large square matrices."""
     return {
-        str(dtype).removeprefix("torch."): workers * _matrix_rate(dtype) for dtype in (torch.float32, torch.bfloat16)
+        str(dtype).removeprefix("torch."): workers * matrix_rate(dtype) for dtype in (torch.float32, torch.bfloat16)
     }
 
 
-def _matrix_rate(dtype: torch.dtype) -> float:
+def matrix_rate(dtype: torch.dtype) -> float:
+    """FLOP/s of one thread for large square matrices, the best of ten."""
     torch.set_num_threads(1)
     matrix = torch.randn(_MATRIX, _MATRIX).to(dtype)
     best = float("inf")

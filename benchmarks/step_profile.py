@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from search_speed import matrix_rate
 from shapes import parse_shape
 from tables import write_csv
 from transformers import RobertaConfig
@@ -41,7 +42,6 @@ from ose.training.sampled_loss import sampled_cross_entropy
 from workers.ray_environment import KEEP_MEMORY
 
 WARM_UP_STEPS = 3
-_MATRIX = 2048
 _CPU = torch.device("cpu")
 
 
@@ -113,20 +113,8 @@ def profile(shape: Architecture, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "parts_s": {part: statistics.median(run[part] for run in runs) for part in runs[0]},
         "page_faults": faults / options.steps,
-        "rate": matrix_rate(),
+        "rate": matrix_rate(torch.bfloat16 if has_native_bfloat16(_CPU) else torch.float32),
     }
-
-
-def matrix_rate() -> float:
-    """FLOP/s of this process at the precision that candidates train in."""
-    dtype = torch.bfloat16 if has_native_bfloat16(_CPU) else torch.float32
-    matrix = torch.randn(_MATRIX, _MATRIX).to(dtype)
-    times = []
-    for _ in range(15):
-        started = time.process_time()
-        matrix @ matrix
-        times.append(time.process_time() - started)
-    return 2 * _MATRIX**3 / min(times)
 
 
 def _page_faults() -> int:
