@@ -20,13 +20,14 @@ from ose.core.measurement import LatencyMeasurement
 from ose.core.task import LatencyTask
 from ose.measure.fingerprint import device_fingerprint
 from ose.measure.latency import measure_latency
+from ose.measure.pace import Patience
 from ose.models.student import build_blank_student, fill_with_noise
 from ose.search.failures import failure_report
 
 _TASK = TypeAdapter(LatencyTask)
 
 
-def measure(task: LatencyTask) -> LatencyMeasurement:
+def measure(task: LatencyTask, patience: Patience) -> LatencyMeasurement:
     """Build the model of `task` with weights of no meaning, on which latency does not depend, and measure it."""
     transformers_logging.set_verbosity_error()
     config = AutoConfig.from_pretrained(Path(task.teacher.path), local_files_only=True, trust_remote_code=False)
@@ -36,23 +37,23 @@ def measure(task: LatencyTask) -> LatencyMeasurement:
     else:
         model = build_blank_student(config, task.architecture, "cpu")
     fill_with_noise(model.base_model)
-    return measure_latency(model, task.protocol)
+    return measure_latency(model, task.protocol, task.best_pace_ms, patience)
 
 
-def answer(line: str) -> dict[str, object]:
+def answer(line: str, patience: Patience) -> dict[str, object]:
     """Serve one request: `{"fingerprint": device}` or `{"measure": task}`."""
     try:
         request = json.loads(line)
         if "fingerprint" in request:
             return {"result": asdict(device_fingerprint(request["fingerprint"]))}
-        return {"result": asdict(measure(_TASK.validate_python(request["measure"])))}
+        return {"result": asdict(measure(_TASK.validate_python(request["measure"]), patience))}
     except Exception as error:
         return {"failure": asdict(failure_report(error))}
 
 
 def main() -> None:
     """Answer requests until the asking process closes the pipe or dies."""
-    answers = sys.stdout
+    answers, patience = sys.stdout, Patience()
     with redirect_stdout(sys.stderr):  # whatever a library prints is no answer
         for line in sys.stdin:
-            print(json.dumps(answer(line)), file=answers, flush=True)
+            print(json.dumps(answer(line, patience)), file=answers, flush=True)

@@ -39,4 +39,4 @@ def latency(
         f"({len(measured.samples_ms)} calls, {measured.fingerprint})"
     )
     if measured.is_flagged:
-        typer.echo("noisy: p90 is over 1.3 times p50 after three attempts; something else is running", err=True)
+        typer.echo(f"noisy after {measured.num_attempts} attempts: something else is running", err=True)

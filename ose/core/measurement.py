@@ -63,9 +63,11 @@ class LatencyMeasurement:
         samples_ms: Every timed call, in order.
         load_before, load_after: The machine's one-minute load average.
         num_attempts: Times the whole measurement was made; more than one means that the first was disturbed.
-        is_flagged: The spread (p90 over p50) or the load by others stayed above its bound: do not believe it.
+        is_flagged: The spread (p90 over p50), the load by others or the pace stayed above its bound: do not believe it.
         fingerprint: Where it was measured.
         other_load_cores: Cores that other processes kept busy meanwhile; None of a GPU, and of older measurements.
+        pace_ms: What a fixed calculation took, just before or just after, whichever was slower: how fast the machine
+            was. None likewise.
     """
 
     p10_ms: float
@@ -78,6 +80,7 @@ class LatencyMeasurement:
     is_flagged: bool
     fingerprint: DeviceFingerprint
     other_load_cores: float | None = None
+    pace_ms: float | None = None
 
     @property
     def p50_stderr_ms(self) -> float:

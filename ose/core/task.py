@@ -163,12 +163,14 @@ class LatencyTask:
 
     Attributes:
         is_teacher: Measure the teacher's own model instead.
+        best_pace_ms: The best pace of the device that is known: slower, it is waited for. None takes it as it is.
     """
 
     teacher: TeacherFacts
     architecture: Architecture
     protocol: LatencyProtocol
     is_teacher: bool = False
+    best_pace_ms: float | None = None
 
 
 Task = DataTask | TargetsTask | AnatomyTask | EvaluateTask | LayerSubsetsTask

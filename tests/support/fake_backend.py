@@ -50,17 +50,20 @@ class FakeBackend:
         outcomes: Of the attempts at an architecture, the last one for ever; a loss by default.
         latencies: Milliseconds of an architecture, or what measuring it raises; taken from its size by default.
         flagged: Architectures whose measurements are noisy.
+        paces: Of the machine while an architecture is measured; not known by default.
         stages: Failures of data and targets tasks, used up one by one.
         pick: Index of the queued task that ends next.
         dies_at: Number of the call that ends the process.
         before_event: Called before each event.
         tasks, measured: Everything asked for.
+        best_paces: What was told of the machine with each measurement.
         attempts: How often each architecture was trained; handed on, the table goes on where it was.
     """
 
     outcomes: Mapping[Architecture, Sequence[Outcome]] = field(default_factory=dict)
     latencies: Mapping[Architecture, Sequence[float | Exception]] = field(default_factory=dict)
     flagged: frozenset[Architecture] = frozenset()
+    paces: Mapping[Architecture, Sequence[float]] = field(default_factory=dict)
     stages: dict[type, list[FailureReport]] = field(default_factory=dict)
     pick: Callable[[Sequence[Task]], int] = lambda queue: 0
     dies_at: int | None = None
@@ -69,6 +72,7 @@ class FakeBackend:
     capacity: int = 2
     tasks: list[Task] = field(default_factory=list)
     measured: list[Architecture] = field(default_factory=list)
+    best_paces: list[float | None] = field(default_factory=list)
     attempts: dict[Architecture, int] = field(default_factory=dict)
     num_calls: int = 0
     num_probes: int = 0
@@ -122,7 +126,9 @@ class FakeBackend:
         outcome = _nth(known, self._measurements, architecture)
         if isinstance(outcome, Exception):
             raise outcome
-        return builders.latency(outcome, is_flagged=architecture in self.flagged)
+        paces = self.paces.get(architecture, [None])
+        pace_ms = paces[min(self._measurements[architecture], len(paces)) - 1]
+        return builders.latency(outcome, is_flagged=architecture in self.flagged, pace_ms=pace_ms)
 
     def _result(self, task: Task) -> Any:
         if failures := self.stages.get(type(task)):
@@ -164,6 +170,7 @@ class FakeProbe:
         assert self.backend.is_settled, "a worker that starts would disturb the measurement"
         self.backend.num_probes += not self.has_measured
         self.has_measured = True
+        self.backend.best_paces.append(task.best_pace_ms)
         return self.backend.latency_of(task.architecture)
 
 

@@ -13,8 +13,9 @@ from torch import nn
 
 from ose.core.measurement import LatencyProtocol
 from ose.errors import DependencyError
-from ose.measure import latency
+from ose.measure import latency, pace
 from ose.measure.latency import MAX_OTHER_CORES, MIN_SAMPLES, _percentile, measure_latency
+from ose.measure.pace import PATIENCE_S, Patience
 from ose.models.teacher import load_masked_lm
 
 PROTOCOL = LatencyProtocol(sequence_length=8)
@@ -58,6 +59,8 @@ class Clock:
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
 
+    sleep = wait
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -76,9 +79,20 @@ class Others:
         return SimpleNamespace(cores=lambda: next(self._cores))
 
 
+class Paces:
+    """Tell these paces, one after the other, and then the last one for ever."""
+
+    def __init__(self, *paces_ms: float) -> None:
+        self._paces_ms = itertools.chain(paces_ms, itertools.repeat(paces_ms[-1]))
+
+    def __call__(self) -> float:
+        return next(self._paces_ms)
+
+
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "OtherLoad", Others(0.0))
+    monkeypatch.setattr(latency, "machine_pace_ms", Paces(1.0))
 
 
 @pytest.fixture(autouse=True)
@@ -165,6 +179,45 @@ def test_an_attempt_without_others_is_preferred_to_a_calm_one(clock: Clock, monk
     measured = measure_latency(model_of(Encoder(clock.wait, times())), PROTOCOL)
     assert (measured.num_attempts, measured.is_flagged, measured.other_load_cores) == (2, False, 0.0)
     assert measured.p50_ms == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("paces_ms", "attempts", "is_flagged", "pace_ms"),
+    [
+        ([1.0, 1.07], 1, False, 1.07),
+        ([1.0, 1.09, 1.0], 2, False, 1.0),  # it became slow meanwhile, and fast again
+        ([1.09, 1.0], 2, False, 1.0),
+        ([1.2, 1.3, 1.2, 1.1, 1.2, 1.4], 3, True, 1.3),
+    ],
+)
+def test_what_a_slow_machine_took_is_measured_again(
+    paces_ms: list[float],
+    attempts: int,
+    is_flagged: bool,
+    pace_ms: float,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(latency, "machine_pace_ms", Paces(*paces_ms))
+    encoder = Encoder(clock.wait, itertools.repeat(0.01))
+    measured = measure_latency(model_of(encoder), PROTOCOL, 1.0, Patience(lambda: 1.0))
+    assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (attempts, is_flagged, pace_ms)
+
+
+def test_a_machine_that_is_slow_for_good_is_measured_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "machine_pace_ms", Paces(1.5))
+    monkeypatch.setattr(pace, "time", clock)
+    patience = Patience(lambda: 1.5)
+    encoder = Encoder(clock.wait, itertools.repeat(0.01))
+    attempts = [measure_latency(model_of(encoder), PROTOCOL, 1.0, patience).num_attempts for _ in range(3)]
+    assert attempts == [1, 1, 1]
+    assert PATIENCE_S < clock.now_s < PATIENCE_S + 5
+
+
+def test_without_a_best_pace_the_machine_is_taken_as_it_is(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "machine_pace_ms", Paces(5.0, 9.0))
+    measured = measure_latency(model_of(Encoder(clock.wait, itertools.repeat(0.01))), PROTOCOL)
+    assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (1, False, 9.0)
 
 
 def test_a_protocol_may_ask_for_one_attempt(clock: Clock) -> None:

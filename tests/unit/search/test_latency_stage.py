@@ -39,6 +39,43 @@ def test_a_noisy_latency_serves_no_other_job(store: Store) -> None:
     assert latency is not None and (latency.p50_ms, latency.is_flagged) == (7.0, False)
 
 
+def test_what_a_slow_machine_took_is_measured_again_once_it_is_known_to_be_slow(search: Search) -> None:
+    backend = FakeBackend(
+        latencies={TEACHER: [900.0, 700.0], ODD: [9.0, 7.0]},
+        paces={TEACHER: [1.3, 1.0], **{member: [1.0] for member in MEMBERS}, ODD: [1.2, 1.05]},
+    )
+    assert search.run(backend).status is JobStatus.SUCCEEDED
+    assert backend.measured == [TEACHER, *MEMBERS, TEACHER, ODD]
+    assert backend.best_paces == [None, 1.3, *[1.0] * (len(MEMBERS) + 1)]
+    teacher, latency = search.store.job(search.job_id).teacher_latency, search.candidate(ODD).latency
+    assert teacher is not None and latency is not None
+    assert (teacher.p50_ms, latency.p50_ms) == (700.0, 7.0)
+
+
+def test_what_stays_slow_is_measured_again_only_once(search: Search) -> None:
+    backend = FakeBackend(paces={**{member: [1.0] for member in MEMBERS}, ODD: [1.5]})
+    assert search.run(backend).status is JobStatus.SUCCEEDED
+    assert backend.measured.count(ODD) == 2
+
+
+def test_a_second_measurement_that_fails_leaves_the_first(search: Search) -> None:
+    backend = FakeBackend(
+        latencies={ODD: [9.0, WorkerLostError("died")]}, paces={**{member: [1.0] for member in MEMBERS}, ODD: [1.5]}
+    )
+    assert search.run(backend).status is JobStatus.SUCCEEDED
+    latency = search.candidate(ODD).latency
+    assert latency is not None and latency.p50_ms == 9.0
+    assert search.candidate(ODD).status is CandidateStatus.SUCCEEDED
+
+
+def test_stored_latencies_of_a_slow_machine_are_measured_again_by_the_job_that_knows_better(store: Store) -> None:
+    slow = {member: [2.0] for member in (TEACHER, *MEMBERS)}
+    Search(store, job_id="job-1").run(FakeBackend(paces=slow, flagged=frozenset({ODD})))
+    backend = FakeBackend(paces={member: [1.0] for member in slow})
+    assert Search(store, job_id="job-2").run(backend).status is JobStatus.SUCCEEDED
+    assert backend.measured == [ODD, TEACHER, *(member for member in MEMBERS if member != ODD)]
+
+
 def test_a_candidate_that_cannot_be_measured_fails_alone(search: Search) -> None:
     backend = FakeBackend(latencies={ODD: [EvaluationError("no such kernel")]})
     assert search.run(backend).status is JobStatus.SUCCEEDED

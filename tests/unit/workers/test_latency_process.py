@@ -12,6 +12,7 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.task import LatencyTask
 from ose.measure import latency
 from ose.measure.fingerprint import device_fingerprint
+from ose.measure.pace import Patience
 from workers.latency_process import answer, main
 
 SHAPE = architecture(1, 2, 16, 24)
@@ -25,11 +26,11 @@ def task(tiny_roberta: Path, monkeypatch: pytest.MonkeyPatch) -> LatencyTask:
 
 
 def ask(task: LatencyTask) -> dict[str, object]:
-    return json.loads(json.dumps(answer(json.dumps({"measure": asdict(task)}))))
+    return json.loads(json.dumps(answer(json.dumps({"measure": asdict(task)}), Patience())))
 
 
 def test_a_fingerprint_is_answered() -> None:
-    assert answer('{"fingerprint": "cpu"}') == {"result": asdict(device_fingerprint("cpu"))}
+    assert answer('{"fingerprint": "cpu"}', Patience()) == {"result": asdict(device_fingerprint("cpu"))}
 
 
 @pytest.mark.parametrize("is_teacher", [False, True])
@@ -57,7 +58,7 @@ def test_a_larger_model_takes_longer(task: LatencyTask) -> None:
     [("no JSON", "error"), ("{}", "error"), ('{"measure": {"architecture": "round"}}', "error")],
 )
 def test_a_request_that_makes_no_sense_is_a_failure(line: str, code: str) -> None:
-    failure = answer(line)["failure"]
+    failure = answer(line, Patience())["failure"]
     assert failure["code"] == code
     assert "Traceback" in failure["traceback"]
 

@@ -1,0 +1,65 @@
+import itertools
+from collections.abc import Iterable
+
+import pytest
+import torch
+
+from ose.measure import pace
+from ose.measure.pace import PATIENCE_S, Patience, machine_pace_ms
+
+
+class Clock:
+    """Time passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(pace, "time", clock)
+    return clock
+
+
+def patience(paces_ms: Iterable[float]) -> Patience:
+    told = iter(paces_ms)
+    return Patience(lambda: next(told))
+
+
+def test_a_pace_is_the_time_of_a_real_calculation() -> None:
+    state = torch.get_rng_state()
+    assert 0 < machine_pace_ms() < 1000
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_fast_machine_is_not_waited_for(clock: Clock) -> None:
+    patience([1.0]).wait(1.0)
+    assert clock.now_s == 0
+
+
+def test_one_waits_until_the_machine_is_fast(clock: Clock) -> None:
+    patience([1.5, 1.4, 1.3, 1.0]).wait(1.1)
+    assert clock.now_s == pytest.approx(1.5)
+
+
+def test_patience_runs_out_once_and_for_all(clock: Clock) -> None:
+    waiting = patience(itertools.repeat(2.0))
+    waiting.wait(1.0)
+    waiting.wait(1.0)
+    assert waiting.is_exhausted
+    assert clock.now_s == pytest.approx(PATIENCE_S)
+
+
+def test_what_one_wait_took_comes_back_with_success(clock: Clock) -> None:
+    waiting = patience([*[2.0] * 100, 1.0, *[2.0] * 100, 1.0])
+    waiting.wait(1.0)
+    waiting.wait(1.0)
+    assert not waiting.is_exhausted
+    assert clock.now_s == pytest.approx(100.0)
