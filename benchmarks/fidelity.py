@@ -40,6 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--final-steps", type=int, default=2000, help="of each full training")
     parser.add_argument("--seeds", type=int, default=3, help="of the candidates whose noise is measured")
     parser.add_argument("--seeded-every", type=int, default=4, help="of every so many candidates")
+    parser.add_argument("--every", type=int, default=1, help="distil every so many candidates, to check a long search")
     parser.add_argument("--only", choices=("searches", "truth"), help="do this part alone")
     parser.add_argument("--part", default="0/1", help="INDEX/COUNT: which share of the full distillations to do here")
     parser.add_argument("--home", type=Path, default=Path("results"))
@@ -94,7 +95,8 @@ def rounded(values: tuple[float, ...]) -> str:
 
 
 def distillations(candidates: list[Candidate], options: argparse.Namespace) -> list[tuple[Candidate, int]]:
-    """All with the first seed, then every so many with the others; of these, this process's share."""
+    """All that are asked for with the first seed, then every so many with the others; of these, this process's share."""
+    candidates = candidates[:: options.every]
     seeded = candidates[:: options.seeded_every]
     wanted = [(each, 0) for each in candidates]
     wanted += [(each, seed) for seed in range(1, options.seeds) for each in seeded]

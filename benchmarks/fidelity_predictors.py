@@ -5,7 +5,8 @@
 Beside the held-out loss itself: the same on fewer sequences; training losses, all of them or the last ones (all candidates
 see the same batches, so their noise is common); a straight line through the last half of the training losses over the
 logarithm of the step, followed to the end of the truth; a power law of the steps through the divergences from the teacher
-(loss less its entropy) after this search and a shorter one, followed likewise; and what needs no training at all. Orders
+(loss less its entropy) after this search and a shorter one, followed likewise, or for a short way alone; and what needs no
+training at all. Orders
 are compared by loss and by `excess`. Writes predictors.csv and predictors.md.
 """
 
@@ -62,6 +63,9 @@ PREDICTORS: dict[str, Predictor] = {
     "training losses, last tenth": training(0.1),
     "training losses, followed to the end": extrapolated,
 }
+SHORT_REACH = 3
+"""A power law is also followed for a short way alone."""
+
 UNTRAINED: dict[str, Predictor] = {
     "parameters": lambda row, _: -float(row["num_parameters"]),
     "operations": lambda row, _: -float(row["flops"]),
@@ -70,10 +74,17 @@ UNTRAINED: dict[str, Predictor] = {
 """They order, but are no losses, and so make no scores."""
 
 
-def power_law(shorter: dict[str, Row], entropy_nats: float) -> Predictor:
-    """Through two divergences: what is left of one falls by the same share each time the steps double."""
+def power_law(shorter: dict[str, Row], entropy_nats: float, reach: int | None = None) -> Predictor:
+    """Through two divergences: what is left of one falls by the same share each time the steps double.
+
+    Args:
+        shorter: The rows of a search of fewer steps, by architecture.
+        entropy_nats: The teacher's.
+        reach: Followed to so many times the steps; None follows it to the truth's.
+    """
 
     def of(row: Row, final_steps: int) -> float:
+        final_steps = reach * int(row["steps"]) if reach else final_steps
         before = shorter[row["architecture"]]
         first, last = (float(each["loss_nats"]) - entropy_nats for each in (before, row))
         slope = math.log(last / first) / math.log(int(row["steps"]) / int(before["steps"]))
@@ -156,7 +167,11 @@ def all_rows(searches: dict[tuple[str, int], dict[str, Row]], truth: Truth) -> I
         predictors = dict(PREDICTORS)
         for (start, shorter), others in searches.items():
             if start == initialization and shorter < steps:
-                predictors[f"power law from {shorter} steps"] = power_law(others, truth.teacher.loss_nats)
+                entropy = truth.teacher.loss_nats
+                predictors[f"power law from {shorter} steps"] = power_law(others, entropy)
+                predictors[f"power law from {shorter} steps, {SHORT_REACH} times"] = power_law(
+                    others, entropy, SHORT_REACH
+                )
         for name, each in predictors.items():
             found = judged(list(rows.values()), each, truth)
             yield {"initialization": initialization, "steps": steps, "predictor": name, **found}

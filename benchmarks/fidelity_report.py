@@ -4,7 +4,8 @@
 
 Reads searches.csv, truth*.csv and teacher.json; writes fidelity.csv, fidelity.md and fidelity.svg. Orders are compared by
 Kendall's tau, over all candidates and inside three bins of equal numbers by latency; regret is what the final score of
-the candidate ranked first lacks of the best final score.
+the candidate ranked first lacks of the best final score. The cost is that of the trials' time, or by `--cost steps` of their
+steps, where other work ran beside some of them.
 """
 
 from __future__ import annotations
@@ -33,9 +34,14 @@ class Result:
     architecture: str
     measures: Measures
     wall_time_s: float
+    steps: int
     sequence_losses_nats: tuple[float, ...]
     group: tuple[str, int]
     """Initialisation and steps of a search; ("truth", seed) of a distillation."""
+
+    def cost(self, counted_in: str) -> float:
+        """In seconds of the trial, or in steps."""
+        return self.steps if counted_in == "steps" else self.wall_time_s
 
 
 def read(file: Path, group: Sequence[str]) -> list[Result]:
@@ -53,6 +59,7 @@ def _result(row: dict[str, str], group: Sequence[str]) -> Result:
             loss_stderr_nats=float(row["loss_stderr_nats"]),
         ),
         wall_time_s=float(row["wall_time_s"]),
+        steps=int(row["steps"]),
         sequence_losses_nats=tuple(json.loads(row["sequence_losses_nats"])),
         group=(name, int(row[group[-1]])),
     )
@@ -80,8 +87,8 @@ def scores(results: dict[str, Result], names: Sequence[str], teacher: Measures, 
     return [score(results[name].measures, teacher, rule).value for name in names]
 
 
-def agreement(found: dict[str, Result], truth: dict[str, Result], teacher: Measures) -> dict[str, float]:
-    """One search against the truth."""
+def agreement(found: dict[str, Result], truth: dict[str, Result], teacher: Measures, cost: str) -> dict[str, float]:
+    """One search against the truth. `cost` is what it is counted in, `time` or `steps`."""
     names = sorted(found.keys() & truth.keys())
     row = {"tau_loss": kendall_tau(losses(found, names), losses(truth, names))}
     for index, some in enumerate(bins(truth)):
@@ -91,7 +98,7 @@ def agreement(found: dict[str, Result], truth: dict[str, Result], teacher: Measu
         ours, final = scores(found, names, teacher, rule), scores(truth, names, teacher, rule)
         first = final[ours.index(max(ours))]
         row |= {f"tau_{label}": kendall_tau(ours, final), f"regret_{label}": 1 - first / max(final)}
-    row["cost"] = sum(found[name].wall_time_s for name in names) / sum(truth[name].wall_time_s for name in names)
+    row["cost"] = sum(found[name].cost(cost) for name in names) / sum(truth[name].cost(cost) for name in names)
     return row
 
 
@@ -162,12 +169,14 @@ def draw(rows: list[dict[str, object]], file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--cost", choices=("time", "steps"), default="time")
+    options = parser.parse_args()
+    folder: Path = options.folder
     found = grouped(read(folder / "searches.csv", ("initialization", "steps")))
     truths = grouped([each for file in sorted(folder.glob("truth*.csv")) for each in read(file, ("seed",))])
     teacher = read_teacher(folder)
     rows = [
-        {"initialization": name, "steps": steps, **agreement(results, truths["truth", 0], teacher)}
+        {"initialization": name, "steps": steps, **agreement(results, truths["truth", 0], teacher, options.cost)}
         for (name, steps), results in found.items()
     ]
     write_csv(folder / "fidelity.csv", rows)

@@ -116,7 +116,7 @@ def measured_round(options: argparse.Namespace, busy: int, index: int, best_pace
             task = LatencyTask(teacher=teacher, architecture=shape, protocol=protocol, best_pace_ms=best_pace.best_ms)
             found = probe.measure(task)
             best_pace.learn(found)
-            return found, *calm_outside_ms(options, shape, best_pace)
+            return found, *calm_outside_ms(options, shape, best_pace, 1 if busy else OUTSIDE_ATTEMPTS)
 
         found = {shape: measured(shape) for shape in shapes}
         slow = [shape for shape, (each, *_) in found.items() if best_pace.was_slow(each)]
@@ -141,14 +141,16 @@ def _row(told: dict[str, str]) -> dict[str, Any]:
     return {name: value if name == "architecture" else json.loads(value) for name, value in told.items()}
 
 
-def calm_outside_ms(options: argparse.Namespace, shape: Architecture, best_pace: BestPace) -> tuple[float, bool]:
+def calm_outside_ms(
+    options: argparse.Namespace, shape: Architecture, best_pace: BestPace, max_attempts: int
+) -> tuple[float, bool]:
     """The outside timer knows of no busy neighbour, so it is asked again if the machine was slow before or after.
 
     Returns:
         What it told last, and whether the machine was slow then too.
     """
     torch.set_num_threads(options.threads)
-    for _ in range(OUTSIDE_ATTEMPTS):
+    for _ in range(max_attempts):
         before_ms, found, after_ms = machine_pace_ms(), outside_ms(options, shape), machine_pace_ms()
         was_slow = is_slow(max(before_ms, after_ms), best_pace.best_ms)
         if not was_slow:
