@@ -4,7 +4,7 @@
 
 Twenty shapes are measured in turn: in OSE's latency process, and by a plain script that times calls of a plain
 transformers model in a process of its own. Each round starts new processes and takes the shapes in another order; then
-the same is done with busy processes beside. As in a search, what was measured while the machine was slower than it can
+the same is done with busy processes beside. As in a search, what was measured before the machine showed how fast it can
 be is measured once more at the end of its round, and the best pace of earlier rounds is known. Writes latency.csv with every figure, and latency.md; rounds that the CSV
 has already are not done again.
 """
@@ -119,7 +119,7 @@ def measured_round(options: argparse.Namespace, busy: int, index: int, best_pace
             return found, *calm_outside_ms(options, shape, best_pace, 1 if busy else OUTSIDE_ATTEMPTS)
 
         found = {shape: measured(shape) for shape in shapes}
-        slow = [shape for shape, (each, *_) in found.items() if best_pace.was_slow(each)]
+        slow = [shape for shape, (each, *_) in found.items() if best_pace.was_slow(each) and not each.is_flagged]
         found |= {shape: measured(shape) for shape in slow}
     for shape, (each, outside, is_slow_outside) in found.items():
         yield {

@@ -62,8 +62,12 @@ class _Attempt:
         return is_slow(self.pace_ms, self.best_pace_ms)
 
     @property
+    def is_uneven(self) -> bool:
+        return self.spread > MAX_SPREAD or self.is_beside_others
+
+    @property
     def is_disturbed(self) -> bool:
-        return self.spread > MAX_SPREAD or self.is_beside_others or self.is_slow
+        return self.is_uneven or self.is_slow
 
 
 def measure_latency(
@@ -100,12 +104,13 @@ def measure_latency(
 
     load_before = load_average()
     patience = patience or Patience()
-    attempts: list[_Attempt] = []
     with torch.inference_mode():
-        while len(attempts) < protocol.max_attempts and (not attempts or _is_worth_another(attempts[-1], patience)):
-            if best_pace_ms is not None and not on_gpu:
-                patience.wait(MAX_SLOWDOWN * best_pace_ms)
-            attempts.append(_attempt(timed, warmup_s, timed_s, on_gpu, best_pace_ms))
+        attempts = _attempts(
+            lambda: _attempt(timed, warmup_s, timed_s, on_gpu, best_pace_ms),
+            lambda: best_pace_ms is None or on_gpu or _waited(patience, best_pace_ms, protocol),
+            patience,
+            protocol.max_attempts,
+        )
     calmest = min(attempts, key=lambda each: (each.is_beside_others, each.is_slow, each.spread))
     samples = calmest.samples_ms
     return LatencyMeasurement(
@@ -123,10 +128,23 @@ def measure_latency(
     )
 
 
-def _is_worth_another(attempt: _Attempt, patience: Patience) -> bool:
-    """Whether another attempt may be better. A machine that was waited for in vain is slow for good."""
-    only_slow = attempt.is_slow and not attempt.is_beside_others and attempt.spread <= MAX_SPREAD
-    return attempt.is_disturbed and not (only_slow and patience.is_exhausted)
+def _attempts(
+    attempt: Callable[[], _Attempt], is_fast: Callable[[], bool], patience: Patience, max_attempts: int
+) -> list[_Attempt]:
+    """Until one is undisturbed. On a machine that was waited for in vain, being slow is no reason for another one."""
+    attempts: list[_Attempt] = []
+    is_worth_another = True
+    while is_worth_another and len(attempts) < max_attempts:
+        was_fast, started = is_fast(), time.perf_counter()
+        attempts.append(attempt())
+        patience.earn(time.perf_counter() - started)
+        is_worth_another = attempts[-1].is_disturbed if was_fast else attempts[-1].is_uneven
+    return attempts
+
+
+def _waited(patience: Patience, best_pace_ms: float, protocol: LatencyProtocol) -> bool:
+    """Whether the machine is as fast as it can be. What is measured once only is measured at once."""
+    return protocol.max_attempts > 1 and patience.wait(MAX_SLOWDOWN * best_pace_ms)
 
 
 def _attempt(

@@ -56,14 +56,14 @@ class _Measured:
         return [
             replace(shape, was_slow=True)
             for shape, stored in found
-            if not shape.was_slow and self.best_pace.was_slow(stored.measurement)
+            if not shape.was_slow and not stored.measurement.is_flagged and self.best_pace.was_slow(stored.measurement)
         ]
 
 
 def measure_latencies(context: RunContext, candidates: Iterable[Candidate]) -> None:
     """Measure the teacher and every shape that has no latency yet. A candidate that cannot be measured fails.
 
-    What was measured while the machine was slower than it can be is measured once more at the end.
+    What was measured before the machine showed how fast it can be is measured once more at the end.
 
     Raises:
         EvaluationError: The teacher cannot be measured.

@@ -15,7 +15,7 @@ from ose.core.measurement import LatencyProtocol
 from ose.errors import DependencyError
 from ose.measure import latency, pace
 from ose.measure.latency import MAX_OTHER_CORES, MIN_SAMPLES, _percentile, measure_latency
-from ose.measure.pace import PATIENCE_S, Patience
+from ose.measure.pace import FIRST_PATIENCE_S, Patience
 from ose.models.teacher import load_masked_lm
 
 PROTOCOL = LatencyProtocol(sequence_length=8)
@@ -204,14 +204,24 @@ def test_what_a_slow_machine_took_is_measured_again(
     assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (attempts, is_flagged, pace_ms)
 
 
-def test_a_machine_that_is_slow_for_good_is_measured_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_is_slow_for_good_is_measured_once_a_shape(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(latency, "machine_pace_ms", Paces(1.5))
     monkeypatch.setattr(pace, "time", clock)
     patience = Patience(lambda: 1.5)
     encoder = Encoder(clock.wait, itertools.repeat(0.01))
-    attempts = [measure_latency(model_of(encoder), PROTOCOL, 1.0, patience).num_attempts for _ in range(3)]
-    assert attempts == [1, 1, 1]
-    assert PATIENCE_S < clock.now_s < PATIENCE_S + 5
+    measured = [measure_latency(model_of(encoder), PROTOCOL, 1.0, patience) for _ in range(10)]
+    assert [(each.num_attempts, each.is_flagged) for each in measured] == [(1, True)] * 10
+    measured_s = 10 * 0.8
+    assert clock.now_s == pytest.approx(FIRST_PATIENCE_S + 2 * measured_s, abs=2.0)
+
+
+def test_what_is_measured_once_only_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "machine_pace_ms", Paces(1.5))
+    encoder = Encoder(clock.wait, itertools.repeat(0.01))
+    measured = measure_latency(model_of(encoder), replace(PROTOCOL, max_attempts=1), 1.0, Patience(pytest.fail))
+    assert (measured.num_attempts, measured.is_flagged) == (1, True)
 
 
 def test_without_a_best_pace_the_machine_is_taken_as_it_is(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

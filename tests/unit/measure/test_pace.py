@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ose.measure import pace
-from ose.measure.pace import PATIENCE_S, Patience, machine_pace_ms
+from ose.measure.pace import FIRST_PATIENCE_S, Patience, machine_pace_ms
 
 
 class Clock:
@@ -40,26 +40,24 @@ def test_a_pace_is_the_time_of_a_real_calculation() -> None:
 
 
 def test_a_fast_machine_is_not_waited_for(clock: Clock) -> None:
-    patience([1.0]).wait(1.0)
+    assert patience([1.0]).wait(1.0)
     assert clock.now_s == 0
 
 
 def test_one_waits_until_the_machine_is_fast(clock: Clock) -> None:
-    patience([1.5, 1.4, 1.3, 1.0]).wait(1.1)
+    assert patience([1.5, 1.4, 1.3, 1.0]).wait(1.1)
     assert clock.now_s == pytest.approx(1.5)
 
 
-def test_patience_runs_out_once_and_for_all(clock: Clock) -> None:
+def test_patience_runs_out(clock: Clock) -> None:
+    waiting = patience(itertools.repeat(2.0))
+    assert [waiting.wait(1.0) for _ in range(3)] == [False] * 3
+    assert clock.now_s == pytest.approx(FIRST_PATIENCE_S)
+
+
+def test_what_was_measured_may_be_waited_too(clock: Clock) -> None:
     waiting = patience(itertools.repeat(2.0))
     waiting.wait(1.0)
+    waiting.earn(7.0)
     waiting.wait(1.0)
-    assert waiting.is_exhausted
-    assert clock.now_s == pytest.approx(PATIENCE_S)
-
-
-def test_what_one_wait_took_comes_back_with_success(clock: Clock) -> None:
-    waiting = patience([*[2.0] * 100, 1.0, *[2.0] * 100, 1.0])
-    waiting.wait(1.0)
-    waiting.wait(1.0)
-    assert not waiting.is_exhausted
-    assert clock.now_s == pytest.approx(100.0)
+    assert clock.now_s == pytest.approx(FIRST_PATIENCE_S + 7.0)
