@@ -45,7 +45,7 @@ SHAPES = [
 ]
 """Twenty, from under a millisecond to about a hundred."""
 
-OUTSIDE_ATTEMPTS = 4
+OUTSIDE_ATTEMPTS = 2
 
 _OUTSIDE = """
 import json, sys, time
