@@ -23,8 +23,8 @@ from processes import eventually
 from ose.store.base import Store
 from ose.store.engine import open_store
 
-# Without the mark of tests that need Ray here: these clusters run on machines of their own, beside any other.
 pytestmark = [
+    pytest.mark.ray,
     pytest.mark.slow,
     pytest.mark.skipif(bool(why_no_machines()), reason=f"machines cannot be made here: {why_no_machines()}"),
     pytest.mark.skipif(find_postgres() is None, reason="there is no PostgreSQL"),
