@@ -6,8 +6,7 @@ Beside the held-out loss itself: the same on fewer sequences; training losses, a
 see the same batches, so their noise is common); a straight line through the last half of the training losses over the
 logarithm of the step, followed to the end of the truth; a power law of the steps through the divergences from the teacher
 (loss less its entropy) after this search and a shorter one, followed likewise, or for a short way alone; and what needs no
-training at all. Orders
-are compared by loss and by `excess`. Writes predictors.csv and predictors.md.
+training at all. Orders are compared by loss and by `excess`. Writes predictors.csv and predictors.md.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 Twenty shapes are measured in turn: in OSE's latency process, and by a plain script that times calls of a plain
 transformers model in a process of its own. Each round starts new processes and takes the shapes in another order; then
 the same is done with busy processes beside. As in a search, what was measured before the machine showed how fast it can
-be is measured once more at the end of its round, and the best pace of earlier rounds is known. Writes latency.csv with every figure, and latency.md; rounds that the CSV
-has already are not done again.
+be is measured once more at the end of its round, and the best pace of earlier rounds is known. Writes latency.csv with
+every figure, and latency.md; rounds that the CSV has already are not done again.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ SHAPES = [
 """Twenty, from under a millisecond to about a hundred."""
 
 OUTSIDE_ATTEMPTS = 2
+"""Each takes some seconds, most of them to start."""
 
 _OUTSIDE = """
 import json, sys, time

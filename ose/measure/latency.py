@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.pace import MAX_SLOWDOWN, is_slow
+from ose.core.pace import is_slow
 from ose.errors import DependencyError
 from ose.measure.fingerprint import device_fingerprint, load_average
 from ose.measure.other_load import OtherLoad
@@ -43,11 +43,21 @@ than half of it."""
 
 
 @dataclass(frozen=True, slots=True)
+class _Timing:
+    """How one call is timed, and for how long."""
+
+    call: Callable[[], float]
+    warmup_s: float
+    timed_s: float
+    on_gpu: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Attempt:
     samples_ms: list[float]
     other_load_cores: float | None
     pace_ms: float | None
-    best_pace_ms: float | None
+    is_slow: bool
 
     @property
     def spread(self) -> float:
@@ -56,10 +66,6 @@ class _Attempt:
     @property
     def is_beside_others(self) -> bool:
         return self.other_load_cores is not None and self.other_load_cores > MAX_OTHER_CORES
-
-    @property
-    def is_slow(self) -> bool:
-        return is_slow(self.pace_ms, self.best_pace_ms)
 
     @property
     def is_uneven(self) -> bool:
@@ -94,23 +100,9 @@ def measure_latency(
     if protocol.device.startswith("cuda") and not torch.cuda.is_available():
         raise DependencyError(f"latency.device is {protocol.device}, but torch sees no GPU here")
     torch.set_num_threads(protocol.threads)
-    encoder = model.base_model.to(device=protocol.device, dtype=getattr(torch, protocol.dtype)).eval()
-    shape = (protocol.batch_size, protocol.sequence_length)
-    generator = torch.Generator().manual_seed(0)
-    input_ids = torch.randint(10, model.config.vocab_size, shape, generator=generator).to(protocol.device)
-    on_gpu = protocol.device.startswith("cuda")
-    timed = _cuda_timer(encoder, input_ids) if on_gpu else _cpu_timer(encoder, input_ids)
-    warmup_s, timed_s = (GPU_WARMUP_S, GPU_TIMED_S) if on_gpu else (WARMUP_S, TIMED_S)
-
-    load_before = load_average()
-    patience = patience or Patience()
+    timing, load_before = _timing(model, protocol), load_average()
     with torch.inference_mode():
-        attempts = _attempts(
-            lambda: _attempt(timed, warmup_s, timed_s, on_gpu, best_pace_ms),
-            lambda: best_pace_ms is None or on_gpu or _waited(patience, best_pace_ms, protocol),
-            patience,
-            protocol.max_attempts,
-        )
+        attempts = _attempts(timing, protocol.max_attempts, best_pace_ms, patience or Patience())
     calmest = min(attempts, key=lambda each: (each.is_beside_others, each.is_slow, each.spread))
     samples = calmest.samples_ms
     return LatencyMeasurement(
@@ -128,46 +120,52 @@ def measure_latency(
     )
 
 
-def _attempts(
-    attempt: Callable[[], _Attempt], is_fast: Callable[[], bool], patience: Patience, max_attempts: int
-) -> list[_Attempt]:
-    """Until one is undisturbed. On a machine that was waited for in vain, being slow is no reason for another one."""
+def _timing(model: PreTrainedModel, protocol: LatencyProtocol) -> _Timing:
+    encoder = model.base_model.to(device=protocol.device, dtype=getattr(torch, protocol.dtype)).eval()
+    shape = (protocol.batch_size, protocol.sequence_length)
+    generator = torch.Generator().manual_seed(0)
+    input_ids = torch.randint(10, model.config.vocab_size, shape, generator=generator).to(protocol.device)
+    if protocol.device.startswith("cuda"):
+        return _Timing(_cuda_timer(encoder, input_ids), GPU_WARMUP_S, GPU_TIMED_S, on_gpu=True)
+    return _Timing(_cpu_timer(encoder, input_ids), WARMUP_S, TIMED_S, on_gpu=False)
+
+
+def _attempts(timing: _Timing, max_attempts: int, best_pace_ms: float | None, patience: Patience) -> list[_Attempt]:
+    """Until one is undisturbed. On a machine that was waited for in vain, being slow is no reason for another one.
+
+    What is measured once only is measured at once.
+    """
     attempts: list[_Attempt] = []
+    waits = best_pace_ms is not None and max_attempts > 1 and not timing.on_gpu
     is_worth_another = True
     while is_worth_another and len(attempts) < max_attempts:
-        was_fast, started = is_fast(), time.perf_counter()
-        attempts.append(attempt())
+        is_fast = not waits or patience.wait(best_pace_ms)
+        started = time.perf_counter()
+        attempts.append(_attempt(timing, best_pace_ms))
         patience.earn(time.perf_counter() - started)
-        is_worth_another = attempts[-1].is_disturbed if was_fast else attempts[-1].is_uneven
+        is_worth_another = attempts[-1].is_disturbed if is_fast else attempts[-1].is_uneven
     return attempts
 
 
-def _waited(patience: Patience, best_pace_ms: float, protocol: LatencyProtocol) -> bool:
-    """Whether the machine is as fast as it can be. What is measured once only is measured at once."""
-    return protocol.max_attempts > 1 and patience.wait(MAX_SLOWDOWN * best_pace_ms)
-
-
-def _attempt(
-    timed: Callable[[], float], warmup_s: float, timed_s: float, on_gpu: bool, best_pace_ms: float | None
-) -> _Attempt:
-    if on_gpu:
-        return _Attempt(_sample(timed, warmup_s, timed_s), None, None, None)
+def _attempt(timing: _Timing, best_pace_ms: float | None) -> _Attempt:
+    if timing.on_gpu:
+        return _Attempt(_sample(timing), other_load_cores=None, pace_ms=None, is_slow=False)
     pace_before_ms, others = machine_pace_ms(), OtherLoad()
-    samples = _sample(timed, warmup_s, timed_s)
-    other_load_cores = others.cores()
-    return _Attempt(samples, other_load_cores, max(pace_before_ms, machine_pace_ms()), best_pace_ms)
+    samples = _sample(timing)
+    other_load_cores, pace_ms = others.cores(), max(pace_before_ms, machine_pace_ms())
+    return _Attempt(samples, other_load_cores, pace_ms, is_slow(pace_ms, best_pace_ms))
 
 
-def _sample(timed: Callable[[], float], warmup_s: float, timed_s: float) -> list[float]:
-    warm_until = time.perf_counter() + warmup_s
+def _sample(timing: _Timing) -> list[float]:
+    warm_until = time.perf_counter() + timing.warmup_s
     calls = 0
     while calls < 5 or time.perf_counter() < warm_until:
-        timed()
+        timing.call()
         calls += 1
     samples: list[float] = []
-    stop_at = time.perf_counter() + timed_s
+    stop_at = time.perf_counter() + timing.timed_s
     while len(samples) < MIN_SAMPLES or (len(samples) < MAX_SAMPLES and time.perf_counter() < stop_at):
-        samples.append(timed())
+        samples.append(timing.call())
     return samples
 
 

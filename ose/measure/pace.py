@@ -12,12 +12,15 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
+from ose.core.pace import is_slow
+
 _CALLS = 40
 """Some 50 ms on a server's core: short beside a measurement, long beside an interrupt."""
 
 _POLL_S = 0.5
 
 FIRST_PATIENCE_S = 10.0
+"""May be waited before anything has been measured: a search of a few shapes takes little longer itself."""
 
 
 def machine_pace_ms() -> float:
@@ -68,10 +71,10 @@ class Patience:
         """A measurement took so long: so long may be waited, too."""
         self._left_s += measured_s
 
-    def wait(self, at_most_ms: float) -> bool:
-        """Whether the machine's pace is at most so much: at once, or after as much waiting as has been earned."""
+    def wait(self, best_pace_ms: float | None) -> bool:
+        """Whether the machine is as fast as it can be: at once, or after as much waiting as has been earned."""
         started = time.perf_counter()
-        while not (is_fast := self._pace_ms() <= at_most_ms) and time.perf_counter() - started < self._left_s:
+        while (is_waiting := is_slow(self._pace_ms(), best_pace_ms)) and time.perf_counter() - started < self._left_s:
             time.sleep(_POLL_S)
         self._left_s -= time.perf_counter() - started
-        return is_fast
+        return not is_waiting

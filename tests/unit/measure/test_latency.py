@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from clocks import WaitingClock
 from torch import nn
 
 from ose.core.measurement import LatencyProtocol
@@ -47,24 +48,9 @@ def model_of(encoder: Encoder) -> object:
     return SimpleNamespace(base_model=encoder, config=SimpleNamespace(vocab_size=100))
 
 
-class Clock:
-    """Time that passes only when someone waits."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def perf_counter(self) -> float:
-        return self.now_s
-
-    def wait(self, seconds: float) -> None:
-        self.now_s += seconds
-
-    sleep = wait
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> WaitingClock:
+    clock = WaitingClock()
     monkeypatch.setattr(latency, "time", clock)
     return clock
 
@@ -116,9 +102,9 @@ def test_percentiles_are_numpys(share: float, count: int) -> None:
     assert _percentile(samples.tolist(), share) == pytest.approx(np.quantile(samples, share))
 
 
-def test_percentiles_are_those_of_the_samples(clock: Clock) -> None:
+def test_percentiles_are_those_of_the_samples(clock: WaitingClock) -> None:
     times = itertools.cycle([0.010, 0.011, 0.012, 0.009])
-    measured = measure_latency(model_of(Encoder(clock.wait, times)), PROTOCOL)
+    measured = measure_latency(model_of(Encoder(clock.sleep, times)), PROTOCOL)
     samples = measured.samples_ms
     assert measured.p50_ms == pytest.approx(statistics.median(samples))
     assert (measured.p10_ms, measured.p90_ms) == pytest.approx((9.0, 12.0))
@@ -126,48 +112,50 @@ def test_percentiles_are_those_of_the_samples(clock: Clock) -> None:
     assert (measured.num_attempts, measured.is_flagged) == (1, False)
 
 
-def test_what_stays_noisy_is_flagged_after_three_attempts(clock: Clock) -> None:
-    measured = measure_latency(model_of(Encoder(clock.wait, itertools.cycle([0.01, 0.01, 0.02]))), PROTOCOL)
+def test_what_stays_noisy_is_flagged_after_three_attempts(clock: WaitingClock) -> None:
+    measured = measure_latency(model_of(Encoder(clock.sleep, itertools.cycle([0.01, 0.01, 0.02]))), PROTOCOL)
     assert measured.num_attempts == PROTOCOL.max_attempts == 3
     assert measured.is_flagged
     assert measured.p50_ms == pytest.approx(10)
     assert measured.p90_ms == pytest.approx(20)
 
 
-def test_a_calm_attempt_after_a_noisy_one_is_believed(clock: Clock) -> None:
+def test_a_calm_attempt_after_a_noisy_one_is_believed(clock: WaitingClock) -> None:
     def times() -> Iterator[float]:
         while clock.now_s < 0.5:
             yield from (0.01, 0.01, 0.05)
         while True:
             yield 0.012
 
-    measured = measure_latency(model_of(Encoder(clock.wait, times())), PROTOCOL)
+    measured = measure_latency(model_of(Encoder(clock.sleep, times())), PROTOCOL)
     assert (measured.num_attempts, measured.is_flagged) == (2, False)
     assert measured.samples_ms == pytest.approx([12.0] * len(measured.samples_ms))
 
 
-def test_the_least_noisy_of_three_noisy_attempts_is_kept(clock: Clock) -> None:
+def test_the_least_noisy_of_three_noisy_attempts_is_kept(clock: WaitingClock) -> None:
     def times() -> Iterator[float]:
         while True:
             slow = 0.03 if 0.9 < clock.now_s < 1.8 else 0.09
             yield from (0.01, 0.01, slow)
 
-    measured = measure_latency(model_of(Encoder(clock.wait, times())), PROTOCOL)
+    measured = measure_latency(model_of(Encoder(clock.sleep, times())), PROTOCOL)
     assert (measured.num_attempts, measured.is_flagged) == (3, True)
     assert measured.p90_ms == pytest.approx(30)
 
 
 @pytest.mark.parametrize(("cores", "attempts", "is_flagged"), [([0.2], 1, False), ([0.3], 3, True), ([None], 1, False)])
 def test_an_even_measurement_beside_others_is_not_believed(
-    cores: list[float | None], attempts: int, is_flagged: bool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    cores: list[float | None], attempts: int, is_flagged: bool, clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(latency, "OtherLoad", Others(*cores))
-    measured = measure_latency(model_of(Encoder(clock.wait, itertools.repeat(0.01))), PROTOCOL)
+    measured = measure_latency(model_of(Encoder(clock.sleep, itertools.repeat(0.01))), PROTOCOL)
     assert (measured.num_attempts, measured.is_flagged) == (attempts, is_flagged)
     assert measured.other_load_cores == cores[0]
 
 
-def test_an_attempt_without_others_is_preferred_to_a_calm_one(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_without_others_is_preferred_to_a_calm_one(
+    clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(latency, "OtherLoad", Others(2 * MAX_OTHER_CORES, 0.0))
 
     def times() -> Iterator[float]:
@@ -176,7 +164,7 @@ def test_an_attempt_without_others_is_preferred_to_a_calm_one(clock: Clock, monk
         while True:
             yield from (0.01, 0.01, 0.012)
 
-    measured = measure_latency(model_of(Encoder(clock.wait, times())), PROTOCOL)
+    measured = measure_latency(model_of(Encoder(clock.sleep, times())), PROTOCOL)
     assert (measured.num_attempts, measured.is_flagged, measured.other_load_cores) == (2, False, 0.0)
     assert measured.p50_ms == pytest.approx(10)
 
@@ -195,50 +183,52 @@ def test_what_a_slow_machine_took_is_measured_again(
     attempts: int,
     is_flagged: bool,
     pace_ms: float,
-    clock: Clock,
+    clock: WaitingClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(latency, "machine_pace_ms", Paces(*paces_ms))
-    encoder = Encoder(clock.wait, itertools.repeat(0.01))
+    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
     measured = measure_latency(model_of(encoder), PROTOCOL, 1.0, Patience(lambda: 1.0))
     assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (attempts, is_flagged, pace_ms)
 
 
 def test_a_machine_that_is_slow_for_good_is_measured_once_a_shape(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(latency, "machine_pace_ms", Paces(1.5))
     monkeypatch.setattr(pace, "time", clock)
     patience = Patience(lambda: 1.5)
-    encoder = Encoder(clock.wait, itertools.repeat(0.01))
+    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
     measured = [measure_latency(model_of(encoder), PROTOCOL, 1.0, patience) for _ in range(10)]
     assert [(each.num_attempts, each.is_flagged) for each in measured] == [(1, True)] * 10
     measured_s = 10 * 0.8
     assert clock.now_s == pytest.approx(FIRST_PATIENCE_S + 2 * measured_s, abs=2.0)
 
 
-def test_what_is_measured_once_only_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_measured_once_only_is_not_waited_for(clock: WaitingClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "machine_pace_ms", Paces(1.5))
-    encoder = Encoder(clock.wait, itertools.repeat(0.01))
+    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
     measured = measure_latency(model_of(encoder), replace(PROTOCOL, max_attempts=1), 1.0, Patience(pytest.fail))
     assert (measured.num_attempts, measured.is_flagged) == (1, True)
 
 
-def test_without_a_best_pace_the_machine_is_taken_as_it_is(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_best_pace_the_machine_is_taken_as_it_is(
+    clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(latency, "machine_pace_ms", Paces(5.0, 9.0))
-    measured = measure_latency(model_of(Encoder(clock.wait, itertools.repeat(0.01))), PROTOCOL)
+    measured = measure_latency(model_of(Encoder(clock.sleep, itertools.repeat(0.01))), PROTOCOL)
     assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (1, False, 9.0)
 
 
-def test_a_protocol_may_ask_for_one_attempt(clock: Clock) -> None:
-    encoder = Encoder(clock.wait, itertools.cycle([0.01, 0.01, 0.02]))
+def test_a_protocol_may_ask_for_one_attempt(clock: WaitingClock) -> None:
+    encoder = Encoder(clock.sleep, itertools.cycle([0.01, 0.01, 0.02]))
     measured = measure_latency(model_of(encoder), replace(PROTOCOL, max_attempts=1))
     assert (measured.num_attempts, measured.is_flagged) == (1, True)
 
 
 @pytest.mark.parametrize(("call_s", "count"), [(0.0001, 300), (0.005, 120), (1.0, 30)])
-def test_timing_lasts_long_enough_for_a_stable_median(call_s: float, count: int, clock: Clock) -> None:
-    encoder = Encoder(clock.wait, itertools.repeat(call_s))
+def test_timing_lasts_long_enough_for_a_stable_median(call_s: float, count: int, clock: WaitingClock) -> None:
+    encoder = Encoder(clock.sleep, itertools.repeat(call_s))
     measured = measure_latency(model_of(encoder), PROTOCOL)
     assert len(measured.samples_ms) == pytest.approx(count, abs=1)
     num_warmup_calls = len(encoder.calls) - len(measured.samples_ms)
@@ -246,13 +236,13 @@ def test_timing_lasts_long_enough_for_a_stable_median(call_s: float, count: int,
     assert num_warmup_calls * call_s >= 0.2 - 1e-9
 
 
-def test_warm_up_is_not_counted(clock: Clock) -> None:
+def test_warm_up_is_not_counted(clock: WaitingClock) -> None:
     times = itertools.chain([5.0] * 5, itertools.repeat(0.01))
-    assert max(measure_latency(model_of(Encoder(clock.wait, times)), PROTOCOL).samples_ms) == pytest.approx(10)
+    assert max(measure_latency(model_of(Encoder(clock.sleep, times)), PROTOCOL).samples_ms) == pytest.approx(10)
 
 
-def test_the_protocol_decides_input_threads_and_precision(clock: Clock) -> None:
-    encoder = Encoder(clock.wait, itertools.repeat(0.01))
+def test_the_protocol_decides_input_threads_and_precision(clock: WaitingClock) -> None:
+    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
     protocol = LatencyProtocol(threads=2, batch_size=3, sequence_length=7, dtype="bfloat16")
     measure_latency(model_of(encoder), protocol)
     assert {tuple(call.input_ids.shape) for call in encoder.calls} == {(3, 7)}
