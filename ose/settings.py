@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ose.errors import InvalidInputError
+
+_PREFIX = "OSE_"
 
 
 class Settings(BaseSettings):
     """Each field is set by the variable `OSE_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="OSE_")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX)
 
     home: Path = Path("results")
     """Folder of the database, artifacts and runs."""
@@ -37,3 +41,34 @@ class Settings(BaseSettings):
     def artifacts(self) -> Path:
         """Folder of search data and checkpoints, which workers must see under the same path."""
         return self.home.absolute() / "artifacts"
+
+
+class OperatorLimits(BaseSettings):
+    """How much may be asked of this machine: every bound that an outsider could run into, with its default.
+
+    Each field is set by the variable `OSE_` and its name in capitals. A refusal names that variable (`setting_of`), and
+    docs/SERVICE.md lists all of them.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="bytes of a request's body")
+    max_pattern_files: int = Field(1_000, ge=1, description="files that one pattern of `corpus` may match")
+
+
+def operator_limits() -> OperatorLimits:
+    """The limits in force, as the environment says now.
+
+    Raises:
+        InvalidInputError: A variable is no number, or one that the limit cannot be.
+    """
+    try:
+        return OperatorLimits()
+    except ValidationError as error:
+        details = error.errors()[0]
+        raise InvalidInputError(f"{setting_of(str(details['loc'][0]))}: {details['msg']}") from error
+
+
+def setting_of(limit: str) -> str:
+    """The environment variable that changes a limit: `max_body_bytes` gives `OSE_MAX_BODY_BYTES`."""
+    return _PREFIX + limit.upper()

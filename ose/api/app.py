@@ -14,6 +14,7 @@ from ose.api.context import ServerOptions
 from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
 from ose.bootstrap import Workspace
 from ose.service.leaderboard_page import LeaderboardPages
+from ose.settings import operator_limits
 
 PREFIX = "/api/v1"
 
@@ -45,7 +46,7 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
         middleware=[
             Middleware(health.RequestMetrics, metrics=metrics),
             Middleware(SecurityHeaders),
-            Middleware(BodyLimit, max_bytes=options.max_body_bytes),
+            Middleware(BodyLimit, max_bytes=operator_limits().max_body_bytes),
             Middleware(SameSite, loopback_only=not options.requires_token),
         ],
     )

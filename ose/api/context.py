@@ -20,13 +20,11 @@ class ServerOptions:
     Attributes:
         data_root: Folder that the paths in submitted jobs are confined to; None serves no local files.
         requires_token: Whether every caller must show a token. Without, only this machine may call.
-        max_body_bytes: Longer requests are refused; a job file has some kilobytes.
         poll_s: How often the events of a job look at the database.
     """
 
     data_root: Path | None = None
     requires_token: bool = False
-    max_body_bytes: int = 1_000_000
     poll_s: float = 1.0
 
 

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ose.api.problems import problem
+from ose.settings import setting_of
 
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -50,7 +51,7 @@ class BodyLimit:
         """Pass the request on, and its body as far as the limit."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        detail = f"a request has at most {self._max_bytes} bytes"
+        detail = f"a request has at most {self._max_bytes} bytes ({setting_of('max_body_bytes')})"
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdecimal() and int(announced[:20]) > self._max_bytes:
             return await problem(413, "too_large", detail)(scope, receive, send)

@@ -16,9 +16,7 @@ from ose.data.hub_dataset import parse_dataset_id
 from ose.errors import CorpusError, JobFileError, OseError, TeacherError
 from ose.service.spaces import shipped_space_names
 from ose.service.teacher_source import is_hub_id
-
-_MAX_FILES = 1000
-"""A pattern that matches more is a slip; each file is opened to see whether it holds text."""
+from ose.settings import operator_limits, setting_of
 
 
 def confined(content: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
@@ -86,9 +84,10 @@ def _matches(pattern: str, root: Path, key: str) -> list[str]:
     _require_plain(pattern, CorpusError, key)
     if PurePosixPath(pattern).is_absolute() or pattern.count("**") > 1:
         raise CorpusError(f"{key}: {pattern!r}: a pattern is relative to the data folder and has one ** at most")
-    matches = sorted(islice(glob.iglob(pattern, root_dir=root, recursive=True), _MAX_FILES + 1))
-    if len(matches) > _MAX_FILES:
-        raise CorpusError(f"{key}: {pattern!r} matches more than {_MAX_FILES} files")
+    most = operator_limits().max_pattern_files  # more is a slip; each file is opened to see whether it holds text
+    matches = sorted(islice(glob.iglob(pattern, root_dir=root, recursive=True), most + 1))
+    if len(matches) > most:
+        raise CorpusError(f"{key}: {pattern!r} matches more than {most} files ({setting_of('max_pattern_files')})")
     inside = [_inside(match, root, CorpusError, key) for match in matches]
     files = [str(path) for path in inside if path is not None and path.is_file()]
     if not files:

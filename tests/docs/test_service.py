@@ -13,6 +13,7 @@ from ose.api.context import ServerOptions
 from ose.api.problems import STATUS
 from ose.bootstrap import Workspace
 from ose.core.access import Scope
+from ose.settings import OperatorLimits, setting_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "SERVICE.md").read_text(encoding="utf8")
 OPERATIONS = {
@@ -49,3 +50,9 @@ def test_the_scopes_are_those_that_open_them(workspace, operation):
 def test_the_codes_are_those_of_the_app():
     told = re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \|$", TEXT, re.MULTILINE)
     assert {code: int(status) for code, status in told} == STATUS
+
+
+def test_the_limits_are_those_of_the_settings():
+    told = re.findall(r"^\| `(OSE_MAX_\w+|OSE_MIN_\w+)` \| ([\d,.]+) \| (.+) \|$", TEXT, re.MULTILINE)
+    fields = OperatorLimits.model_fields
+    assert told == [(setting_of(name), f"{field.default:,}", field.description) for name, field in fields.items()]

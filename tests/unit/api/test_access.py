@@ -136,13 +136,15 @@ def test_every_answer_has_the_security_headers(client, path: str):
     )
 
 
-def test_a_body_that_is_too_long_is_refused_whatever_it_says_of_itself(make_client):
-    client = make_client(max_body_bytes=1000)
+def test_a_body_that_is_too_long_is_refused_whatever_it_says_of_itself(make_client, monkeypatch):
+    monkeypatch.setenv("OSE_MAX_BODY_BYTES", "1000")
+    client = make_client()
     announced = client.post("/api/v1/jobs", content=b"x" * 1001, headers={"Content-Type": "application/json"})
     chunks = (b"x" * 100 for _ in range(11))
     streamed = client.post("/api/v1/jobs", content=chunks, headers={"Content-Type": "application/json"})
     for answer in (announced, streamed):
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert "OSE_MAX_BODY_BYTES" in answer.json()["detail"]
         assert answer.headers["X-Frame-Options"] == "DENY"
 
 
