@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+from ose.artifacts.private import close_to_others, private_folder
 from ose.core.cost import JobCost
 from ose.core.export import ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
@@ -27,6 +28,7 @@ from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence, step_reporter
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.cost import job_cost
+from ose.service.door import must_ask
 from ose.service.extension import extended_job
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
@@ -43,10 +45,11 @@ from ose.service.students import (
     student_manifest,
 )
 from ose.service.teachers import inspect_teacher
+from ose.service.token_marker import TokenMarker
 from ose.service.tokens import TokenKeeper
 from ose.settings import Settings
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.engine import holds_tables, open_store
 
 
 class Workspace:
@@ -80,6 +83,7 @@ class Workspace:
     @cached_property
     def store(self) -> Store:
         """The database, opened and migrated on first use."""
+        close_to_others(self._settings.artifacts)
         return open_store(self._settings.store_url)
 
     @property
@@ -99,7 +103,8 @@ class Workspace:
 
     @property
     def artifacts(self) -> Path:
-        """Folder of search data, checkpoints and students."""
+        """Folder of search data, checkpoints and students, made for its owner alone."""
+        private_folder(self._settings.artifacts)
         return self._settings.artifacts
 
     def submit(self, job: str | Path | Mapping[str, Any] | JobSpec) -> Job:
@@ -213,7 +218,20 @@ class Workspace:
     @property
     def tokens(self) -> TokenKeeper:
         """Who may use this workspace over HTTP."""
-        return TokenKeeper(self.store, utc_now)
+        return TokenKeeper(self.store, utc_now, self.token_marker)
+
+    @property
+    def token_marker(self) -> TokenMarker:
+        """What the home remembers of tokens."""
+        return TokenMarker(self.home)
+
+    def must_ask_for_tokens(self) -> bool:
+        """Whether a server of this workspace has to ask for tokens from its start. See `must_ask`.
+
+        A database that is not there is not made for the question.
+        """
+        has_tokens = holds_tables(self._settings.store_url) and self.store.has_tokens()
+        return must_ask(self.token_marker, has_tokens)
 
     def export(self, job_id: str, output: str | Path, *, candidate: int | None = None) -> ExportSummary:
         """Write a distilled student as a directory that plain `transformers` loads.

@@ -12,14 +12,18 @@ from anyio import to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ose.api.context import CurrentWorkspace, Options
+from ose.api.context import CurrentWorkspace
 from ose.core.access import Scope, Token
 from ose.errors import ForbiddenError, TooManyFailuresError, UnauthenticatedError
+from ose.service.door import Door
 
 _MAX_FAILURES = 10
 _WINDOW_S = 60.0
 _MAX_ADDRESSES = 10_000
 """Addresses remembered; whoever has more of them is not held up by a limit for each."""
+
+_MAX_ADDRESS = 64
+"""Characters of an address that are remembered; what a proxy hands on may be no address."""
 
 _BEARER = HTTPBearer(auto_error=False, description="Made by `ose token create`.")
 NOBODY = "anyone"
@@ -27,52 +31,44 @@ NOBODY = "anyone"
 
 
 class FailureLimit:
-    """Counts the wrong tokens of each address, in this process."""
+    """Counts the wrong tokens of each address, in this process. Right ones beside them are not held up."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def check(self, address: str) -> None:
-        """Let an address try.
+    def count(self, address: str) -> None:
+        """A wrong token came from this address.
 
         Raises:
-            TooManyFailuresError: It has failed too often within the last minute.
+            TooManyFailuresError: So have ten others within the last minute.
         """
+        address, now = address[:_MAX_ADDRESS], self._clock()
         with self._lock:
-            recent = self._failures.get(address, deque())
-            while recent and recent[0] <= self._clock() - _WINDOW_S:
-                recent.popleft()
-            if len(recent) >= _MAX_FAILURES:
-                raise TooManyFailuresError(f"{_MAX_FAILURES} wrong tokens in a minute; wait for one")
-
-    def count(self, address: str) -> None:
-        """A wrong token came from this address."""
-        with self._lock:
-            self._failures.setdefault(address, deque()).append(self._clock())
+            last = self._failures.setdefault(address, deque(maxlen=_MAX_FAILURES))
             self._failures.move_to_end(address)
             if len(self._failures) > _MAX_ADDRESSES:
                 self._failures.popitem(last=False)
+            if len(last) == _MAX_FAILURES and last[0] > now - _WINDOW_S:
+                raise TooManyFailuresError(f"{_MAX_FAILURES} wrong tokens in a minute; wait for one")
+            last.append(now)
 
 
 async def _caller(
     request: Request,
     workspace: CurrentWorkspace,
-    options: Options,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
 ) -> Token | None:
     """The token shown; None where the server asks for none."""
-    if not options.requires_token:
+    door: Door = request.app.state.door
+    if not (door.is_shut or await to_thread.run_sync(door.look)):
         return None
-    limit: FailureLimit = request.app.state.failures
-    address = request.client.host if request.client else ""
-    limit.check(address)
     try:
         return await to_thread.run_sync(workspace.tokens.check, credentials.credentials if credentials else "")
     except UnauthenticatedError:
         if credentials is not None:  # who shows nothing is not guessing
-            limit.count(address)
+            request.app.state.failures.count(request.client.host if request.client else "")
         raise
 
 

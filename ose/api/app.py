@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -12,11 +13,17 @@ from ose.api import docs_page, events, health, jobs, leaderboard, problems, spac
 from ose.api.access import FailureLimit
 from ose.api.context import ServerOptions
 from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
+from ose.api.standing import Standing
+from ose.api.this_machine import ThisMachineOnly
 from ose.bootstrap import Workspace
+from ose.service.door import Door
 from ose.service.leaderboard_page import LeaderboardPages
 from ose.settings import operator_limits
 
 PREFIX = "/api/v1"
+
+_LOOKS_AGE = 0.25
+"""How old a look at the tokens may be that event streams share, of the time between their own looks."""
 
 _DESCRIPTION = (
     "Submit search jobs, watch them, query leaderboards, have students distilled and download them. "
@@ -30,10 +37,12 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
 
     Args:
         workspace: What is served. It stays the caller's to close.
-        options: How callers are treated; by default only this machine's may call, without a token.
+        options: How callers are treated; by default only this machine's may call, and without a token until there
+            is one.
     """
     options = options or ServerOptions()
     metrics = health.Metrics(workspace.store)
+    door = Door(workspace.tokens, is_shut=options.requires_token, stays_open=options.without_tokens)
     app = FastAPI(
         title="OSE",
         version=__version__,
@@ -47,17 +56,20 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
             Middleware(health.RequestMetrics, metrics=metrics),
             Middleware(SecurityHeaders),
             Middleware(BodyLimit, max_bytes=operator_limits().max_body_bytes),
-            Middleware(SameSite, loopback_only=not options.requires_token),
+            Middleware(ThisMachineOnly, door=door),
+            Middleware(SameSite),
         ],
     )
     app.state.workspace, app.state.options = workspace, options
     app.state.metrics, app.state.failures = metrics, FailureLimit()
+    app.state.door = door
+    app.state.standing = Standing(workspace.tokens, door, options.poll_s * _LOOKS_AGE)
     app.state.pages = LeaderboardPages(workspace.store)
     problems.install(app)
     app.include_router(_versioned())
     app.include_router(health.router)
     app.include_router(docs_page.router)
-    _describe(app, options.requires_token)
+    _describe(app, door)
     return app
 
 
@@ -68,18 +80,22 @@ def _versioned() -> APIRouter:
     return router
 
 
-def _describe(app: FastAPI, requires_token: bool) -> None:
+def _describe(app: FastAPI, door: Door) -> None:
     """Complete the OpenAPI document: what problems look like, and whether anybody is asked for a token."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         document["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
-        if not requires_token:
-            document["components"].pop("securitySchemes", None)
-            for operations in document["paths"].values():
-                for operation in operations.values():
-                    operation.pop("security", None)
-        return document
+        return document if door.is_shut else _without_security(document)
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _without_security(document: dict[str, Any]) -> dict[str, Any]:
+    document = deepcopy(document)  # the app keeps the one it was made from
+    document["components"].pop("securitySchemes", None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation.pop("security", None)
+    return document

@@ -19,12 +19,15 @@ class ServerOptions:
 
     Attributes:
         data_root: Folder that the paths in submitted jobs are confined to; None serves no local files.
-        requires_token: Whether every caller must show a token. Without, only this machine may call.
+        requires_token: Whether every caller must show a token from the start. Else only this machine may call, and
+            without one until there is the first.
+        without_tokens: Whether only this machine may call, without a token, even if there are some.
         poll_s: How often the events of a job look at the database.
     """
 
     data_root: Path | None = None
     requires_token: bool = False
+    without_tokens: bool = False
     poll_s: float = 1.0
 
 

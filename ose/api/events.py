@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.sse import format_sse_event
 from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
 
-from ose.api.access import Reader
+from ose.api.access import CallerToken, Reader
 from ose.api.context import CurrentWorkspace, JobId, Options
 from ose.bootstrap import Workspace
 from ose.core.job import JobStatus
@@ -33,9 +34,11 @@ async def events(
     job_id: JobId,
     workspace: CurrentWorkspace,
     options: Options,
+    caller: CallerToken,
+    request: Request,
     last_event_id: Annotated[str | None, Header(max_length=500)] = None,
 ) -> Response:
-    """Status and counts of candidates, whenever they change, until the job ends.
+    """Status and counts of candidates, whenever they change, until the job ends or the caller's token does.
 
     An event says how the job stands, and its id stands for just that. So whoever comes back with the id of the last
     one it saw is told what is new since, from whichever server it asks.
@@ -43,11 +46,14 @@ async def events(
     first = await to_thread.run_sync(_state, workspace, job_id)
     if _is_last(first) and _id(first) == last_event_id:
         return Response(status_code=204)  # a browser would come back for ever otherwise
-    stream = _stream(workspace, first, last_event_id, options.poll_s)
+    lasts = partial(request.app.state.standing.lasts, caller)
+    stream = _stream(workspace, first, last_event_id, options.poll_s, lasts)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _stream(workspace: Workspace, state: dict[str, Any], seen: str | None, poll_s: float) -> AsyncIterator[bytes]:
+async def _stream(
+    workspace: Workspace, state: dict[str, Any], seen: str | None, poll_s: float, lasts: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
     silent_s = 0.0
     while True:
         if _id(state) != seen:
@@ -56,6 +62,8 @@ async def _stream(workspace: Workspace, state: dict[str, Any], seen: str | None,
         if _is_last(state):
             return
         await asyncio.sleep(poll_s)
+        if not await lasts():
+            return
         silent_s += poll_s
         if silent_s >= _SILENCE_S:
             silent_s = 0.0

@@ -9,8 +9,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ose.api.problems import problem
 from ose.settings import setting_of
 
-_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
-
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -69,16 +67,10 @@ class BodyLimit:
 
 
 class SameSite:
-    """Refuses what a page of another site makes a browser send.
+    """Refuses what a page of another site makes a browser send: a request names its origin, if it is not the user's."""
 
-    A server without tokens trusts whoever reaches loopback, and a browser on the same machine does, on behalf of any
-    page it shows. So it must have been asked for by a loopback name (else a name was bent to point here), and a
-    request that names its origin must come from the server's own pages.
-    """
-
-    def __init__(self, app: ASGIApp, loopback_only: bool) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -86,15 +78,7 @@ class SameSite:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        if self._loopback_only and _name(host) not in _LOOPBACK:
-            refusal = problem(421, "wrong_host", "this server answers on localhost only")
-            return await refusal(scope, receive, send)
         if origin is not None and origin.partition("://")[2] != host:
             refusal = problem(403, "forbidden", "requests of other sites' pages are refused")
             return await refusal(scope, receive, send)
         await self._app(scope, receive, send)
-
-
-def _name(host: str) -> str:
-    """A Host header without its port."""
-    return host[: host.index("]") + 1] if "]" in host else host.partition(":")[0]

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from ose.api.access import Admin
+from ose.api.access import Admin, CallerToken
 from ose.api.bodies import JsonObject
-from ose.api.context import CurrentWorkspace
+from ose.api.context import CurrentWorkspace, Options
 from ose.api.documents import TOKEN_BODY, NewTokenDocument, TokenDocument
 from ose.api.responses import Json
+from ose.errors import ForbiddenError
 from ose.service.requests import TokenRequest
 from ose.service.validation import validate
 
-router = APIRouter(prefix="/tokens", tags=["tokens"], dependencies=[Admin])
+_LOG = logging.getLogger(__name__)
+
+
+async def _outlasts_nothing(options: Options) -> None:
+    """A server that was opened for the moment gives nobody a key to keep, and takes nobody's away."""
+    if options.without_tokens:
+        raise ForbiddenError("this server was started --without-tokens; `ose token` on its machine manages them")
+
+
+router = APIRouter(prefix="/tokens", tags=["tokens"], dependencies=[Admin, Depends(_outlasts_nothing)])
 
 TokenId = Annotated[str, Path(pattern=r"^[0-9a-f]{8}$", examples=["1f0c22ab"])]
 
 
 @router.post("", status_code=201, response_model=NewTokenDocument, openapi_extra=TOKEN_BODY)
-def create(content: JsonObject, workspace: CurrentWorkspace) -> Response:
-    """Make a token. This answer is the only one that shows it."""
+def create(content: JsonObject, workspace: CurrentWorkspace, caller: CallerToken, request: Request) -> Response:
+    """Make a token. This answer is the only one that shows it. The first one shuts the server to callers without."""
     asked = validate(TokenRequest, content, "request")
     token, shown = workspace.tokens.create(asked.name, asked.scope, asked.valid_days)
+    if caller is None:
+        _LOG.warning("token %s of scope %s was made by a caller who had none", token.id, token.scope)
+        request.app.state.door.look()
     return Json({**asdict(token), "token": shown}, 201)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import gc
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ose.artifacts.private import is_open_to_others
 from ose.cli.context import Context, say, this_command
 from ose.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from ose.bootstrap import Workspace
 
 _LOCAL_NAMES = {"localhost"}
 _GRACE_S = 5
@@ -26,32 +30,40 @@ def serve(
         typer.Option(help="Folder of the teachers and texts that jobs may name.", show_default="OSE_DATA_ROOT"),
     ] = None,
     trusted_proxy: Annotated[
-        str | None, typer.Option(help="Address of a proxy whose X-Forwarded-For counts.", show_default="none")
+        str | None,
+        typer.Option(help="Addresses of proxies whose X-Forwarded-For counts, with commas.", show_default="none"),
     ] = None,
+    without_tokens: Annotated[
+        bool, typer.Option("--without-tokens", help="Open to this machine, though there have been tokens.")
+    ] = False,
 ) -> None:
     """Serve this workspace over HTTP. Coordinators run its jobs: ose coordinator."""
     import uvicorn
 
     from ose.api.app import create_app
     from ose.api.context import ServerOptions
+    from ose.api.proxies import trusted_proxies
 
     options: Context = context.obj
+    proxies = None if trusted_proxy is None else trusted_proxies(trusted_proxy)
     with options.workspace() as workspace:
-        has_tokens = workspace.tokens.has_valid()
-        _require_guard(host, has_tokens)
+        asks = _asks_for_tokens(workspace, without_tokens)
+        _require_guard(host, asks, without_tokens)
         root = data_root or workspace.settings.data_root
         if root is not None and not root.is_dir():
             raise InvalidInputError(f"--data-root: {root} is no directory")
-        app = create_app(workspace, ServerOptions(data_root=root, requires_token=has_tokens))
-        say(f"ose serves {workspace.home} on http://{_shown(host)}:{port}, {_who(has_tokens)}; see /docs")
+        server_options = ServerOptions(data_root=root, requires_token=asks, without_tokens=without_tokens)
+        app = create_app(workspace, server_options)
+        say(f"ose serves {workspace.home} on http://{_shown(host)}:{port}, {_who(workspace, asks)}; see /docs")
+        _say_what_is_open(workspace, asks)
         config = uvicorn.Config(
             app,
             host=host,
             port=port,
             log_level="warning",
             server_header=False,
-            proxy_headers=trusted_proxy is not None,
-            forwarded_allow_ips=trusted_proxy,
+            proxy_headers=proxies is not None,
+            forwarded_allow_ips=proxies,
             timeout_graceful_shutdown=_GRACE_S,
         )
         gc.collect()
@@ -59,17 +71,29 @@ def serve(
         uvicorn.Server(config).run()
 
 
-def _require_guard(host: str, has_tokens: bool) -> None:
+def _asks_for_tokens(workspace: Workspace, without_tokens: bool) -> bool:
+    if without_tokens:
+        workspace.tokens.have_been()  # the next server is to know
+        return False
+    return workspace.must_ask_for_tokens()
+
+
+def _require_guard(host: str, asks: bool, without_tokens: bool) -> None:
     """Refuse to be open to other machines.
 
     Raises:
-        InvalidInputError: The address is not loopback, and there is no valid token.
+        InvalidInputError: The address is not loopback, and no tokens are asked for.
     """
-    if not has_tokens and not _is_loopback(host):
-        raise InvalidInputError(
-            f"on {host} others can reach this server, so it needs tokens: make one with "
-            f"`{this_command()} token create NAME --scope submit`, or listen on 127.0.0.1"
-        )
+    if asks or _is_loopback(host):
+        return
+    way_out = "leave out --without-tokens" if without_tokens else f"make one with `{_create()}`"
+    raise InvalidInputError(
+        f"on {host} others can reach this server, so it needs tokens: {way_out}, or listen on 127.0.0.1"
+    )
+
+
+def _create() -> str:
+    return f"{this_command()} token create NAME --scope submit"
 
 
 def _is_loopback(host: str) -> bool:
@@ -85,5 +109,17 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _who(has_tokens: bool) -> str:
-    return "to who has a token" if has_tokens else "to this machine, without tokens"
+def _who(workspace: Workspace, asks: bool) -> str:
+    if not asks:
+        return "open to everybody on this machine, without tokens"
+    if workspace.tokens.valid_ids():
+        return "to who has a token"
+    return f"to nobody, for no token is valid: make one with `{_create()}`"
+
+
+def _say_what_is_open(workspace: Workspace, asks: bool) -> None:
+    """Tell what is not as closed as it should be, which is the owner's to change."""
+    if is_open_to_others(workspace.home):
+        say(f"others on this machine may list {workspace.home}; chmod 700 closes it")
+    if asks and not workspace.token_marker.is_there():
+        say(f"{workspace.home} cannot be written, so that there are tokens is remembered in the database alone")

@@ -31,9 +31,7 @@ def create(
         print_json({**asdict(token), "token": shown})
         return
     typer.echo(shown)
-    say(
-        f"token {token.id} for {name}: {scope}. It is not shown again; a server that runs without tokens has to restart"
-    )
+    say(f"token {token.id} for {name}: {scope}. It is not shown again; a server that was open asks for one from now on")
 
 
 @app.command("list", epilog="Example: ose token list")

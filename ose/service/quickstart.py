@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ose.artifacts.files import atomic_file
+from ose.artifacts.private import private_folder
 from ose.data.docstrings import iter_docstrings
 from ose.errors import TeacherError
 
@@ -38,6 +39,7 @@ def write_text(folder: Path) -> tuple[Path, Path]:
     Raises:
         StorageError: `folder` cannot be written.
     """
+    private_folder(folder)
     train, held_out = folder / "train.jsonl", folder / "held-out.jsonl"
     for file, is_held_out, size in ((train, False, TRAIN_BYTES), (held_out, True, HELD_OUT_BYTES)):
         if not file.exists():

@@ -7,27 +7,36 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from ose.core.access import Scope, Token
-from ose.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from ose.errors import InvalidInputError, NotFoundError, StorageError, UnauthenticatedError
+from ose.service.token_marker import TokenMarker
 from ose.store.base import Store
 
 _PREFIX = "ose"
 """Begins every token, so that people and scanners for leaked secrets recognise one."""
 
 _REFUSAL = "a valid token is needed: Authorization: Bearer ..."
-_ID = re.compile(r"[0-9a-f]{8}")
+_SHAPE = re.compile(rf"{_PREFIX}_([0-9a-f]{{8}})_([A-Za-z0-9_-]{{43}})")
 _MAX_DAYS = 3650
 _UNKNOWN = hashlib.sha256(b"").hexdigest()
 
 
 class TokenKeeper:
-    """The tokens of a database."""
+    """The tokens of a database. Wherever one is seen, the home remembers it.
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    Args:
+        store: The database.
+        now: The clock.
+        marker: Of the home.
+    """
+
+    def __init__(self, store: Store, now: Callable[[], datetime], marker: TokenMarker) -> None:
         self._store = store
         self._now = now
+        self._marker = marker
 
     def create(self, name: str, scope: Scope, valid_days: int | None = None) -> tuple[Token, str]:
         """Store a new token.
@@ -37,6 +46,7 @@ class TokenKeeper:
 
         Raises:
             InvalidInputError: The name is empty, or not even a day is left to it.
+            StorageError: The home cannot remember it; then there is no token either.
         """
         if not name.strip():
             raise InvalidInputError("a token needs a name: whose it is, or what for")
@@ -46,16 +56,24 @@ class TokenKeeper:
         expires_at = None if valid_days is None else moment + timedelta(days=valid_days)
         token = Token(id=secrets.token_hex(4), name=name, scope=scope, created_at=moment, expires_at=expires_at)
         secret = secrets.token_urlsafe(32)
+        self._marker.leave()
         self._store.add_token(token, _digest(secret))
         return token, f"{_PREFIX}_{token.id}_{secret}"
 
     def list(self) -> list[Token]:
         """All tokens, oldest first."""
-        return self._store.tokens()
+        tokens = self._store.tokens()
+        self._note(bool(tokens))
+        return tokens
 
-    def has_valid(self) -> bool:
-        """Whether anybody could show one."""
-        return any(token.is_valid(self._now()) for token in self._store.tokens())
+    def valid_ids(self) -> frozenset[str]:
+        """Those that open something at this moment."""
+        now = self._now()
+        return frozenset(token.id for token in self.list() if token.is_valid(now))
+
+    def have_been(self) -> bool:
+        """Whether there has ever been one, as far as this home remembers or the database tells."""
+        return self._marker.is_there() or self._note(self._store.has_tokens())
 
     def check(self, shown: str) -> Token:
         """The token that is shown.
@@ -63,12 +81,13 @@ class TokenKeeper:
         Raises:
             UnauthenticatedError: It is malformed, unknown, revoked or expired; which of these is not told.
         """
-        prefix, _, rest = shown.partition("_")
-        token_id, _, secret = rest.partition("_")
-        known = self._store.token(token_id) if prefix == _PREFIX and _ID.fullmatch(token_id) else None
+        parts = _SHAPE.fullmatch(shown)  # anything else costs neither a look at the database nor a digest
+        known = self._store.token(parts[1]) if parts else None
         token, digest = known or (None, _UNKNOWN)
-        if not hmac.compare_digest(_digest(secret), digest) or token is None or not token.is_valid(self._now()):
+        is_right = parts is not None and hmac.compare_digest(_digest(parts[2]), digest)
+        if not is_right or token is None or not token.is_valid(self._now()):
             raise UnauthenticatedError(_REFUSAL)
+        self._note(True)
         return token
 
     def revoke(self, token_id: str) -> Token:
@@ -81,9 +100,17 @@ class TokenKeeper:
         known = self._store.token(token_id)
         if known is None:
             raise NotFoundError(f"there is no token {token_id!r}; `ose token list` shows them")
+        self._note(True)
         return known[0]
+
+    def _note(self, has_seen_one: bool) -> bool:
+        """Have the home remember a token that was seen, where it can be written."""
+        if has_seen_one:
+            with suppress(StorageError):
+                self._marker.leave()
+        return has_seen_one
 
 
 def _digest(secret: str) -> str:
     # A plain hash is right here: slow ones protect what people make up, and nobody finds 256 random bits by trying.
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(secret.encode()).hexdigest()

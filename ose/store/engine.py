@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from ose.artifacts.private import close_to_others, private_file, private_folder
 from ose.errors import DependencyError, StorageError, StoreError
-from ose.store.migrate import migrate
+from ose.store.migrate import has_tables, migrate
 from ose.store.sql import SqlStore
 from ose.store.transactions import BEGIN_OPTION, FOREIGN_KEYS_OPTION, Transactions, display_name, store_errors
 
@@ -64,6 +67,19 @@ def connect(url: str) -> Transactions:
         StoreError, StorageError, DependencyError: As `open_store`; a SQLite file is not read yet.
     """
     return Transactions(_engine(_parsed(url)))
+
+
+def holds_tables(url: str) -> bool:
+    """Whether there is a database with tables. Nothing is made for the question.
+
+    Raises:
+        StoreError, DependencyError: It cannot be opened.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return False
+    with closing(connect(url)) as transactions, transactions.read() as connection:
+        return has_tables(connection)
 
 
 def _parsed(text: str) -> URL:
@@ -121,15 +137,21 @@ def _try_after_rest(engine: Engine) -> None:
 def _sqlite_engine(url: URL) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise StoreError("OSE needs a database file, which its processes share: sqlite:///path/to/file.db")
-    folder = Path(str(url.database)).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"the folder {folder} of the database cannot be made: {error.strerror}") from error
+    file = Path(os.path.realpath(str(url.database)))  # links followed, as SQLite does
+    private_folder(file.parent)
+    _close_to_others(file)
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _close_to_others(file: Path) -> None:
+    """Have only the owner read the database, which holds everybody's jobs. SQLite's -wal and -shm take its mode."""
+    with suppress(StorageError):  # SQLite itself says what is wrong with the place
+        private_file(file)
+    for suffix in ("-wal", "-shm"):
+        close_to_others(file.with_name(file.name + suffix))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

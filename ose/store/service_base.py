@@ -107,6 +107,9 @@ class ServiceStore(Protocol):
     def tokens(self) -> list[Token]:
         """All tokens, oldest first; revoked and expired ones too."""
 
+    def has_tokens(self) -> bool:
+        """Whether there is a token, valid or not."""
+
     def revoke_token(self, token_id: str, now: datetime) -> bool:
         """Withdraw a token. False if there is none of this id that is not withdrawn."""
 

@@ -14,6 +14,8 @@ from ose.store.transactions import Transactions, changes_one
 
 _FACTS = [TOKENS.c[field.name] for field in fields(Token)]
 
+_ANY = select(TOKENS.c.id).limit(1)
+
 
 class SqlTokens:
     """The part of a Store that is about access tokens."""
@@ -34,6 +36,10 @@ class SqlTokens:
         with self._transactions.read() as connection:
             found = connection.execute(select(*_FACTS).order_by(TOKENS.c.created_at, TOKENS.c.id))
             return [Token(**row._mapping) for row in found]
+
+    def has_tokens(self) -> bool:
+        with self._transactions.read() as connection:
+            return connection.execute(_ANY).first() is not None
 
     def revoke_token(self, token_id: str, now: datetime) -> bool:
         is_open = TOKENS.c.revoked_at.is_(None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, func, select, text
 
+from ose.artifacts.private import private_file
 from ose.store.transactions import Transactions
 
 _SUFFIX = "studies"
@@ -16,10 +17,13 @@ def make_studies_url(transactions: Transactions) -> str:
 
     Raises:
         StoreError: The database cannot be reached, or does not let this user make a schema.
+        StorageError: The file cannot be made.
     """
     url = transactions.url
     if url.get_backend_name() == "sqlite":
-        return _to_text(url.set(database=str(_beside(Path(str(url.database))))))
+        file = _beside(Path(str(url.database)))
+        private_file(file)
+        return _to_text(url.set(database=str(file)))
     with transactions.write() as connection:
         schema = f"{connection.scalar(select(func.current_schema()))}_{_SUFFIX}"
         connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))

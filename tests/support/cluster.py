@@ -23,6 +23,7 @@ from processes import eventually, kill
 from ose.client.remote import RemoteWorkspace
 from ose.core.access import Scope
 from ose.search.coordinator import utc_now
+from ose.service.token_marker import TokenMarker
 from ose.service.tokens import TokenKeeper
 from ose.store.engine import open_store
 
@@ -83,7 +84,9 @@ class Cluster:
             self.start_node(name)
         self._ray(self.control, "--num-cpus=0")
         with closing(open_store(self.store_url)) as store:
-            _, self._token = TokenKeeper(store, utc_now).create("tests", Scope.SUBMIT)
+            _, self._token = TokenKeeper(store, utc_now, TokenMarker(self.volume / "home")).create(
+                "tests", Scope.SUBMIT
+            )
         self.start_api()
 
     # The database.
