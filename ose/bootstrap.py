@@ -28,8 +28,8 @@ from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence, step_reporter
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.cost import job_cost
-from ose.service.door import must_ask
 from ose.service.extension import extended_job
+from ose.service.gate import must_ask
 from ose.service.job_file import load_job_file, parse_job
 from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
 from ose.service.layer_report import LayerReport
@@ -49,7 +49,7 @@ from ose.service.token_marker import TokenMarker
 from ose.service.tokens import TokenKeeper
 from ose.settings import Settings
 from ose.store.base import Store
-from ose.store.engine import holds_tables, open_store
+from ose.store.engine import has_place_for_tokens, open_store
 
 
 class Workspace:
@@ -213,7 +213,7 @@ class Workspace:
     @cached_property
     def students(self) -> StudentQueue:
         """Distillations that others ask for, and the exports made of them."""
-        return StudentQueue(self.store, self.artifacts, self._distil, _write_export, self.store.now)
+        return StudentQueue(self.store, self._settings.artifacts, self._distil, _write_export, self.store.now)
 
     @property
     def tokens(self) -> TokenKeeper:
@@ -230,7 +230,7 @@ class Workspace:
 
         A database that is not there is not made for the question.
         """
-        has_tokens = holds_tables(self._settings.store_url) and self.store.has_tokens()
+        has_tokens = has_place_for_tokens(self._settings.store_url) and self.tokens.exist()
         return must_ask(self.token_marker, has_tokens)
 
     def export(self, job_id: str, output: str | Path, *, candidate: int | None = None) -> ExportSummary:

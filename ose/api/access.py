@@ -15,7 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from ose.api.context import CurrentWorkspace
 from ose.core.access import Scope, Token
 from ose.errors import ForbiddenError, TooManyFailuresError, UnauthenticatedError
-from ose.service.door import Door
+from ose.service.gate import Gate
 
 _MAX_FAILURES = 10
 _WINDOW_S = 60.0
@@ -61,8 +61,8 @@ async def _caller(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
 ) -> Token | None:
     """The token shown; None where the server asks for none."""
-    door: Door = request.app.state.door
-    if not (door.is_shut or await to_thread.run_sync(door.look)):
+    gate: Gate = request.app.state.gate
+    if not (gate.is_shut or await to_thread.run_sync(gate.look)):
         return None
     try:
         return await to_thread.run_sync(workspace.tokens.check, credentials.credentials if credentials else "")

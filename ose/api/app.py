@@ -16,7 +16,7 @@ from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
 from ose.api.standing import Standing
 from ose.api.this_machine import ThisMachineOnly
 from ose.bootstrap import Workspace
-from ose.service.door import Door
+from ose.service.gate import Gate
 from ose.service.leaderboard_page import LeaderboardPages
 from ose.settings import operator_limits
 
@@ -42,7 +42,7 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
     """
     options = options or ServerOptions()
     metrics = health.Metrics(workspace.store)
-    door = Door(workspace.tokens, is_shut=options.requires_token, stays_open=options.without_tokens)
+    gate = Gate(workspace.tokens, is_shut=options.requires_token, stays_open=options.without_tokens)
     app = FastAPI(
         title="OSE",
         version=__version__,
@@ -56,20 +56,20 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
             Middleware(health.RequestMetrics, metrics=metrics),
             Middleware(SecurityHeaders),
             Middleware(BodyLimit, max_bytes=operator_limits().max_body_bytes),
-            Middleware(ThisMachineOnly, door=door),
+            Middleware(ThisMachineOnly, gate=gate),
             Middleware(SameSite),
         ],
     )
     app.state.workspace, app.state.options = workspace, options
     app.state.metrics, app.state.failures = metrics, FailureLimit()
-    app.state.door = door
-    app.state.standing = Standing(workspace.tokens, door, options.poll_s * _LOOKS_AGE)
+    app.state.gate = gate
+    app.state.standing = Standing(workspace.tokens, gate, options.poll_s * _LOOKS_AGE)
     app.state.pages = LeaderboardPages(workspace.store)
     problems.install(app)
     app.include_router(_versioned())
     app.include_router(health.router)
     app.include_router(docs_page.router)
-    _describe(app, door)
+    _describe(app, gate)
     return app
 
 
@@ -80,14 +80,14 @@ def _versioned() -> APIRouter:
     return router
 
 
-def _describe(app: FastAPI, door: Door) -> None:
+def _describe(app: FastAPI, gate: Gate) -> None:
     """Complete the OpenAPI document: what problems look like, and whether anybody is asked for a token."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         document["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
-        return document if door.is_shut else _without_security(document)
+        return document if gate.is_shut else _without_security(document)
 
     app.openapi = openapi  # type: ignore[method-assign]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from anyio import to_thread
 
 from ose.core.access import Token
-from ose.service.door import Door
+from ose.service.gate import Gate
 from ose.service.tokens import TokenKeeper
 
 
@@ -18,16 +18,16 @@ class Standing:
 
     Args:
         tokens: Of the database.
-        door: Of the server.
+        gate: Of the server.
         every_s: How old a look may be, in seconds.
         clock: In seconds.
     """
 
     def __init__(
-        self, tokens: TokenKeeper, door: Door, every_s: float, clock: Callable[[], float] = time.monotonic
+        self, tokens: TokenKeeper, gate: Gate, every_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._tokens = tokens
-        self._door = door
+        self._gate = gate
         self._every_s = every_s
         self._clock = clock
         self._seen_s = float("-inf")
@@ -42,10 +42,11 @@ class Standing:
             StoreError: The database cannot be reached.
         """
         async with self._looking:
-            if self._clock() - self._seen_s >= self._every_s:
-                self._seen_s = self._clock()
+            now_s = self._clock()
+            if now_s - self._seen_s >= self._every_s:
                 self._asks, self._valid = await to_thread.run_sync(self._look)
+                self._seen_s = now_s
         return not self._asks if token is None else token.id in self._valid
 
     def _look(self) -> tuple[bool, frozenset[str]]:
-        return self._door.look(), self._tokens.valid_ids()
+        return self._gate.look(), self._tokens.valid_ids()

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ose.api.problems import problem
 from ose.api.proxies import forwarding_header
 from ose.errors import StoreError
-from ose.service.door import Door
+from ose.service.gate import Gate
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d{1,5})?", re.IGNORECASE)
 
@@ -25,13 +25,13 @@ class ThisMachineOnly:
     does a browser, on behalf of any page it shows: one whose name was bent to point here asks for that name.
     """
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app = app
-        self._door = door
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and not self._door.is_shut:
+        if scope["type"] == "http" and not self._gate.is_shut:
             refusal = _refusal(Headers(scope=scope), scope["http_version"])
             if refusal is not None and not await self._asks_by_now():
                 return await refusal(scope, receive, send)
@@ -39,7 +39,7 @@ class ThisMachineOnly:
 
     async def _asks_by_now(self) -> bool:
         try:
-            return await to_thread.run_sync(self._door.look)
+            return await to_thread.run_sync(self._gate.look)
         except StoreError:
             return False
 

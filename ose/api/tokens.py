@@ -39,7 +39,7 @@ def create(content: JsonObject, workspace: CurrentWorkspace, caller: CallerToken
     token, shown = workspace.tokens.create(asked.name, asked.scope, asked.valid_days)
     if caller is None:
         _LOG.warning("token %s of scope %s was made by a caller who had none", token.id, token.scope)
-        request.app.state.door.look()
+        request.app.state.gate.look()
     return Json({**asdict(token), "token": shown}, 201)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from ose.artifacts.files import storage_errors
 from ose.artifacts.private import private_folder
@@ -41,7 +42,11 @@ class TokenMarker:
     def can_be_left(self) -> bool:
         """Whether it could be written. Where it could not be, that it is missing means nothing."""
         nearest = next(folder for folder in self.path.parents if folder.exists())
-        return os.access(nearest, os.W_OK | os.X_OK)
+        try:
+            with TemporaryFile(dir=nearest):  # what may be written is known for certain once it is
+                return True
+        except OSError:
+            return False
 
     def _write(self) -> None:
         try:

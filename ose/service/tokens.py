@@ -71,9 +71,13 @@ class TokenKeeper:
         now = self._now()
         return frozenset(token.id for token in self.list() if token.is_valid(now))
 
+    def exist(self) -> bool:
+        """Whether the database has one, valid or not."""
+        return self._note(self._store.has_tokens())
+
     def have_been(self) -> bool:
-        """Whether there has ever been one, as far as this home remembers or the database tells."""
-        return self._marker.is_there() or self._note(self._store.has_tokens())
+        """Whether there has ever been one, as far as the home remembers or the database tells."""
+        return self._marker.is_there() or self.exist()
 
     def check(self, shown: str) -> Token:
         """The token that is shown.

@@ -9,14 +9,15 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ose.artifacts.private import close_to_others, private_file, private_folder
 from ose.errors import DependencyError, StorageError, StoreError
-from ose.store.migrate import has_tables, migrate
+from ose.store.migrate import migrate
+from ose.store.service_tables import TOKENS
 from ose.store.sql import SqlStore
 from ose.store.transactions import BEGIN_OPTION, FOREIGN_KEYS_OPTION, Transactions, display_name, store_errors
 
@@ -69,8 +70,8 @@ def connect(url: str) -> Transactions:
     return Transactions(_engine(_parsed(url)))
 
 
-def holds_tables(url: str) -> bool:
-    """Whether there is a database with tables. Nothing is made for the question.
+def has_place_for_tokens(url: str) -> bool:
+    """Whether there is a database, and in it the table of tokens. Nothing is made for the question.
 
     Raises:
         StoreError, DependencyError: It cannot be opened.
@@ -79,7 +80,7 @@ def holds_tables(url: str) -> bool:
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         return False
     with closing(connect(url)) as transactions, transactions.read() as connection:
-        return has_tables(connection)
+        return inspect(connection).has_table(TOKENS.name)
 
 
 def _parsed(text: str) -> URL:

@@ -38,11 +38,6 @@ def known_revisions(folder: Path = MIGRATIONS) -> list[str]:
     return sorted(path.stem.partition("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
 
 
-def has_tables(connection: Connection) -> bool:
-    """Whether anything has been made in the database."""
-    return bool(inspect(connection).get_table_names())
-
-
 def _checked_revision(connection: Connection, known: list[str], database: str) -> str | None:
     tables = inspect(connection).get_table_names()
     if not tables:

@@ -114,6 +114,12 @@ def test_latency_has_a_node_where_nothing_trains() -> None:
     assert json.loads(offered) == {"latency_cpu": 1}
 
 
+def test_those_who_share_the_home_are_one_user_and_nobody_else_enters_it() -> None:
+    assert {service["user"] for service in OURS.values()} == {"ose"}
+    assert {service["environment"]["OSE_HOME"] for service in OURS.values()} == {"/data"}
+    assert "install --directory --mode=700 --owner=ose /data" in IMAGE
+
+
 def test_every_setting_exists() -> None:
     set_here = {key for each in OURS.values() for key in each["environment"] if key.startswith("OSE_")}
     assert set_here <= {f"OSE_{name.upper()}" for name in Settings.model_fields}

@@ -84,9 +84,8 @@ class Cluster:
             self.start_node(name)
         self._ray(self.control, "--num-cpus=0")
         with closing(open_store(self.store_url)) as store:
-            _, self._token = TokenKeeper(store, utc_now, TokenMarker(self.volume / "home")).create(
-                "tests", Scope.SUBMIT
-            )
+            tokens = TokenKeeper(store, utc_now, TokenMarker(self.volume / "home"))
+            _, self._token = tokens.create("tests", Scope.SUBMIT)
         self.start_api()
 
     # The database.

@@ -25,7 +25,9 @@ from ose.store.base import Store
 def serving(workspace: Workspace, options: ServerOptions) -> Iterator[str]:
     """Serve a workspace from a thread; yields the URL."""
     app = create_app(workspace, options)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -143,8 +143,9 @@ def test_what_is_distilled_is_exported_once(store: Store) -> None:
 
 def test_tokens_are_kept_by_digest_and_end(store: Store) -> None:
     token = Token(id="0a", name="me", scope=Scope.SUBMIT, created_at=NOW, expires_at=LATER)
+    assert not store.has_tokens()
     store.add_token(token, "d" * 64)
     assert store.token("0a") == (token, "d" * 64) and store.token("0b") is None
     assert token.is_valid(SOON) and not token.is_valid(LATER)
     assert store.revoke_token("0a", SOON) and not store.revoke_token("0a", LATER)
-    assert store.tokens() == [replace(token, revoked_at=SOON)]
+    assert store.tokens() == [replace(token, revoked_at=SOON)] and store.has_tokens()

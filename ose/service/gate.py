@@ -37,8 +37,8 @@ def must_ask(marker: TokenMarker, has_tokens: bool) -> bool:
     return False
 
 
-class Door:
-    """The door of a running server.
+class Gate:
+    """The gate of a running server.
 
     Args:
         tokens: Of its database.
