@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ose.core.hub_names import is_hub_part, is_revision
 from ose.data.records import one_line, text_of
 from ose.errors import CorpusError
 
@@ -48,7 +49,7 @@ def parse_dataset_id(text: str) -> DatasetId | None:
     if not has_prefix and (text.endswith(_FILE_SUFFIXES) or os.path.exists(text)):
         return None
     match = _ID.fullmatch(text.removeprefix(_PREFIX))
-    if match is None:
+    if match is None or not _can_be_asked_for(match):
         if has_prefix:
             raise CorpusError(f"{text!r} is no dataset id; write hf:owner/dataset[/configuration][@revision][:split]")
         return None
@@ -59,6 +60,11 @@ def parse_dataset_id(text: str) -> DatasetId | None:
         revision=match["revision"],
         split=match["split"] or "train",
     )
+
+
+def _can_be_asked_for(match: re.Match[str]) -> bool:
+    parts = [*match["name"].split("/"), *([match["split"]] if match["split"] else [])]
+    return all(map(is_hub_part, parts)) and (match["revision"] is None or is_revision(match["revision"]))
 
 
 def pin_revision(dataset: DatasetId) -> DatasetId:
