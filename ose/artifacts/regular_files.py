@@ -34,7 +34,8 @@ def open_regular(path: Path, root: Path | None = None) -> BinaryIO:
     before = require_regular(path, root)
     # Should a pipe take its place at this moment, opening it does not wait.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if os.path.samestat(before, os.fstat(descriptor)):
+    after = os.fstat(descriptor)
+    if os.path.samestat(before, after) and stat.S_ISREG(after.st_mode):  # numbers of removed files are given again
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
     raise OSError(errno.ESTALE, "it was replaced while it was opened", str(path))

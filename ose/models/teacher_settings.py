@@ -44,12 +44,12 @@ _NEVER_HANDED_ON = {
 """They name other files, or speak to the loader and not of the model."""
 
 _TOKENIZER_WORDS = {
-    "tokenizer_class", "padding_side", "truncation_side", "errors", "wordpieces_prefix", "src_lang", "tgt_lang", "task",
+    "tokenizer_class", "padding_side", "truncation_side", "errors", "src_lang", "tgt_lang", "task",
     "word_tokenizer_type", "subword_tokenizer_type", "backend", "model_input_names", "lang2id", "id2lang",
 }  # fmt: skip
 _TOKENS = {
     "additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens", "added_tokens_decoder",
-    "never_split",
+    "never_split", "wordpieces_prefix",
 }  # fmt: skip
 _TOKEN_KEYS = {"content", "lstrip", "rstrip", "single_word", "normalized", "special", "__type"}
 

@@ -32,7 +32,7 @@ def variant(fault: str, how: str, *values: Any, name: str | None = None) -> Any:
 def outside(tmp_path: Path, tiny_bert: Path) -> Path:
     """What is none of a caller's business: a whole teacher, and text."""
     folder = Path(shutil.copytree(tiny_bert, tmp_path / "outside"))
-    (folder / "secret.txt").write_text(f"{SECRET}\n" * 10)
+    (folder / "secret.txt").write_text("".join(f"{SECRET} number {number}\n" for number in range(2_000)))
     vocabulary = json.loads((tiny_bert / "tokenizer.json").read_text())["model"]["vocab"]
     (folder / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
     return folder
@@ -198,20 +198,18 @@ INDEX = "an index of weights names a file elsewhere"
 @pytest.mark.parametrize(
     "shard",
     [
-        variant(INDEX, AS_FOUND, "../../outside/model.safetensors"),
-        variant(INDEX, "an absolute name", "{outside}/model.safetensors"),
+        variant(INDEX, AS_FOUND, "../../outside/x.safetensors"),
+        variant(INDEX, "an absolute name", "{outside}/x.safetensors"),
+        variant(INDEX, "a folder of the teacher's own", "deep/x.safetensors"),
         variant(INDEX, "no weights at all", "vocab.txt"),
-        variant(INDEX, "a folder of the teacher's own", "deep/model.safetensors"),
     ],
 )
 def test_an_index_names_files_beside_it(url: str, root: Path, outside: Path, shard: str) -> None:
     teacher = root / "teacher"
-    (teacher / "model.safetensors").unlink()
-    # What the name is cut down to is there, so that only the name itself is to be complained of.
-    shutil.copy(outside / "model.safetensors", teacher / "model.safetensors.copy")
-    (teacher / "deep").mkdir()
-    shutil.copy(outside / "model.safetensors", teacher / "deep" / "model.safetensors")
-    weight_map = {"bert.embeddings.word_embeddings.weight": shard.format(outside=outside)}
+    (outside / "model.safetensors").rename(outside / "x.safetensors")
+    (teacher / "model.safetensors").rename(teacher / "x.safetensors")  # what the name's last part stands for is there
+    shutil.copytree(outside, teacher / "deep")
+    weight_map = {"cls.predictions.bias": shard.format(outside=outside)}
     edit(teacher / "model.safetensors.index.json", metadata={}, weight_map=weight_map)
     assert "is no file of safetensors beside it" in refusal(url, job())
 
@@ -348,7 +346,7 @@ def test_a_job_loads_what_was_checked(
     answer = submitted(url, job())
     assert answer.status_code == 201, answer.text
     (root / name).unlink()
-    edit(outside / "tokenizer.json", version="1.0 ")
+    edit(outside / "tokenizer.json")  # the same one, written otherwise
     (root / name).symlink_to(outside / ("tokenizer.json" if name.endswith("json") else "secret.txt"))
     ended = workspace.run(answer.json()["id"])
     assert ended.status is JobStatus.FAILED
