@@ -334,20 +334,24 @@ SWAPPED = "what was checked is replaced before it is loaded"
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "replacement", "message"),
     [
-        variant(SWAPPED, "a tokenizer by a link out", "teacher/tokenizer.json", "is not the teacher that it was"),
-        variant(SWAPPED, "a text by a link out", "text.txt", "it leads out"),
+        variant(SWAPPED, "a tokenizer by a link out", "teacher/tokenizer.json", "tokenizer.json", "is not the teacher"),
+        variant(SWAPPED, "a text by a link out", "text.txt", "secret.txt", "it leads out"),
+        variant(SWAPPED, "a text by a pipe", "text.txt", None, "it is no file but a pipe"),
     ],
 )
 def test_a_job_loads_what_was_checked(
-    url: str, workspace: Workspace, root: Path, outside: Path, name: str, message: str
+    url: str, workspace: Workspace, root: Path, outside: Path, name: str, replacement: str | None, message: str
 ) -> None:
     answer = submitted(url, job())
     assert answer.status_code == 201, answer.text
     (root / name).unlink()
     edit(outside / "tokenizer.json")  # the same one, written otherwise
-    (root / name).symlink_to(outside / ("tokenizer.json" if name.endswith("json") else "secret.txt"))
+    if replacement is None:
+        os.mkfifo(root / name)
+    else:
+        (root / name).symlink_to(outside / replacement)
     ended = workspace.run(answer.json()["id"])
     assert ended.status is JobStatus.FAILED
     assert ended.failure is not None and message in ended.failure.message and SECRET not in ended.failure.message
@@ -378,6 +382,7 @@ def ose(tmp_path: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
         variant(PIPES, "a local teacher's vocabulary", "vocabulary"),
         variant(REVISION, "in a local job file", "revision"),
         variant(CODE, "a local teacher's kernel", "kernel"),
+        variant(TEXTS, "a local text", "text"),
     ],
 )
 def test_local_jobs_are_refused_in_one_line(root: Path, tmp_path: Path, attack: str) -> None:
@@ -385,6 +390,8 @@ def test_local_jobs_are_refused_in_one_line(root: Path, tmp_path: Path, attack: 
     content["corpus"]["train"] = [str(root / "text.txt")]
     if attack == "revision":
         content["teacher"] = {"model": "owner/tiny", "revision": "/dev/zero"}
+    elif attack == "text":
+        content["corpus"]["train"] = ["/dev/zero"]
     elif attack == "kernel":
         edit(root / "teacher" / "config.json", _attn_implementation="owner/kernel")
     else:
