@@ -56,7 +56,7 @@ def _temporary_folder() -> Iterator[Path]:
 def _sealed(stream: BinaryIO, source: Path, target: Path, wanted: str | None) -> str:
     """Put one file into `target`, and return its digest; that of weights only if it is wanted."""
     if source.suffix == Path(WEIGHTS).suffix:
-        (target / source.name).symlink_to(_open_again(stream))
+        (target / source.name).symlink_to(_open_again(stream, source))
         return digest_of_stream(stream) if wanted else ""
     content = bounded(stream, source)
     shown = handed_on(source.name, content, source.parent)
@@ -65,7 +65,7 @@ def _sealed(stream: BinaryIO, source: Path, target: Path, wanted: str | None) ->
     return hashlib.sha256(content).hexdigest()
 
 
-def _open_again(stream: BinaryIO) -> str:
-    """A path of the open file itself, whatever has its name now."""
+def _open_again(stream: BinaryIO, source: Path) -> str:
+    """A path of the open file itself, whatever has its name now; where the system has none, that of its name."""
     path = f"/proc/self/fd/{stream.fileno()}"
-    return path if os.path.exists(path) else os.path.realpath(stream.name)
+    return path if os.path.exists(path) else os.path.realpath(source)
