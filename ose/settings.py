@@ -54,6 +54,12 @@ class OperatorLimits(BaseSettings):
 
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="bytes of a request's body")
     max_pattern_files: int = Field(1_000, ge=1, description="files that one pattern of `corpus` may match")
+    max_pattern_entries: int = Field(
+        100_000, ge=1, description="directory entries that the patterns of one job's `corpus` may look at"
+    )
+    max_teacher_text_bytes: int = Field(
+        50_000_000, ge=1_000, description="bytes of one file of a teacher, its weights aside"
+    )
 
 
 def operator_limits() -> OperatorLimits:

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from ose.core.job import TeacherFacts
 from ose.core.task import (
     AnatomyTask,
     DataSpan,
@@ -49,7 +50,7 @@ class TaskExecutor:
     def __init__(self, worker: str, threads: int, device: str = "cpu") -> None:
         self._worker = worker
         self._device = device
-        self._teacher: tuple[str, PreTrainedModel] | None = None
+        self._teacher: tuple[TeacherFacts, PreTrainedModel] | None = None
         self._data: tuple[tuple[str, tuple[DataSpan, ...]], SearchData | ResidentData] | None = None
         self._anatomy: tuple[str, Anatomy] | None = None
         self._lane: Lane | None = None
@@ -70,23 +71,23 @@ class TaskExecutor:
             case DataTask():
                 return prepare_data(task)
             case TargetsTask():
-                return compute_targets(task, self._teacher_at(task.teacher.path))
+                return compute_targets(task, self._loaded(task.teacher))
             case AnatomyTask():
-                return prepare_anatomy(task, self._teacher_at(task.teacher.path))
+                return prepare_anatomy(task, self._loaded(task.teacher))
             case EvaluateTask():
-                teacher = self._teacher_at(task.teacher.path)
+                teacher = self._loaded(task.teacher)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
                 self._lane = self._lane or Lane(teacher.device)
                 data = self._data_in(task.folder, task.later_data)
                 return evaluate_candidate(task, teacher, data, anatomy, self._lane)
             case LayerSubsetsTask():
-                teacher = self._teacher_at(task.teacher.path)
+                teacher = self._loaded(task.teacher)
                 anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
                 return score_layer_subsets(task, teacher, self._data_in(task.folder), anatomy)
 
-    def _teacher_at(self, path: str) -> PreTrainedModel:
-        if self._teacher is None or self._teacher[0] != path:
-            self._teacher = (path, load_masked_lm(path).to(self._device))
+    def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
+        if self._teacher is None or self._teacher[0] != teacher:
+            self._teacher = (teacher, load_masked_lm(teacher.path, teacher.digest).to(self._device))
         return self._teacher[1]
 
     def _data_in(self, folder: str, later: tuple[DataSpan, ...] = ()) -> SearchData | ResidentData:

@@ -9,10 +9,9 @@ import json
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
-from pathlib import Path
 
 from pydantic import TypeAdapter
-from transformers import AutoConfig, AutoModelForMaskedLM
+from transformers import AutoModelForMaskedLM
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
@@ -22,6 +21,7 @@ from ose.measure.fingerprint import device_fingerprint
 from ose.measure.latency import measure_latency
 from ose.measure.pace import Patience
 from ose.models.student import build_blank_student, fill_with_noise
+from ose.models.teacher import load_config
 from ose.search.failures import failure_report
 
 _TASK = TypeAdapter(LatencyTask)
@@ -30,7 +30,7 @@ _TASK = TypeAdapter(LatencyTask)
 def measure(task: LatencyTask, patience: Patience) -> LatencyMeasurement:
     """Build the model of `task` with weights of no meaning, on which latency does not depend, and measure it."""
     transformers_logging.set_verbosity_error()
-    config = AutoConfig.from_pretrained(Path(task.teacher.path), local_files_only=True, trust_remote_code=False)
+    config = load_config(task.teacher.path)
     if task.is_teacher:
         with no_init_weights():
             model = AutoModelForMaskedLM.from_config(config)

@@ -106,18 +106,19 @@ def prepare_files(request: DistillationRequest) -> None:
         OseError: The text or the teacher cannot be read, or the files not be written.
     """
     quieten()
-    tokenizer = load_tokenizer(request.job.teacher.path)
+    tokenizer = load_tokenizer(request.job.teacher.path, request.job.teacher.digest)
     training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
     if _needs_anatomy(request):
-        _anatomy(request, load_masked_lm(request.job.teacher.path))
+        teacher = request.job.teacher
+        _anatomy(request, load_masked_lm(teacher.path, teacher.digest))
 
 
 def _load(request: DistillationRequest) -> DistillationRun:
     quieten()
     torch.set_num_threads(request.threads)
     job = request.job
-    teacher = load_masked_lm(job.teacher.path).to(request.device)
-    tokenizer = load_tokenizer(job.teacher.path)
+    teacher = load_masked_lm(job.teacher.path, job.teacher.digest).to(request.device)
+    tokenizer = load_tokenizer(job.teacher.path, job.teacher.digest)
     start = Start(
         initialization=_initialization(request),
         inheritance=request.inheritance,

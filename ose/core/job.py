@@ -108,12 +108,14 @@ class CorpusFacts:
         validation: Likewise; empty when documents of `train` are held out.
         digest: SHA-256 over the files' contents.
         size_bytes: Of all files.
+        root: Folder that no file may lead out of, also when it is read again; None if any file may be named.
     """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     digest: str
     size_bytes: int
+    root: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

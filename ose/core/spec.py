@@ -7,6 +7,7 @@ from typing import Literal
 
 from ose.core.architecture import Architecture
 from ose.core.bounds import require_ascending_steps, require_not_negative, require_positive, require_seed
+from ose.core.hub_names import is_revision
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.layers import LayerChoice
 from ose.core.measurement import LatencyProtocol
@@ -29,6 +30,10 @@ class TeacherSpec:
 
     model: str
     revision: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.revision is not None and not is_revision(self.revision):
+            raise InvalidInputError(f"revision must be a commit, tag or branch, not {self.revision[:60]!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -90,10 +91,11 @@ def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
 
 
 def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
+    root = None if facts.root is None else Path(facts.root)
     if facts.validation:
-        yield from iter_documents(facts.train if side == "train" else facts.validation, spec.text_field)
+        yield from iter_documents(facts.train if side == "train" else facts.validation, spec.text_field, root)
         return
-    for document in iter_documents(facts.train, spec.text_field):
+    for document in iter_documents(facts.train, spec.text_field, root):
         if (_position(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
             yield document
 

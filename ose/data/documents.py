@@ -21,7 +21,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ose.data.hub_dataset import iter_dataset, parse_dataset_id
+from ose.artifacts.regular_files import require_regular
+from ose.data.hub_dataset import DatasetId, iter_dataset, parse_dataset_id
 from ose.data.records import one_line, require_field, text_of
 from ose.errors import CorpusError
 
@@ -30,25 +31,36 @@ JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _ROWS_PER_BATCH = 1024
 
 
-def iter_documents(paths: Sequence[str], text_field: str) -> Iterator[str]:
+def iter_documents(paths: Sequence[str], text_field: str, root: Path | None = None) -> Iterator[str]:
     """Yield the documents of `paths`, one after the other, in bounded memory.
 
     Args:
         paths: Files, or ids of datasets (see `ose.data.hub_dataset`).
         text_field: The field or column that holds the text, where there are several.
+        root: Folder that no file may lead out of by a link; None allows any.
 
     Raises:
-        CorpusError: A file is missing, corrupt, no UTF-8, or lacks the field; the message names file and line.
+        CorpusError: A file is missing, corrupt, no UTF-8, no file, or lacks the field; the message names file and line.
     """
     for path in paths:
         dataset = parse_dataset_id(path)
-        documents = iter_dataset(dataset, text_field) if dataset else _iter_file(Path(path), text_field)
+        documents = _iter_dataset(dataset, text_field) if dataset else _iter_file(Path(path), text_field, root)
         for document in documents:
             if stripped := document.strip():
                 yield stripped
 
 
-def _iter_file(path: Path, text_field: str) -> Iterator[str]:
+def _iter_dataset(dataset: DatasetId, text_field: str) -> Iterator[str]:
+    if Path(dataset.name).is_dir():
+        raise CorpusError(
+            f"dataset {dataset}: the working directory has a folder {dataset.name}, which would be read in its place; "
+            "start OSE elsewhere"
+        )
+    return iter_dataset(dataset, text_field)
+
+
+def _iter_file(path: Path, text_field: str, root: Path | None) -> Iterator[str]:
+    _require_file(path, root)
     suffix = Path(path.stem).suffix if path.suffix in COMPRESSIONS else path.suffix
     if path.suffix == ".parquet":
         yield from _parquet_column(path, text_field)
@@ -58,6 +70,15 @@ def _iter_file(path: Path, text_field: str) -> Iterator[str]:
                 yield _json_text(line, text_field, f"{path}, line {number}")
     else:
         yield from (line for _, line in _lines(path))
+
+
+def _require_file(path: Path, root: Path | None) -> None:
+    try:
+        require_regular(path, root)
+    except FileNotFoundError as error:
+        raise CorpusError(f"{path}: no such file") from error
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror or one_line(error)}") from error
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ose.core.hub_names import is_hub_part, is_revision
 from ose.data.records import one_line, text_of
 from ose.errors import CorpusError
 
@@ -48,7 +49,7 @@ def parse_dataset_id(text: str) -> DatasetId | None:
     if not has_prefix and (text.endswith(_FILE_SUFFIXES) or os.path.exists(text)):
         return None
     match = _ID.fullmatch(text.removeprefix(_PREFIX))
-    if match is None:
+    if match is None or not _can_be_asked_for(match):
         if has_prefix:
             raise CorpusError(f"{text!r} is no dataset id; write hf:owner/dataset[/configuration][@revision][:split]")
         return None
@@ -59,6 +60,11 @@ def parse_dataset_id(text: str) -> DatasetId | None:
         revision=match["revision"],
         split=match["split"] or "train",
     )
+
+
+def _can_be_asked_for(match: re.Match[str]) -> bool:
+    parts = [*match["name"].split("/"), *([match["split"]] if match["split"] else [])]
+    return all(map(is_hub_part, parts)) and (match["revision"] is None or is_revision(match["revision"]))
 
 
 def pin_revision(dataset: DatasetId) -> DatasetId:
@@ -87,12 +93,19 @@ def iter_dataset(dataset: DatasetId, text_field: str) -> Iterator[str]:
     import datasets
 
     try:
-        rows = datasets.load_dataset(
-            dataset.name, dataset.configuration, split=dataset.split, revision=dataset.revision, streaming=True
-        )
-        for row in rows:
+        builder = datasets.load_dataset_builder(dataset.name, dataset.configuration, revision=dataset.revision)
+        _require_own_files(dataset, builder.config.data_files or {})
+        for row in builder.as_streaming_dataset(split=dataset.split):
             yield text_of(row, text_field, str(dataset))
     except CorpusError:
         raise
     except Exception as error:  # whatever its builders, file formats and HTTP library raise
         raise CorpusError(f"dataset {dataset} cannot be read: {one_line(error)}") from error
+
+
+def _require_own_files(dataset: DatasetId, files: Mapping[str, Iterable[object]]) -> None:
+    """Its card may name any file as its own, also one of this machine or of another site."""
+    own = ("hf://datasets/", f"{dataset.name}/")
+    for file in (str(each) for split in files.values() for each in split):
+        if not file.startswith(own) or "/../" in file or "::" in file:
+            raise CorpusError(f"dataset {dataset} names files that are not its own, which OSE does not read")

@@ -52,7 +52,7 @@ def open_anatomy(folder: Path) -> Anatomy:
 
 
 def _sample(task: AnatomyTask) -> MaskedSample:
-    tokenizer = load_tokenizer(task.teacher.path)
+    tokenizer = load_tokenizer(task.teacher.path, task.teacher.digest)
     packed = pack_corpus(
         task.corpus, task.corpus_spec, tokenizer, "train", num_sequences=task.num_sequences, seed=_SEED
     )

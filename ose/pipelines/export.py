@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModelForMaskedLM
 
 from ose.artifacts.files import atomic_directory
 from ose.core.architecture import Architecture
@@ -57,18 +57,20 @@ def export_student(student_folder: Path, output: Path, manifest: dict[str, Any],
 
 
 def fill_mask(folder: Path, text: str, count: int = 5) -> list[tuple[str, float]]:
-    """The likeliest fillings of the first mask in `text`, loaded by `transformers` alone.
+    """The likeliest fillings of the first mask in `text`.
 
     Args:
-        folder: An export.
+        folder: An export, or any other model with its tokenizer.
         text: With the tokenizer's mask token, or `<mask>`, which is replaced by it.
         count: How many.
 
     Returns:
         Tokens with their probabilities, likeliest first.
+
+    Raises:
+        TeacherError: There is no masked language model in `folder`.
     """
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForMaskedLM.from_pretrained(folder, local_files_only=True).eval()
+    tokenizer, model = load_tokenizer(folder), load_masked_lm(folder)
     encoded = tokenizer(text.replace("<mask>", tokenizer.mask_token), return_tensors="pt", return_token_type_ids=False)
     position = (encoded["input_ids"][0] == tokenizer.mask_token_id).nonzero()[0, 0]
     with torch.inference_mode():

@@ -91,7 +91,7 @@ def prepare_data(task: DataTask) -> DataSummary:
     file = Path(task.folder) / _BATCHES
     remove_leftovers(file.parent)
     if not file.exists():
-        tokenizer = load_tokenizer(task.teacher.path)
+        tokenizer = load_tokenizer(task.teacher.path, task.teacher.digest)
         rule = MaskingRule.for_tokenizer(tokenizer)
         batches: list[MaskedBatch] = []
         wanted: dict[Side, int] = {"train": task.num_sequences, "validation": task.held_out_sequences}

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ose.core.hub_names import is_repository
 from ose.data.hub_dataset import parse_dataset_id
 from ose.errors import CorpusError, JobFileError, OseError, TeacherError
+from ose.service.patterns import PatternWalk
 from ose.service.spaces import shipped_space_names
-from ose.service.teacher_source import is_hub_id
 from ose.settings import operator_limits, setting_of
+
+_LONGEST_NAME = 4_096
+"""Linux's bound on a path."""
 
 
 def confined(content: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
@@ -54,45 +57,46 @@ def _teacher(model: str, root: Path | None) -> str:
     found = _inside(model, root, TeacherError, "teacher.model")
     if found is not None and found.is_dir():
         return str(found)
-    if not is_hub_id(model):
+    if not is_repository(model):
         raise TeacherError(f"teacher.model: {model!r}: no such directory in the server's data folder")
     return model
 
 
 def _texts(corpus: Mapping[str, Any], root: Path | None) -> dict[str, list[Any]]:
+    walk = None if root is None else PatternWalk(root)
     return {
-        key: [source for entry in corpus[key] for source in _sources(entry, root, f"corpus.{key}")]
+        key: [source for entry in corpus[key] for source in _sources(entry, root, walk, f"corpus.{key}")]
         for key in ("train", "validation")
         if isinstance(corpus.get(key), list)
     }
 
 
-def _sources(entry: object, root: Path | None, key: str) -> list[object]:
+def _sources(entry: object, root: Path | None, walk: PatternWalk | None, key: str) -> list[object]:
     if not isinstance(entry, str):
         return [entry]
     if entry.startswith("hf:"):
         return [str(parse_dataset_id(entry))]
-    if root is not None and glob.has_magic(entry):
-        return list(_matches(entry, root, key))
+    if walk is not None and glob.has_magic(entry):
+        return list(_matches(entry, walk, key))
     found = _inside(entry, root, CorpusError, key)
     if found is None or not found.is_file():
         raise CorpusError(f"{key}: {entry!r}: no such file in the server's data folder (a dataset begins with hf:)")
     return [str(found)]
 
 
-def _matches(pattern: str, root: Path, key: str) -> list[str]:
+def _matches(pattern: str, walk: PatternWalk, key: str) -> list[str]:
     _require_plain(pattern, CorpusError, key)
     if PurePosixPath(pattern).is_absolute() or pattern.count("**") > 1:
         raise CorpusError(f"{key}: {pattern!r}: a pattern is relative to the data folder and has one ** at most")
     most = operator_limits().max_pattern_files  # more is a slip; each file is opened to see whether it holds text
-    matches = sorted(islice(glob.iglob(pattern, root_dir=root, recursive=True), most + 1))
-    if len(matches) > most:
-        raise CorpusError(f"{key}: {pattern!r} matches more than {most} files ({setting_of('max_pattern_files')})")
-    inside = [_inside(match, root, CorpusError, key) for match in matches]
-    files = [str(path) for path in inside if path is not None and path.is_file()]
+    files: set[str] = set()
+    for path in walk.files(pattern):
+        files.add(str(path))
+        if len(files) > most:
+            raise CorpusError(f"{key}: {pattern!r} matches more than {most} files ({setting_of('max_pattern_files')})")
     if not files:
         raise CorpusError(f"{key}: {pattern!r} matches no file in the server's data folder")
-    return files
+    return sorted(files)
 
 
 def _inside(name: str, root: Path | None, error: type[OseError], key: str) -> Path | None:
@@ -116,5 +120,7 @@ def _inside(name: str, root: Path | None, error: type[OseError], key: str) -> Pa
 
 
 def _require_plain(name: str, error: type[OseError], key: str) -> None:
+    if len(name) > _LONGEST_NAME:
+        raise error(f"{key}: {name[:60]!r}... is longer than a path can be")
     if not name or not name.isprintable() or ".." in PurePosixPath(name).parts or name.startswith("~"):
         raise error(f"{key}: {name!r} is no name in the server's data folder")

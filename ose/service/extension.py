@@ -6,17 +6,18 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from ose.core.comparison import paired_difference
 from ose.core.job import Candidate, CandidateStatus, Job
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import sequence_scores
-from ose.core.spec import ExtendedCandidate, Extension, JobSpec, TeacherSpec
+from ose.core.spec import ExtendedCandidate, Extension, JobSpec
 from ose.errors import ConflictError, InvalidInputError
+from ose.models.teacher_folder import TeacherFolder
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
-from ose.service.teachers import inspect_teacher
 from ose.store.base import NewJob, Store
 
 FEWEST_LEADERS, MOST_LEADERS = 2, 8
@@ -125,8 +126,8 @@ def _extended_spec(job: Job, steps: int, candidates: list[Candidate]) -> JobSpec
 def _check_unchanged(job: Job) -> None:
     """More text is drawn from the files as they are now: only of equal files is it the same text."""
     now_of = {
-        "teacher": inspect_teacher(TeacherSpec(model=job.teacher.path)).digest == job.teacher.digest,
-        "text": inspect_corpus(job.spec.corpus).digest == job.corpus.digest,
+        "teacher": TeacherFolder(Path(job.teacher.path)).digest() == job.teacher.digest,
+        "text": inspect_corpus(job.spec.corpus, job.corpus.root and Path(job.corpus.root)).digest == job.corpus.digest,
     }
     for what, is_same in now_of.items():
         if not is_same:

@@ -12,6 +12,7 @@ from typing import Any
 from ose.core.job import Job, JobStatus
 from ose.core.spec import JobSpec, TeacherSpec
 from ose.errors import ConflictError
+from ose.models.teacher_folder import TeacherFolder
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
@@ -31,16 +32,25 @@ def submit_job(store: Store, spec: JobSpec, now: Callable[[], datetime]) -> Job:
 
 
 def checked_job(
-    spec: JobSpec, now: Callable[[], datetime], locate: Callable[[TeacherSpec], Path] = locate_teacher
+    spec: JobSpec,
+    now: Callable[[], datetime],
+    locate: Callable[[TeacherSpec], TeacherFolder] = locate_teacher,
+    root: Path | None = None,
 ) -> NewJob:
     """A job whose parts were checked and frozen, under a new id.
+
+    Args:
+        spec: What is asked for.
+        now: The clock.
+        locate: Finds the teacher.
+        root: Folder that no text may lead out of; None if any file may be named.
 
     Raises:
         InvalidInputError: Teacher, corpus, space or a combination of them cannot be used.
     """
     teacher = inspect_teacher(spec.teacher, locate)
     check_job(spec, teacher)
-    corpus = inspect_corpus(spec.corpus)
+    corpus = inspect_corpus(spec.corpus, root)
     return NewJob(
         id=secrets.token_hex(4),
         spec=spec,

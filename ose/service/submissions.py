@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ose.core.job import Job
 from ose.core.spec import TeacherSpec
+from ose.models.teacher_folder import TeacherFolder
 from ose.service.confinement import confined
 from ose.service.extension import extended_job
 from ose.service.job_file import parse_job
@@ -51,7 +53,7 @@ def submit_remote_job(
     known = None if submission is None else store.submitted_job(submission)
     if known is not None:
         return known, False
-    new = checked_job(parse_job(confined(content, root), base_dir=None), now, _locate)
+    new = checked_job(parse_job(confined(content, root), base_dir=None), now, partial(_locate, root=root), root)
     job = store.add_job(new) if submission is None else store.add_job_once(new, submission)
     return job, job.id == new.id
 
@@ -77,9 +79,11 @@ def submit_remote_extension(
     return job, job.id == new.id
 
 
-def _locate(spec: TeacherSpec) -> Path:
+def _locate(spec: TeacherSpec, root: Path | None) -> TeacherFolder:
     """A name that is no absolute path is a hub's, even if the server's working directory has a folder of that name."""
-    return locate_teacher(spec) if Path(spec.model).is_absolute() else download_teacher(spec)
+    if not Path(spec.model).is_absolute():
+        return download_teacher(spec)
+    return replace(locate_teacher(spec), root=root)
 
 
 def _hash(content: Mapping[str, Any]) -> str:

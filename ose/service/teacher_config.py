@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.errors import SearchSpaceError, TeacherError
+from ose.models.teacher_folder import TeacherFolder
+from ose.models.teacher_settings import CONFIG, handed_on, parse_object
 
 INHERITABLE_CLASSES = {
     "roberta": ("RobertaForMaskedLM",),
@@ -62,15 +63,17 @@ class TeacherConfig:
         return classes is not None and self.is_tied and self.class_name in ("", *classes)
 
 
-def read_config(folder: Path) -> TeacherConfig:
+def read_config(folder: TeacherFolder) -> TeacherConfig:
     """Read and check config.json.
 
     Raises:
         TeacherError: It is missing or broken, or describes no masked language model that OSE can use.
     """
-    path = folder / "config.json"
-    content = read_json_object(path)
-    _require_masked_lm(content, folder)
+    path = folder.path / CONFIG
+    raw = folder.read(CONFIG)
+    handed_on(CONFIG, raw, folder.path)
+    content = parse_object(raw, path)
+    _require_masked_lm(content, folder.path)
     numbers = {name: _number(content, name, path) for name in _NAMES}
     positions = numbers["max_position_embeddings"]
     model_type = str(content.get("model_type", ""))
@@ -90,30 +93,9 @@ def read_config(folder: Path) -> TeacherConfig:
     )
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """Read one of the teacher's JSON files.
-
-    Raises:
-        TeacherError: It is missing, no JSON, or no object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf8"))
-    except FileNotFoundError as error:
-        raise TeacherError(f"{path.parent} has no {path.name}") from error
-    except (ValueError, RecursionError) as error:
-        raise TeacherError(f"{path} is no valid JSON: {error}") from error
-    except OSError as error:
-        raise TeacherError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not isinstance(content, dict):
-        raise TeacherError(f"{path} must hold a JSON object")
-    return content
-
-
 def _require_masked_lm(content: dict[str, Any], folder: Path) -> None:
     """A class name that says nothing either way passes; the weights tell the rest."""
     name = _class_name(content)
-    if content.get("auto_map"):
-        raise TeacherError(f"{folder} needs code of its own (auto_map in config.json), which OSE never runs")
     if content.get("is_encoder_decoder") or name.endswith(_SEQUENCE_TO_SEQUENCE_ENDINGS):
         raise TeacherError(f"{folder} is an encoder-decoder ({_kind(content)}); OSE needs a masked language model")
     if content.get("is_decoder") or name.endswith(_DECODER_ENDINGS):

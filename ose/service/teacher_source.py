@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from ose.core.hub_names import is_repository
 from ose.core.spec import TeacherSpec
 from ose.errors import TeacherError
+from ose.models.teacher_folder import TeacherFolder
 
-_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _SUBFOLDERS = ["*/*"]
 """Hub repositories keep other formats (ONNX, Core ML) there."""
 
 
-def locate_teacher(spec: TeacherSpec) -> Path:
+def locate_teacher(spec: TeacherSpec) -> TeacherFolder:
     """The teacher's directory; a hub id is downloaded, or found in the hub's cache.
 
     A directory of that name comes first. Pickles are never fetched.
@@ -25,28 +25,25 @@ def locate_teacher(spec: TeacherSpec) -> Path:
     try:
         path = Path(spec.model).expanduser()
         if spec.model and path.is_dir():
-            return path.resolve()
+            return TeacherFolder(path.resolve())
         if path.is_file():
             raise TeacherError(f"teacher {spec.model} is a file; name the directory that holds config.json")
     except (OSError, RuntimeError) as error:  # a name too long, an unknown ~user
         raise TeacherError(f"teacher {spec.model!r}: {getattr(error, 'strerror', None) or error}") from error
-    if not is_hub_id(spec.model):
+    if not is_repository(spec.model):
         raise TeacherError(f"teacher {spec.model!r}: no such directory")
     return download_teacher(spec)
 
 
-def is_hub_id(model: str) -> bool:
-    """Whether the model hub could know it by this name."""
-    return _HUB_ID.fullmatch(model) is not None
-
-
-def download_teacher(spec: TeacherSpec) -> Path:
+def download_teacher(spec: TeacherSpec) -> TeacherFolder:
     """The directory of a hub id, downloaded or found in the hub's cache, whatever directories have its name.
+
+    Its files are links into the same cache, and may lead nowhere else.
 
     Raises:
         TeacherError: The hub does not have it or cannot be asked.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
     try:
         folder = snapshot_download(
@@ -56,7 +53,10 @@ def download_teacher(spec: TeacherSpec) -> Path:
         raise TeacherError(
             f"teacher {spec.model!r}: no such directory, and not available on the model hub: {_reason(error)}"
         ) from error
-    return Path(folder).resolve()
+    found, cache = Path(folder).resolve(), Path(constants.HF_HUB_CACHE).resolve()
+    if not found.is_relative_to(cache):
+        raise TeacherError(f"teacher {spec.model!r}: the hub's cache leads out of its own folder; remove it there")
+    return TeacherFolder(found, root=cache)
 
 
 def _reason(error: Exception) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ose.errors import TeacherError
+from ose.models.teacher_folder import WEIGHTS, TeacherFolder
+from ose.models.teacher_settings import INDEX
 
-_SINGLE = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.bin")
 _MAX_HEADER_BYTES = 100_000_000
 """safetensors' own bound."""
@@ -27,53 +28,38 @@ class TeacherWeights:
     """What the headers say.
 
     Attributes:
-        files: Every file that belongs to the weights, the index first.
         shapes: Shape of each floating-point tensor by its name; integer buffers are no parameters.
     """
 
-    files: tuple[Path, ...]
     shapes: dict[str, tuple[int, ...]]
 
 
-def read_weights(folder: Path) -> TeacherWeights:
+def read_weights(folder: TeacherFolder) -> TeacherWeights:
     """Read the headers of model.safetensors, or of the shards that its index names.
 
     Raises:
         TeacherError: There are no safetensors, or a file is truncated or corrupt.
     """
-    try:
-        if (folder / _SINGLE).is_file():
-            return TeacherWeights(files=(folder / _SINGLE,), shapes=_read_header(folder / _SINGLE))
-        if (folder / _INDEX).is_file():
-            return _read_shards(folder)
-    except OSError as error:
-        raise TeacherError(f"{error.filename} cannot be read: {error.strerror}") from error
-    if any((folder / name).is_file() for name in _PICKLES):
+    files = [name for name in folder.weights() if name != INDEX]
+    if missing := [name for name in files if not folder.has(name)]:
+        raise TeacherError(f"{folder.path} lacks the shard {missing[0]}, which {INDEX} names")
+    if files:
+        return TeacherWeights(
+            shapes={name: shape for file in files for name, shape in _read_header(folder, file).items()}
+        )
+    if any(folder.has(name) for name in _PICKLES):
         raise TeacherError(
-            f"{folder} holds pickled weights only, which may run any code and are never loaded; convert them once "
+            f"{folder.path} holds pickled weights only, which may run any code and are never loaded; convert them once "
             "where you trust them: AutoModelForMaskedLM.from_pretrained(DIR).save_pretrained(NEW_DIR)"
         )
-    raise TeacherError(f"{folder} has no {_SINGLE}")
+    raise TeacherError(f"{folder.path} has no {WEIGHTS}")
 
 
-def _read_shards(folder: Path) -> TeacherWeights:
-    index = folder / _INDEX
-    try:
-        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf8"))["weight_map"]
-        shards = [folder / Path(name).name for name in sorted(set(weight_map.values()))]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise TeacherError(f"{index} is no index of safetensors shards") from error
-    missing = [shard.name for shard in shards if not shard.is_file()]
-    if missing:
-        raise TeacherError(f"{folder} lacks the shard {missing[0]}, which {_INDEX} names")
-    shapes = {name: shape for shard in shards for name, shape in _read_header(shard).items()}
-    return TeacherWeights(files=(index, *shards), shapes=shapes)
-
-
-def _read_header(path: Path) -> dict[str, tuple[int, ...]]:
+def _read_header(folder: TeacherFolder, name: str) -> dict[str, tuple[int, ...]]:
     """Shapes of the floating-point tensors in one file, whose size must be what its header says."""
-    actual_bytes = path.stat().st_size
-    with path.open("rb") as file:
+    path = folder.path / name
+    with folder.open(name) as file:
+        actual_bytes = os.fstat(file.fileno()).st_size
         header_bytes = int.from_bytes(file.read(8), "little")
         if actual_bytes < 8 or header_bytes > min(actual_bytes - 8, _MAX_HEADER_BYTES):
             raise TeacherError(f"{path} is truncated or no safetensors file; fetch it again")

@@ -11,22 +11,14 @@ from ose.core.architecture import count_parameters
 from ose.core.job import TeacherFacts
 from ose.core.spec import TeacherSpec
 from ose.errors import TeacherError
-from ose.service.digests import digest_of_files
-from ose.service.teacher_config import TeacherConfig, read_config, read_json_object
+from ose.models.teacher_folder import TOKENIZERS, TeacherFolder
+from ose.models.teacher_settings import SPECIAL_TOKENS, TOKENIZER_CONFIG, handed_on
+from ose.service.teacher_config import TeacherConfig, read_config
 from ose.service.teacher_source import locate_teacher
-from ose.service.teacher_weights import TeacherWeights, read_weights
+from ose.service.teacher_weights import read_weights
 
 Shapes = dict[str, tuple[int, ...]]
 
-_TOKENIZERS = (
-    ("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"), ("sentencepiece.bpe.model",),
-    ("spiece.model",), ("spm.model",), ("tokenizer.model",), ("vocab.json", "bpe.codes"),
-)  # fmt: skip
-"""Files that make a tokenizer, one set each."""
-
-_TOKENIZER_FILES = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"} | {
-    name for files in _TOKENIZERS for name in files
-}
 _HEAD_PREFIXES = (
     "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
     "lm_predictions.", "head.", "decoder.", "pred_layer.",
@@ -39,12 +31,12 @@ _SANE_MAX_LENGTH = 1_000_000
 """Tokenizers without a bound say 10^30."""
 
 
-def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], Path] = locate_teacher) -> TeacherFacts:
+def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFolder] = locate_teacher) -> TeacherFacts:
     """Check a teacher by its config.json and the headers of its weights, and say what it is.
 
     Args:
         spec: The teacher.
-        locate: Finds its directory.
+        locate: Finds its folder.
 
     Raises:
         TeacherError: No usable masked language model is there; the message says why.
@@ -52,13 +44,14 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], Path] = l
     folder = locate(spec)
     config = read_config(folder)
     weights = read_weights(folder)
-    _require_head(weights.shapes, folder)
+    _require_head(weights.shapes, folder.path)
     if config.is_inheritable:
-        _require_agreement(config, weights.shapes, folder)
+        _require_agreement(config, weights.shapes, folder.path)
+    _require_tokenizer(folder)
     total, encoder = _count(config, weights.shapes)
     return TeacherFacts(
-        path=str(folder),
-        digest=_digest(folder, weights),
+        path=str(folder.path),
+        digest=folder.digest(),
         model_type=config.model_type,
         architecture=config.architecture,
         embedding=config.embedding,
@@ -113,36 +106,28 @@ def _without_tied(shapes: Shapes, config: TeacherConfig) -> list[tuple[int, ...]
     return others + (list(set(vocabulary)) if config.is_tied else vocabulary)
 
 
-def _digest(folder: Path, weights: TeacherWeights) -> str:
-    tokenizer = _tokenizer_files(folder)
-    files = [folder / "config.json", *weights.files, *(folder / name for name in tokenizer)]
-    try:
-        return digest_of_files((path.name, path) for path in files)
-    except OSError as error:
-        raise TeacherError(f"{error.filename} cannot be read: {error.strerror}") from error
+def _require_tokenizer(folder: TeacherFolder) -> None:
+    present = folder.tokenizer()
+    if not any(set(files) <= set(present) for files in TOKENIZERS):
+        raise TeacherError(f"{folder.path} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)")
+    for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS):
+        if name in present:
+            handed_on(name, folder.read(name), folder.path)
 
 
-def _tokenizer_files(folder: Path) -> list[str]:
-    present = {path.name for path in folder.iterdir()} & _TOKENIZER_FILES
-    if not any(present.issuperset(files) for files in _TOKENIZERS):
-        raise TeacherError(f"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)")
-    return sorted(present)
-
-
-def _tokenizer_max_length(folder: Path, config: TeacherConfig) -> int:
+def _tokenizer_max_length(folder: TeacherFolder, config: TeacherConfig) -> int:
     """The tokenizer's own bound on a sequence, which also tells of tokens the teacher has no row for."""
     _require_known_tokens(folder, config)
-    path = folder / "tokenizer_config.json"
-    bound = read_json_object(path).get("model_max_length") if path.is_file() else None
+    has_config = TOKENIZER_CONFIG in folder.tokenizer()
+    bound = folder.read_object(TOKENIZER_CONFIG).get("model_max_length") if has_config else None
     is_sane = isinstance(bound, int) and not isinstance(bound, bool) and 0 < bound < _SANE_MAX_LENGTH
     return int(bound) if bound and is_sane else config.max_sequence_length
 
 
-def _require_known_tokens(folder: Path, config: TeacherConfig) -> None:
-    path = folder / "tokenizer.json"
-    if not path.is_file():
+def _require_known_tokens(folder: TeacherFolder, config: TeacherConfig) -> None:
+    if "tokenizer.json" not in folder.tokenizer():
         return
-    content = read_json_object(path)
+    content, path = folder.read_object("tokenizer.json"), folder.path / "tokenizer.json"
     try:
         vocabulary = content["model"]["vocab"]
         ids = [entry["id"] for entry in content.get("added_tokens") or ()]
@@ -152,6 +137,6 @@ def _require_known_tokens(folder: Path, config: TeacherConfig) -> None:
         raise TeacherError(f"{path} is no tokenizer's file") from error
     if surplus >= 0:
         raise TeacherError(
-            f"{folder}: the tokenizer has token ids up to {highest:,}, the model's vocabulary ends before "
+            f"{folder.path}: the tokenizer has token ids up to {highest:,}, the model's vocabulary ends before "
             f"{config.embedding.vocab_size:,}; they do not belong together"
         )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,3 +127,22 @@ def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path):
 @pytest.mark.parametrize("name", ["none.txt", "none.parquet", "none.zst", "none.gz", "none.jsonl.xz"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str):
     assert refusal(tmp_path / name) == f"{tmp_path / name}: no such file"
+
+
+def test_a_pipe_is_no_text_and_a_link_out_of_the_root_neither(tmp_path: Path):
+    (tmp_path / "root").mkdir()
+    os.mkfifo(tmp_path / "root" / "pipe.txt")
+    (tmp_path / "outside.txt").write_text("secret")
+    (tmp_path / "root" / "link.txt").symlink_to(tmp_path / "outside.txt")
+    assert "it is no file but a pipe" in refusal(tmp_path / "root" / "pipe.txt")
+    assert documents(tmp_path / "root" / "link.txt") == ["secret"]
+    with pytest.raises(CorpusError, match="leads out"):
+        list(iter_documents([str(tmp_path / "root" / "link.txt")], "text", tmp_path / "root"))
+
+
+def test_a_folder_with_a_datasets_name_is_not_read_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "data").mkdir(parents=True)
+    (tmp_path / "owner" / "data" / "train.jsonl").write_text('{"text": "secret"}')
+    with pytest.raises(CorpusError, match="the working directory has a folder owner/data"):
+        list(iter_documents(["hf:owner/data"], "text"))

@@ -60,3 +60,21 @@ def test_a_dataset_without_the_field_or_split_is_one_line(local_dataset: Dataset
     with pytest.raises(CorpusError, match="cannot be read: ") as caught:
         list(iter_dataset(DatasetId(name=local_dataset.name, split="dev"), "body"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["{outside}/secret.jsonl", "../secret.jsonl", "{outside}/*.jsonl"])
+def test_a_card_that_names_files_elsewhere_is_refused(tmp_path: Path, named: str):
+    (tmp_path / "secret.jsonl").write_text('{"text": "secret"}')
+    (tmp_path / "data").mkdir()
+    files = named.format(outside=tmp_path)
+    (tmp_path / "data" / "README.md").write_text(f"---\nconfigs:\n- config_name: x\n  data_files: {files}\n---\n")
+    with pytest.raises(CorpusError, match="names files that are not its own"):
+        list(iter_dataset(DatasetId(name=str(tmp_path / "data")), "text"))
+
+
+@pytest.mark.parametrize(
+    "text", ["hf:a/..", "hf:a/b@..", "hf:a/b@x.lock", "hf:a/b:..", "hf:a/b/..", "hf:é/b", "hf:" + "a" * 97]
+)
+def test_no_part_of_an_id_leads_out(text: str):
+    with pytest.raises(CorpusError, match="is no dataset id"):
+        parse_dataset_id(text)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,18 @@ def test_a_dataset_that_cannot_be_had_names_both_readings(monkeypatch: pytest.Mo
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     message = refusal("nobody/no-such-dataset")
     assert message.startswith("'nobody/no-such-dataset:train': no such file, and not available as a dataset of the hub")
+
+
+def test_what_is_no_file_is_called_so(folder: Path):
+    os.mkfifo(folder / "pipe")
+    assert refusal(f"{folder}/pipe").endswith("cannot be read: it is no file but a pipe")
+    assert refusal("/dev/zero").endswith("cannot be read: it is no file but a device")
+    assert "matches no file" in refusal(f"{folder}/p*e")
+
+
+def test_a_root_is_remembered_and_no_text_leads_out_of_it(folder: Path):
+    (folder / "deep" / "out.txt").symlink_to(folder / "a.txt")
+    spec = CorpusSpec(train=(f"{folder}/deep/c.txt",))
+    assert inspect_corpus(spec, folder / "deep").root == str(folder / "deep")
+    with pytest.raises(CorpusError, match="leads out"):
+        inspect_corpus(CorpusSpec(train=(f"{folder}/deep/out.txt",)), folder / "deep")

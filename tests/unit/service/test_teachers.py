@@ -10,7 +10,7 @@ import pytest
 
 from ose.core.job import TeacherFacts
 from ose.core.spec import TeacherSpec
-from ose.errors import TeacherError
+from ose.errors import InvalidInputError, TeacherError
 from ose.service.teachers import inspect_teacher
 
 
@@ -270,3 +270,29 @@ def test_a_hub_id_in_the_cache_needs_no_network(teacher: Path, monkeypatch: pyte
     (repository / "refs" / "main").write_text(commit)
     facts = inspect("owner/tiny")
     assert (facts.path, facts.digest) == (str(repository / "snapshots" / commit), inspect(teacher).digest)
+
+
+@pytest.mark.parametrize("revision", ["/dev/zero", "../x", "a\nb"])
+def test_a_revision_is_a_commit_tag_or_branch(revision: str):
+    with pytest.raises(InvalidInputError, match="revision must be a commit, tag or branch"):
+        TeacherSpec(model="owner/tiny", revision=revision)
+
+
+def test_what_a_hubs_cache_says_stays_in_it(teacher: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    repository = tmp_path / "cache" / "models--owner--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(str(teacher))
+    assert "leads out of its own folder" in refusal("owner/tiny")
+    (repository / "blobs").mkdir()
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    for file in teacher.iterdir():
+        shutil.copy(file, repository / "blobs" / file.name)
+        (snapshot / file.name).symlink_to(f"../../blobs/{file.name}")
+    (repository / "refs" / "main").write_text("0" * 40)
+    assert inspect("owner/tiny").digest == inspect(teacher).digest
+    (snapshot / "config.json").unlink()
+    (snapshot / "config.json").symlink_to(teacher / "config.json")
+    assert "config.json cannot be read: it leads out" in refusal("owner/tiny")

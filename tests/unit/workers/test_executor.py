@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from builders import architecture
-from searches import LEADING, evaluate_task, targets_tasks
+from searches import LEADING, evaluate_task, facts_of, targets_tasks
 
 from ose.core.job import CorpusFacts, FailureReport
 from ose.core.measurement import Evaluation, TeacherQuality
@@ -72,7 +72,7 @@ def test_another_teacher_takes_the_place_of_the_last(
     worker: TaskExecutor, search: DataTask, tiny_roberta: Path, loads: list[object]
 ) -> None:
     task = evaluate_task(search, SMALL, num_steps=1)
-    other = replace(task, teacher=replace(task.teacher, path=str(tiny_roberta)))
+    other = replace(task, teacher=facts_of(tiny_roberta))
     losses = [event.result.loss_nats for event in map(worker.run, (task, other, task))]
     assert loads == [search.teacher.path, search.folder, str(tiny_roberta), search.teacher.path]
     assert losses[0] == losses[2] != losses[1]
