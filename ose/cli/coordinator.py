@@ -29,6 +29,7 @@ def coordinator(
 
     options: Context = context.obj
     with options.workspace() as workspace:
+        workspace.remove_leftovers()
         serving = workspace.coordinator()
 
         def serve_students() -> bool:

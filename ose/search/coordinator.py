@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
-from ose.errors import ConflictError, DependencyError, OseError, StoreError, WorkerLostError
+from ose.errors import ConflictError, DependencyError, NotFoundError, OseError, StoreError, WorkerLostError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
@@ -111,7 +112,14 @@ class Coordinator:
                 self._fail(job.id, failure_report(error))
             else:
                 self._finish(job.id)
-        return self._store.job(job.id)
+        return self._as_it_ended(job)
+
+    def _as_it_ended(self, job: Job) -> Job:
+        """A job that is deleted under its coordinator was cancelled before."""
+        try:
+            return self._store.job(job.id)
+        except NotFoundError:
+            return replace(job, status=JobStatus.CANCELLED, lease_owner=None, lease_expires_at=None)
 
     def _claim(self, job_id: str) -> Job:
         job = self._store.job(job_id)
