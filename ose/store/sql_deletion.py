@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, and_, delete, or_, select, text, type_coerce
+from sqlalchemy import Connection, Text, and_, delete, false, or_, select, text, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ose.core.job import DistillationStatus, Job, JobStatus
@@ -45,11 +45,11 @@ class SqlDeletion:
     @contextmanager
     def jobs_standing_still(self, teachers: Collection[str]) -> Iterator[list[Job]]:
         named = type_coerce(JOBS.c.teacher, Text)
-        query = rows.SELECT_JOBS.where(or_(*(named.contains(teacher, autoescape=True) for teacher in sorted(teachers))))
+        query = rows.SELECT_JOBS.where(or_(false(), *(named.contains(teacher, autoescape=True) for teacher in sorted(teachers))))
         with self._transactions.write() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time, and this is it
                 connection.execute(text("LOCK TABLE jobs IN SHARE MODE"))
-            yield [rows.to_job(row) for row in connection.execute(query)] if teachers else []
+            yield [rows.to_job(row) for row in connection.execute(query)]
 
     def forget_leftovers(self, leftovers: Sequence[Leftover]) -> None:
         with self._transactions.write() as connection:
