@@ -70,7 +70,7 @@ class Coordinator:
         return self._run(self._claim(job_id))
 
     def run_next(self) -> Job | None:
-        """Run the oldest job that waits, as `run` does. None if none waits.
+        """Run the job whose turn it is, as `run` does. None if none waits.
 
         A job that this coordinator left behind, when the database could not be reached, waits for it too; so does one
         whose coordinator has died on this machine, and need not be waited for.

@@ -45,7 +45,8 @@ class SqlDeletion:
     @contextmanager
     def jobs_standing_still(self, teachers: Collection[str]) -> Iterator[list[Job]]:
         named = type_coerce(JOBS.c.teacher, Text)
-        query = rows.SELECT_JOBS.where(or_(false(), *(named.contains(teacher, autoescape=True) for teacher in sorted(teachers))))
+        is_one_of = or_(false(), *(named.contains(teacher, autoescape=True) for teacher in teachers))
+        query = rows.SELECT_JOBS.where(is_one_of)
         with self._transactions.write() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time, and this is it
                 connection.execute(text("LOCK TABLE jobs IN SHARE MODE"))
