@@ -28,6 +28,7 @@ from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence, step_reporter
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.cost import job_cost
+from ose.service.deletion import delete_job, remove_leftovers
 from ose.service.extension import extended_job
 from ose.service.gate import must_ask
 from ose.service.job_file import load_job_file, parse_job
@@ -166,6 +167,22 @@ class Workspace:
     def cancel(self, job_id: str) -> Job:
         """Stop a job."""
         return cancel_job(self.store, job_id, utc_now)
+
+    def delete(self, job_id: str) -> Job:
+        """Delete a job with its candidates, students and exports, and the files that no other job uses.
+
+        Returns:
+            The job as it was.
+
+        Raises:
+            NotFoundError: No such job.
+            ConflictError: It runs and has to be cancelled first, or a coordinator runs a distillation of it.
+        """
+        return delete_job(self.store, self.artifacts, job_id, self.store.now)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a crash has left of the files of deleted jobs."""
+        remove_leftovers(self.store, self.artifacts, self.store.now())
 
     def leaderboard(self, job_id: str, query: LeaderboardQuery | None = None) -> Leaderboard:
         """A job's candidates, ranked."""

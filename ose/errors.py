@@ -10,7 +10,8 @@
     ├── AccessError              the caller may not do this
     │   ├── UnauthenticatedError no token, or none that counts
     │   ├── ForbiddenError       the token's scope does not reach so far
-    │   └── TooManyFailuresError wrong tokens came too fast from one address
+    │   ├── TooManyFailuresError wrong tokens came too fast from one address
+    │   └── QuotaError           the caller's token has as much waiting, or kept, as it may
     ├── ConflictError            the request is fine, the state of the job forbids it
     ├── MachineError             the machine is in the way
     │   ├── StoreError           the database cannot be opened, read or written
@@ -93,6 +94,12 @@ class TooManyFailuresError(AccessError):
     """Wrong tokens came too fast from one address."""
 
     code = "too_many_failures"
+
+
+class QuotaError(AccessError):
+    """The caller's token has as much waiting, or kept, as it may."""
+
+    code = "quota"
 
 
 class ConflictError(OseError):

@@ -60,6 +60,9 @@ class OperatorLimits(BaseSettings):
     max_teacher_text_bytes: int = Field(
         50_000_000, ge=1_000, description="bytes of one file of a teacher, its weights aside"
     )
+    max_queued_jobs: int = Field(100, ge=1, description="jobs of one token that wait")
+    max_kept_jobs: int = Field(10_000, ge=1, description="jobs of one token, ended ones too, until it deletes some")
+    max_queued_distillations: int = Field(100, ge=1, description="distillations asked for by one token that wait")
 
 
 def operator_limits() -> OperatorLimits:

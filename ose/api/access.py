@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from anyio import to_thread
@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ose.api.context import CurrentWorkspace
-from ose.core.access import Scope, Token
+from ose.core.access import Caller, Scope, Token
 from ose.errors import ForbiddenError, TooManyFailuresError, UnauthenticatedError
 from ose.service.gate import Gate
 
@@ -26,8 +26,6 @@ _MAX_ADDRESS = 64
 """Characters of an address that are remembered; what a proxy hands on may be no address."""
 
 _BEARER = HTTPBearer(auto_error=False, description="Made by `ose token create`.")
-NOBODY = "anyone"
-"""The caller of a server that asks for no tokens."""
 
 
 class FailureLimit:
@@ -75,17 +73,17 @@ async def _caller(
 CallerToken = Annotated[Token | None, Depends(_caller)]
 
 
-def requires(scope: Scope) -> Callable[[Token | None], str]:
+def requires(scope: Scope) -> Callable[[Token | None], Awaitable[Caller]]:
     """A dependency that lets callers of a scope pass, and says who they are."""
 
-    async def check(token: CallerToken) -> str:
+    async def check(token: CallerToken) -> Caller:
         if token is not None and not token.scope.covers(scope):
             raise ForbiddenError(f"this needs a token of scope {scope}; yours has {token.scope}")
-        return NOBODY if token is None else token.id
+        return Caller(token)
 
     return check
 
 
 Reader = Depends(requires(Scope.READ))
-Submitter = Annotated[str, Depends(requires(Scope.SUBMIT))]
+Submitter = Annotated[Caller, Depends(requires(Scope.SUBMIT))]
 Admin = Depends(requires(Scope.ADMIN))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from ose.core.access import Scope
+from ose.core.access import Owner, Scope
 from ose.core.architecture import Architecture
 from ose.core.cost import Pace, StageTimes, Work
 from ose.core.export import ExportFile
@@ -87,6 +87,7 @@ class JobDocument(BaseModel):
     id: str
     name: str
     status: JobStatus
+    owner: Owner | None
     candidates: dict[CandidateStatus, int]
     space_size: int
     created_at: datetime

@@ -17,6 +17,7 @@ from ose.api.access import CallerToken, Reader
 from ose.api.context import CurrentWorkspace, JobId, Options
 from ose.bootstrap import Workspace
 from ose.core.job import JobStatus
+from ose.errors import NotFoundError
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], dependencies=[Reader])
 
@@ -68,7 +69,10 @@ async def _stream(
         if silent_s >= _SILENCE_S:
             silent_s = 0.0
             yield format_sse_event(comment="still here")
-        state = await to_thread.run_sync(_state, workspace, state["id"])
+        try:
+            state = await to_thread.run_sync(_state, workspace, state["id"])
+        except NotFoundError:  # it was deleted, as whoever comes back is told
+            return
 
 
 def _state(workspace: Workspace, job_id: str) -> dict[str, Any]:

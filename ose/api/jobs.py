@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, list, show, cancel, resume, extend."""
+"""Jobs over HTTP: submit, list, show, cancel, resume, extend, delete."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ose.api.responses import Json
 from ose.bootstrap import utc_now
 from ose.service.cost import cost_json
 from ose.service.jobs import cancel_job, job_json, jobs_json, resume_job
+from ose.service.ownership import changeable_job
 from ose.service.requests import ExtensionRequest
 from ose.service.submissions import submit_remote_extension, submit_remote_job
 from ose.service.validation import validate
@@ -75,6 +76,18 @@ def show(job_id: JobId, workspace: CurrentWorkspace) -> Response:
     return Json(workspace.describe(job_id))
 
 
+@router.delete("/{job_id}", response_model=JobDocument)
+def delete(job_id: JobId, caller: Submitter, workspace: CurrentWorkspace) -> Response:
+    """Delete a job with its candidates, students and exports, and the files that no other job uses.
+
+    Its owner or an administrator may. A running job has to be cancelled first. The answer is the job as it was.
+    """
+    job = changeable_job(workspace.store, job_id, caller)
+    content = job_json(workspace.store, job)
+    workspace.delete(job.id)
+    return Json(content)
+
+
 @router.get("/{job_id}/cost", response_model=CostDocument)
 def cost(job_id: JobId, workspace: CurrentWorkspace) -> Response:
     """What a job will cost at the pace of earlier ones, and, once it has ended, what it cost."""
@@ -82,15 +95,20 @@ def cost(job_id: JobId, workspace: CurrentWorkspace) -> Response:
 
 
 @router.post("/{job_id}/cancel", response_model=JobDocument)
-def cancel(job_id: JobId, _: Submitter, workspace: CurrentWorkspace) -> Response:
-    """Stop a queued or running job. It can be resumed."""
-    return Json(job_json(workspace.store, cancel_job(workspace.store, job_id, utc_now)))
+def cancel(job_id: JobId, caller: Submitter, workspace: CurrentWorkspace) -> Response:
+    """Stop a queued or running job; its owner or an administrator may. It can be resumed."""
+    job = changeable_job(workspace.store, job_id, caller)
+    return Json(job_json(workspace.store, cancel_job(workspace.store, job.id, utc_now)))
 
 
 @router.post("/{job_id}/resume", response_model=JobDocument)
-def resume(job_id: JobId, _: Submitter, workspace: CurrentWorkspace) -> Response:
-    """Queue a failed or cancelled job again; one that waits or runs is left as it is. Finished work is kept."""
-    return Json(job_json(workspace.store, resume_job(workspace.store, job_id)))
+def resume(job_id: JobId, caller: Submitter, workspace: CurrentWorkspace) -> Response:
+    """Queue a failed or cancelled job again; its owner or an administrator may. Finished work is kept.
+
+    One that waits or runs is left as it is.
+    """
+    job = changeable_job(workspace.store, job_id, caller)
+    return Json(job_json(workspace.store, resume_job(workspace.store, job.id)))
 
 
 @router.post(

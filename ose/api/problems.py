@@ -31,6 +31,7 @@ STATUS = {
     "unauthenticated": 401,
     "forbidden": 403,
     "too_many_failures": 429,
+    "quota": 429,
     "conflict": 409,
     "environment": 503,
     "store": 503,

@@ -29,10 +29,10 @@ FileName = Annotated[str, PathParameter(max_length=255, examples=["model.safeten
 
 
 @router.post("/distillations", status_code=202, response_model=DistillationDocument, openapi_extra=DISTILLATION_BODY)
-def distill(job_id: JobId, content: OptionalJsonObject, _: Submitter, workspace: CurrentWorkspace) -> Response:
+def distill(job_id: JobId, content: OptionalJsonObject, caller: Submitter, workspace: CurrentWorkspace) -> Response:
     """Ask for a full distillation of the job's best student, or of another candidate. Asked again, it is the same."""
     asked = validate(DistillationRequest, content, "request")
-    found = workspace.students.request(job_id, asked.candidate, asked.changes, asked.workers)
+    found = workspace.students.request(job_id, asked.candidate, asked.changes, asked.workers, caller.owner)
     location = {"Location": f"/api/v1/jobs/{found.job_id}/distillations/{found.id}"}
     return Json(distillation_json(found), 202, location)
 

@@ -9,14 +9,15 @@ import re
 import shutil
 import socket
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ose.errors import StorageError
 
 _TEMPORARY_SUFFIX = ".partial"
+_RETIRED_SUFFIX = ".removed"
 _WRAPPED_ERROR = re.compile(r"\(os error (\d+)\)")
 """How safetensors, written in Rust, quotes the system's error inside its own."""
 
@@ -86,6 +87,27 @@ def remove_leftovers(folder: Path) -> None:
     for leftover in folder.glob(f".*{_TEMPORARY_SUFFIX}"):
         if _writer_is_dead(leftover):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+
+
+def retire(path: Path) -> None:
+    """Take the name from a file or folder that is to be removed, at once: removing a large one takes its time.
+
+    Raises:
+        StorageError: The place is not writable.
+    """
+    with storage_errors(path), suppress(FileNotFoundError):
+        path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_RETIRED_SUFFIX}"))
+
+
+def remove_retired(folders: Iterable[Path]) -> None:
+    """Delete what was retired in these folders, whoever has begun it."""
+    for folder in folders:
+        for path in folder.glob(f".*{_RETIRED_SUFFIX}"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with storage_errors(path):
+                    path.unlink(missing_ok=True)
 
 
 def _temporary_name(path: Path) -> Path:

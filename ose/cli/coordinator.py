@@ -20,8 +20,9 @@ def coordinator(
     context: typer.Context,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when nothing waits.")] = False,
 ) -> None:
-    """Run queued jobs, oldest first. A job whose coordinator died is taken over and gone on with.
+    """Run queued jobs: owners take turns, and of each the oldest job comes first.
 
+    A job whose coordinator died is taken over and gone on with.
     While no job waits, distillations that were asked of a server are run and exported. Any number of coordinators
     share one database. SIGTERM hands back what is running and ends.
     """
@@ -29,6 +30,7 @@ def coordinator(
 
     options: Context = context.obj
     with options.workspace() as workspace:
+        workspace.remove_leftovers()
         serving = workspace.coordinator()
 
         def serve_students() -> bool:

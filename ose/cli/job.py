@@ -1,4 +1,4 @@
-"""`ose job`: submit, run, resume, extend, watch and stop search jobs."""
+"""`ose job`: submit, run, resume, extend, watch, stop and delete search jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ose.core.job import Job, JobStatus
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
 
-app = typer.Typer(help="Submit, run, resume, extend, watch and stop search jobs.", no_args_is_help=True)
+app = typer.Typer(help="Submit, run, resume, extend, watch, stop and delete search jobs.", no_args_is_help=True)
 
 JobFile = Annotated[Path, typer.Argument(help="Job file (YAML).", show_default=False)]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
@@ -102,6 +102,14 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
     with _workspace(context) as workspace:
         job = workspace.cancel(job_id)
     say(f"job {job.id} is cancelled; go on with: {this_command()} job resume {job.id}")
+
+
+@app.command(epilog="Example: ose job delete 3f9c")
+def delete(context: typer.Context, job_id: JobId) -> None:
+    """Delete a job for good: its candidates, its students and exports, and the files that no other job uses."""
+    with _workspace(context) as workspace:
+        job = workspace.delete(job_id)
+    say(f"job {job.id} is deleted")
 
 
 def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True, output: Format = Format.table) -> Job:

@@ -43,9 +43,10 @@ def aligned_lines(rows: Sequence[Sequence[str]], words: Collection[str]) -> list
 
 def print_jobs(jobs: Sequence[dict[str, Any]]) -> None:
     """One job a line."""
-    table = plain_table("id", "name", "status", "candidates", "submitted", "error")
+    table = plain_table("id", "name", "owner", "status", "candidates", "submitted", "error")
     for job in jobs:
         counts = ", ".join(f"{count} {status.lower()}" for status, count in job["candidates"].items())
         error = job["error"]["message"].splitlines()[0] if job["error"] else ""
-        table.add_row(job["id"], job["name"], job["status"], counts or "none yet", job["created_at"][:19], error)
+        owner = job["owner"]["name"] if job["owner"] else ""
+        table.add_row(job["id"], job["name"], owner, job["status"], counts or "none yet", job["created_at"][:19], error)
     console().print(table)

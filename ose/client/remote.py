@@ -142,6 +142,18 @@ class RemoteWorkspace:
         """Stop a job."""
         return parsing.job(self._transport.post(f"/jobs/{parsing.segment(job_id)}/cancel"))
 
+    def delete(self, job_id: str) -> Job:
+        """Delete a job with its candidates, students and exports, and the files that no other job uses.
+
+        Returns:
+            The job as it was.
+
+        Raises:
+            ConflictError: It runs and has to be cancelled first, or a student of it is being distilled.
+            ForbiddenError: It is another's.
+        """
+        return parsing.job(self._transport.delete(f"/jobs/{parsing.segment(job_id)}"))
+
     def resume(self, job_id: str) -> Job:
         """Queue a stopped job again."""
         return parsing.job(self._transport.post(f"/jobs/{parsing.segment(job_id)}/resume"))

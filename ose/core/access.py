@@ -41,3 +41,42 @@ class Token:
     def is_valid(self, now: datetime) -> bool:
         """Whether it opens anything at this moment."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The token that something was asked for with, as it is shown."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One who asks a service for something: the holder of a token, or, where none is asked for, this machine's user."""
+
+    token: Token | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Whose a thing is that the caller asks for: the token's id; None is this machine."""
+        return None if self.token is None else self.token.id
+
+    def may_change(self, owner: Owner | None) -> bool:
+        """Whether it may stop or delete what is `owner`'s: its own, or as an administrator everything."""
+        if self.token is None or self.token.scope.covers(Scope.ADMIN):
+            return True
+        return owner is not None and owner.id == self.token.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuota:
+    """How many jobs a token may have.
+
+    Attributes:
+        max_queued: That wait.
+        max_kept: In all, ended ones too.
+    """
+
+    max_queued: int
+    max_kept: int

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from ose.core.access import Owner
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.inheritance import InheritanceSpec
 from ose.core.layers import LayerChoice
@@ -130,7 +131,11 @@ class FailureReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A submitted job. `spec`, `teacher` and `corpus` never change."""
+    """A submitted job. `spec`, `teacher`, `corpus` and `owner` never change.
+
+    Attributes:
+        owner: The token that it was submitted with; None if it was submitted on the machine itself.
+    """
 
     id: str
     status: JobStatus
@@ -146,6 +151,7 @@ class Job:
     teacher_latency: LatencyMeasurement | None = None
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
+    owner: Owner | None = None
 
     @property
     def name(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from ose.artifacts.files import atomic_directory, atomic_file
 from ose.core.job import Job
+from ose.core.packed_text import packed_text_key
 from ose.core.recipe import Sequences
 from ose.data.corpus import group_corpus, pack_corpus
 
@@ -43,7 +42,7 @@ def training_text(
 
 def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> np.ndarray:
     """The text packed to full sequences, (N, T). See `training_text`."""
-    file = folder / f"{_key(job)}.npy"
+    file = folder / f"{packed_text_key(job)}.npy"
     if not file.exists():
         sequences = pack_corpus(job.corpus, job.spec.corpus, tokenizer, "train")
         with atomic_file(file) as temporary:
@@ -54,20 +53,13 @@ def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> n
 
 def document_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> tuple[np.ndarray, ...]:
     """The text a document at a time, an array for each length. See `training_text`."""
-    path = folder / f"{_key(job)}-documents"
+    path = folder / f"{packed_text_key(job)}-documents"
     if not path.exists():
         groups = group_corpus(job.corpus, job.spec.corpus, tokenizer)
         with atomic_directory(path) as target:
             for group in groups:
                 _save(target / f"length-{group.shape[1]:05d}.npy", group)
     return tuple(np.load(file, mmap_mode="r") for file in sorted(path.glob("length-*.npy")))
-
-
-def _key(job: Job) -> str:
-    """Whatever decides the sequences."""
-    spec = job.spec.corpus
-    content = [job.teacher.digest, job.corpus.digest, spec.sequence_length, spec.text_field, spec.max_tokens]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
 def _save(file: Path, array: np.ndarray) -> None:

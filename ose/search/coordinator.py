@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
-from ose.errors import ConflictError, DependencyError, OseError, StoreError, WorkerLostError
+from ose.errors import ConflictError, DependencyError, NotFoundError, OseError, StoreError, WorkerLostError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
 from ose.search.job_run import run_job
@@ -69,7 +70,7 @@ class Coordinator:
         return self._run(self._claim(job_id))
 
     def run_next(self) -> Job | None:
-        """Run the oldest job that waits, as `run` does. None if none waits.
+        """Run the job whose turn it is, as `run` does. None if none waits.
 
         A job that this coordinator left behind, when the database could not be reached, waits for it too; so does one
         whose coordinator has died on this machine, and need not be waited for.
@@ -111,7 +112,14 @@ class Coordinator:
                 self._fail(job.id, failure_report(error))
             else:
                 self._finish(job.id)
-        return self._store.job(job.id)
+        return self._as_it_ended(job)
+
+    def _as_it_ended(self, job: Job) -> Job:
+        """A job that is deleted under its coordinator was cancelled before."""
+        try:
+            return self._store.job(job.id)
+        except NotFoundError:
+            return replace(job, status=JobStatus.CANCELLED, lease_owner=None, lease_expires_at=None)
 
     def _claim(self, job_id: str) -> Job:
         job = self._store.job(job_id)

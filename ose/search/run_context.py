@@ -57,8 +57,8 @@ class RunContext:
 
     @property
     def checkpoint_folder(self) -> Path:
-        """Weights of candidates, of all jobs."""
-        return self.artifacts / "checkpoints"
+        """Weights of candidates, of this job and of those that train on the same data."""
+        return self.artifacts / "checkpoints" / search_data_parts(self.job)[0].key
 
     def refreshed(self) -> Self:
         """The same with the job as the store has it now."""

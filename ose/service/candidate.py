@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from ose.errors import NotFoundError
 from ose.service.leaderboard import to_row
 from ose.service.standing import read_standing
 from ose.service.trust import read_comparison
@@ -19,7 +20,10 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
     """
     job = store.job(job_id)
     candidate = store.candidate(job.id, number)
-    [row], standing = store.candidate_rows(job.id, [number]), read_standing(store, job, job.spec.score)
+    standing = read_standing(store, job, job.spec.score)
+    row = next(iter(store.candidate_rows(job.id, [number])), None)
+    if row is None:
+        raise NotFoundError(f"job {job.id} was deleted at this moment")
     return {
         "job": job.id,
         **asdict(to_row(row, job, standing, read_comparison(store, job, standing))),

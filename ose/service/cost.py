@@ -189,8 +189,10 @@ def _taken(store: Store, job: Job, candidates: Sequence[Candidate]) -> StageTime
     trained = next((each for each in candidates if each.evaluation is not None), None)
     if job.started_at is None or job.finished_at is None or trained is None:
         return None
-    first = store.trials(job.id, trained.number)[0].started_at
+    first = next(iter(store.trials(job.id, trained.number)), None)
+    if first is None:  # the job was deleted between two looks
+        return None
     return StageTimes(
-        preparing_s=(first - job.started_at).total_seconds(),
-        training_s=(job.finished_at - first).total_seconds(),
+        preparing_s=(first.started_at - job.started_at).total_seconds(),
+        training_s=(job.finished_at - first.started_at).total_seconds(),
     )

@@ -16,6 +16,7 @@ from ose.models.teacher_folder import TeacherFolder
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
+from ose.service.ownership import job_quota
 from ose.service.teacher_source import locate_teacher
 from ose.service.teachers import inspect_teacher
 from ose.store.base import NewJob, Store
@@ -80,11 +81,12 @@ def resume_job(store: Store, job_id: str) -> Job:
     Raises:
         NotFoundError: No such job.
         ConflictError: It has succeeded already.
+        QuotaError: As many jobs of its owner wait as may.
     """
     job = store.job(job_id)
     if job.status is JobStatus.SUCCEEDED:
         raise ConflictError(f"job {job.id} has succeeded already; see `ose leaderboard {job.id}`")
-    store.requeue_job(job.id)
+    store.requeue_job(job.id, job_quota().max_queued)
     return store.job(job.id)
 
 
@@ -104,6 +106,7 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "id": job.id,
         "name": job.name,
         "status": job.status,
+        "owner": asdict(job.owner) if job.owner else None,
         "candidates": candidates,
         "space_size": job.spec.space.count(job.teacher.architecture.num_hidden_layers),
         "created_at": _iso(job.created_at),

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from ose.core.job import Job
-from ose.errors import InvalidInputError
+from ose.errors import InvalidInputError, NotFoundError
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, limits_of, to_board, to_row
 from ose.service.live_standing import LiveStanding, View
 from ose.service.standing import Standing
@@ -91,7 +91,7 @@ class LeaderboardPages:
         asked_s = monotonic()
         standing = self._standing(job_id)
         with standing.lock:
-            job = standing.refresh(asked_s)
+            job = self._refreshed(standing, asked_s)
             query = asked(job)
             begin = None if after is None else _read(after, query.order_by)
             question = (query, limit, after, write)
@@ -99,6 +99,14 @@ class LeaderboardPages:
                 standing.remember(question, write(self._page(standing, job, query, limit, begin)))
             answer: T = standing.answers[question]
             return answer
+
+    def _refreshed(self, standing: LiveStanding, asked_s: float) -> Job:
+        try:
+            return standing.refresh(asked_s)
+        except NotFoundError:  # it was deleted, and its figures need not be kept
+            with self._lock:
+                self._standings.pop(standing.job_id, None)
+            raise
 
     def _standing(self, job_id: str) -> LiveStanding:
         if job_id not in self._standings:  # or it is the beginning of one

@@ -62,13 +62,14 @@ class LiveStanding:
         job_id: The full id.
 
     Attributes:
+        job_id: The job.
         answers: What was made of it, for whoever asks the same again; emptied by any change.
     """
 
     def __init__(self, store: Store, job_id: str) -> None:
         self.lock = threading.Lock()
         self.answers: OrderedDict[object, Any] = OrderedDict()
-        self._store, self._job_id = store, job_id
+        self._store, self.job_id = store, job_id
         self._looked_s = -inf
         self._job: Job | None = None
         self._mark: int | None = None
@@ -85,9 +86,9 @@ class LiveStanding:
         """
         if self._job is None or self._looked_s < asked_s:
             looked_s = monotonic()
-            self._job = self._store.job(self._job_id)
+            self._job = self._store.job(self.job_id)
             self._take_job(self._job)
-            self._take_in(self._store.changes(self._job_id, self._mark))
+            self._take_in(self._store.changes(self.job_id, self._mark))
             self._looked_s = looked_s
         return self._job
 
@@ -146,7 +147,7 @@ class LiveStanding:
     def _score(self, each: Figures, rule: ScoreRule) -> float:
         assert each.latency_p50_ms is not None and each.loss_nats is not None
         if self._teacher is None:
-            raise EvaluationError(f"the teacher of job {self._job_id} has not been measured yet")
+            raise EvaluationError(f"the teacher of job {self.job_id} has not been measured yet")
         student = Measures(num_parameters=each.num_parameters, latency_ms=each.latency_p50_ms, loss_nats=each.loss_nats)
         return score(student, self._teacher, rule).value
 

@@ -21,7 +21,7 @@ def serve_queue(
     until_empty: bool = False,
     poll_s: float = POLL_S,
 ) -> None:
-    """Run queued jobs, oldest first, until the coordinator is told to stop.
+    """Run queued jobs, one owner after the other, until the coordinator is told to stop.
 
     A database that cannot be reached is waited for.
 

@@ -16,7 +16,7 @@ from ose.core.export import Export, ExportFile, ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
-from ose.errors import OseError
+from ose.errors import NotFoundError, OseError
 from ose.search.lease import LEASE_S, Lease
 from ose.service.checks import check_recipe
 from ose.service.students import (
@@ -26,6 +26,7 @@ from ose.service.students import (
     distillation_folder,
     student_manifest,
 )
+from ose.settings import operator_limits
 from ose.store.base import Store
 
 _LOG = logging.getLogger(__name__)
@@ -51,7 +52,12 @@ class StudentQueue:
         self._unexportable: set[int] = set()
 
     def request(
-        self, job_id: str, candidate: int | None = None, changes: Mapping[str, Any] | None = None, workers: int = 1
+        self,
+        job_id: str,
+        candidate: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+        workers: int = 1,
+        owner: str | None = None,
     ) -> Distillation:
         """Queue a full distillation. Asked again, it is the same one; one that failed is queued anew.
 
@@ -60,10 +66,12 @@ class StudentQueue:
             candidate: Number of the candidate; None takes the best.
             changes: Fields of the job's `distillation` to override.
             workers: Processes that train together.
+            owner: The id of the token that asks; None is this machine.
 
         Raises:
             InvalidInputError: There is no such job, candidate, preset or field, or a value makes no sense.
             ConflictError: No candidate has been scored yet.
+            QuotaError: As many distillations of the owner wait as may.
         """
         job = self._store.job(job_id)
         spec = changed_spec(job.spec.distillation, changes or {})
@@ -71,10 +79,16 @@ class StudentQueue:
         chosen = choose_candidate(self._store, job, candidate)
         check_recipe(spec, job.teacher, chosen.architecture)
         folder = distillation_folder(job, chosen, spec, self._artifacts)
-        return self._store.request_distillation(job.id, chosen.number, spec, str(folder), workers, self._now())
+        most = operator_limits().max_queued_distillations
+        return self._store.request_distillation(
+            job.id, chosen.number, spec, str(folder), workers, self._now(), owner, most
+        )
 
     def run_next(self) -> Distillation | None:
-        """Run the distillation that waits longest to its end, or to its failure, which is stored with it.
+        """Run the distillation whose turn it is to its end, or to its failure, which is stored with it.
+
+        Returns:
+            It as it ended; None if none waits, or its job was deleted.
 
         Raises:
             KeyboardInterrupt: It was handed back first, and goes on from its last checkpoint.
@@ -91,9 +105,17 @@ class StudentQueue:
                 self._store.release_distillation(distillation.id, owner)
                 raise
             except Exception as error:  # it is stored with the distillation; the next one may fare better
-                if self._store.distillation(distillation.id).failure is None:
+                known = self._find(distillation.id)
+                if known is not None and known.failure is None:
                     raise error
-        return self._store.distillation(distillation.id)
+        return self._find(distillation.id)
+
+    def _find(self, distillation_id: int) -> Distillation | None:
+        """None if its job was deleted, which may happen to one whose lease has ended."""
+        try:
+            return self._store.distillation(distillation_id)
+        except NotFoundError:
+            return None
 
     def _run(self, distillation: Distillation, workers: int) -> None:
         job = self._store.job(distillation.job_id)
@@ -135,10 +157,18 @@ class StudentQueue:
             max_logit_difference=summary.max_logit_difference,
             created_at=self._now(),
         )
-        stored = self._store.add_export(export)
-        if stored.folder != export.folder:
-            shutil.rmtree(folder)
-        return stored
+        return self._stored(export)
+
+    def _stored(self, export: Export) -> Export:
+        """The export, or the one that was stored before; what was written in vain goes again."""
+        try:
+            kept = self._store.add_export(export)
+        except NotFoundError:
+            shutil.rmtree(export.folder)
+            raise
+        if kept.folder != export.folder:
+            shutil.rmtree(export.folder)
+        return kept
 
 
 class _Leases:

@@ -70,6 +70,7 @@ def distil_student(
 
     Raises:
         InvalidInputError: The recipe's losses do not fit teacher and student.
+        NotFoundError: The job was deleted meanwhile.
         OseError: The distillation failed; the failure is stored with it.
     """
     check_recipe(spec, job.teacher, candidate.architecture)
@@ -87,7 +88,7 @@ def distil_student(
         store.finish_distillation(known.id, now(), failure=failure_report(error))
         raise
     store.finish_distillation(known.id, now(), result=result)
-    return next(each for each in store.distillations(job.id) if each.id == known.id)
+    return store.distillation(known.id)
 
 
 def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, artifacts: Path) -> Path:

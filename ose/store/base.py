@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ose.core.access import JobQuota
 from ose.core.architecture import Architecture
 from ose.core.job import (
     Candidate,
@@ -41,7 +42,11 @@ from ose.store.service_base import ServiceStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job as it is submitted."""
+    """A job as it is submitted.
+
+    Attributes:
+        owner: The id of the token that it is submitted with; None for this machine itself.
+    """
 
     id: str
     spec: JobSpec
@@ -49,6 +54,7 @@ class NewJob:
     teacher: TeacherFacts
     corpus: CorpusFacts
     created_at: datetime
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +93,12 @@ class Store(PageStore, ServiceStore, Protocol):
 
     # Jobs
 
-    def add_job(self, job: NewJob) -> Job:
-        """Store a job as PENDING."""
+    def add_job(self, job: NewJob, quota: JobQuota | None = None) -> Job:
+        """Store a job as PENDING.
+
+        Raises:
+            QuotaError: Its owner has as many jobs as it may.
+        """
 
     def job(self, job_id: str) -> Job:
         """Find a job by its id or by an unambiguous beginning of it.
@@ -129,8 +139,9 @@ class Store(PageStore, ServiceStore, Protocol):
     def claim_next_job(
         self, owner: str, now: datetime, lease_expires_at: datetime, evict: Collection[str] = ()
     ) -> Job | None:
-        """Claim the oldest job that waits, as `claim_job` does, or return None if none does.
+        """Claim the job whose turn it is, as `claim_job` does, or return None if none waits.
 
+        Owners take turns: the one whose last job was claimed here longest ago comes first, with the oldest of its jobs.
         A job waits if it is PENDING, or RUNNING under a lease that has ended, under `owner`, which has left it behind,
         or under one of `evict`, who are known to be dead. Owners that ask at the same moment get different jobs.
         """
@@ -251,7 +262,11 @@ class Store(PageStore, ServiceStore, Protocol):
     def add_distillation(
         self, job_id: str, candidate_number: int, spec: DistillationSpec, folder: str, now: datetime
     ) -> Distillation:
-        """Store a distillation as RUNNING, or find the one of the same folder, as it is."""
+        """Store a distillation as RUNNING, or find the one of the same folder, as it is.
+
+        Raises:
+            NotFoundError: The job was deleted.
+        """
 
     def finish_distillation(
         self,

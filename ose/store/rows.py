@@ -9,17 +9,21 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, select
 
+from ose.core.access import Owner
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, CandidateStatus, Distillation, FailureReport, Job, JobStatus, Trial
 from ose.core.measurement import Evaluation, LatencyMeasurement
 from ose.store.base import NewCandidate, NewJob
 from ose.store.pages import CandidateRow
+from ose.store.service_tables import TOKENS
 from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, LATENCIES, TRIALS
 
 AnyRow = Row[Any]
 
-SELECT_JOBS: Select[Any] = select(JOBS, LATENCIES.c.measurement.label("teacher_latency")).outerjoin_from(
-    JOBS, LATENCIES, LATENCIES.c.id == JOBS.c.teacher_latency_id
+SELECT_JOBS: Select[Any] = (
+    select(JOBS, LATENCIES.c.measurement.label("teacher_latency"), TOKENS.c.name.label("owner_name"))
+    .outerjoin_from(JOBS, LATENCIES, LATENCIES.c.id == JOBS.c.teacher_latency_id)
+    .outerjoin(TOKENS, TOKENS.c.id == JOBS.c.owner)
 )
 
 SELECT_CANDIDATES: Select[Any] = (
@@ -45,7 +49,7 @@ SELECT_DISTILLATIONS: Select[Any] = select(DISTILLATIONS)
 
 def to_job(row: AnyRow) -> Job:
     """A row of SELECT_JOBS."""
-    return Job(**_same_named(Job, row), failure=_to_failure(row))
+    return Job(**{**_same_named(Job, row), "owner": _to_owner(row)}, failure=_to_failure(row))
 
 
 def to_candidate(row: AnyRow) -> Candidate:
@@ -128,6 +132,10 @@ def from_failure(failure: FailureReport | None) -> dict[str, Any]:
 
 def _to_architecture(row: AnyRow) -> Architecture:
     return Architecture(**_same_named(Architecture, row))
+
+
+def _to_owner(row: AnyRow) -> Owner | None:
+    return None if row.owner is None else Owner(id=row.owner, name=row.owner_name or "")
 
 
 def _to_failure(row: AnyRow) -> FailureReport | None:

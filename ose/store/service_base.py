@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from ose.core.access import Token
+from ose.core.access import JobQuota, Token
 from ose.core.export import Export
 from ose.core.job import Distillation, Job
+from ose.core.leftovers import Leftover
 from ose.core.recipe import DistillationSpec
 
 if TYPE_CHECKING:
@@ -32,13 +34,14 @@ class Submission:
 
 
 class ServiceStore(Protocol):
-    """Submissions, requested distillations, exports and tokens."""
+    """Submissions, deletions, requested distillations, exports and tokens."""
 
-    def add_job_once(self, job: NewJob, submission: Submission) -> Job:
+    def add_job_once(self, job: NewJob, submission: Submission, quota: JobQuota | None = None) -> Job:
         """Store a job as PENDING under a submission's key, or find the one that is stored under it already.
 
         Raises:
             ConflictError: The key stands for another request.
+            QuotaError: It would be a new job, and its owner has as many as it may.
         """
 
     def submitted_job(self, submission: Submission) -> Job | None:
@@ -51,18 +54,54 @@ class ServiceStore(Protocol):
     def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """Number of candidates by job and status; jobs and statuses without a candidate are left out."""
 
-    def requeue_job(self, job_id: str) -> bool:
-        """Make a FAILED or CANCELLED job PENDING. False, and nothing changes, in any other state."""
+    def requeue_job(self, job_id: str, max_queued: int | None = None) -> bool:
+        """Make a FAILED or CANCELLED job PENDING. False, and nothing changes, in any other state.
+
+        Raises:
+            QuotaError: So many jobs of its owner wait already.
+        """
 
     def count_jobs(self) -> dict[str, int]:
         """Number of jobs by status; statuses without a job are left out."""
 
+    # Deletion. Rows go at once; files go when no other job has a use for them, and are on record until then.
+
+    def delete_job(self, job_id: str, leftovers: Sequence[Leftover], now: datetime) -> None:
+        """Delete a job with its candidates, distillations and exports, and put on record which files it leaves.
+
+        Raises:
+            NotFoundError: There is no job of this id.
+            ConflictError: It is RUNNING, or a coordinator runs a distillation of it.
+        """
+
+    def leftovers(self) -> list[Leftover]:
+        """Files of deleted jobs that may still be there, by name."""
+
+    def jobs_standing_still(self, teachers: Collection[str]) -> AbstractContextManager[list[Job]]:
+        """All jobs of these teachers, given by digest. Until the block ends, no job is added or changed: be short."""
+
+    def forget_leftovers(self, leftovers: Sequence[Leftover]) -> None:
+        """Strike files off the record, unless another deletion has put them there meanwhile."""
+
     # Distillations that a coordinator runs
 
     def request_distillation(
-        self, job_id: str, candidate_number: int, spec: DistillationSpec, folder: str, num_workers: int, now: datetime
+        self,
+        job_id: str,
+        candidate_number: int,
+        spec: DistillationSpec,
+        folder: str,
+        num_workers: int,
+        now: datetime,
+        owner: str | None = None,
+        max_queued: int | None = None,
     ) -> Distillation:
-        """Queue a distillation, or find the one of the same folder; one that FAILED is queued again."""
+        """Queue a distillation for an owner, or find the one of the same folder; one that FAILED is queued again.
+
+        Raises:
+            NotFoundError: The job was deleted.
+            QuotaError: So many distillations of the owner wait already, and this one would be one more.
+        """
 
     def distillation(self, distillation_id: int) -> Distillation:
         """One distillation.
@@ -74,9 +113,9 @@ class ServiceStore(Protocol):
     def claim_distillation(
         self, owner: str, now: datetime, lease_expires_at: datetime
     ) -> tuple[Distillation, int] | None:
-        """Take the oldest distillation that waits, with the number of workers it asks for.
+        """Take the distillation whose turn it is, with the number of workers it asks for.
 
-        It waits if it is PENDING, or RUNNING under a lease that has ended.
+        Owners take turns, as with jobs. It waits if it is PENDING, or RUNNING under a lease that has ended.
         """
 
     def renew_distillation(self, distillation_id: int, owner: str, lease_expires_at: datetime) -> bool:
@@ -91,7 +130,11 @@ class ServiceStore(Protocol):
         """Distillations that SUCCEEDED and have no export, oldest first."""
 
     def add_export(self, export: Export) -> Export:
-        """Store an export, or find the one that its distillation has already."""
+        """Store an export, or find the one that its distillation has already.
+
+        Raises:
+            NotFoundError: The distillation was deleted.
+        """
 
     def exports(self, job_id: str) -> list[Export]:
         """All exports of a job, newest distillation first."""

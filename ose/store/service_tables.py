@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Enum, Float, ForeignKey, Integer, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Enum,
+    Float,
+    ForeignKey,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
 from ose.core.access import Scope
 from ose.core.architecture import Architecture
@@ -44,4 +55,23 @@ TOKENS = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
     Column("revoked_at", UtcTime),
+)
+
+# Of each queue: in which order owners were last served. An owner is a token, or, without a name, this machine.
+TURNS = Table(
+    "turns",
+    metadata,
+    Column("queue", String(16), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("turn", BigInteger, nullable=False),
+    PrimaryKeyConstraint("queue", "owner"),
+)
+
+# Files of deleted jobs that may still be there.
+LEFTOVERS = Table(
+    "leftovers",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("teacher", String(64)),
+    Column("since", UtcTime, nullable=False),
 )

@@ -15,7 +15,7 @@ from ose.store import rows
 from ose.store.base import StoredLatency
 from ose.store.columns import UtcTime
 from ose.store.sql_candidates import SqlCandidates
-from ose.store.sql_jobs import SqlJobs
+from ose.store.sql_jobs import SqlJobs, keep_job
 from ose.store.sql_pages import SqlPages
 from ose.store.sql_service import SqlService
 from ose.store.studies import make_studies_url
@@ -82,6 +82,7 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
             "created_at": now,
         }
         with self._transactions.write() as connection:
+            keep_job(connection, job_id)
             insert_once(connection, DISTILLATIONS, values)
             query = rows.SELECT_DISTILLATIONS.where(DISTILLATIONS.c.folder == folder)
             return rows.to_distillation(connection.execute(query).one())

@@ -22,14 +22,17 @@ from sqlalchemy import (
     update,
 )
 
+from ose.core.access import JobQuota
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus
 from ose.core.measurement import TeacherQuality
 from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.base import NewJob
 from ose.store.columns import UtcTime
+from ose.store.quotas import hold_owner, require_place_for_job
 from ose.store.tables import CANDIDATES, JOBS, TRIALS
 from ose.store.transactions import Transactions, changes_one
+from ose.store.turns import take_turn, turn_of, wait_for_turns
 
 
 class SqlJobs:
@@ -37,8 +40,10 @@ class SqlJobs:
 
     _transactions: Transactions
 
-    def add_job(self, job: NewJob) -> Job:
+    def add_job(self, job: NewJob, quota: JobQuota | None = None) -> Job:
         with self._transactions.write() as connection:
+            hold_owner(connection, job.owner)
+            require_place_for_job(connection, job.owner, quota)
             connection.execute(insert(JOBS).values(rows.from_job(job)))
             return _read_job(connection, job.id)
 
@@ -79,11 +84,15 @@ class SqlJobs:
         self, owner: str, now: datetime, lease_expires_at: datetime, evict: Collection[str] = ()
     ) -> Job | None:
         is_left = and_(JOBS.c.status == JobStatus.RUNNING, _is_left({owner, *evict}, now))
-        waiting = select(JOBS.c.id).where(or_(JOBS.c.status == JobStatus.PENDING, is_left))
-        oldest = waiting.order_by(JOBS.c.created_at, JOBS.c.id).limit(1)
+        waiting = select(JOBS.c.id, JOBS.c.owner).where(or_(JOBS.c.status == JobStatus.PENDING, is_left))
+        in_turn = waiting.order_by(turn_of("jobs", JOBS.c.owner), JOBS.c.created_at, JOBS.c.id).limit(1)
         with self._transactions.write() as connection:
-            job_id = connection.scalar(oldest.with_for_update(skip_locked=True))
-            return None if job_id is None else _claimed(connection, _claim(owner, now, lease_expires_at), job_id)
+            wait_for_turns(connection, "jobs")
+            first = connection.execute(in_turn.with_for_update(skip_locked=True, of=JOBS)).one_or_none()
+            if first is None:
+                return None
+            take_turn(connection, "jobs", first.owner)
+            return _claimed(connection, _claim(owner, now, lease_expires_at), first.id)
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
         renewal = update(JOBS).where(is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
@@ -145,6 +154,16 @@ def hold_job(connection: Connection, job_id: str, owner: str) -> None:
     """
     if connection.scalar(_HELD, {"of_job": job_id, "by": owner}) is None:
         raise _not_held(job_id, owner)
+
+
+def keep_job(connection: Connection, job_id: str) -> None:
+    """See to it that a job is not deleted until the transaction ends.
+
+    Raises:
+        NotFoundError: It was.
+    """
+    if connection.scalar(select(JOBS.c.id).where(JOBS.c.id == job_id).with_for_update(read=True)) is None:
+        raise NotFoundError(f"there is no job {job_id!r}; `ose job list` shows them")
 
 
 def _not_held(job_id: str, owner: str) -> ConflictError:

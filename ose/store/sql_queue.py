@@ -13,9 +13,12 @@ from ose.core.job import Distillation, DistillationStatus
 from ose.core.recipe import DistillationSpec
 from ose.errors import NotFoundError
 from ose.store import rows
+from ose.store.quotas import hold_owner, require_place_for_distillation
 from ose.store.service_tables import EXPORTS
+from ose.store.sql_jobs import keep_job
 from ose.store.tables import DISTILLATIONS
 from ose.store.transactions import Transactions, changes_one, insert_once
+from ose.store.turns import take_turn, turn_of, wait_for_turns
 
 _EXPORT = select(EXPORTS)
 _QUEUED = {"status": DistillationStatus.PENDING, "lease_owner": None, "lease_expires_at": None}
@@ -27,7 +30,15 @@ class SqlQueue:
     _transactions: Transactions
 
     def request_distillation(
-        self, job_id: str, candidate_number: int, spec: DistillationSpec, folder: str, num_workers: int, now: datetime
+        self,
+        job_id: str,
+        candidate_number: int,
+        spec: DistillationSpec,
+        folder: str,
+        num_workers: int,
+        now: datetime,
+        owner: str | None = None,
+        max_queued: int | None = None,
     ) -> Distillation:
         values = {
             "job_id": job_id,
@@ -36,11 +47,16 @@ class SqlQueue:
             "folder": folder,
             "created_at": now,
             "num_workers": num_workers,
+            "owner": owner,
         }
         same = DISTILLATIONS.c.folder == folder
         failed = and_(same, DISTILLATIONS.c.status == DistillationStatus.FAILED)
-        again = {**_QUEUED, "num_workers": num_workers, "finished_at": None, **rows.from_failure(None)}
+        again = {**_QUEUED, "num_workers": num_workers, "owner": owner, "finished_at": None, **rows.from_failure(None)}
         with self._transactions.write() as connection:
+            hold_owner(connection, owner)  # before the job, as everywhere: else two could wait for each other
+            keep_job(connection, job_id)
+            if connection.scalar(select(DISTILLATIONS.c.status).where(same)) in (None, DistillationStatus.FAILED):
+                require_place_for_distillation(connection, owner, max_queued)
             insert_once(connection, DISTILLATIONS, {**_QUEUED, **values})
             connection.execute(update(DISTILLATIONS).where(failed).values(again))
             return rows.to_distillation(connection.execute(rows.SELECT_DISTILLATIONS.where(same)).one())
@@ -62,12 +78,16 @@ class SqlQueue:
             and_(DISTILLATIONS.c.status == DistillationStatus.RUNNING, DISTILLATIONS.c.lease_expires_at < now),
         )
         held = {"status": DistillationStatus.RUNNING, "lease_owner": owner, "lease_expires_at": lease_expires_at}
-        oldest = select(DISTILLATIONS.c.id).where(waits).order_by(DISTILLATIONS.c.id).limit(1)
+        turn = turn_of("distillations", DISTILLATIONS.c.owner)
+        waiting = select(DISTILLATIONS.c.id, DISTILLATIONS.c.owner).where(waits)
+        in_turn = waiting.order_by(turn, DISTILLATIONS.c.id).limit(1)
         with self._transactions.write() as connection:
-            number = connection.scalar(oldest.with_for_update(skip_locked=True))
-            if number is None:
+            wait_for_turns(connection, "distillations")
+            first = connection.execute(in_turn.with_for_update(skip_locked=True, of=DISTILLATIONS)).one_or_none()
+            if first is None:
                 return None
-            this = DISTILLATIONS.c.id == number
+            take_turn(connection, "distillations", first.owner)
+            this = DISTILLATIONS.c.id == first.id
             connection.execute(update(DISTILLATIONS).where(this).values(held))
             row = connection.execute(rows.SELECT_DISTILLATIONS.where(this)).one()
             return rows.to_distillation(row), row.num_workers
@@ -95,6 +115,7 @@ class SqlQueue:
         values = {field.name: getattr(export, field.name) for field in fields(export)}
         this = _EXPORT.where(EXPORTS.c.id == export.id)
         with self._transactions.write() as connection:
+            keep_job(connection, export.job_id)
             insert_once(connection, EXPORTS, values)
             return Export(**connection.execute(this).one()._mapping)
 

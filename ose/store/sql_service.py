@@ -8,24 +8,27 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, func, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from ose.core.access import JobQuota
 from ose.core.job import Job, JobStatus
 from ose.errors import ConflictError
 from ose.store import rows
 from ose.store.base import NewJob
+from ose.store.quotas import hold_owner, require_place_for_job, require_place_in_queue
 from ose.store.service_base import Submission
 from ose.store.service_tables import SUBMISSIONS
+from ose.store.sql_deletion import SqlDeletion
 from ose.store.sql_queue import SqlQueue
 from ose.store.sql_tokens import SqlTokens
 from ose.store.tables import CANDIDATES, JOBS
 from ose.store.transactions import Transactions, changes_one
 
 
-class SqlService(SqlTokens, SqlQueue):
+class SqlService(SqlTokens, SqlQueue, SqlDeletion):
     """The part of a Store that only a shared service uses."""
 
     _transactions: Transactions
 
-    def add_job_once(self, job: NewJob, submission: Submission) -> Job:
+    def add_job_once(self, job: NewJob, submission: Submission, quota: JobQuota | None = None) -> Job:
         claim = insert(SUBMISSIONS).values(
             caller=submission.caller,
             key=submission.key,
@@ -34,6 +37,11 @@ class SqlService(SqlTokens, SqlQueue):
             created_at=job.created_at,
         )
         with self._transactions.write() as connection:
+            hold_owner(connection, job.owner)
+            known = _submitted(connection, submission)
+            if known is not None:
+                return known
+            require_place_for_job(connection, job.owner, quota)
             try:
                 with connection.begin_nested():  # another process may hold the key: then neither row is ours
                     connection.execute(insert(JOBS).values(rows.from_job(job)))
@@ -41,8 +49,9 @@ class SqlService(SqlTokens, SqlQueue):
             except IntegrityError:
                 pass
             found = _submitted(connection, submission)
-            assert found is not None
-            return found
+        if found is None:
+            raise ConflictError(f"the job of the key {submission.key!r} was deleted at this moment; ask again")
+        return found
 
     def submitted_job(self, submission: Submission) -> Job | None:
         with self._transactions.read() as connection:
@@ -56,12 +65,16 @@ class SqlService(SqlTokens, SqlQueue):
                 counts.setdefault(job_id, {})[str(status)] = count
         return counts
 
-    def requeue_job(self, job_id: str) -> bool:
-        has_stopped = JOBS.c.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
-        change = update(JOBS).where(JOBS.c.id == job_id, has_stopped)
+    def requeue_job(self, job_id: str, max_queued: int | None = None) -> bool:
+        has_stopped = and_(JOBS.c.id == job_id, JOBS.c.status.in_([JobStatus.FAILED, JobStatus.CANCELLED]))
+        waiting = update(JOBS).values(status=JobStatus.PENDING, finished_at=None).values(rows.from_failure(None))
         with self._transactions.write() as connection:
-            waiting = change.values(status=JobStatus.PENDING, finished_at=None).values(rows.from_failure(None))
-            return changes_one(connection, waiting)
+            stopped = connection.execute(select(JOBS.c.owner).where(has_stopped)).one_or_none()
+            if stopped is None:
+                return False
+            hold_owner(connection, stopped.owner)
+            require_place_in_queue(connection, stopped.owner, max_queued)
+            return changes_one(connection, waiting.where(has_stopped))
 
     def count_jobs(self) -> dict[str, int]:
         with self._transactions.read() as connection:
@@ -78,9 +91,10 @@ class SqlService(SqlTokens, SqlQueue):
 
 def _submitted(connection: Connection, submission: Submission) -> Job | None:
     this = and_(SUBMISSIONS.c.caller == submission.caller, SUBMISSIONS.c.key == submission.key)
-    row = connection.execute(select(SUBMISSIONS.c.request_hash, SUBMISSIONS.c.job_id).where(this)).one_or_none()
+    jobs = rows.SELECT_JOBS.add_columns(SUBMISSIONS.c.request_hash)
+    row = connection.execute(jobs.join(SUBMISSIONS, SUBMISSIONS.c.job_id == JOBS.c.id).where(this)).one_or_none()
     if row is None:
         return None
     if row.request_hash != submission.request_hash:
         raise ConflictError(f"the key {submission.key!r} stands for another request; choose a new key")
-    return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == row.job_id)).one())
+    return rows.to_job(row)

@@ -72,6 +72,7 @@ JOBS = Table(
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
     *failure_columns(),
+    Column("owner", String(64), index=True),  # a token's id; of jobs from this machine itself there is none
     Index(None, "status", "created_at"),
 )
 
@@ -179,7 +180,9 @@ DISTILLATIONS = Table(
     Column("num_workers", Integer, nullable=False, server_default="1"),
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
+    Column("owner", String(64)),
     ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
     Index(None, "job_id"),
     Index("uq_distillations_folder", "folder", unique=True),  # two that ask for the same get the same
+    sqlite_autoincrement=True,  # a process that was away must not take another one for the deleted one that it ran
 )

@@ -15,6 +15,7 @@ OPEN = {("GET", "/healthz"), ("GET", "/readyz")}
 NEEDS = {
     ("POST", "/api/v1/jobs"): Scope.SUBMIT,
     ("POST", "/api/v1/jobs/{job_id}/cancel"): Scope.SUBMIT,
+    ("DELETE", "/api/v1/jobs/{job_id}"): Scope.SUBMIT,
     ("POST", "/api/v1/jobs/{job_id}/resume"): Scope.SUBMIT,
     ("POST", "/api/v1/jobs/{job_id}/extend"): Scope.SUBMIT,
     ("POST", "/api/v1/jobs/{job_id}/distillations"): Scope.SUBMIT,

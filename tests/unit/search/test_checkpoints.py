@@ -65,7 +65,7 @@ class Run:
 
     @property
     def files(self) -> set[str]:
-        return {file.stem for file in (self.folder / "checkpoints").glob("*")}
+        return {file.stem for file in (self.folder / "checkpoints").glob("*/*")}
 
     def files_of(self, *candidates: Candidate) -> set[str]:
         job = self.search.store.job(self.search.job_id)
@@ -134,7 +134,7 @@ def told(candidate: Candidate) -> Candidate:
 def test_who_has_lost_a_file_trains_it_again(store: Store, tmp_path: Path) -> None:
     run = new_run(store, tmp_path, HALVING)
     backend = WritingBackend()
-    backend.before_event = lambda: [file.unlink() for file in (tmp_path / "checkpoints").glob("*")]
+    backend.before_event = lambda: [file.unlink() for file in (tmp_path / "checkpoints").glob("*/*")]
     run.to_end(backend)
     assert backend.num_retrained > 0
     assert len({each.legs for each in run.search.candidates()}) == 3

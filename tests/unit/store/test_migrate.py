@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 from stored import claimed, end_candidate
 
+from ose.core.access import Owner
 from ose.core.recipe import DistillationSpec
 from ose.errors import StoreError
 from ose.store.base import Store
@@ -144,6 +145,38 @@ def test_distillations_that_shared_a_folder_are_all_kept(url: str, new_url: Call
             connection.execute(text(f"INSERT INTO distillations ({names}) SELECT {names} FROM distillations"))
     with closing(open_store(url)) as store:
         assert [each.folder for each in store.distillations("job-1")] == ["/folder", "/folder#1"]
+
+
+def test_of_older_jobs_those_have_an_owner_that_came_with_a_token(
+    url: str, new_url: Callable[[], str], tmp_path: Path
+) -> None:
+    with closing(connect(url)) as older:
+        migrate(older, _up_to("0006", tmp_path / "older"))
+        _fill_as_of_then(older, new_url())
+        with older.write() as connection:
+            for job_id, caller in (("job-2", "0a"), ("job-3", "anyone")):
+                names = ", ".join(name for name in _names(connection, "jobs") if name != "id")
+                connection.execute(text(f"INSERT INTO jobs (id, {names}) SELECT '{job_id}', {names} FROM jobs LIMIT 1"))
+                submission = {"caller": caller, "key": "k", "request_hash": "1" * 64, "job_id": job_id}
+                _insert(connection, "submissions", {**submission, "created_at": builders.NOW})
+            token = {"id": "0a", "name": "Ann", "scope": "SUBMIT", "digest": "d" * 64, "created_at": builders.NOW}
+            _insert(connection, "tokens", token)
+    with closing(open_store(url)) as store:
+        owners = {job.id: job.owner for job in store.jobs()}
+        assert owners == {"job-1": None, "job-2": Owner(id="0a", name="Ann"), "job-3": None}
+        [first] = store.distillations("job-1")
+        made = store.request_distillation("job-1", 1, DistillationSpec(), "/other", 1, builders.NOW, "0a", 1)
+        assert made.id > first.id
+
+
+def _names(connection: Connection, table: str) -> list[str]:
+    return [column["name"] for column in inspect(connection).get_columns(table)]
+
+
+def _insert(connection: Connection, table: str, values: dict[str, Any]) -> None:
+    tables = MetaData()
+    tables.reflect(connection, only=[table])
+    connection.execute(insert(tables.tables[table]).values(values))
 
 
 def _up_to(revision: str, folder: Path) -> Path:
