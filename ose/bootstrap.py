@@ -16,7 +16,6 @@ from ose.core.export import ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
@@ -33,6 +32,7 @@ from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
 from ose.service.layer_report import LayerReport
 from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.service.recipes import changed_recipe
 from ose.service.spaces import load_space, shipped_spaces
 from ose.service.student_queue import StudentQueue
 from ose.service.students import (
@@ -200,7 +200,7 @@ class Workspace:
             OseError: The distillation failed; the failure is stored with it.
         """
         job = self.store.job(job_id)
-        spec = changed_spec(job.spec.distillation, changes or {})
+        spec = changed_recipe(job.spec.distillation, changes or {})
         check_workers(spec, workers)
         chosen = choose_candidate(self.store, job, candidate)
         return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)
