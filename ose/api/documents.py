@@ -88,7 +88,7 @@ class JobDocument(BaseModel):
     name: str
     status: JobStatus
     candidates: dict[CandidateStatus, int]
-    space_size: int
+    space_size: int | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

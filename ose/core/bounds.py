@@ -95,7 +95,7 @@ def require_bounds(owner: object, place: str = "", error: type[InvalidInputError
 
 
 @cache
-def bounds_of(kind: type) -> Mapping[str, Bounds]:
+def bounds_of(kind: Any) -> Mapping[str, Bounds]:
     """The bounds of a dataclass's fields, of those that say any."""
     hints = get_type_hints(kind, include_extras=True)
     said = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}

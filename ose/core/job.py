@@ -128,7 +128,13 @@ class FailureReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A submitted job. `spec`, `teacher` and `corpus` never change."""
+    """A submitted job. `spec`, `teacher` and `corpus` never change.
+
+    Attributes:
+        space_size: Members of its space; None of jobs from before this was stored.
+        num_claims: Times that it was claimed from the queue since it last got on, or somebody asked for it.
+        num_recorded: How much there was of it when that was last looked at; it never falls.
+    """
 
     id: str
     status: JobStatus
@@ -144,6 +150,9 @@ class Job:
     teacher_latency: LatencyMeasurement | None = None
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
+    space_size: int | None = None
+    num_claims: int = 0
+    num_recorded: int = 0
 
     @property
     def name(self) -> str:
@@ -253,7 +262,11 @@ class DistillationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
-    """A full distillation of one candidate."""
+    """A full distillation of one candidate.
+
+    Attributes:
+        num_claims, num_recorded: As of a job.
+    """
 
     id: int
     job_id: str
@@ -265,3 +278,5 @@ class Distillation:
     finished_at: datetime | None = None
     result: DistillationResult | None = None
     failure: FailureReport | None = None
+    num_claims: int = 0
+    num_recorded: int = 0

@@ -155,17 +155,21 @@ class SearchSpace:
         has begun, which is never too late: so a space of millions takes little more memory than its axes.
         """
         depths, widths, sizes = self.num_hidden_layers, self.hidden_size, self.intermediate_size
-        runs = [_run(0, 0, self, embedding)]
-        while runs:
-            run = heappop(runs)
-            d, h, i = run.depth, run.width, run.place
+        costs = [_width_costs(width, embedding) for width in widths]
+
+        def place(d: int, h: int, i: int) -> tuple[int, int, int, int, int]:
+            return (*costs[h].at(depths[d], sizes[i]), d, h, i)
+
+        begun = [place(0, 0, 0)]
+        while begun:
+            _, _, d, h, i = heappop(begun)
             yield depths[d], widths[h], sizes[i]
             if i + 1 < len(sizes):
-                heappush(runs, run.advanced(sizes[i + 1] - sizes[i]))
+                heappush(begun, place(d, h, i + 1))
             if i == 0 and h + 1 < len(widths):
-                heappush(runs, _run(d, h + 1, self, embedding))
+                heappush(begun, place(d, h + 1, 0))
             if i == h == 0 and d + 1 < len(depths):
-                heappush(runs, _run(d + 1, 0, self, embedding))
+                heappush(begun, place(d + 1, 0, 0))
 
     def layer_choices(self, depth: int, num_teacher_layers: int | None) -> tuple[LayerChoice | None, ...]:
         """What students of this depth may keep; of choices that keep the same, the first."""
@@ -197,33 +201,24 @@ def _rules_first(layers: LayerChoice) -> tuple[int, tuple[int, ...]]:
     return (get_args(LayerRule).index(layers), ()) if isinstance(layers, str) else (len(get_args(LayerRule)), layers)
 
 
-class _Run(NamedTuple):
-    """Where the triples of one (D, H) have got to. Runs are ordered by what they are at; both counts are linear in I.
+class _WidthCosts(NamedTuple):
+    """Parameters and operations of all shapes of one H: so much in any case, and so much a layer, both linear in I."""
 
-    Attributes:
-        depth, width, place: Indexes into the axes of D, H and I, which are ascending.
-    """
-
-    num_parameters: int
+    fixed: int
+    layer: int
+    layer_per_i: int
     flops: int
-    depth: int
-    width: int
-    place: int
-    parameters_per_i: int
     flops_per_i: int
 
-    def advanced(self, by: int) -> _Run:
-        """At the next I, which is larger by so much."""
-        p, flops = self.num_parameters + by * self.parameters_per_i, self.flops + by * self.flops_per_i
-        return _Run(p, flops, self.depth, self.width, self.place + 1, self.parameters_per_i, self.flops_per_i)
+    def at(self, d: int, i: int) -> tuple[int, int]:
+        """(p, operations) of one of them."""
+        return self.fixed + d * (self.layer + i * self.layer_per_i), d * (self.flops + i * self.flops_per_i)
 
 
-def _run(depth: int, width: int, space: SearchSpace, embedding: EmbeddingShape) -> _Run:
-    """At the first I."""
-    d, h, i = space.num_hidden_layers[depth], space.hidden_size[width], space.intermediate_size[0]
-    (p_1, flops_1), (p_2, flops_2) = (_counts(d, h, each, embedding) for each in (1, 2))
-    per_i, flops_per_i = p_2 - p_1, flops_2 - flops_1
-    return _Run(p_1 + (i - 1) * per_i, flops_1 + (i - 1) * flops_per_i, depth, width, 0, per_i, flops_per_i)
+def _width_costs(h: int, embedding: EmbeddingShape) -> _WidthCosts:
+    (p, flops), (p_wider, flops_wider) = (_counts(1, h, i, embedding) for i in (1, 2))
+    layer, per_i, flops_per_i = _counts(2, h, 1, embedding)[0] - p, p_wider - p, flops_wider - flops
+    return _WidthCosts(p - layer, layer - per_i, per_i, flops - flops_per_i, flops_per_i)
 
 
 def _counts(d: int, h: int, i: int, embedding: EmbeddingShape) -> tuple[int, int]:

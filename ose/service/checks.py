@@ -91,8 +91,11 @@ def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Archite
 
     Raises:
         InvalidInputError: Relations are asked for, and their layer or heads do not fit.
+        SearchSpaceError: The layers named are not the teacher's, or not as many as the student has.
         TeacherError: Relations are asked of a teacher whose attention has not BERT's names.
     """
+    if spec.layers is not None:
+        _check_choice("distillation.", spec.layers, teacher, student.num_hidden_layers)
     if not spec.weights.relations:
         return
     if teacher.model_type not in INHERITABLE_CLASSES:

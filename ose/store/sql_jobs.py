@@ -14,6 +14,7 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     func,
     insert,
     literal,
@@ -67,7 +68,8 @@ class SqlJobs:
         self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None
     ) -> Job | None:
         is_free = or_(JOBS.c.status != JobStatus.RUNNING, _is_left({owner, evict or owner}, now))
-        claim = _claim(owner, now, lease_expires_at).where(JOBS.c.status != JobStatus.SUCCEEDED, is_free)
+        claim = _claim(owner, now, lease_expires_at).values(num_claims=1)
+        claim = claim.where(JOBS.c.status != JobStatus.SUCCEEDED, is_free)
         with self._transactions.write() as connection:
             return _claimed(connection, claim, job_id)
 
@@ -83,7 +85,9 @@ class SqlJobs:
         oldest = waiting.order_by(JOBS.c.created_at, JOBS.c.id).limit(1)
         with self._transactions.write() as connection:
             job_id = connection.scalar(oldest.with_for_update(skip_locked=True))
-            return None if job_id is None else _claimed(connection, _claim(owner, now, lease_expires_at), job_id)
+            again = case((JOBS.c.lease_owner == owner, JOBS.c.num_claims), else_=JOBS.c.num_claims + 1)
+            claim = _claim(owner, now, lease_expires_at).values(num_claims=again)
+            return None if job_id is None else _claimed(connection, claim, job_id)
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
         renewal = update(JOBS).where(is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
@@ -93,15 +97,29 @@ class SqlJobs:
     def finish_job(
         self, job_id: str, owner: str, status: JobStatus, now: datetime, failure: FailureReport | None = None
     ) -> bool:
-        end = update(JOBS).values(status=status, finished_at=now).values(rows.from_failure(failure))
+        end = update(JOBS).values(status=status, finished_at=now, num_claims=0).values(rows.from_failure(failure))
         return self._let_go(job_id, end.where(is_held(job_id, owner)))
 
-    def release_job(self, job_id: str, owner: str) -> bool:
-        return self._let_go(job_id, update(JOBS).values(status=JobStatus.PENDING).where(is_held(job_id, owner)))
+    def release_job(self, job_id: str, owner: str, *, is_spent: bool = False) -> bool:
+        count = JOBS.c.num_claims if is_spent else 0
+        release = update(JOBS).values(status=JobStatus.PENDING, num_claims=count)
+        return self._let_go(job_id, release.where(is_held(job_id, owner)))
+
+    def count_recorded(self, job_id: str) -> int:
+        counts = func.count() + func.count(CANDIDATES.c.latency_id) + func.sum(CANDIDATES.c.num_attempts)
+        ended = select(func.coalesce(counts, 0)).where(CANDIDATES.c.job_id == job_id)
+        runs = select(func.count()).where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.status == CandidateStatus.RUNNING)
+        with self._transactions.read() as connection:
+            return int(connection.scalar(ended) or 0) - int(connection.scalar(runs) or 0)
+
+    def note_recorded(self, job_id: str, owner: str, num_recorded: int) -> None:
+        note = update(JOBS).where(is_held(job_id, owner)).values(num_claims=1, num_recorded=num_recorded)
+        with self._transactions.write() as connection:
+            connection.execute(note)
 
     def cancel_job(self, job_id: str, now: datetime) -> bool:
         is_open = JOBS.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
-        cancellation = update(JOBS).values(status=JobStatus.CANCELLED, finished_at=now)
+        cancellation = update(JOBS).values(status=JobStatus.CANCELLED, finished_at=now, num_claims=0)
         return self._let_go(job_id, cancellation.where(JOBS.c.id == job_id, is_open))
 
     def _let_go(self, job_id: str, change: Update) -> bool:
