@@ -279,6 +279,7 @@ class Workspace:
         each = WorkersSpec(count=workers, cpus=job.spec.workers.cpus, gpus=1 if job.spec.workers.gpus else 0)
         if workers > 1:
             each = self._fitting(each, job, workers)
+        all_threads = job.spec.workers.count * each.cpus
         request = DistillationRequest(
             job=job,
             architecture=candidate.architecture,
@@ -288,9 +289,7 @@ class Workspace:
             search_data=self.artifacts / "search-data" / search_data_key(job),
             packed_text=self.artifacts / "packed-text",
             folder=folder,
-            threads=each.cpus
-            if workers > 1
-            else min(job.spec.workers.count * each.cpus, operator_limits().max_threads),
+            threads=each.cpus if workers > 1 else min(all_threads, operator_limits().max_threads),
             device="cuda" if each.gpus else "cpu",
         )
         self._progress.stage(f"Distilling {candidate.architecture}", spec.steps)

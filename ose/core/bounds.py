@@ -83,7 +83,8 @@ def require_bounds(owner: object, place: str = "", error: type[InvalidInputError
     Raises:
         InvalidInputError: A number is out of bounds.
     """
-    for name, bounds in bounds_of(type(owner)).items():
+    kind: Any = type(owner)
+    for name, bounds in bounds_of(kind).items():
         value = getattr(owner, name)
         if type(value) is int and bounds.least <= value <= bounds.most:  # as most are, of millions of architectures
             continue
