@@ -7,6 +7,7 @@ reads loads neither torch nor ray.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,6 @@ from ose.core.export import ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
@@ -36,6 +36,8 @@ from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
 from ose.service.layer_report import LayerReport
 from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.service.recipes import changed_recipe
+from ose.service.space_size import num_candidates
 from ose.service.spaces import load_space, shipped_spaces
 from ose.service.student_queue import StudentQueue
 from ose.service.students import (
@@ -48,7 +50,7 @@ from ose.service.students import (
 from ose.service.teachers import inspect_teacher
 from ose.service.token_marker import TokenMarker
 from ose.service.tokens import TokenKeeper
-from ose.settings import Settings
+from ose.settings import Settings, operator_limits
 from ose.store.base import Store
 from ose.store.engine import has_place_for_tokens, open_store
 
@@ -222,7 +224,7 @@ class Workspace:
             OseError: The distillation failed; the failure is stored with it.
         """
         job = self.store.job(job_id)
-        spec = changed_spec(job.spec.distillation, changes or {})
+        spec = changed_recipe(job.spec.distillation, changes or {})
         check_workers(spec, workers)
         chosen = choose_candidate(self.store, job, candidate)
         return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)
@@ -289,10 +291,20 @@ class Workspace:
         if workers.uses_ray:
             from workers.ray_start import start_ray_backend
 
-            return start_ray_backend(workers, self._settings.ray_address)
+            fitting = self._fitting(workers, job, num_candidates(job.spec, job.teacher))
+            return start_ray_backend(fitting, self._settings.ray_address)
         from workers.inline_backend import InlineBackend
 
         return InlineBackend(workers)
+
+    def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
+        """As many of the workers asked for as there is work and room for; results do not depend on how many."""
+        from workers.capacity import most_workers
+
+        count, reason = most_workers(workers, job.teacher, num_tasks, is_local=self.ray_address is None)
+        if count < workers.count:
+            self._progress.say(f"{count} of the {workers.count:,} workers asked for: {reason}")
+        return replace(workers, count=count)
 
     def _distil(
         self, workers: int, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path
@@ -300,6 +312,9 @@ class Workspace:
         from workers.students import DistillationRequest, run_distillation
 
         each = WorkersSpec(count=workers, cpus=job.spec.workers.cpus, gpus=1 if job.spec.workers.gpus else 0)
+        if workers > 1:
+            each = self._fitting(each, job, workers)
+        all_threads = job.spec.workers.count * each.cpus
         request = DistillationRequest(
             job=job,
             architecture=candidate.architecture,
@@ -309,11 +324,11 @@ class Workspace:
             search_data=self.artifacts / "search-data" / search_data_key(job),
             packed_text=self.artifacts / "packed-text",
             folder=folder,
-            threads=each.cpus if workers > 1 else job.spec.workers.count * each.cpus,
+            threads=each.cpus if workers > 1 else min(all_threads, operator_limits().max_threads),
             device="cuda" if each.gpus else "cpu",
         )
         self._progress.stage(f"Distilling {candidate.architecture}", spec.steps)
-        if workers == 1:
+        if each.count == 1:
             return run_distillation(request, step_reporter(self._progress))
         from workers.ray_start import distil_on_ray
 

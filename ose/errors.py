@@ -22,6 +22,7 @@
         ├── NonFiniteLossError   the loss became NaN or infinite
         ├── MemoryExhaustedError the worker ran out of memory
         └── WorkerLostError      the worker process died under the task
+            └── WorkerStartError the worker did not even start
 
 `code` is stable: it is stored with a failed candidate, and printed and served with
 every message. Foreign exceptions are translated where the library is owned.
@@ -166,3 +167,9 @@ class WorkerLostError(EvaluationError):
 
     code = "worker_lost"
     is_retryable = True
+
+
+class WorkerStartError(WorkerLostError):
+    """The worker did not even start: the machine is to blame, or this process, but not the task."""
+
+    code = "worker_start"

@@ -63,6 +63,15 @@ class OperatorLimits(BaseSettings):
     max_queued_jobs: int = Field(100, ge=1, description="jobs of one token that wait")
     max_kept_jobs: int = Field(10_000, ge=1, description="jobs of one token, ended ones too, until it deletes some")
     max_queued_distillations: int = Field(100, ge=1, description="distillations asked for by one token that wait")
+    max_axis_values: int = Field(1_000, ge=1, description="values of one axis of a search space")
+    max_space_members: int = Field(10_000_000, ge=1, description="members of a search space")
+    max_candidates: int = Field(100_000, ge=1, description="candidates of one job, rejected ones too")
+    max_sequences: int = Field(
+        100_000_000, ge=1, description="sequences that one candidate is trained on: `search.steps` times `batch_size`"
+    )
+    max_workers: int = Field(1_000, ge=1, description="workers of one job, or of one distillation")
+    max_threads: int = Field(256, ge=1, description="cores of one worker, and threads of a latency measurement")
+    max_claims: int = Field(3, ge=1, description="times that a job is claimed without getting on before it fails")
 
 
 def operator_limits() -> OperatorLimits:
@@ -81,3 +90,20 @@ def operator_limits() -> OperatorLimits:
 def setting_of(limit: str) -> str:
     """The environment variable that changes a limit: `max_body_bytes` gives `OSE_MAX_BODY_BYTES`."""
     return _PREFIX + limit.upper()
+
+
+def require_within(limit: str, number: int, what: str, error: type[InvalidInputError] = InvalidInputError) -> None:
+    """Refuse a number above the limit of this name.
+
+    Args:
+        limit: A field of `OperatorLimits`.
+        number: What is asked for.
+        what: What it is, with the number: `workers.count is 12`.
+        error: What is raised.
+
+    Raises:
+        InvalidInputError: It is above; the message names the setting.
+    """
+    most = getattr(operator_limits(), limit)
+    if number > most:
+        raise error(f"{what}, more than the {most:,} that {setting_of(limit)} allows")

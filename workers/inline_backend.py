@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import WorkersSpec
 from ose.core.task import Event, Task
-from ose.errors import WorkerLostError
+from ose.errors import WorkerLostError, WorkerStartError
 from ose.imports import without_collection
 from ose.search.backend import LatencyProbe
+from workers.interruption import Interruption
 from workers.latency_probe import ProbeKeeper, SubprocessLatencyProbe
 
+if TYPE_CHECKING:
+    from workers.executor import TaskExecutor
+
 _GRACE_S = 10.0
-"""How long one operation may take before a task that is dropped notices."""
+"""How long one operation may take before a task that is dropped notices, or starting before it is not waited for."""
 
 
 class InlineBackend:
@@ -35,8 +38,8 @@ class InlineBackend:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._is_closed = False
-        self._interruption = threading.Lock()
-        self._is_interruptible = False
+        self._interruption = Interruption()
+        self._start_error: BaseException | None = None
         self._probes = ProbeKeeper(SubprocessLatencyProbe)
         self._thread = threading.Thread(target=self._work, args=(workers,), name="inline-worker", daemon=True)
         self._thread.start()
@@ -49,13 +52,14 @@ class InlineBackend:
         """The next ended task, or None if none ends in time.
 
         Raises:
-            WorkerLostError: The worker could not start.
+            WorkerStartError: The worker could not start.
+            WorkerLostError: It has ended.
         """
         try:
             return self._events.get(timeout=timeout_s)
         except queue.Empty:
             if not (self._is_closed or self._thread.is_alive()):
-                raise WorkerLostError("the worker could not start; its error was printed") from None
+                raise self._why_it_ended() from self._start_error
             return None
 
     def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
@@ -66,37 +70,32 @@ class InlineBackend:
         """The one worker does nothing that was not asked for."""
 
     def close(self) -> None:
-        """Drop what is queued, and the task that runs at its next step."""
+        """Drop what is queued, and the task that runs at its next step. A worker that starts comes to that first."""
         self._probes.close()
-        if not self._is_closed and self._thread.ident is not None:
+        if not self._is_closed:
             self._is_closed = True
             self._tasks.put(None)
-            with self._interruption:
-                if self._is_interruptible:
-                    _raise_in(self._thread.ident, SystemExit)
+            breaker = threading.Thread(target=self._interruption.break_off, args=(self._thread,), daemon=True)
+            breaker.start()
             self._thread.join(_GRACE_S)
 
-    def _work(self, workers: WorkersSpec) -> None:
-        with contextlib.suppress(SystemExit), self._interruptible():
-            with without_collection():
-                from workers.executor import TaskExecutor  # seconds, in which the coordinator gets on
+    def _why_it_ended(self) -> WorkerLostError:
+        if self._start_error is None:
+            return WorkerLostError("the worker has ended")
+        return WorkerStartError(f"the worker could not start: {self._start_error!r}")
 
-            executor = TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")
+    def _work(self, workers: WorkersSpec) -> None:
+        try:
+            executor = self._executor(workers)
+        except BaseException as error:
+            self._start_error = error
+            raise  # its traceback is printed
+        with contextlib.suppress(SystemExit), self._interruption.allowed():
             while not self._is_closed and (task := self._tasks.get()) is not None:
                 self._events.put(executor.run(task))
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """What `close` may break off: before and after it, nothing would catch what is raised in the thread."""
-        with self._interruption:
-            self._is_interruptible = True
-        try:
-            yield
-        finally:
-            with self._interruption:
-                self._is_interruptible = False
+    def _executor(self, workers: WorkersSpec) -> TaskExecutor:
+        with without_collection():
+            from workers.executor import TaskExecutor  # seconds, in which the coordinator gets on
 
-
-def _raise_in(thread_id: int, exception: type[BaseException]) -> None:
-    """Raise an exception in another thread, at its next step of Python; nothing happens if it has ended."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(exception))
+        return TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")

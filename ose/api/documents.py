@@ -89,7 +89,7 @@ class JobDocument(BaseModel):
     status: JobStatus
     owner: Owner | None
     candidates: dict[CandidateStatus, int]
-    space_size: int
+    space_size: int | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -30,9 +30,9 @@ class BoardQuery(BaseModel, extra="forbid"):
 
     order_by: Order = Query("score", description="Ascending, except scores.")
     pareto: bool = Query(False, description="Only candidates that no other one beats.")
-    max_latency_ms: float | None = Query(None, ge=0, allow_inf_nan=False, examples=[10])
+    max_latency_ms: float | None = Query(None, ge=0, le=1e9, allow_inf_nan=False, examples=[10])
     max_parameters: int | None = Query(None, ge=0, le=10**15)
-    max_loss_nats: float | None = Query(None, ge=0, allow_inf_nan=False)
+    max_loss_nats: float | None = Query(None, ge=0, le=1e9, allow_inf_nan=False)
     formula: Literal["w", "excess"] | None = Query(None, description="Rank by it; the job's own otherwise.")
     exponents: str | None = Query(
         None, max_length=100, description="Of parameters, latency and loss.", examples=["1,1,2"]

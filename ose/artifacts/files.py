@@ -116,6 +116,11 @@ def _temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{writer}{_TEMPORARY_SUFFIX}")
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file or folder of this name is one that is being written, or was left so."""
+    return name.endswith(_TEMPORARY_SUFFIX)
+
+
 def _writer_is_dead(leftover: Path) -> bool:
     import psutil  # a machine that only measures has no leftovers, and perhaps no psutil
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ose.bootstrap import Workspace
     from ose.client import RemoteWorkspace
 
+MOST_ROWS = 10**9
+"""More than there are of anything."""
+
 
 class Format(StrEnum):
     """How data is printed."""

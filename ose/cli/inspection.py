@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ose.cli.context import Context, Format, print_json
+from ose.core.bounds import BATCH, SEQUENCE, THREADS
 from ose.core.measurement import LatencyProtocol
 
 _DEFAULTS = LatencyProtocol()
@@ -18,9 +19,9 @@ def latency(
     context: typer.Context,
     model: Annotated[Path, typer.Argument(help="A model directory.", show_default=False)],
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = _DEFAULTS.device,
-    threads: Annotated[int, typer.Option(min=1)] = _DEFAULTS.threads,
-    batch_size: Annotated[int, typer.Option(min=1)] = _DEFAULTS.batch_size,
-    sequence_length: Annotated[int, typer.Option(min=1)] = _DEFAULTS.sequence_length,
+    threads: Annotated[int, typer.Option(min=1, max=THREADS.most)] = _DEFAULTS.threads,
+    batch_size: Annotated[int, typer.Option(min=1, max=BATCH.most)] = _DEFAULTS.batch_size,
+    sequence_length: Annotated[int, typer.Option(min=1, max=SEQUENCE.most)] = _DEFAULTS.sequence_length,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = _DEFAULTS.dtype,
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
 ) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ose.cli.context import Context, Format, print_json, say, this_command
+from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, this_command
 from ose.cli.cost import expected_line, taken_line
+from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -53,10 +54,12 @@ def resume(context: typer.Context, job_id: JobId) -> None:
 def extend(
     context: typer.Context,
     job_id: JobId,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps in all, more than the job had.")],
+    steps: Annotated[int, typer.Option(min=1, max=STEPS.most, help="Training steps in all, more than the job had.")],
     top: Annotated[
         int | None,
-        typer.Option(min=1, help="How many of its best candidates.", show_default="those not apart from the best"),
+        typer.Option(
+            min=1, max=MOST_ROWS, help="How many of its best candidates.", show_default="those not apart from the best"
+        ),
     ] = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -72,7 +75,7 @@ def extend(
 @app.command("list", epilog="Example: ose job list --limit 5 --format json")
 def list_jobs(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="At most so many, newest first.")] = 20,
     output: FormatOption = Format.table,
 ) -> None:
     """List the newest jobs."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ose.cli.context import Context, Format, print_json, say
+from ose.core.bounds import DEPTH, STEPS
 from ose.core.job import layers_text
 from ose.core.layer_subsets import LayerQuestion
 
@@ -21,9 +22,13 @@ _TOP = LayerQuestion(keep=1).top
 def layers(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Job file (YAML): its teacher, text and training.", show_default=False)],
-    keep: Annotated[int, typer.Option(min=1, help="Layers that a student keeps.", show_default=False)],
-    steps: Annotated[int | None, typer.Option(min=1, help="Of training for each.", show_default="the job's")] = None,
-    top: Annotated[int, typer.Option(min=1, help="Train so many of the best, and what the rules keep.")] = _TOP,
+    keep: Annotated[int, typer.Option(min=1, max=DEPTH.most, help="Layers that a student keeps.", show_default=False)],
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=STEPS.most, help="Of training for each.", show_default="the job's")
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Train so many of the best, and what the rules keep.")
+    ] = _TOP,
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
 ) -> None:
     """Rank the subsets of the teacher's layers: all without training, the best few after some steps."""

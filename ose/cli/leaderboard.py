@@ -8,7 +8,8 @@ from typing import Annotated, get_args
 
 import typer
 
-from ose.cli.context import Context, print_json
+from ose.cli.context import MOST_ROWS, Context, print_json
+from ose.core.bounds import FACTOR
 from ose.service.flat_rows import write_csv
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, asked_rule
 from ose.store.pages import Order
@@ -31,10 +32,12 @@ def leaderboard(
     job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)],
     order_by: Annotated[OrderBy, typer.Option(help="Ascending, except scores.")] = _BY_SCORE,
     pareto: Annotated[bool, typer.Option("--pareto", help="Only candidates that no other one beats.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.", show_default="all")] = None,
-    max_latency_ms: Annotated[float | None, typer.Option(min=0, help="Leave out slower ones.")] = None,
-    max_parameters: Annotated[int | None, typer.Option(min=0, help="Leave out larger ones.")] = None,
-    max_loss_nats: Annotated[float | None, typer.Option(min=0, help="Leave out worse ones.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST_ROWS, help="At most so many rows.", show_default="all")
+    ] = None,
+    max_latency_ms: Annotated[float | None, typer.Option(min=0, max=FACTOR.most, help="Leave out slower ones.")] = None,
+    max_parameters: Annotated[int | None, typer.Option(min=0, max=10**15, help="Leave out larger ones.")] = None,
+    max_loss_nats: Annotated[float | None, typer.Option(min=0, max=FACTOR.most, help="Leave out worse ones.")] = None,
     formula: Annotated[Formula | None, typer.Option(help="Rank by it.", show_default="the job's")] = None,
     exponents: Annotated[
         str | None, typer.Option(help="Of parameters, latency and loss, as in 1,1,2.", show_default="the job's")

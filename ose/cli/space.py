@@ -9,6 +9,7 @@ import typer
 
 from ose.cli.context import Context, Format, print_json
 from ose.core.architecture import EmbeddingShape
+from ose.core.bounds import SEQUENCE
 from ose.core.job import layers_text
 from ose.core.search_space import SearchSpace
 from ose.core.spec import TeacherSpec
@@ -37,8 +38,10 @@ def show(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A shipped space, or a YAML file.", show_default=False)],
     teacher: Annotated[str | None, typer.Option(help="Count parameters with this teacher's vocabulary.")] = None,
-    sequence_length: Annotated[int, typer.Option(min=1, help="Tokens of one input, for operations.")] = 128,
-    epsilon: Annotated[int, typer.Option(min=1, help="Only the members that a search with it visits.")] = 1,
+    sequence_length: Annotated[
+        int, typer.Option(min=1, max=SEQUENCE.most, help="Tokens of one input, for operations.")
+    ] = 128,
+    epsilon: Annotated[int, typer.Option(min=1, max=10**9, help="Only the members that a search with it visits.")] = 1,
     output: FormatOption = Format.table,
 ) -> None:
     """Show a space's size, range and members, in the order in which a search visits them."""

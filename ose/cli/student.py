@@ -10,10 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from ose.cli.context import Context, Format, print_json, say, this_command
+from ose.core.bounds import BATCH, NUMBER, STEPS
 from ose.core.presets import PRESETS
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
-Candidate = Annotated[int | None, typer.Option(min=1, help="Its number.", show_default="the job's best")]
+Candidate = Annotated[
+    int | None, typer.Option(min=1, max=NUMBER.most, help="Its number.", show_default="the job's best")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
 
 
@@ -21,13 +24,15 @@ def distill(
     context: typer.Context,
     job_id: JobId,
     candidate: Candidate = None,
-    steps: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, show_default="the job's")] = None,
-    learning_rate: Annotated[float | None, typer.Option(show_default="the job's")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=STEPS.most, show_default="the job's")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, max=BATCH.most, show_default="the job's")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0, max=100, show_default="the job's")] = None,
     preset: Annotated[
         str | None, typer.Option(help=f"A recipe: {', '.join(PRESETS)}.", show_default="the job's")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that train together; the result is the same.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Processes that train together; the result is the same.")
+    ] = 1,
     output: FormatOption = Format.table,
 ) -> None:
     """Distil a job's best student, or another one, fully. The same command again resumes or repeats nothing."""
@@ -57,7 +62,9 @@ def export(
     context: typer.Context,
     job_id: JobId,
     output: Annotated[Path, typer.Option(help="A directory that does not exist yet.")] = Path("student"),
-    candidate: Annotated[int | None, typer.Option(min=1, help="Its number.", show_default="last distilled")] = None,
+    candidate: Annotated[
+        int | None, typer.Option(min=1, max=NUMBER.most, help="Its number.", show_default="last distilled")
+    ] = None,
     output_format: FormatOption = Format.table,
 ) -> None:
     """Export a distilled student: weights, tokenizer, model card, and a manifest of every number's origin."""

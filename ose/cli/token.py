@@ -20,7 +20,9 @@ def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Whose it is, or what for.", show_default=False)],
     scope: Annotated[Scope, typer.Option(help="Each one includes those before it.")] = Scope.READ,
-    days: Annotated[int | None, typer.Option(min=1, help="Valid for so long.", show_default="until revoked")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Valid for so long.", show_default="until revoked")
+    ] = None,
     output: FormatOption = Format.table,
 ) -> None:
     """Make a token and print it, this once. Hand it to `ose --server` in OSE_TOKEN."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from ose.core.bounds import DEPTH, HEADS, INNER_WIDTH, WIDTH, Bounds, require_bounds
 from ose.errors import SearchSpaceError
 
 
@@ -18,20 +20,18 @@ class Architecture:
         intermediate_size: Width I of the feed-forward layer.
 
     Raises:
-        SearchSpaceError: A number is not positive, or A does not divide H.
+        SearchSpaceError: A number is out of bounds, or A does not divide H.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    num_hidden_layers: int
-    num_attention_heads: int
-    hidden_size: int
-    intermediate_size: int
+    num_hidden_layers: Annotated[int, DEPTH]
+    num_attention_heads: Annotated[int, HEADS]
+    hidden_size: Annotated[int, WIDTH]
+    intermediate_size: Annotated[int, INNER_WIDTH]
 
     def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            if getattr(self, name) < 1:
-                raise SearchSpaceError(f"{name} must be positive, not {getattr(self, name)}")
+        require_bounds(self, error=SearchSpaceError)
         if self.hidden_size % self.num_attention_heads:
             raise SearchSpaceError(
                 f"{self.num_attention_heads} attention heads do not divide a hidden size of {self.hidden_size}"
@@ -58,14 +58,12 @@ class EmbeddingShape:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    vocab_size: int
-    max_position_embeddings: int
-    type_vocab_size: int = 1
+    vocab_size: Annotated[int, Bounds(1, 100_000_000)]
+    max_position_embeddings: Annotated[int, Bounds(1, 10_000_000)]
+    type_vocab_size: Annotated[int, Bounds(1, 1_000_000)] = 1
 
     def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            if getattr(self, name) < 1:
-                raise SearchSpaceError(f"{name} must be positive, not {getattr(self, name)}")
+        require_bounds(self, error=SearchSpaceError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,30 +1,107 @@
-"""Checks that the parts of a job share."""
+"""What the numbers of a job may be. Each field says it in its annotation, and all are held to it by one check.
+
+These bounds are those beyond which a number makes no sense anywhere. What a machine's owner allows of them is in
+`ose.settings`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from typing import Any, get_type_hints
 
 from ose.errors import InvalidInputError
+
+FINEST = 1e-30
+"""Anything nearer to zero is lost in single precision: whoever writes it means zero, or has slipped."""
+
+_LONGEST = 60
+"""Characters of a value that a message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What every number of a field may be, both ends included; it stands in the field's annotation.
+
+    Example:
+        >>> steps: Annotated[int, Bounds(1, 10_000_000)] = 100  # doctest: +SKIP
+    """
+
+    least: float
+    most: float
+
+    def demand(self, number: float) -> str:
+        """What is to be said of a number that is not within."""
+        if math.isinf(number):
+            return "be a finite number"
+        if number > self.most:
+            return f"be at most {_written(self.most)}"
+        if self.least > 0 and not number > 0:
+            return "be positive"
+        return "not be negative" if self.least == 0 and not number > 0 else f"be at least {_written(self.least)}"
+
 
 MAX_SEED = 2**32 - 1
 """Generators are seeded with multiples of the seed, which have to fit into 64 bits."""
 
+SEED = Bounds(0, MAX_SEED)
+STEPS = Bounds(1, 10_000_000)
+BATCH = Bounds(1, 65_536)
+SEQUENCE = Bounds(1, 65_536)
+"""Tokens of a sequence."""
 
-def require_positive(owner: object, *names: str) -> None:
-    """Refuse an owner whose named fields are not all positive, or None."""
-    for name in names:
+THREADS = Bounds(1, 4_096)
+ATTEMPTS = Bounds(1, 100)
+NUMBER = Bounds(1, 2**31 - 1)
+"""Of a candidate, as databases keep it."""
+
+SHARE = Bounds(0, 1)
+FACTOR = Bounds(1e-9, 1e9)
+"""Of what may be scaled in any sensible way."""
+
+DEPTH = Bounds(1, 1_000)
+HEADS = Bounds(1, 65_536)
+WIDTH = Bounds(1, 65_536)
+INNER_WIDTH = Bounds(1, 262_144)
+"""Of the feed-forward layer. The operations of the largest model still fit into the 63 bits that databases have."""
+
+LAYER = Bounds(0, 999)
+"""Of a teacher, counted from 0."""
+
+
+def require_bounds(owner: object, place: str = "", error: type[InvalidInputError] = InvalidInputError) -> None:
+    """Refuse a dataclass with a number that is not within the bounds of its field.
+
+    Args:
+        owner: What is None, or a word where a number may be, is left alone.
+        place: What the message puts before the field's name.
+        error: What is raised.
+
+    Raises:
+        InvalidInputError: A number is out of bounds.
+    """
+    kind: Any = type(owner)
+    for name, bounds in bounds_of(kind).items():
         value = getattr(owner, name)
-        if value is not None and not value > 0:
-            raise InvalidInputError(f"{name} must be positive, not {value}")
+        if type(value) is int and bounds.least <= value <= bounds.most:  # as most are, of millions of architectures
+            continue
+        for number in _numbers(value):
+            if not bounds.least <= number <= bounds.most:
+                raise error(f"{place}{name} must {bounds.demand(number)}, not {shown(number)}")
+            if 0 < abs(number) < FINEST:
+                raise error(f"{place}{name} must be zero, or at least {FINEST}, not {shown(number)}")
 
 
-def require_not_negative(owner: object, *names: str) -> None:
-    """Refuse an owner with a negative one among the named fields."""
-    for name in names:
-        value = getattr(owner, name)
-        if not value >= 0:
-            raise InvalidInputError(f"{name} must not be negative, not {value}")
+@cache
+def bounds_of(kind: Any) -> Mapping[str, Bounds]:
+    """The bounds of a dataclass's fields, of those that say any."""
+    hints = get_type_hints(kind, include_extras=True)
+    said = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
+    found = {name: [each for each in metadata if isinstance(each, Bounds)] for name, metadata in said.items()}
+    return {name: bounds for name, [bounds] in ((n, each) for n, each in found.items() if each)}
 
 
 def require_ascending_steps(name: str, steps: Sequence[int]) -> None:
@@ -33,7 +110,22 @@ def require_ascending_steps(name: str, steps: Sequence[int]) -> None:
         raise InvalidInputError(f"{name} must be positive step counts in ascending order, not {list(steps)}")
 
 
-def require_seed(seed: int) -> None:
-    """Refuse a seed that generators do not take."""
-    if not 0 <= seed <= MAX_SEED:
-        raise InvalidInputError(f"seed must not be negative, nor above {MAX_SEED}, not {seed}")
+def shown(value: object) -> str:
+    """A value as a message shows it: cut where it is long; of whole numbers too long to write, how long they are."""
+    if isinstance(value, int) and value.bit_length() > 1_000:  # Python refuses to write what has thousands of digits
+        return f"a number of {value.bit_length():,} bits"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    """The numbers in a field: itself, or those of its lists."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _numbers(item)
+    elif not isinstance(value, (str, type(None))):
+        yield value
+
+
+def _written(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"

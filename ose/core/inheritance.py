@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from ose.core.bounds import require_positive
+from ose.core.bounds import LAYER, Bounds, require_bounds
 from ose.core.layers import MEASURED_RULES, LayerChoice
 
 Initialization = Literal["inherit", "random"]
@@ -35,16 +35,16 @@ class InheritanceSpec:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    layers: LayerChoice = "elimination"
+    layers: Annotated[LayerChoice, LAYER] = "elimination"
     heads: HeadRule = "fluctuation"
     neurons: NeuronRule = "fluctuation"
     hidden: HiddenRule = "rotation"
     correction: Correction = "least_squares"
-    ridge: float = 0.1
-    tokens: int = 8192
+    ridge: Annotated[float, Bounds(1e-12, 1e6)] = 0.1
+    tokens: Annotated[int, Bounds(1, 10_000_000)] = 8192
 
     def __post_init__(self) -> None:
-        require_positive(self, "ridge", "tokens")
+        require_bounds(self)
 
     @property
     def needs_anatomy(self) -> bool:

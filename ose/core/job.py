@@ -135,6 +135,9 @@ class Job:
 
     Attributes:
         owner: The token that it was submitted with; None if it was submitted on the machine itself.
+        space_size: Members of its space; None of jobs from before this was stored.
+        num_claims: Times that it was claimed from the queue since it last got on, or somebody asked for it.
+        num_recorded: How much there was of it when that was last looked at; it never falls.
     """
 
     id: str
@@ -152,6 +155,9 @@ class Job:
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
     owner: Owner | None = None
+    space_size: int | None = None
+    num_claims: int = 0
+    num_recorded: int = 0
 
     @property
     def name(self) -> str:
@@ -261,7 +267,11 @@ class DistillationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
-    """A full distillation of one candidate."""
+    """A full distillation of one candidate.
+
+    Attributes:
+        num_claims, num_recorded: As of a job.
+    """
 
     id: int
     job_id: str
@@ -273,3 +283,5 @@ class Distillation:
     finished_at: datetime | None = None
     result: DistillationResult | None = None
     failure: FailureReport | None = None
+    num_claims: int = 0
+    num_recorded: int = 0

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import get_args
+from typing import Annotated, get_args
 
-from ose.core.bounds import require_positive
+from ose.core.bounds import DEPTH, STEPS, Bounds, require_bounds
 from ose.core.layers import MEASURED_RULES, LayerRule, kept_layers
 
 Subset = tuple[int, ...]
@@ -32,12 +32,12 @@ class LayerQuestion:
         top: Train so many of those with the best zero-shot loss, and in any case what the rules keep.
     """
 
-    keep: int
-    steps: int | None = None
-    top: int = 6
+    keep: Annotated[int, DEPTH]
+    steps: Annotated[int | None, STEPS] = None
+    top: Annotated[int, Bounds(1, 1_000)] = 6
 
     def __post_init__(self) -> None:
-        require_positive(self, "keep", "steps", "top")
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from ose.errors import InvalidInputError
+from ose.core.bounds import ATTEMPTS, BATCH, SEQUENCE, THREADS, require_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +26,15 @@ class LatencyProtocol:
     __pydantic_config__ = {"extra": "forbid"}
 
     device: str = "cpu"
-    threads: int = 1
-    batch_size: int = 1
-    sequence_length: int = 128
+    threads: Annotated[int, THREADS] = 1
+    batch_size: Annotated[int, BATCH] = 1
+    sequence_length: Annotated[int, SEQUENCE] = 128
     dtype: str = "float32"
     runtime: str = "torch"
-    max_attempts: int = 3
+    max_attempts: Annotated[int, ATTEMPTS] = 3
 
     def __post_init__(self) -> None:
-        for name in ("threads", "batch_size", "sequence_length", "max_attempts"):
-            if getattr(self, name) < 1:
-                raise InvalidInputError(f"latency.{name} must be positive, not {getattr(self, name)}")
+        require_bounds(self, "latency.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

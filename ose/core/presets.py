@@ -91,17 +91,28 @@ def changed_spec(spec: DistillationSpec, changes: Mapping[str, Any]) -> Distilla
     Raises:
         InvalidInputError: No such preset or field, or a value without sense.
     """
+    content = changed_content(spec, changes)
+    weights = content.pop("weights")
+    return replace(spec, **content, weights=LossWeights(**weights) if isinstance(weights, Mapping) else weights)
+
+
+def changed_content(spec: DistillationSpec, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `changed_spec` as a job file would have them; what `changes` holds may be anything.
+
+    Raises:
+        InvalidInputError: No such preset or field.
+    """
     unknown = changes.keys() - {field.name for field in fields(DistillationSpec)}
     if unknown:
         raise InvalidInputError(f"a distillation has no {', '.join(sorted(unknown))}")
     preset = changes.get("preset", spec.preset)
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InvalidInputError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}")
-    base = replace(spec, **PRESETS[preset]) if "preset" in changes else spec
+    base = asdict(replace(spec, **PRESETS[preset]) if "preset" in changes else spec)
     given = dict(changes)
     if isinstance(given.get("weights"), Mapping):
-        given["weights"] = _changed_weights(base.weights, given["weights"])
-    return replace(base, **given)
+        given["weights"] = _changed_weights(base["weights"], given["weights"])
+    return {**base, **given}
 
 
 def with_preset(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,8 +128,8 @@ def with_preset(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, **content}
 
 
-def _changed_weights(weights: LossWeights, given: Mapping[str, Any]) -> LossWeights:
-    unknown = given.keys() - asdict(weights).keys()
+def _changed_weights(weights: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = given.keys() - weights.keys()
     if unknown:
         raise InvalidInputError(f"there is no loss called {', '.join(sorted(unknown))}")
-    return replace(weights, **given)
+    return {**weights, **given}

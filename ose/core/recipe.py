@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from ose.core.architecture import Architecture
-from ose.core.bounds import require_not_negative, require_positive, require_seed
+from ose.core.bounds import BATCH, FACTOR, HEADS, LAYER, SEED, SHARE, STEPS, Bounds, require_bounds
 from ose.core.inheritance import Initialization
 from ose.core.layers import LayerChoice
 from ose.errors import InvalidInputError
@@ -19,6 +19,8 @@ Sequences = Literal["packed", "documents"]
 
 MAX_MASK_FRACTION = 0.4
 """Half of a packed sequence may be special tokens, which are never masked; the rest must suffice."""
+
+_WEIGHT = Bounds(0, 1e6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +39,17 @@ class LossWeights:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    soft_targets: float = 1.0
-    masked_lm: float = 0.2
-    cosine: float = 0.2
-    relations: float = 0.0
-    hidden_states: float = 0.0
+    soft_targets: Annotated[float, _WEIGHT] = 1.0
+    masked_lm: Annotated[float, _WEIGHT] = 0.2
+    cosine: Annotated[float, _WEIGHT] = 0.2
+    relations: Annotated[float, _WEIGHT] = 0.0
+    hidden_states: Annotated[float, _WEIGHT] = 0.0
 
     def __post_init__(self) -> None:
         values = astuple(self)
         if not all(value >= 0 for value in values) or max(values) == 0:
             raise InvalidInputError(f"loss weights must not be negative, nor all zero: {list(values)}")
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,42 +93,37 @@ class DistillationSpec:
     __pydantic_config__ = {"extra": "forbid"}
 
     preset: Preset = "ose"
-    steps: int = 20_000
-    batch_size: int = 64
-    micro_batch_size: int = 16
-    learning_rate: float = 5e-4
-    warmup_fraction: float = 0.05
-    weight_decay: float = 0.01
-    betas: tuple[float, float] = (0.9, 0.98)
-    max_grad_norm: float = 1.0
-    temperature: float = 1.0
+    steps: Annotated[int, STEPS] = 20_000
+    batch_size: Annotated[int, BATCH] = 64
+    micro_batch_size: Annotated[int, BATCH] = 16
+    learning_rate: Annotated[float, Bounds(1e-12, 100)] = 5e-4
+    warmup_fraction: Annotated[float, SHARE] = 0.05
+    weight_decay: Annotated[float, Bounds(0, 1_000)] = 0.01
+    betas: Annotated[tuple[float, float], SHARE] = (0.9, 0.98)
+    max_grad_norm: Annotated[float, FACTOR] = 1.0
+    temperature: Annotated[float, Bounds(1e-3, 1e3)] = 1.0
     weights: LossWeights = field(default_factory=LossWeights)
     positions: Positions = "masked"
-    relation_heads: int | None = None
-    relation_layer: int | None = None
-    mask_fraction: float = 0.3
-    mask_smoothing: float = 0.0
+    relation_heads: Annotated[int | None, HEADS] = None
+    relation_layer: Annotated[int | None, LAYER] = None
+    mask_fraction: Annotated[float, Bounds(1e-3, MAX_MASK_FRACTION)] = 0.3
+    mask_smoothing: Annotated[float, Bounds(0, 100)] = 0.0
     sequences: Sequences = "packed"
     precision: Precision = "auto"
-    checkpoint_every: int = 500
-    evaluate_every: int = 0
-    seed: int = 0
+    checkpoint_every: Annotated[int, STEPS] = 500
+    evaluate_every: Annotated[int, Bounds(0, STEPS.most)] = 0
+    seed: Annotated[int, SEED] = 0
     initialization: Initialization | None = None
-    layers: LayerChoice | None = None
+    layers: Annotated[LayerChoice | None, LAYER] = None
 
     def __post_init__(self) -> None:
-        require_positive(
-            self, "steps", "batch_size", "micro_batch_size", "learning_rate", "max_grad_norm", "temperature",
-            "relation_heads", "checkpoint_every",
-        )  # fmt: skip
-        require_not_negative(self, "weight_decay", "mask_smoothing", "evaluate_every")
-        require_seed(self.seed)
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise InvalidInputError(f"betas must be in [0, 1), not {list(self.betas)}")
         if not 0 < self.mask_fraction <= MAX_MASK_FRACTION:
             raise InvalidInputError(f"mask_fraction must be in (0, {MAX_MASK_FRACTION}], not {self.mask_fraction}")
+        require_bounds(self)
         for name, kind in (("preset", Preset), ("positions", Positions), ("sequences", Sequences)):
             if getattr(self, name) not in get_args(kind):
                 raise InvalidInputError(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
+from ose.core.bounds import Bounds, require_bounds
 from ose.errors import InvalidInputError
 
 FORMULA_VERSION = 1
@@ -33,11 +34,12 @@ class ScoreRule:
     __pydantic_config__ = {"extra": "forbid"}
 
     formula: Literal["w", "excess"] = "w"
-    exponents: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    exponents: Annotated[tuple[float, float, float], Bounds(0, MAX_EXPONENT)] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
         if not all(0 <= exponent <= MAX_EXPONENT for exponent in self.exponents):
             raise InvalidInputError(f"score exponents must be in [0, {MAX_EXPONENT}]: {list(self.exponents)}")
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

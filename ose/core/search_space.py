@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from heapq import merge
-from itertools import product
-from typing import get_args
+from functools import lru_cache
+from heapq import heappop, heappush
+from itertools import chain
+from typing import Annotated, NamedTuple, get_args
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
+from ose.core.bounds import DEPTH, HEADS, INNER_WIDTH, LAYER, WIDTH, require_bounds
 from ose.core.layers import MEASURED_RULES, LayerChoice, LayerRule, kept_layers
 from ose.errors import SearchSpaceError
 
 FAMILIES = ("transformer",)
 """Families of students that can be built. `transformer` takes the teacher's own class."""
+
+AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
+
+SLICE = 10_000
+"""Members that are looked at between two looks at anything else: some hundredths of a second."""
+
+_SHOWN = 12
+"""Values of an axis that a message shows."""
 
 _REFERENCE_LENGTH = 128
 """Tokens at which operations break ties, so that one space has one order on every device."""
@@ -56,32 +66,30 @@ class SearchSpace:
     __pydantic_config__ = {"extra": "forbid"}
 
     name: str
-    num_hidden_layers: tuple[int, ...]
-    num_attention_heads: tuple[int, ...]
-    hidden_size: tuple[int, ...]
-    intermediate_size: tuple[int, ...]
-    layers: tuple[LayerChoice, ...] = ()
+    num_hidden_layers: Annotated[tuple[int, ...], DEPTH]
+    num_attention_heads: Annotated[tuple[int, ...], HEADS]
+    hidden_size: Annotated[tuple[int, ...], WIDTH]
+    intermediate_size: Annotated[tuple[int, ...], INNER_WIDTH]
+    layers: Annotated[tuple[LayerChoice, ...], LAYER] = ()
     embedding: EmbeddingShape | None = None
     family: str = "transformer"
     description: str = ""
 
     def __post_init__(self) -> None:
-        for axis in ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size"):
-            values = getattr(self, axis)
-            if not values:
+        for axis in AXES:
+            if not getattr(self, axis):
                 raise SearchSpaceError(f"space {self.name!r}: {axis} is empty")
-            if min(values) < 1:
-                raise SearchSpaceError(f"space {self.name!r}: {axis} must be positive, not {min(values)}")
-            object.__setattr__(self, axis, tuple(sorted(set(values))))
+            object.__setattr__(self, axis, tuple(sorted(set(getattr(self, axis)))))
         for layers in self.layers:
             self._require_fit(layers)
+        require_bounds(self, f"space {self.name!r}: ", SearchSpaceError)
         object.__setattr__(self, "layers", tuple(sorted(set(self.layers), key=_rules_first)))
         if self.family not in FAMILIES:
             raise SearchSpaceError(f"space {self.name!r}: family must be one of {', '.join(FAMILIES)}")
-        if self.size == 0:
+        if not _has_pair(self.num_attention_heads, self.hidden_size):
             raise SearchSpaceError(
-                f"space {self.name!r} has no valid member: none of the heads {list(self.num_attention_heads)} "
-                f"divides any of the hidden sizes {list(self.hidden_size)}"
+                f"space {self.name!r} has no valid member: none of the heads {_listed(self.num_attention_heads)} "
+                f"divides any of the hidden sizes {_listed(self.hidden_size)}"
             )
 
     @property
@@ -89,20 +97,20 @@ class SearchSpace:
         """Number of valid members, counted without a teacher."""
         return self.count()
 
+    @property
+    def num_pairs(self) -> int:
+        """Pairs of heads and hidden size that have to be looked at to count."""
+        return len(self.num_attention_heads) * len(self.hidden_size)
+
     def count(self, num_teacher_layers: int | None = None) -> int:
-        """Number of members that `members` yields."""
-        pairs = sum(h % a == 0 for h in self.hidden_size for a in self.num_attention_heads)
+        """Number of members that `members` yields: a look at each of `num_pairs`, and at no member."""
         choices = sum(len(self.layer_choices(d, num_teacher_layers)) for d in self.num_hidden_layers)
-        return pairs * choices * len(self.intermediate_size)
+        return _num_valid(self.num_attention_heads, self.hidden_size) * choices * len(self.intermediate_size)
 
     def members(
         self, embedding: EmbeddingShape, num_teacher_layers: int | None = None, *, stride: int = 1
     ) -> Iterator[Member]:
         """Yield the valid members in the order (p, operations, D, H, I, A, layers), all ascending.
-
-        Heads and layers kept change neither p nor the operations, so only the (D, H, I) triples are sorted
-        and the others follow inside each. For one (D, H) the triples lie in order by themselves, so these runs are
-        merged as they are asked for: a space of millions takes no more memory than its axes.
 
         Args:
             embedding: The teacher's; p depends on it.
@@ -110,17 +118,58 @@ class SearchSpace:
                 one member; without it they cannot be told apart.
             stride: Yield the first member and every stride-th after it; what lies between is only counted.
         """
+        return chain.from_iterable(self.slices(embedding, num_teacher_layers, stride=stride))
+
+    def slices(
+        self, embedding: EmbeddingShape, num_teacher_layers: int | None = None, *, stride: int = 1
+    ) -> Iterator[list[Member]]:
+        """Yield the same as `members` in lists, one for each SLICE members looked at; it may be empty.
+
+        Heads and layers kept change neither p nor the operations, so only the (D, H, I) triples are sorted
+        and the others follow inside each.
+        """
         choices = {d: self.layer_choices(d, num_teacher_layers) for d in self.num_hidden_layers}
         heads = {h: [a for a in self.num_attention_heads if h % a == 0] for h in self.hidden_size}
-        variants = {(d, h): list(product(heads[h], choices[d])) for d in choices for h in heads}
-        runs = [_sort_keys(d, h, self.intermediate_size, embedding) for d, h in variants]
-        skipped = 0
-        for _, _, d, h, i in merge(*runs):
-            of_triple = variants[d, h]
-            for a, layers in of_triple[skipped::stride]:
+        found: list[Member] = []
+        skipped = num_seen = 0
+        for d, h, i in self._triples(embedding):
+            num_members = len(heads[h]) * len(choices[d])
+            num_seen += max(1, num_members)
+            for place in range(skipped, num_members, stride):
+                a, layers = heads[h][place // len(choices[d])], choices[d][place % len(choices[d])]
                 shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
-                yield Member(architecture=shape, layers=layers)
-            skipped = (skipped - len(of_triple)) % stride
+                found.append(Member(architecture=shape, layers=layers))
+                if len(found) == SLICE:
+                    yield found
+                    found, num_seen = [], 0
+            skipped = (skipped - num_members) % stride
+            if num_seen >= SLICE:
+                yield found
+                found, num_seen = [], 0
+        yield found
+
+    def _triples(self, embedding: EmbeddingShape) -> Iterator[tuple[int, int, int]]:
+        """The (D, H, I) in order.
+
+        For one (D, H) they lie in order by themselves. Such a run is opened when the one before it along H, or along D,
+        has begun, which is never too late: so a space of millions takes little more memory than its axes.
+        """
+        depths, widths, sizes = self.num_hidden_layers, self.hidden_size, self.intermediate_size
+        costs = [_width_costs(width, embedding) for width in widths]
+
+        def place(d: int, h: int, i: int) -> tuple[int, int, int, int, int]:
+            return (*costs[h].at(depths[d], sizes[i]), d, h, i)
+
+        begun = [place(0, 0, 0)]
+        while begun:
+            _, _, d, h, i = heappop(begun)
+            yield depths[d], widths[h], sizes[i]
+            if i + 1 < len(sizes):
+                heappush(begun, place(d, h, i + 1))
+            if i == 0 and h + 1 < len(widths):
+                heappush(begun, place(d, h + 1, 0))
+            if i == h == 0 and d + 1 < len(depths):
+                heappush(begun, place(d + 1, 0, 0))
 
     def layer_choices(self, depth: int, num_teacher_layers: int | None) -> tuple[LayerChoice | None, ...]:
         """What students of this depth may keep; of choices that keep the same, the first."""
@@ -143,7 +192,7 @@ class SearchSpace:
         if len(layers) not in self.num_hidden_layers:
             raise SearchSpaceError(
                 f"space {self.name!r}: layers {list(layers)} are {len(layers)}, "
-                f"but num_hidden_layers is {list(self.num_hidden_layers)}"
+                f"but num_hidden_layers is {_listed(self.num_hidden_layers)}"
             )
 
 
@@ -152,15 +201,41 @@ def _rules_first(layers: LayerChoice) -> tuple[int, tuple[int, ...]]:
     return (get_args(LayerRule).index(layers), ()) if isinstance(layers, str) else (len(get_args(LayerRule)), layers)
 
 
-def _sort_keys(
-    d: int, h: int, intermediate_sizes: Sequence[int], embedding: EmbeddingShape
-) -> Iterator[tuple[int, int, int, int, int]]:
-    """(p, operations, D, H, I), ascending; both counts are linear in I."""
-    (p_1, flops_1), (p_2, flops_2) = (_counts(d, h, i, embedding) for i in (1, 2))
-    for i in intermediate_sizes:
-        yield p_1 + (i - 1) * (p_2 - p_1), flops_1 + (i - 1) * (flops_2 - flops_1), d, h, i
+class _WidthCosts(NamedTuple):
+    """Parameters and operations of all shapes of one H: so much in any case, and so much a layer, both linear in I."""
+
+    fixed: int
+    layer: int
+    layer_per_i: int
+    flops: int
+    flops_per_i: int
+
+    def at(self, d: int, i: int) -> tuple[int, int]:
+        """(p, operations) of one of them."""
+        return self.fixed + d * (self.layer + i * self.layer_per_i), d * (self.flops + i * self.flops_per_i)
+
+
+def _width_costs(h: int, embedding: EmbeddingShape) -> _WidthCosts:
+    (p, flops), (p_wider, flops_wider) = (_counts(1, h, i, embedding) for i in (1, 2))
+    layer, per_i, flops_per_i = _counts(2, h, 1, embedding)[0] - p, p_wider - p, flops_wider - flops
+    return _WidthCosts(p - layer, layer - per_i, per_i, flops - flops_per_i, flops_per_i)
 
 
 def _counts(d: int, h: int, i: int, embedding: EmbeddingShape) -> tuple[int, int]:
     architecture = Architecture(num_hidden_layers=d, num_attention_heads=1, hidden_size=h, intermediate_size=i)
     return count_parameters(architecture, embedding).total, count_flops(architecture, _REFERENCE_LENGTH)
+
+
+@lru_cache(maxsize=256)  # a list of jobs has the same few spaces again and again
+def _has_pair(heads: tuple[int, ...], hidden_sizes: tuple[int, ...]) -> bool:
+    return any(h % a == 0 for a in heads for h in hidden_sizes)
+
+
+@lru_cache(maxsize=256)
+def _num_valid(heads: tuple[int, ...], hidden_sizes: tuple[int, ...]) -> int:
+    return sum(h % a == 0 for h in hidden_sizes for a in heads)
+
+
+def _listed(values: Sequence[int]) -> str:
+    """A list of values for people, cut where it is long."""
+    return f"[{', '.join(map(str, values[:_SHOWN]))}{', ...' if len(values) > _SHOWN else ''}]"

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from ose.core.architecture import Architecture
-from ose.core.bounds import require_ascending_steps, require_not_negative, require_positive, require_seed
+from ose.core.bounds import (
+    ATTEMPTS,
+    BATCH,
+    FACTOR,
+    LAYER,
+    NUMBER,
+    SEED,
+    SEQUENCE,
+    SHARE,
+    STEPS,
+    THREADS,
+    Bounds,
+    require_ascending_steps,
+    require_bounds,
+)
 from ose.core.hub_names import is_revision
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.layers import LayerChoice
@@ -53,16 +67,14 @@ class CorpusSpec:
 
     train: tuple[str, ...]
     validation: tuple[str, ...] = ()
-    sequence_length: int = 128
+    sequence_length: Annotated[int, Bounds(8, SEQUENCE.most)] = 128
     text_field: str = "text"
-    max_tokens: int = 50_000_000
+    max_tokens: Annotated[int, Bounds(1, 10**12)] = 50_000_000
 
     def __post_init__(self) -> None:
         if not self.train:
             raise InvalidInputError("corpus.train names no file")
-        if self.sequence_length < 8:
-            raise InvalidInputError(f"sequence_length must be at least 8, not {self.sequence_length}")
-        require_positive(self, "max_tokens")
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +90,15 @@ class Hyperparameters:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    learning_rate: float = 5e-4
-    batch_size: int = 32
-    warmup_fraction: float = 0.1
-    weight_decay: float = 0.01
+    learning_rate: Annotated[float, Bounds(1e-12, 100)] = 5e-4
+    batch_size: Annotated[int, BATCH] = 32
+    warmup_fraction: Annotated[float, SHARE] = 0.1
+    weight_decay: Annotated[float, Bounds(0, 1_000)] = 0.01
 
     def __post_init__(self) -> None:
-        require_positive(self, "learning_rate", "batch_size")
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
-        require_not_negative(self, "weight_decay")
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,33 +137,28 @@ class SearchSpec:
     __pydantic_config__ = {"extra": "forbid"}
 
     strategy: Literal["ose", "halving", "random", "optuna"] = "ose"
-    epsilon: int = 1
-    num_candidates: int | None = None
+    epsilon: Annotated[int, Bounds(1, 10**9)] = 1
+    num_candidates: Annotated[int | None, Bounds(1, 10**9)] = None
     sampler: Literal["tpe", "gp", "nsgaii"] = "tpe"
-    wave: int | None = None
-    steps: int = 100
-    min_steps: int = 10
-    eta: int = 3
+    wave: Annotated[int | None, Bounds(1, 1_000_000)] = None
+    steps: Annotated[int, STEPS] = 100
+    min_steps: Annotated[int, STEPS] = 10
+    eta: Annotated[int, Bounds(2, 1_000_000)] = 3
     hyperparameters: tuple[Hyperparameters, ...] = (Hyperparameters(),)
     initialization: Initialization = "inherit"
     inheritance: InheritanceSpec = field(default_factory=InheritanceSpec)
     precision: Precision = "auto"
-    seed: int = 0
-    weight_clip: float | None = None
-    held_out_sequences: int = 128
-    max_attempts: int = 2
-    keep_checkpoints: int = 2
+    seed: Annotated[int, SEED] = 0
+    weight_clip: Annotated[float | None, FACTOR] = None
+    held_out_sequences: Annotated[int, Bounds(1, 100_000)] = 128
+    max_attempts: Annotated[int, ATTEMPTS] = 2
+    keep_checkpoints: Annotated[int, Bounds(0, 100_000)] = 2
 
     def __post_init__(self) -> None:
-        require_positive(self, "epsilon", "steps", "min_steps", "weight_clip", "held_out_sequences", "max_attempts")
-        require_positive(self, "num_candidates", "wave")
+        require_bounds(self)
         self._require_a_number_of_candidates()
-        require_not_negative(self, "keep_checkpoints")
-        if self.eta < 2:
-            raise InvalidInputError(f"eta must be at least 2, not {self.eta}")
         if not self.hyperparameters:
             raise InvalidInputError("search.hyperparameters is empty; give at least one set")
-        require_seed(self.seed)
 
     def _require_a_number_of_candidates(self) -> None:
         draws = self.strategy in ("random", "optuna")
@@ -170,12 +176,16 @@ class Limits:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    max_parameters: int | None = None
-    max_latency_ms: float | None = None
-    max_loss_nats: float | None = None
+    max_parameters: Annotated[int | None, Bounds(1, 10**15)] = None
+    max_latency_ms: Annotated[float | None, FACTOR] = None
+    max_loss_nats: Annotated[float | None, FACTOR] = None
 
     def __post_init__(self) -> None:
-        require_positive(self, "max_parameters", "max_latency_ms", "max_loss_nats")
+        require_bounds(self)
+
+
+_LEAST_OF_A_GPU = 0.01
+"""Nothing that trains fits into less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,21 +195,24 @@ class WorkersSpec:
     Attributes:
         count: Workers at once.
         cpus: Cores, and threads, of each.
-        gpus: Share of a GPU for each; 0.25 puts four workers on one card.
+        gpus: Share of a GPU for each; 0.25 puts four workers on one card. Beyond one, they are whole.
         backend: `ray` runs workers as Ray Tune trials, `inline` trains in the coordinator's own process.
             `auto` takes Ray for more than one worker.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    count: int = 1
-    cpus: int = 1
-    gpus: float = 0.0
+    count: Annotated[int, Bounds(1, 100_000)] = 1
+    cpus: Annotated[int, THREADS] = 1
+    gpus: Annotated[float, Bounds(0, 64)] = 0.0
     backend: Literal["auto", "ray", "inline"] = "auto"
 
     def __post_init__(self) -> None:
-        require_positive(self, "count", "cpus")
-        require_not_negative(self, "gpus")
+        require_bounds(self)
+        if 0 < self.gpus < _LEAST_OF_A_GPU or (self.gpus > 1 and not float(self.gpus).is_integer()):
+            raise InvalidInputError(
+                f"gpus must be 0, a share of one from {_LEAST_OF_A_GPU} up, or a whole number, not {self.gpus}"
+            )
 
     @property
     def uses_ray(self) -> bool:
@@ -219,13 +232,14 @@ class ExtendedCandidate:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    candidate: int
+    candidate: Annotated[int, NUMBER]
     architecture: Architecture
     hyperparameters: Hyperparameters
-    layers: LayerChoice | None
-    legs: tuple[int, ...]
+    layers: Annotated[LayerChoice | None, LAYER]
+    legs: Annotated[tuple[int, ...], STEPS]
 
     def __post_init__(self) -> None:
+        require_bounds(self)
         require_ascending_steps("legs", self.legs)
 
 
@@ -244,11 +258,12 @@ class Extension:
 
     job: str
     candidates: tuple[ExtendedCandidate, ...]
-    data_steps: tuple[int, ...]
+    data_steps: Annotated[tuple[int, ...], STEPS]
 
     def __post_init__(self) -> None:
         if not self.candidates:
             raise InvalidInputError("candidates is empty; an extension goes on with at least one")
+        require_bounds(self)
         require_ascending_steps("data_steps", self.data_steps)
 
     @property

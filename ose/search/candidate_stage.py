@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from ose.core.architecture import count_flops, count_parameters
 from ose.core.cost import remaining_s
@@ -21,8 +22,13 @@ from ose.search.run_context import RunContext
 from ose.search.strategy import Outcome, Proposal, Strategy
 from ose.store.base import NewCandidate
 
+_T = TypeVar("_T")
+
 _SAMPLE = 2
 """Candidates of each worker after which it shows how long the others will take."""
+
+_SLICE = 500
+"""Candidates that are written or read at once, between two looks at the lease."""
 
 _PREFETCH = 2
 """Tasks in flight for each worker: the next one waits there already when the last one ends."""
@@ -35,8 +41,7 @@ def run_wave(context: RunContext, strategy: Strategy, proposals: Sequence[Propos
         JobInterruptedError, ConflictError: The job is no longer ours.
         EvaluationError: The teacher's latency cannot be measured.
     """
-    new = [_new_candidate(context.job, proposal) for proposal in proposals]
-    numbers = {candidate.number for candidate in context.store.add_candidates(context.job.id, context.owner, new)}
+    numbers = _recorded(context, proposals)
     _admit(context, numbers)
     context = context.refreshed()  # the teacher has been measured
     context.progress.stage("Training candidates", len(numbers))
@@ -102,6 +107,19 @@ class _Training:
             self._context.progress.say(f"about {seconds:.0f} s left, by the operations of {len(left)} candidates")
 
 
+def _recorded(context: RunContext, proposals: Sequence[Proposal]) -> list[int]:
+    """Make candidates of proposals, unless they are there already; their numbers, in order."""
+    for some in _slices(proposals):
+        context.check_lease()
+        new = [_new_candidate(context.job, proposal) for proposal in some]
+        context.store.add_candidates(context.job.id, context.owner, new)
+    return [proposal.number for proposal in proposals]
+
+
+def _slices(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[first : first + _SLICE] for first in range(0, len(items), _SLICE))
+
+
 def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
     count = count_parameters(proposal.architecture, job.teacher.embedding)
     return NewCandidate(
@@ -118,27 +136,31 @@ def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
     )
 
 
-def _admit(context: RunContext, numbers: set[int]) -> None:
+def _admit(context: RunContext, numbers: Sequence[int]) -> None:
     """Apply the limits that need no training, cheapest first."""
     limits = context.job.spec.limits
     for candidate in _open(context, numbers):
+        context.check_lease()
         if limits.max_parameters is not None and candidate.num_parameters > limits.max_parameters:
             reason = f"{candidate.num_parameters:,} parameters > {limits.max_parameters:,}"
             context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
     measure_latencies(context, _open(context, numbers))
     for candidate in _open(context, numbers):
+        context.check_lease()
         assert candidate.latency is not None
         if limits.max_latency_ms is not None and candidate.latency.p50_ms > limits.max_latency_ms:
             reason = f"{candidate.latency.p50_ms:.3f} ms > {limits.max_latency_ms:g} ms"
             context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
 
 
-def _candidates(context: RunContext, numbers: set[int]) -> list[Candidate]:
-    """Candidates as they stand in the store now."""
-    return [candidate for candidate in context.store.candidates(context.job.id) if candidate.number in numbers]
+def _candidates(context: RunContext, numbers: Sequence[int]) -> Iterator[Candidate]:
+    """Candidates as they stand in the store now, a slice after the other."""
+    for some in _slices(numbers):
+        context.check_lease()
+        yield from context.store.candidates(context.job.id, some)
 
 
-def _open(context: RunContext, numbers: set[int]) -> list[Candidate]:
+def _open(context: RunContext, numbers: Sequence[int]) -> list[Candidate]:
     return [candidate for candidate in _candidates(context, numbers) if not candidate.status.is_terminal]
 
 

@@ -9,9 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
-from ose.errors import ConflictError, DependencyError, NotFoundError, OseError, StoreError, WorkerLostError
+from ose.errors import (
+    ConflictError,
+    DependencyError,
+    NotFoundError,
+    OseError,
+    StoreError,
+    WorkerLostError,
+    WorkerStartError,
+)
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
+from ose.search.getting_on import futility, num_recorded
 from ose.search.job_run import run_job
 from ose.search.lease import LEASE_S, Lease
 from ose.search.owner import is_dead, new_owner
@@ -83,7 +92,19 @@ class Coordinator:
         if job is None:
             return None
         self._progress.say(f"job {job.id} ({job.name})")
+        if not self._is_worth_it(job):
+            return self._store.job(job.id)
         return self._run(job)
+
+    def _is_worth_it(self, job: Job) -> bool:
+        """Whether a job that comes from the queue gets on at all; one that does not has failed now."""
+        recorded = num_recorded(self._store, self._artifacts, job)
+        failure = futility(job, recorded)
+        if failure is not None:
+            self._fail(job.id, failure)
+        elif recorded > job.num_recorded:
+            self._store.note_recorded(job.id, self.owner, recorded)
+        return failure is None
 
     def stop(self) -> None:
         """Have the job that runs handed back within seconds; a signal handler may call it."""
@@ -106,6 +127,8 @@ class Coordinator:
                 raise
             except StoreError:
                 raise  # nothing is wrong with the job
+            except WorkerStartError as error:
+                self._hand_back(job, error)
             except (WorkerLostError, DependencyError) as error:
                 self._hand_back_or_fail(job, error, scored)
             except Exception as error:
@@ -149,6 +172,11 @@ class Coordinator:
                     now=self._now,
                 )
             )
+
+    def _hand_back(self, job: Job, error: WorkerStartError) -> None:
+        """No worker started, which is not the job's fault: it may start elsewhere, or later."""
+        self._progress.say(f"{error}; job {job.id} is handed back")
+        self._store.release_job(job.id, self.owner, is_spent=True)
 
     def _hand_back_or_fail(self, job: Job, error: OseError, scored_before: int) -> None:
         """Workers may be lost with their machines. As long as a job gets on meanwhile, it is worth new ones."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, layers_text
-from ose.core.search_space import Member, SearchSpace
+from ose.core.search_space import SLICE, Member, SearchSpace
 from ose.core.spec import Hyperparameters
 
 Value = int | str
@@ -44,6 +44,7 @@ class Grid:
         theta: A last axis, numbered from 1, if there are several.
         num_teacher_layers: The teacher's depth.
         is_allowed: What is to be handed out.
+        heed: Called before every look for a cell, and again and again in one that takes long: what it raises ends it.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Grid:
         theta: Sequence[Hyperparameters],
         num_teacher_layers: int,
         is_allowed: Callable[[Architecture], bool] = lambda _: True,
+        heed: Callable[[], None] = lambda: None,
     ) -> None:
         self._space = space
         self._theta = theta
         self._depth = num_teacher_layers
         self._is_allowed = is_allowed
+        self._heed = heed
         self._layers = {layers_text(layers): layers for layers in space.layers}
         self._taken: set[Point] = set()
         self.sizes: dict[str, tuple[int, ...]] = {name: getattr(space, name) for name in _SHAPE_AXES}
@@ -75,7 +78,9 @@ class Grid:
 
         Near is what differs by few steps along axes. Axes without an order differ by one.
         """
-        for point in self._outwards(self._point(values)):
+        for number, point in enumerate(self._outwards(self._point(values))):
+            if number % SLICE == 0:
+                self._heed()
             if point not in self._taken and self._is_cell(point):
                 return self._values(point)
         return None

@@ -24,7 +24,7 @@ def run_job(context: RunContext) -> None:
         EvaluationError: The teacher's latency cannot be measured.
         WorkerLostError: No worker is left.
     """
-    strategy = build_strategy(context.job.spec, context.job.teacher)
+    strategy = build_strategy(context.job.spec, context.job.teacher, context.check_lease)
     proposals = strategy.ask()
     expect_latencies(context, {proposal.architecture for proposal in proposals})
     quality = prepare_search_data(context)

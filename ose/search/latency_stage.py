@@ -89,8 +89,10 @@ def expect_latencies(context: RunContext, architectures: Iterable[Architecture])
     shapes = [_Shape(architecture=context.job.teacher.architecture, is_teacher=True)]
     shapes += [_Shape(architecture=architecture) for architecture in architectures]
     with context.backend.latency_probe(context.job.spec.latency) as probe:
-        if any(_known(context, probe, _task(context.job, shape)) is None for shape in shapes):
-            probe.start()
+        for shape in shapes:
+            context.check_lease()
+            if _known(context, probe, _task(context.job, shape)) is None:
+                return probe.start()
 
 
 def _unmeasured(job: Job, candidates: Iterable[Candidate]) -> list[_Shape]:

@@ -14,8 +14,8 @@ from ose.store.base import Store
 LEASE_S = 30.0
 """A coordinator silent for this long is taken for dead."""
 
-_RENEWALS = 6
-"""Renewals within one lease: a cancelled job stops this much sooner, and a short trouble costs no job."""
+_RENEWALS = 30
+"""Renewals within one lease, one a second: so soon a cancelled job stops, and a short trouble costs no job."""
 
 
 class Lease:

@@ -12,7 +12,9 @@ from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
+from ose.service.space_size import require_small_search
 from ose.service.teacher_config import INHERITABLE_CLASSES
+from ose.settings import require_within
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -23,10 +25,12 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
     """Refuse a job whose parts are fine one by one but not together.
 
     Raises:
-        JobFileError: A sequence is longer than the teacher's positions, or the latency protocol asks
-            for what there is not.
-        SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named.
+        JobFileError: A sequence is longer than the teacher's positions, the latency protocol asks for what there is
+            not, or a number is above the operator's limit.
+        SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named, or the
+            space is too large.
     """
+    check_workers_and_steps(spec)
     check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
     check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
     check_latency_protocol(spec.latency)
@@ -38,17 +42,30 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
             f"space {spec.space.name!r} has layers to keep, but search.initialization is random and keeps none; "
             "leave out the layers, or use search.initialization: inherit"
         )
+    require_small_search(spec, teacher)
+
+
+def check_workers_and_steps(spec: JobSpec) -> None:
+    """Refuse what the machine's owner does not allow.
+
+    Raises:
+        JobFileError: A number is above the operator's limit, whose setting the message names.
+    """
+    workers, search = spec.workers, spec.search
+    require_within("max_workers", workers.count, f"workers.count is {workers.count:,}", JobFileError)
+    require_within("max_threads", workers.cpus, f"workers.cpus is {workers.cpus:,}", JobFileError)
+    most = search.steps * max(theta.batch_size for theta in search.hyperparameters)
+    what = f"search.steps {search.steps:,} times batch_size is {most:,} sequences"
+    require_within("max_sequences", most, what, JobFileError)
 
 
 def check_latency_protocol(protocol: LatencyProtocol) -> None:
     """Refuse a protocol that no latency can be measured by.
 
     Raises:
-        JobFileError: A number is not positive, or device, dtype or runtime is unknown.
+        JobFileError: There are too many threads, or device, dtype or runtime is unknown.
     """
-    for name in ("threads", "batch_size", "sequence_length"):
-        if getattr(protocol, name) < 1:
-            raise JobFileError(f"latency.{name} must be positive, not {getattr(protocol, name)}")
+    require_within("max_threads", protocol.threads, f"latency.threads is {protocol.threads:,}", JobFileError)
     if not _DEVICE.fullmatch(protocol.device):
         raise JobFileError(f"latency.device must be cpu, cuda or cuda:N, not {protocol.device!r}")
     if protocol.dtype not in _DTYPES:
@@ -74,8 +91,11 @@ def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Archite
 
     Raises:
         InvalidInputError: Relations are asked for, and their layer or heads do not fit.
+        SearchSpaceError: The layers named are not the teacher's, or not as many as the student has.
         TeacherError: Relations are asked of a teacher whose attention has not BERT's names.
     """
+    if spec.layers is not None:
+        _check_choice("distillation.", spec.layers, teacher, student.num_hidden_layers)
     if not spec.weights.relations:
         return
     if teacher.model_type not in INHERITABLE_CLASSES:

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import product
+from random import Random
 from typing import Any
 
 from ose.core.architecture import Architecture, count_parameters
 from ose.core.cost import JobCost, Pace, StageTimes, Work, expected_times, pace_of, sequence_flops, training_flops
 from ose.core.job import Candidate, Job, JobStatus
+from ose.core.spec import JobSpec
 from ose.search.halving import expected_rounds
 from ose.search.keys import (
     anatomy_key,
@@ -25,7 +27,14 @@ from ose.search.keys import (
     search_data_parts,
 )
 from ose.search.random_strategy import RandomStrategy
+from ose.service.space_size import num_candidates
 from ose.store.base import Store
+
+_LISTED = 20_000
+"""Candidates, and members that they are taken from, up to which all are counted: some tenths of a second."""
+
+_DRAWN = 2_000
+"""Of more than that, so many stand for all."""
 
 _HISTORY = 10
 """Earlier jobs that are looked at; what only older ones have measured counts as work."""
@@ -66,19 +75,19 @@ def cost_json(cost: JobCost) -> dict[str, Any]:
 def count_work(job: Job, past: Sequence[_Past]) -> Work:
     """What a job has to do that no earlier one did."""
     bound, embedding = job.spec.limits.max_parameters, job.teacher.embedding
-    planned = [
-        each for each in _planned(job) if bound is None or count_parameters(each.shape, embedding).total <= bound
-    ]
+    looked_at, weight = _planned(job)
+    planned = [each for each in looked_at if bound is None or count_parameters(each.shape, embedding).total <= bound]
     shapes = {each.shape for each in planned}
-    num_trainings, share = _rounds(job, len(planned))
+    num_trainings, share = _rounds(job, round(weight * len(planned)))
     flops = sum(
         training_flops(each.shape, embedding, job.spec.corpus.sequence_length, each.num_sequences) for each in planned
     )
+    num_latencies = round(weight * len(shapes - _measured_shapes(job, past)))
     return Work(
         num_candidates=num_trainings,
-        num_latencies=len(shapes - _measured_shapes(job, past)) + (not _teacher_is_measured(job, past)),
+        num_latencies=num_latencies + (not _teacher_is_measured(job, past)),
         teacher_flops=_teacher_flops(job, past),
-        training_flops=round(share * flops),
+        training_flops=round(share * weight * flops),
     )
 
 
@@ -90,22 +99,40 @@ class _Planned:
     num_sequences: int
 
 
-def _planned(job: Job) -> list[_Planned]:
+def _planned(job: Job) -> tuple[list[_Planned], float]:
+    """What is to be trained, or some of it drawn evenly where it is much, and how many each of these stands for."""
     spec = job.spec
     if spec.extends is not None:
         return [
             _Planned(each.architecture, (spec.search.steps - each.legs[-1]) * each.hyperparameters.batch_size)
             for each in spec.extends.candidates
-        ]
+        ], 1.0
+    total = num_candidates(spec, job.teacher)
+    if max(total, spec.space.count(job.teacher.architecture.num_hidden_layers)) > _LISTED:
+        return _drawn(spec), total / _DRAWN
     layers = job.teacher.architecture.num_hidden_layers
     members = spec.space.members(job.teacher.embedding, layers, stride=spec.search.epsilon)
     if spec.search.num_candidates is not None:  # what a sampler will ask for nobody knows; it is taken for random
         drawn = RandomStrategy(members, spec.search, spec.space.count(layers)).ask()
-        return [_Planned(each.architecture, each.num_steps * each.hyperparameters.batch_size) for each in drawn]
+        return [_Planned(each.architecture, each.num_steps * each.hyperparameters.batch_size) for each in drawn], 1.0
     return [
         _Planned(member.architecture, spec.search.steps * theta.batch_size)
         for member, theta in product(members, spec.search.hyperparameters)
-    ]
+    ], 1.0
+
+
+def _drawn(spec: JobSpec) -> list[_Planned]:
+    """Members of a space drawn evenly, without going through it."""
+    space, draw = spec.space, Random(0)
+    pairs = [(h, a) for h in space.hidden_size for a in space.num_attention_heads if h % a == 0]
+    depths = [d for d in space.num_hidden_layers for _ in space.layer_choices(d, None)]
+
+    def planned() -> _Planned:
+        (h, a), d, i = draw.choice(pairs), draw.choice(depths), draw.choice(space.intermediate_size)
+        shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
+        return _Planned(shape, spec.search.steps * draw.choice(spec.search.hyperparameters).batch_size)
+
+    return [planned() for _ in range(_DRAWN)]
 
 
 def _rounds(job: Job, num_planned: int) -> tuple[int, float]:

@@ -61,6 +61,7 @@ def extended_job(store: Store, job_id: str, steps: int, top: int | None, now: Ca
         teacher=job.teacher,
         corpus=job.corpus,
         created_at=now(),
+        space_size=job.space_size,
     )
 
 

@@ -17,6 +17,7 @@ from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
 from ose.service.ownership import job_quota
+from ose.service.space_size import known_size
 from ose.service.teacher_source import locate_teacher
 from ose.service.teachers import inspect_teacher
 from ose.store.base import NewJob, Store
@@ -59,6 +60,7 @@ def checked_job(
         teacher=teacher,
         corpus=corpus,
         created_at=now(),
+        space_size=spec.space.count(teacher.architecture.num_hidden_layers),
     )
 
 
@@ -108,7 +110,7 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "status": job.status,
         "owner": asdict(job.owner) if job.owner else None,
         "candidates": candidates,
-        "space_size": job.spec.space.count(job.teacher.architecture.num_hidden_layers),
+        "space_size": _space_size(job),
         "created_at": _iso(job.created_at),
         "started_at": _iso(job.started_at),
         "finished_at": _iso(job.finished_at),
@@ -118,6 +120,12 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "teacher": asdict(job.teacher),
         "corpus": asdict(job.corpus),
     }
+
+
+def _space_size(job: Job) -> int | None:
+    if job.space_size is not None:
+        return job.space_size
+    return known_size(job.spec.space, job.teacher.architecture.num_hidden_layers)
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ose.core.architecture import Architecture
+from ose.core.bounds import FACTOR, Bounds, require_bounds
 from ose.core.job import CandidateStatus, FailureReport, Job
 from ose.core.layers import LayerChoice
 from ose.core.score import FORMULA_VERSION, ScoreRule
@@ -96,11 +97,14 @@ class LeaderboardQuery:
 
     order_by: Order = "score"
     pareto: bool = False
-    limit: int | None = None
-    max_latency_ms: float | None = None
-    max_parameters: int | None = None
-    max_loss_nats: float | None = None
+    limit: Annotated[int | None, Bounds(0, _ALL)] = None
+    max_latency_ms: Annotated[float | None, Bounds(0, FACTOR.most)] = None
+    max_parameters: Annotated[int | None, Bounds(0, 10**15)] = None
+    max_loss_nats: Annotated[float | None, Bounds(0, FACTOR.most)] = None
     rule: ScoreRule | None = None
+
+    def __post_init__(self) -> None:
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,21 +34,24 @@ def serve_queue(
     """
     while not coordinator.is_stopping:
         try:
-            if _serve_next(coordinator, say) or work_meanwhile():
+            job = _serve_next(coordinator, say)
+            was_handed_back = job is not None and job.status is JobStatus.PENDING
+            if (job is not None and not was_handed_back) or work_meanwhile():
                 continue
         except StoreError as error:
             say(f"{error}; trying again")
         else:
-            if until_empty:
+            if until_empty and job is None:
                 return
-        time.sleep(poll_s)
+        if not coordinator.is_stopping:
+            time.sleep(poll_s)  # also after a job was handed back: another coordinator may do better
 
 
-def _serve_next(coordinator: Coordinator, say: Callable[[str], None]) -> bool:
+def _serve_next(coordinator: Coordinator, say: Callable[[str], None]) -> Job | None:
     job = coordinator.run_next()
     if job is not None:
         say(_ended(job))
-    return job is not None
+    return job
 
 
 def _ended(job: Job) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from ose.core.access import Scope
-from ose.errors import InvalidInputError
+from ose.core.bounds import NUMBER, STEPS, Bounds, require_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +21,12 @@ class DistillationRequest:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    candidate: int | None = None
+    candidate: Annotated[int | None, NUMBER] = None
     changes: dict[str, Any] = field(default_factory=dict)
-    workers: int = 1
+    workers: Annotated[int, Bounds(1, 100_000)] = 1
 
     def __post_init__(self) -> None:
-        if self.candidate is not None and not 1 <= self.candidate < 2**31:
-            raise InvalidInputError(f"candidate must be a number of the job's, not {self.candidate}")
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +40,11 @@ class ExtensionRequest:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    steps: int
-    top: int | None = None
+    steps: Annotated[int, STEPS]
+    top: Annotated[int | None, NUMBER] = None
 
     def __post_init__(self) -> None:
-        for name in ("steps", "top"):
-            value = getattr(self, name)
-            if value is not None and not 1 <= value < 2**31:
-                raise InvalidInputError(f"{name} must be at least 1, not {value}")
+        require_bounds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,4 +61,7 @@ class TokenRequest:
 
     name: str
     scope: Scope = Scope.READ
-    valid_days: int | None = None
+    valid_days: Annotated[int | None, Bounds(1, 1_000_000)] = None
+
+    def __post_init__(self) -> None:
+        require_bounds(self)

@@ -9,18 +9,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ose.core.search_space import SearchSpace
+from ose.core.bounds import shown
+from ose.core.search_space import AXES, SearchSpace
 from ose.errors import JobFileError, NotFoundError, SearchSpaceError
 from ose.service.key_paths import dotted
+from ose.service.space_size import require_short_axis
 from ose.service.validation import validate
 from ose.service.yaml_text import parse_mapping, read_mapping
 
 _PACKAGE = "search_spaces"
 _SUFFIXES = (".yaml", ".yml")
-_AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
 _RANGE_KEYS = {"start", "stop", "step"}
-_MAX_AXIS_VALUES = 10_000
-"""More values than this on one axis are a slip of the pen; listing them would only fill the memory."""
 
 
 def shipped_space_names() -> list[str]:
@@ -46,7 +45,7 @@ def load_space(source: str | Mapping[str, Any], base_dir: Path | None = None, ci
     Raises:
         NotFoundError: There is no shipped space of this name.
         JobFileError: The file is missing or broken, a key is unknown or a value has the wrong type.
-        SearchSpaceError: An axis is empty or not positive, or the space has no valid member.
+        SearchSpaceError: An axis is empty, too long or not positive, or the space has no valid member.
     """
     if isinstance(source, Mapping):
         root = ("space",) if cited_in else ()
@@ -78,9 +77,12 @@ def _read_shipped(name: str) -> SearchSpace:
 
 def _parse_space(content: Mapping[str, Any], source: str, default_name: str, root: tuple[str, ...] = ()) -> SearchSpace:
     expanded = {"name": default_name, **content}
-    for axis in _AXES:
-        if isinstance(expanded.get(axis), Mapping):
-            expanded[axis] = _expanded_range(expanded[axis], f"{source}: {dotted((*root, axis))}")
+    for axis in (*AXES, "layers"):
+        place, values = f"{source}: {dotted((*root, axis))}", expanded.get(axis)
+        if axis in AXES and isinstance(values, Mapping):
+            expanded[axis] = _expanded_range(values, place)
+        elif isinstance(values, (list, tuple)):
+            require_short_axis(place, len(values))
     return validate(SearchSpace, expanded, source, root)
 
 
@@ -91,10 +93,8 @@ def _expanded_range(axis: Mapping[str, Any], place: str) -> list[int]:
     start, stop, step = axis["start"], axis["stop"], axis.get("step", 1)
     for key, value in (("start", start), ("stop", stop), ("step", step)):
         if type(value) is not int:
-            raise JobFileError(f"{place}.{key} must be a whole number, not {value!r}")
+            raise JobFileError(f"{place}.{key} must be a whole number, not {shown(value)}")
     if step < 1 or stop < start:
-        raise SearchSpaceError(f"{place} is empty: start {start}, stop {stop}, step {step}")
-    values = range(start, stop + 1, step)
-    if (stop - start) // step >= _MAX_AXIS_VALUES:
-        raise SearchSpaceError(f"{place} has more than {_MAX_AXIS_VALUES:,} values")
-    return list(values)
+        raise SearchSpaceError(f"{place} is empty: start {shown(start)}, stop {shown(stop)}, step {shown(step)}")
+    require_short_axis(place, (stop - start) // step + 1)
+    return list(range(start, stop + 1, step))

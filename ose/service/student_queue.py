@@ -14,11 +14,11 @@ from typing import Any
 
 from ose.core.export import Export, ExportFile, ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
-from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
 from ose.errors import NotFoundError, OseError
 from ose.search.lease import LEASE_S, Lease
 from ose.service.checks import check_recipe
+from ose.service.recipes import changed_recipe
 from ose.service.students import (
     check_workers,
     choose_candidate,
@@ -74,7 +74,7 @@ class StudentQueue:
             QuotaError: As many distillations of the owner wait as may.
         """
         job = self._store.job(job_id)
-        spec = changed_spec(job.spec.distillation, changes or {})
+        spec = changed_recipe(job.spec.distillation, changes or {})
         check_workers(spec, workers)
         chosen = choose_candidate(self._store, job, candidate)
         check_recipe(spec, job.teacher, chosen.architecture)

@@ -19,6 +19,7 @@ from ose.errors import ConflictError, InvalidInputError, NotFoundError
 from ose.search.failures import failure_report
 from ose.service.checks import check_recipe
 from ose.service.leaderboard import LeaderboardQuery, read_leaderboard, teacher_json
+from ose.settings import require_within
 from ose.store.base import Store
 
 Distil = Callable[[Job, Candidate, DistillationSpec, Path], DistillationResult]
@@ -48,6 +49,7 @@ def check_workers(spec: DistillationSpec, workers: int) -> None:
     """
     if workers < 1:
         raise InvalidInputError(f"workers must be positive, not {workers}")
+    require_within("max_workers", workers, f"workers is {workers:,}")
     most = -(-spec.batch_size // spec.micro_batch_size)
     if workers > most:
         raise InvalidInputError(

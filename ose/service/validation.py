@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from ose.core.bounds import shown
 from ose.core.layers import LayerChoice, LayerRule
 from ose.errors import JobFileError, SearchSpaceError
 from ose.service.key_paths import KeyPath, all_keys, dotted, fields_of, misplaced_booleans, non_finite_numbers, type_at
@@ -116,5 +117,4 @@ def _suggestion(kind: type, path: KeyPath, root: KeyPath) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = "null" if value is None else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return "null" if value is None else shown(value)

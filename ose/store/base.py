@@ -55,6 +55,7 @@ class NewJob:
     corpus: CorpusFacts
     created_at: datetime
     owner: str | None = None
+    space_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,8 @@ class Store(PageStore, ServiceStore, Protocol):
 
         A job can be claimed unless it SUCCEEDED or is RUNNING under another owner's unexpired lease.
         The claim makes it RUNNING, clears its failure, and puts back what the last owner left half
-        done: its RUNNING trials become INTERRUPTED and their candidates PENDING.
+        done: its RUNNING trials become INTERRUPTED and their candidates PENDING. Somebody wants it, so claims are
+        counted anew: this is the first.
 
         Args:
             job_id: The full id.
@@ -143,7 +145,8 @@ class Store(PageStore, ServiceStore, Protocol):
 
         Owners take turns: the one whose last job was claimed here longest ago comes first, with the oldest of its jobs.
         A job waits if it is PENDING, or RUNNING under a lease that has ended, under `owner`, which has left it behind,
-        or under one of `evict`, who are known to be dead. Owners that ask at the same moment get different jobs.
+        or under one of `evict`, who are known to be dead. Owners that ask at the same moment get different jobs. The
+        claim is counted, unless `owner` only takes up again what it has left.
         """
 
     def lease_owners(self) -> set[str]:
@@ -160,8 +163,17 @@ class Store(PageStore, ServiceStore, Protocol):
         Trials still RUNNING become INTERRUPTED and their candidates PENDING.
         """
 
-    def release_job(self, job_id: str, owner: str) -> bool:
-        """Give a RUNNING job back as PENDING, with its RUNNING trials INTERRUPTED, for anyone to go on."""
+    def release_job(self, job_id: str, owner: str, *, is_spent: bool = False) -> bool:
+        """Give a RUNNING job back as PENDING, with its RUNNING trials INTERRUPTED, for anyone to go on.
+
+        Its claim is forgotten, unless it `is_spent`: then it counts like that of a coordinator that has died.
+        """
+
+    def count_recorded(self, job_id: str) -> int:
+        """How much is stored of a job's candidates: rows, latencies and trials that have ended. It never falls."""
+
+    def note_recorded(self, job_id: str, owner: str, num_recorded: int) -> None:
+        """Note that a job has got on, and how far: the claim that `owner` has is the first since then."""
 
     def cancel_job(self, job_id: str, now: datetime) -> bool:
         """Make a PENDING or RUNNING job CANCELLED. False if it has ended already.

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     func,
     insert,
     literal,
@@ -72,7 +73,8 @@ class SqlJobs:
         self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None
     ) -> Job | None:
         is_free = or_(JOBS.c.status != JobStatus.RUNNING, _is_left({owner, evict or owner}, now))
-        claim = _claim(owner, now, lease_expires_at).where(JOBS.c.status != JobStatus.SUCCEEDED, is_free)
+        claim = _claim(owner, now, lease_expires_at).values(num_claims=1)
+        claim = claim.where(JOBS.c.status != JobStatus.SUCCEEDED, is_free)
         with self._transactions.write() as connection:
             return _claimed(connection, claim, job_id)
 
@@ -92,7 +94,8 @@ class SqlJobs:
             if first is None:
                 return None
             take_turn(connection, "jobs", first.owner)
-            return _claimed(connection, _claim(owner, now, lease_expires_at), first.id)
+            again = case((JOBS.c.lease_owner == owner, JOBS.c.num_claims), else_=JOBS.c.num_claims + 1)
+            return _claimed(connection, _claim(owner, now, lease_expires_at).values(num_claims=again), first.id)
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
         renewal = update(JOBS).where(is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
@@ -102,15 +105,29 @@ class SqlJobs:
     def finish_job(
         self, job_id: str, owner: str, status: JobStatus, now: datetime, failure: FailureReport | None = None
     ) -> bool:
-        end = update(JOBS).values(status=status, finished_at=now).values(rows.from_failure(failure))
+        end = update(JOBS).values(status=status, finished_at=now, num_claims=0).values(rows.from_failure(failure))
         return self._let_go(job_id, end.where(is_held(job_id, owner)))
 
-    def release_job(self, job_id: str, owner: str) -> bool:
-        return self._let_go(job_id, update(JOBS).values(status=JobStatus.PENDING).where(is_held(job_id, owner)))
+    def release_job(self, job_id: str, owner: str, *, is_spent: bool = False) -> bool:
+        count = JOBS.c.num_claims if is_spent else 0
+        release = update(JOBS).values(status=JobStatus.PENDING, num_claims=count)
+        return self._let_go(job_id, release.where(is_held(job_id, owner)))
+
+    def count_recorded(self, job_id: str) -> int:
+        counts = func.count() + func.count(CANDIDATES.c.latency_id) + func.sum(CANDIDATES.c.num_attempts)
+        ended = select(func.coalesce(counts, 0)).where(CANDIDATES.c.job_id == job_id)
+        runs = select(func.count()).where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.status == CandidateStatus.RUNNING)
+        with self._transactions.read() as connection:
+            return int(connection.scalar(ended) or 0) - int(connection.scalar(runs) or 0)
+
+    def note_recorded(self, job_id: str, owner: str, num_recorded: int) -> None:
+        note = update(JOBS).where(is_held(job_id, owner)).values(num_claims=1, num_recorded=num_recorded)
+        with self._transactions.write() as connection:
+            connection.execute(note)
 
     def cancel_job(self, job_id: str, now: datetime) -> bool:
         is_open = JOBS.c.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
-        cancellation = update(JOBS).values(status=JobStatus.CANCELLED, finished_at=now)
+        cancellation = update(JOBS).values(status=JobStatus.CANCELLED, finished_at=now, num_claims=0)
         return self._let_go(job_id, cancellation.where(JOBS.c.id == job_id, is_open))
 
     def _let_go(self, job_id: str, change: Update) -> bool:

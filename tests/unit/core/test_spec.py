@@ -29,7 +29,7 @@ SPACE = SearchSpace(
         (lambda: SearchSpec(steps=-3), "steps must be positive, not -3"),
         (lambda: SearchSpec(hyperparameters=()), "hyperparameters is empty"),
         (lambda: SearchSpec(seed=-1), "seed must not be negative"),
-        (lambda: SearchSpec(seed=2**32), "seed must not be negative, nor above 4294967295, not 4294967296"),
+        (lambda: SearchSpec(seed=2**32), "seed must be at most 4,294,967,295, not 4294967296"),
         (lambda: SearchSpec(weight_clip=0.0), "weight_clip must be positive"),
         (lambda: SearchSpec(held_out_sequences=0), "held_out_sequences must be positive"),
         (lambda: SearchSpec(max_attempts=0), "max_attempts must be positive"),
@@ -64,6 +64,7 @@ SPACE = SearchSpace(
         (lambda: DistillationSpec(betas=(0.9, 1.0)), r"betas must be in \[0, 1\), not \[0.9, 1.0\]"),
         (lambda: DistillationSpec(mask_smoothing=-1.0), "mask_smoothing must not be negative"),
         (lambda: DistillationSpec(relation_heads=0), "relation_heads must be positive"),
+        (lambda: DistillationSpec(relation_layer=-1), "relation_layer must not be negative"),
         (lambda: DistillationSpec(seed=-1), "seed must not be negative"),
         (
             lambda: JobSpec(name=" ", teacher=TeacherSpec(model="m"), corpus=CorpusSpec(train=("a",)), space=SPACE),

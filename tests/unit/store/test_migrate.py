@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,7 @@ def _as_of_then(values: dict[str, Any]) -> dict[str, Any]:
 
 def _everything(store: Store) -> tuple[object, ...]:
     return (
-        store.jobs(),
+        [replace(job, num_claims=0) for job in store.jobs()],  # nobody counted claims before
         store.candidates("job-1"),
         store.candidate_page("job-1"),
         store.trials("job-1", 1),

@@ -83,6 +83,6 @@ def test_nothing_is_raised_in_a_worker_that_leaves_by_itself(
 
     raised: list[int] = []
     monkeypatch.setattr(backend, "_tasks", SimpleNamespace(put=slowly))
-    monkeypatch.setattr("workers.inline_backend._raise_in", lambda thread_id, _: raised.append(thread_id))
+    monkeypatch.setattr("workers.interruption.raise_in", lambda thread_id, _: raised.append(thread_id))
     backend.close()
     assert raised == []
