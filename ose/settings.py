@@ -54,6 +54,7 @@ class OperatorLimits(BaseSettings):
 
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="bytes of a request's body")
     max_pattern_files: int = Field(1_000, ge=1, description="files that one pattern of `corpus` may match")
+    max_name_length: int = Field(200, ge=1, description="characters of the name of a job, a space or a token")
 
 
 def operator_limits() -> OperatorLimits:

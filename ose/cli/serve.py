@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ose.cli.context import Context, say, this_command
+from ose.cli.logs import log_to_stderr
 from ose.errors import InvalidInputError
 
 _LOCAL_NAMES = {"localhost"}
@@ -36,6 +37,7 @@ def serve(
     from ose.api.context import ServerOptions
 
     options: Context = context.obj
+    log_to_stderr()
     with options.workspace() as workspace:
         has_tokens = workspace.tokens.has_valid()
         _require_guard(host, has_tokens)
@@ -48,6 +50,7 @@ def serve(
             app,
             host=host,
             port=port,
+            log_config=None,
             log_level="warning",
             server_header=False,
             proxy_headers=trusted_proxy is not None,

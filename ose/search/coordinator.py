@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
+from ose.core.shown import shown
 from ose.errors import ConflictError, DependencyError, OseError, StoreError, WorkerLostError
 from ose.search.backend import Backend
 from ose.search.failures import JobInterruptedError, failure_report
@@ -81,7 +82,7 @@ class Coordinator:
         job = self._store.claim_next_job(self.owner, self._now(), self._lease_end(), dead)
         if job is None:
             return None
-        self._progress.say(f"job {job.id} ({job.name})")
+        self._progress.say(f"job {job.id} ({shown(job.name)})")
         return self._run(job)
 
     def stop(self) -> None:

@@ -17,6 +17,7 @@ from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
 from ose.service.teacher_source import locate_teacher
 from ose.service.teachers import inspect_teacher
+from ose.service.texts import require_name, require_storable
 from ose.store.base import NewJob, Store
 
 
@@ -36,8 +37,11 @@ def checked_job(
     """A job whose parts were checked and frozen, under a new id.
 
     Raises:
-        InvalidInputError: Teacher, corpus, space or a combination of them cannot be used.
+        InvalidInputError: A name, teacher, corpus, space or a combination of them cannot be used.
     """
+    require_name(spec.name, "name")
+    require_name(spec.space.name, "space.name")
+    require_storable(asdict(spec), "job")
     teacher = inspect_teacher(spec.teacher, locate)
     check_job(spec, teacher)
     corpus = inspect_corpus(spec.corpus)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from ose.core.access import Scope, Token
 from ose.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from ose.service.texts import require_name
 from ose.store.base import Store
 
 _PREFIX = "ose"
@@ -36,10 +37,9 @@ class TokenKeeper:
             What is known of it, and the token itself, which cannot be shown again: only its digest is kept.
 
         Raises:
-            InvalidInputError: The name is empty, or not even a day is left to it.
+            InvalidInputError: The name is none, or not even a day is left to it.
         """
-        if not name.strip():
-            raise InvalidInputError("a token needs a name: whose it is, or what for")
+        require_name(name, "a token's name, whose it is, or what for,")
         if valid_days is not None and not 1 <= valid_days <= _MAX_DAYS:
             raise InvalidInputError(f"a token is valid for 1 to {_MAX_DAYS} days, not {valid_days}")
         moment = self._now()
