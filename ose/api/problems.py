@@ -35,6 +35,7 @@ STATUS = {
     "conflict": 409,
     "environment": 503,
     "store": 503,
+    "unreadable": 409,
     "storage": 507,
     "dependency": 503,
     "service": 502,

@@ -66,5 +66,7 @@ def print_jobs(jobs: Sequence[dict[str, Any]]) -> None:
     for job in jobs:
         counts = ", ".join(f"{count} {status.lower()}" for status, count in job["candidates"].items())
         error = headline(job["error"]["message"]) if job["error"] else ""
-        table.add_row(job["id"], job["name"], job["status"], counts or "none yet", job["created_at"][:19], error)
+        table.add_row(
+            job["id"], job["name"], job["status"], counts or "none yet", (job["created_at"] or "")[:19], error
+        )
     console().print(table)

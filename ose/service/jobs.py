@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ose.core.job import Job, JobStatus
+from ose.core.job import Job, JobStatus, UnreadableJob
 from ose.core.spec import JobSpec, TeacherSpec
-from ose.errors import ConflictError
+from ose.errors import ConflictError, UnreadableError
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
@@ -82,10 +82,17 @@ def resume_job(store: Store, job_id: str) -> Job:
     return store.job(job.id)
 
 
-def jobs_json(store: Store, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+UNREADABLE = "UNREADABLE"
+"""In the place of a status, where a job's row cannot be read."""
+
+
+def jobs_json(store: Store, jobs: Sequence[Job | UnreadableJob]) -> list[dict[str, Any]]:
     """Jobs under their JSON names; the candidates of all of them are counted at once."""
     counts = store.count_candidates_of([job.id for job in jobs])
-    return [_json(job, counts.get(job.id, {})) for job in jobs]
+    return [
+        _json(job, counts.get(job.id, {})) if isinstance(job, Job) else _unreadable_json(job, counts.get(job.id, {}))
+        for job in jobs
+    ]
 
 
 def job_json(store: Store, job: Job) -> dict[str, Any]:
@@ -108,6 +115,20 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "spec_hash": job.spec_hash,
         "teacher": asdict(job.teacher),
         "corpus": asdict(job.corpus),
+    }
+
+
+def _unreadable_json(job: UnreadableJob, candidates: dict[str, int]) -> dict[str, Any]:
+    """The same names; what is not known is null, and the error says why."""
+    unknown = ("space_size", "started_at", "finished_at", "spec", "spec_hash", "teacher", "corpus")
+    return {
+        "id": job.id,
+        "name": job.name,
+        "status": UNREADABLE,
+        "candidates": candidates,
+        "created_at": _iso(job.created_at),
+        "error": {"code": UnreadableError.code, "message": job.reason},
+        **dict.fromkeys(unknown),
     }
 
 

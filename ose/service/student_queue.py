@@ -16,7 +16,8 @@ from ose.core.export import Export, ExportFile, ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.presets import changed_spec
 from ose.core.recipe import DistillationSpec
-from ose.errors import OseError
+from ose.errors import OseError, UnreadableError
+from ose.search.failures import failure_report
 from ose.search.lease import LEASE_S, Lease
 from ose.service.checks import check_recipe
 from ose.service.students import (
@@ -90,6 +91,8 @@ class StudentQueue:
             except (KeyboardInterrupt, SystemExit):
                 self._store.release_distillation(distillation.id, owner)
                 raise
+            except UnreadableError as error:  # its job, or what it needs of it
+                self._store.finish_distillation(distillation.id, self._now(), failure=failure_report(error))
             except Exception as error:  # it is stored with the distillation; the next one may fare better
                 if self._store.distillation(distillation.id).failure is None:
                     raise error

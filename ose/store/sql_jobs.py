@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     String,
     Text,
     Update,
@@ -19,12 +22,13 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    type_coerce,
     update,
 )
 
-from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus
+from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus, UnreadableJob
 from ose.core.measurement import TeacherQuality
-from ose.errors import ConflictError, NotFoundError
+from ose.errors import ConflictError, NotFoundError, UnreadableError
 from ose.store import rows
 from ose.store.base import NewJob
 from ose.store.columns import UtcTime
@@ -40,28 +44,35 @@ class SqlJobs:
     def add_job(self, job: NewJob) -> Job:
         with self._transactions.write() as connection:
             connection.execute(insert(JOBS).values(rows.from_job(job)))
-            return _read_job(connection, job.id)
+            return read_job(connection, job.id)
 
     def job(self, job_id: str) -> Job:
         with self._transactions.read() as connection:
-            exact = connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one_or_none()
-            return rows.to_job(exact) if exact is not None else _find_job(connection, job_id)
+            with _naming(job_id):
+                exact = connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one_or_none()
+            return rows.to_job(exact) if exact is not None else read_job(connection, _full_id(connection, job_id))
+
+    def job_id(self, beginning: str) -> str:
+        with self._transactions.read() as connection:
+            exact: str | None = connection.scalar(select(JOBS.c.id).where(JOBS.c.id == beginning))
+            return exact or _full_id(connection, beginning)
 
     def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
-        query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
+        query = _newest(limit, after)
         if spec_hash is not None:
             query = query.where(JOBS.c.spec_hash == spec_hash)
-        if after is not None:
-            last = select(JOBS.c.created_at).where(JOBS.c.id == after).scalar_subquery()
-            is_older = or_(JOBS.c.created_at < last, and_(JOBS.c.created_at == last, JOBS.c.id > after))
-            query = query.where(is_older)
         with self._transactions.read() as connection:
-            return [rows.to_job(row) for row in connection.execute(query)]
+            return [each for each in _listed(connection, query) if isinstance(each, Job)]
+
+    def listed_jobs(self, limit: int = 50, after: str | None = None) -> list[Job | UnreadableJob]:
+        with self._transactions.read() as connection:
+            return _listed(connection, _newest(limit, after))
 
     def count_candidates(self, job_id: str) -> dict[str, int]:
-        query = select(CANDIDATES.c.status, func.count()).where(CANDIDATES.c.job_id == job_id)
+        status = as_stored(CANDIDATES.c.status)
+        query = select(status, func.count()).where(CANDIDATES.c.job_id == job_id).group_by(status)
         with self._transactions.read() as connection:
-            return {str(status): count for status, count in connection.execute(query.group_by(CANDIDATES.c.status))}
+            return dict(connection.execute(query).tuples().all())
 
     def claim_job(
         self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None
@@ -82,8 +93,12 @@ class SqlJobs:
         waiting = select(JOBS.c.id).where(or_(JOBS.c.status == JobStatus.PENDING, is_left))
         oldest = waiting.order_by(JOBS.c.created_at, JOBS.c.id).limit(1)
         with self._transactions.write() as connection:
-            job_id = connection.scalar(oldest.with_for_update(skip_locked=True))
-            return None if job_id is None else _claimed(connection, _claim(owner, now, lease_expires_at), job_id)
+            while (job_id := connection.scalar(oldest.with_for_update(skip_locked=True))) is not None:
+                try:
+                    return _claimed(connection, _claim(owner, now, lease_expires_at), job_id)
+                except UnreadableError as error:
+                    connection.execute(_give_up(job_id, now, error))
+            return None
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
         renewal = update(JOBS).where(is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
@@ -169,21 +184,79 @@ def _claimed(connection: Connection, claim: Update, job_id: str) -> Job | None:
     if not changes_one(connection, claim.where(JOBS.c.id == job_id)):
         return None
     _interrupt_trials(connection, job_id)
-    return _read_job(connection, job_id)
+    return read_job(connection, job_id)
 
 
-def _read_job(connection: Connection, job_id: str) -> Job:
-    return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one())
+def _give_up(job_id: str, now: datetime, error: UnreadableError) -> Update:
+    """End a job that cannot be read, and so not be run."""
+    failure = FailureReport(code=error.code, message=str(error))
+    ended = {"status": JobStatus.FAILED, "finished_at": now, "lease_owner": None, "lease_expires_at": None}
+    return update(JOBS).where(JOBS.c.id == job_id).values(**ended, **rows.from_failure(failure))
 
 
-def _find_job(connection: Connection, beginning: str) -> Job:
+def read_job(connection: Connection, job_id: str) -> Job:
+    """The job of a full id.
+
+    Raises:
+        UnreadableError: Its row is not what this OSE writes.
+    """
+    with _naming(job_id):
+        return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one())
+
+
+def as_stored(status: ColumnElement[Any]) -> ColumnElement[str]:
+    """A status as text, for counting: an unknown one is counted, too."""
+    return type_coerce(status, String)
+
+
+def _newest(limit: int, after: str | None) -> Select[Any]:
+    query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
+    if after is None:
+        return query
+    last = select(JOBS.c.created_at).where(JOBS.c.id == after).scalar_subquery()
+    return query.where(or_(JOBS.c.created_at < last, and_(JOBS.c.created_at == last, JOBS.c.id > after)))
+
+
+def _listed(connection: Connection, query: Select[Any]) -> list[Job | UnreadableJob]:
+    """All rows at once, or, if one of them cannot be read, each by itself."""
+    try:
+        return [rows.to_job(row) for row in connection.execute(query)]
+    except UnreadableError:
+        return [_read_or_named(connection, job_id) for job_id in connection.scalars(query.with_only_columns(JOBS.c.id))]
+
+
+def _read_or_named(connection: Connection, job_id: str) -> Job | UnreadableJob:
+    try:
+        return read_job(connection, job_id)
+    except UnreadableError as error:
+        this = JOBS.c.id == job_id
+        name: str = connection.execute(select(JOBS.c.name).where(this)).scalar_one()
+        return UnreadableJob(id=job_id, name=name, created_at=_created_at(connection, job_id), reason=str(error))
+
+
+def _created_at(connection: Connection, job_id: str) -> datetime | None:
+    with suppress(UnreadableError):
+        found: datetime | None = connection.scalar(select(JOBS.c.created_at).where(JOBS.c.id == job_id))
+        return found
+    return None
+
+
+@contextmanager
+def _naming(job_id: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableError as error:
+        raise UnreadableError(f"job {job_id} cannot be read: {error}") from error
+
+
+def _full_id(connection: Connection, beginning: str) -> str:
     begins_so = func.substr(JOBS.c.id, 1, len(beginning)) == beginning
     ids = list(connection.scalars(select(JOBS.c.id).where(begins_so).order_by(JOBS.c.id)))
     if not beginning or not ids:
         raise NotFoundError(f"there is no job {beginning!r}; `ose job list` shows them")
     if len(ids) > 1:
         raise NotFoundError(f"{len(ids)} jobs begin with {beginning!r}; give more of the id, such as {ids[0]}")
-    return _read_job(connection, ids[0])
+    return str(ids[0])
 
 
 def _interrupt_trials(connection: Connection, job_id: str) -> None:

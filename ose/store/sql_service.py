@@ -14,6 +14,7 @@ from ose.store import rows
 from ose.store.base import NewJob
 from ose.store.service_base import Submission
 from ose.store.service_tables import SUBMISSIONS
+from ose.store.sql_jobs import as_stored, read_job
 from ose.store.sql_queue import SqlQueue
 from ose.store.sql_tokens import SqlTokens
 from ose.store.tables import CANDIDATES, JOBS
@@ -49,11 +50,12 @@ class SqlService(SqlTokens, SqlQueue):
             return _submitted(connection, submission)
 
     def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-        query = select(CANDIDATES.c.job_id, CANDIDATES.c.status, func.count()).where(CANDIDATES.c.job_id.in_(job_ids))
+        kinds = CANDIDATES.c.job_id, as_stored(CANDIDATES.c.status)
+        query = select(*kinds, func.count()).where(CANDIDATES.c.job_id.in_(job_ids)).group_by(*kinds)
         counts: dict[str, dict[str, int]] = {}
         with self._transactions.read() as connection:
-            for job_id, status, count in connection.execute(query.group_by(CANDIDATES.c.job_id, CANDIDATES.c.status)):
-                counts.setdefault(job_id, {})[str(status)] = count
+            for job_id, status, count in connection.execute(query):
+                counts.setdefault(job_id, {})[status] = count
         return counts
 
     def requeue_job(self, job_id: str) -> bool:
@@ -64,9 +66,9 @@ class SqlService(SqlTokens, SqlQueue):
             return changes_one(connection, waiting)
 
     def count_jobs(self) -> dict[str, int]:
+        status = as_stored(JOBS.c.status)
         with self._transactions.read() as connection:
-            found = connection.execute(select(JOBS.c.status, func.count()).group_by(JOBS.c.status))
-            return {str(status): count for status, count in found}
+            return dict(connection.execute(select(status, func.count()).group_by(status)).tuples().all())
 
     def revision(self) -> str | None:
         with self._transactions.read() as connection:
@@ -83,4 +85,4 @@ def _submitted(connection: Connection, submission: Submission) -> Job | None:
         return None
     if row.request_hash != submission.request_hash:
         raise ConflictError(f"the key {submission.key!r} stands for another request; choose a new key")
-    return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == row.job_id)).one())
+    return read_job(connection, row.job_id)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Enum,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -36,7 +33,7 @@ from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
-from ose.store.columns import Encoded, UtcTime, failure_columns
+from ose.store.columns import Encoded, OneOf, PathText, UtcTime, failure_columns
 from ose.store.marks import writers_mark
 
 # Constraints are named by one rule, so that a later revision can drop one on every database.
@@ -50,16 +47,12 @@ metadata = MetaData(
 )
 
 
-def _status(kind: type[StrEnum]) -> Enum:
-    return Enum(kind, native_enum=False, length=16)
-
-
 JOBS = Table(
     "jobs",
     metadata,
     Column("id", String(64), primary_key=True),
     Column("name", Text, nullable=False),
-    Column("status", _status(JobStatus), nullable=False),
+    Column("status", OneOf(JobStatus), nullable=False),
     Column("spec", Encoded(JobSpec), nullable=False),
     Column("spec_hash", String(64), nullable=False),
     Column("teacher", Encoded(TeacherFacts), nullable=False),
@@ -83,7 +76,7 @@ CANDIDATES = Table(
     Column("id", Integer, primary_key=True),
     Column("job_id", ForeignKey("jobs.id"), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("status", _status(CandidateStatus), nullable=False),
+    Column("status", OneOf(CandidateStatus), nullable=False),
     Column("num_hidden_layers", Integer, nullable=False),
     Column("num_attention_heads", Integer, nullable=False),
     Column("hidden_size", Integer, nullable=False),
@@ -136,7 +129,7 @@ TRIALS = Table(
     Column("id", String(64), primary_key=True),
     Column("candidate_id", ForeignKey("candidates.id"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
-    Column("status", _status(TrialStatus), nullable=False),
+    Column("status", OneOf(TrialStatus), nullable=False),
     Column("worker", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
@@ -168,9 +161,9 @@ DISTILLATIONS = Table(
     Column("id", Integer, primary_key=True),
     Column("job_id", String(64), nullable=False),
     Column("candidate_number", Integer, nullable=False),
-    Column("status", _status(DistillationStatus), nullable=False),
+    Column("status", OneOf(DistillationStatus), nullable=False),
     Column("spec", Encoded(DistillationSpec), nullable=False),
-    Column("folder", Text, nullable=False),
+    Column("folder", PathText, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("result", Encoded(DistillationResult)),
