@@ -72,7 +72,7 @@ class SqlJobs:
         status = as_stored(CANDIDATES.c.status)
         query = select(status, func.count()).where(CANDIDATES.c.job_id == job_id).group_by(status)
         with self._transactions.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {kind: count for kind, count in connection.execute(query)}
 
     def claim_job(
         self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None

@@ -68,7 +68,7 @@ class SqlService(SqlTokens, SqlQueue):
     def count_jobs(self) -> dict[str, int]:
         status = as_stored(JOBS.c.status)
         with self._transactions.read() as connection:
-            return dict(connection.execute(select(status, func.count()).group_by(status)).tuples().all())
+            return {kind: count for kind, count in connection.execute(select(status, func.count()).group_by(status))}
 
     def revision(self) -> str | None:
         with self._transactions.read() as connection:
