@@ -17,7 +17,7 @@ import builders
 import httpx2
 import pytest
 from builders import NOW
-from mounts import mounted_read_only
+from mounts import immutable, mounted_read_only
 from services import add_finished_job, serving
 from sqlalchemy import text
 from terminals import in_pipe
@@ -121,7 +121,7 @@ def test_rows_of_before_are_found_too(home: Path, new_url: Callable[[], str]) ->
 @pytest.mark.attack(
     door="homes",
     fault="a home that is moved loses its students",
-    how="texts and a teacher below the home, and a link to it",
+    how="a teacher and texts below the home, and a link to it",
 )
 def test_texts_below_the_home_move_along(home: Path) -> None:
     home.mkdir()
@@ -183,7 +183,7 @@ def test_a_server_of_a_read_only_home_answers(home: Path) -> None:
 @pytest.mark.attack(
     door="homes",
     fault="a query of a read-only home fails",
-    how="a log that a killed writer has left, without its index",
+    how="the log of a killed writer, without its index",
 )
 def test_what_a_log_holds_is_read(home: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
@@ -226,9 +226,7 @@ def test_an_old_database_that_cannot_be_written_says_so(home: Path) -> None:
     assert "0006" in ended.stderr and "can only be read here" in ended.stderr
 
 
-@pytest.mark.attack(
-    door="homes", fault="a query of a read-only home fails", how="somebody else's home, as another user"
-)
+@pytest.mark.attack(door="homes", fault="a query of a read-only home fails", how="another user's home")
 def test_another_users_home_is_read(home: Path, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
@@ -247,6 +245,19 @@ def test_another_users_home_is_read(home: Path, tmp_path: Path) -> None:
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]) == 0
+
+
+@pytest.mark.attack(
+    door="homes",
+    fault="a query of a read-only home fails",
+    how="a file that nobody may write, in a folder that all may",
+)
+def test_a_file_that_cannot_be_written_is_read(home: Path) -> None:
+    fill(home)
+    with immutable(home / "ose.db"):
+        listed, refused = in_pipe(home, "job", "list"), in_pipe(home, "token", "create", "me")
+    assert listed.returncode == 0 and "job-1" in listed.stdout
+    assert refused.returncode == 2 and "can only be read here" in refused.stderr
 
 
 # One bad row
@@ -283,7 +294,7 @@ other_bad = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.attack(door="homes", fault="one unreadable job hides all others", how="as found")
+@pytest.mark.attack(door="homes", fault="one unreadable job hides the others", how="as found")
 @first_bad
 def test_the_list_is_whole_beside_a_bad_spec(spoiled: str, home: Path) -> None:
     _list_is_whole(spoiled, home)
@@ -291,8 +302,8 @@ def test_the_list_is_whole_beside_a_bad_spec(spoiled: str, home: Path) -> None:
 
 @pytest.mark.attack(
     door="homes",
-    fault="one unreadable job hides all others",
-    how="another column, an unknown status, no JSON, a refused value",
+    fault="one unreadable job hides the others",
+    how="another column, an unknown status, no JSON",
 )
 @other_bad
 def test_the_list_is_whole_beside_other_bad_rows(spoiled: str, home: Path) -> None:
@@ -341,9 +352,7 @@ def _server_answers(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) 
     assert numbers.status_code == 200
 
 
-@pytest.mark.attack(
-    door="homes", fault="one unreadable job holds up the queue", how="a job that waits before all others"
-)
+@pytest.mark.attack(door="homes", fault="one unreadable job holds up the queue", how="it waits before all others")
 def test_a_coordinator_gives_up_a_job_that_it_cannot_read(store_url: str) -> None:
     with closing(open_store(store_url)) as store:
         for number in (1, 2):
@@ -355,9 +364,7 @@ def test_a_coordinator_gives_up_a_job_that_it_cannot_read(store_url: str) -> Non
         assert store.claim_next_job("owner-2", NOW, LATER) is None
 
 
-@pytest.mark.attack(
-    door="homes", fault="one unreadable job holds up the queue", how="a distillation that waits before all others"
-)
+@pytest.mark.attack(door="homes", fault="one unreadable job holds up the queue", how="a distillation that waits first")
 def test_a_distillation_that_cannot_be_read_is_given_up(store_url: str) -> None:
     with closing(open_store(store_url)) as store:
         store.add_job(builders.new_job())
@@ -372,7 +379,7 @@ def test_a_distillation_that_cannot_be_read_is_given_up(store_url: str) -> None:
 
 
 @pytest.mark.attack(
-    door="homes", fault="one unreadable job hides all others", how="a candidate of an earlier job, in a cost"
+    door="homes", fault="one unreadable job hides the others", how="a candidate's row, in another job's cost"
 )
 def test_a_bad_candidate_stays_its_own_jobs_fault(store_url: str) -> None:
     with closing(open_store(store_url)) as store:
@@ -384,9 +391,7 @@ def test_a_bad_candidate_stays_its_own_jobs_fault(store_url: str) -> None:
             store.candidates("job-1")
 
 
-@pytest.mark.attack(
-    door="homes", fault="one unreadable job hides all others", how="a time that is none, in a SQLite file"
-)
+@pytest.mark.attack(door="homes", fault="one unreadable job hides the others", how="a time that is none")
 def test_a_time_that_is_none(home: Path) -> None:
     with closing(open_store(url_of(home))) as store:
         for number in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""A folder as a read-only file system, for the length of a block."""
+"""Folders and files that nobody can write, for the length of a block."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def mounted_read_only(folder: Path, at: Path | None = None) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@contextmanager
+def immutable(file: Path) -> Iterator[None]:
+    """Have the system refuse every write to a file, root's too; skips where it knows no such files."""
+    if subprocess.run(["chattr", "+i", str(file)], capture_output=True).returncode:
+        pytest.skip("this file system, or this user, cannot make a file immutable")
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", str(file)], check=True)
 
 
 def _mount(*arguments: str) -> int:
