@@ -85,9 +85,9 @@ class Workspace:
 
     @cached_property
     def store(self) -> Store:
-        """The database, opened and migrated on first use."""
+        """The database, opened on first use, and migrated where that is needed and possible."""
         close_to_others(self._settings.artifacts)
-        return open_store(self._settings.store_url)
+        return open_store(self._settings.store_url, self.home)
 
     @property
     def settings(self) -> Settings:
@@ -159,12 +159,12 @@ class Workspace:
         return job_cost(self.store, self.store.job(job_id))
 
     def jobs(self, limit: int = 50) -> list[Job]:
-        """The newest jobs."""
+        """The newest jobs that can be read."""
         return self.store.jobs(limit)
 
     def descriptions(self, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest jobs under their JSON names."""
-        return jobs_json(self.store, self.store.jobs(limit))
+        """The newest jobs under their JSON names, those included whose rows cannot be read."""
+        return jobs_json(self.store, self.store.listed_jobs(limit))
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job."""

@@ -15,6 +15,7 @@
     ├── ConflictError            the request is fine, the state of the job forbids it
     ├── MachineError             the machine is in the way
     │   ├── StoreError           the database cannot be opened, read or written
+    │   │   └── UnreadableError  one row of it is not what this OSE writes
     │   ├── StorageError         a file cannot be written (full disk, no permission)
     │   ├── DependencyError      a library or device that was asked for is not there
     │   └── ServiceError         a remote service cannot be reached, or has failed
@@ -119,6 +120,12 @@ class StoreError(MachineError):
     """The database cannot be opened, read or written."""
 
     code = "store"
+
+
+class UnreadableError(StoreError):
+    """A row of the database holds what this OSE cannot read. The message says which, and where it stumbles."""
+
+    code = "unreadable"
 
 
 class StorageError(MachineError):

@@ -72,6 +72,7 @@ class OperatorLimits(BaseSettings):
     max_workers: int = Field(1_000, ge=1, description="workers of one job, or of one distillation")
     max_threads: int = Field(256, ge=1, description="cores of one worker, and threads of a latency measurement")
     max_claims: int = Field(3, ge=1, description="times that a job is claimed without getting on before it fails")
+    max_name_length: int = Field(200, ge=1, description="characters of the name of a job, a space or a token")
 
 
 def operator_limits() -> OperatorLimits:

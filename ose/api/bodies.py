@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from ose.errors import InvalidInputError
+from ose.service.texts import require_storable
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
         raise InvalidInputError(f"the body is no JSON: {error or 'nested too deeply'}") from error
     if not isinstance(content, dict):
         raise InvalidInputError("the body must be a JSON object")
-    _require_storable(content)
+    require_storable(content, "the body")
     return content
 
 
@@ -51,17 +52,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         raise ValueError("a key is given twice")
     return content
-
-
-def _require_storable(value: Any) -> None:
-    """Refuse text that is half a character, or has a null in it."""
-    if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise InvalidInputError("text in the body holds a null or half a character")
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _require_storable(key)
-            _require_storable(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _require_storable(inner)

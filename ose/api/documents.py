@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -110,10 +110,28 @@ class CostDocument(BaseModel):
     error: float | None
 
 
+class UnreadableJobDocument(BaseModel):
+    """A job whose row the server cannot read: what is not known is null, and the error says why."""
+
+    id: str
+    name: str
+    status: Literal["UNREADABLE"]
+    candidates: dict[str, int]
+    space_size: None
+    created_at: datetime | None
+    started_at: None
+    finished_at: None
+    error: ErrorDocument
+    spec: None
+    spec_hash: None
+    teacher: None
+    corpus: None
+
+
 class JobPage(BaseModel):
     """Some jobs, newest first; `next` is null when they were the last."""
 
-    jobs: list[JobDocument]
+    jobs: list[JobDocument | UnreadableJobDocument]
     next: str | None
 
 

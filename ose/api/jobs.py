@@ -62,8 +62,8 @@ def submit(
 @router.get("", response_model=JobPage)
 def list_jobs(workspace: CurrentWorkspace, query: Annotated[JobsQuery, Query()]) -> Response:
     """The newest jobs, page by page."""
-    after = None if query.after is None else workspace.job(query.after).id
-    jobs = workspace.store.jobs(query.limit + 1, after=after)
+    after = None if query.after is None else workspace.store.job_id(query.after)
+    jobs = workspace.store.listed_jobs(query.limit + 1, after)
     shown = jobs[: query.limit]
     following = shown[-1].id if len(jobs) > len(shown) else None
     page: dict[str, Any] = {"jobs": jobs_json(workspace.store, shown), "next": following}

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ose.api.responses import Json
+from ose.core.shown import shown
 from ose.errors import OseError
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ STATUS = {
     "conflict": 409,
     "environment": 503,
     "store": 503,
+    "unreadable": 409,
     "storage": 507,
     "dependency": 503,
     "service": 502,
@@ -78,7 +80,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A response that says what went wrong."""
     content = Problem(
-        type=f"urn:ose:problem:{code}", title=HTTPStatus(status).phrase, status=status, detail=detail, code=code
+        type=f"urn:ose:problem:{code}", title=HTTPStatus(status).phrase, status=status, detail=shown(detail), code=code
     )
     return Json(content.model_dump(), status, headers, MEDIA_TYPE)
 
@@ -98,7 +100,7 @@ def of(error: OseError) -> Response:
         _LOG.error("%s: %s", error.code, error)
         return problem(status, error.code, "the server cannot do this at the moment; its log says why")
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "60"}}.get(status)
-    return problem(status, error.code, " ".join(str(error).split()), headers)
+    return problem(status, error.code, str(error), headers)
 
 
 async def _refused(request: Request, error: OseError) -> Response:
@@ -124,7 +126,7 @@ async def _malformed(request: Request, error: RequestValidationError) -> Respons
 
 def _sentence(error: dict[str, Any]) -> str:
     place = " ".join(str(part) for part in error["loc"])
-    return f"{place}: {error['msg']}".encode(errors="replace").decode()
+    return f"{place}: {error['msg']}"
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

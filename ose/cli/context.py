@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ose.core.shown import shown_block
 from ose.imports import without_collection
 
 if TYPE_CHECKING:
@@ -75,4 +76,9 @@ def print_json(content: Any) -> None:
 
 def say(message: str) -> None:
     """Print a line for people, on standard error, so that data can be piped."""
-    print(message, file=sys.stderr, flush=True)
+    print(shown_block(message), file=sys.stderr, flush=True)
+
+
+def tell(message: object) -> None:
+    """Print a line of what was asked for, on standard output."""
+    typer.echo(shown_block(message))

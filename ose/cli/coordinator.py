@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ose.cli.context import Context, say
+from ose.cli.logs import log_to_stderr
+from ose.core.shown import shown
 
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
@@ -29,6 +31,7 @@ def coordinator(
     from ose.service.queue import serve_queue
 
     options: Context = context.obj
+    log_to_stderr()
     with options.workspace() as workspace:
         workspace.remove_leftovers()
         serving = workspace.coordinator()
@@ -45,7 +48,7 @@ def _serve_students(workspace: Workspace) -> bool:
     """Run the distillation that waits longest and export what is distilled; whether there was any."""
     distillation = workspace.students.run_next()
     if distillation is not None:
-        reason = f": {distillation.failure.message}" if distillation.failure else ""
+        reason = f": {shown(distillation.failure.message)}" if distillation.failure else ""
         say(f"distillation {distillation.id} {distillation.status.lower()}{reason}")
     exports = workspace.students.export_finished()
     for export in exports:

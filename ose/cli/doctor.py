@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ose.cli.context import Context
+from ose.cli.context import Context, tell
+from ose.core.shown import shown
 from ose.errors import OseError
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ def doctor(context: typer.Context) -> None:
 
 def _passes(name: str, check: Check, workspace: Workspace) -> bool:
     try:
-        typer.echo(f"ok    {name:<10} {check(workspace)}")
+        tell(f"ok    {name:<10} {shown(check(workspace))}")
     except (OseError, OSError, ImportError) as error:
-        typer.echo(f"FAIL  {name:<10} {' '.join(str(error).split())}")
+        tell(f"FAIL  {name:<10} {shown(error)}")
         return False
     return True
 

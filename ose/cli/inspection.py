@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ose.cli.context import Context, Format, print_json
+from ose.cli.context import Context, Format, print_json, say, tell
 from ose.core.bounds import BATCH, SEQUENCE, THREADS
 from ose.core.measurement import LatencyProtocol
 
@@ -35,9 +35,9 @@ def latency(
     if output is Format.json:
         print_json({"protocol": asdict(protocol), **asdict(measured)})
         return
-    typer.echo(
+    tell(
         f"p50 {measured.p50_ms:.2f} ms, p10 {measured.p10_ms:.2f}, p90 {measured.p90_ms:.2f} "
         f"({len(measured.samples_ms)} calls, {measured.fingerprint})"
     )
     if measured.is_flagged:
-        typer.echo(f"noisy after {measured.num_attempts} attempts: something else is running", err=True)
+        say(f"noisy after {measured.num_attempts} attempts: something else is running")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, this_command
+from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, tell, this_command
 from ose.cli.cost import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
+from ose.core.shown import shown
 
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
@@ -28,7 +29,7 @@ def submit(context: typer.Context, file: JobFile) -> None:
     """Check a job and queue it. Prints its id."""
     with _workspace(context) as workspace:
         job = workspace.submit(file)
-        typer.echo(job.id)
+        tell(job.id)
         say(expected_line(workspace.cost(job.id)))
     say(f"queued; run it here with: {this_command()} job resume {job.id}")
 
@@ -96,7 +97,7 @@ def show(context: typer.Context, job_id: JobId, output: FormatOption = Format.ta
     _print([content], output)
     for line in (expected_line(cost), taken_line(cost)):
         if line is not None:
-            typer.echo(line)
+            tell(line)
 
 
 @app.command(epilog="Example: ose job cancel 3f9c")
@@ -126,7 +127,7 @@ def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True, out
         say(f"\ninterrupted; nothing that was finished is lost. Go on with: {this_command()} job resume {job_id}")
         sys.exit(130)
     if job.status is not JobStatus.SUCCEEDED:
-        reason = f": {job.failure.message}" if job.failure else ""
+        reason = f": {shown(job.failure.message)}" if job.failure else ""
         say(f"error: job {job.id} {job.status.lower()}{reason}")
         say(f"try again with: {this_command()} job resume {job.id}")
         sys.exit(1)

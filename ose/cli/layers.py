@@ -12,6 +12,7 @@ from ose.cli.context import Context, Format, print_json, say
 from ose.core.bounds import DEPTH, STEPS
 from ose.core.job import layers_text
 from ose.core.layer_subsets import LayerQuestion
+from ose.core.shown import shown
 
 if TYPE_CHECKING:
     from ose.service.layer_report import LayerReport
@@ -46,7 +47,7 @@ def layers(
 
 
 def _print(report: LayerReport) -> None:
-    from ose.cli.tables import console, plain_table
+    from ose.cli.tables import console, plain_table, title
 
     titles = ("rank", "layers", "rules", "untrained", f"loss, {report.num_steps} steps", "±", "to the best", "±")
     table = plain_table(*titles, justify="right")
@@ -59,10 +60,11 @@ def _print(report: LayerReport) -> None:
             *(("", "") if row.rank == 1 else (gap, gap_error)),
         )  # fmt: skip
     out = console()
-    out.print(
-        f"[bold]{report.job['name']}[/bold] ({report.job['id']}): {report.keep} of {report.num_teacher_layers} "
+    counted = (
+        f" ({report.job['id']}): {report.keep} of {report.num_teacher_layers} "
         f"layers, {len({score.layers for score in report.scores})} subsets scored, {len(report.rows)} trained"
     )
+    out.print(title(report.job["name"], counted))
     out.print(table)
     for sentence in report.conclusions():
-        out.print(sentence, highlight=False, soft_wrap=True, markup=False)
+        out.print(shown(sentence), highlight=False, soft_wrap=True)

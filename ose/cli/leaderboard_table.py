@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from ose.cli.context import this_command
-from ose.cli.tables import aligned_lines, console
+from ose.cli.tables import aligned_lines, console, title
 from ose.core.architecture import Architecture
 from ose.core.job import layers_text
+from ose.core.shown import NAME, headline, shown
 from ose.core.trust import Trust
 from ose.service.leaderboard import Leaderboard, LeaderboardRow
 from ose.service.trust import hint
@@ -31,15 +32,16 @@ def print_leaderboard(board: Leaderboard) -> None:
     left_out = _LEFT_OUT_WHEN_NARROW if out.width < _WIDE else set()
     if not _layers_differ(board.rows):
         left_out = left_out | {"layers"}
-    titles = [title for title in lines[0] if title not in left_out]
-    table = aligned_lines([titles, *([cells[title] for title in titles] for cells in lines)], _WORDS)
-    out.print(f"[bold]{job['name']}[/bold] ({job['id']}, {job['status'].lower()}), space {job['space']}")
+    titles = [each for each in lines[0] if each not in left_out]
+    table = aligned_lines([titles, *([cells[each] for each in titles] for cells in lines)], _WORDS)
+    out.print(title(job["name"], f" ({job['id']}, {job['status'].lower()}), space {shown(job['space'], NAME)}"))
     out.print(Text("\n").join(map(Text, table, ["bold", *_styles(board)])), soft_wrap=True)
     if board.num_more:
         out.print(f"... and {board.num_more} more: {this_command()} leaderboard {job['id']}")
     out.print(
-        f"[dim]* on the Pareto front; ! latency too noisy to believe. Loss: cross-entropy to the teacher, "
-        f"± standard error. Latency: {_protocol(job)}.[/dim]"
+        f"* on the Pareto front; ! latency too noisy to believe. Loss: cross-entropy to the teacher, "
+        f"± standard error. Latency: {shown(_protocol(job))}.",
+        style="dim",
     )
     if board.trust is not None:
         _print_trust(out, job["id"], board.trust)
@@ -55,12 +57,13 @@ def _print_trust(out: Console, job_id: str, trust: Trust) -> None:
         )
     )
     out.print(
-        f"[dim]Group: not apart by two standard errors of paired differences, among the first {trust.num_leaders}."
-        f"{order} What more training or another seed would change is not in it.[/dim]"
+        f"Group: not apart by two standard errors of paired differences, among the first {trust.num_leaders}."
+        f"{order} What more training or another seed would change is not in it.",
+        style="dim",
     )
     advice = hint(job_id, trust, this_command())
     if advice is not None:
-        out.print(advice, soft_wrap=True)
+        out.print(shown(advice), soft_wrap=True)
 
 
 def _layers_differ(rows: Sequence[LeaderboardRow]) -> bool:
@@ -114,7 +117,7 @@ def _row_cells(row: LeaderboardRow) -> dict[str, str]:
 
 def _remark(row: LeaderboardRow) -> str:
     if row.error is not None:
-        return f"{row.status.lower()}: {row.error['message'].splitlines()[0]}"
+        return f"{row.status.lower()}: {headline(row.error['message'])}"
     return "*" if row.is_pareto else ""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -22,11 +24,13 @@ from ose.cli import (
     student,
     token,
 )
-from ose.cli.context import Context
+from ose.cli.context import Context, say
+from ose.core.shown import shown, shown_block
 from ose.errors import InvalidInputError, OseError
 
 INTERRUPTED = 130
 MISTAKE = 2
+FAULT = 1
 
 _NOTHING_LOST = "interrupted; nothing that was finished is lost"
 
@@ -84,6 +88,7 @@ def settings(
 def main() -> None:
     """Run the command line; translate what goes wrong into a line and an exit status."""
     debug = "--debug" in sys.argv[1:]
+    _write_out_missing_letters()
     try:
         status = app(standalone_mode=False)
         if status == INTERRUPTED:
@@ -95,7 +100,8 @@ def main() -> None:
         sys.exit(MISTAKE)
     except OseError as error:
         if debug:
-            raise
+            _print_traceback(error)
+            sys.exit(FAULT)
         _complain(str(error))
         sys.exit(MISTAKE)
     except KeyboardInterrupt:  # before typer listens
@@ -103,8 +109,22 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, as `head` does
+    except Exception as error:
+        _print_traceback(error)
+        sys.exit(FAULT)
 
 
 def _complain(message: str) -> None:
-    line = " ".join(message.split())
-    typer.echo(f"error: {line}", err=True)
+    say(f"error: {shown(message)}")
+
+
+def _print_traceback(error: Exception) -> None:
+    """As Python does, but a message in it may be anybody's words."""
+    print(shown_block("".join(traceback.format_exception(error))), file=sys.stderr, end="")
+
+
+def _write_out_missing_letters() -> None:
+    """A terminal or pipe of few letters gets the others by their numbers, where Python would give up."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from ose.core.shown import NAME, shown, shown_block
 from ose.search import progress as protocol
 
 _LINE_EVERY_S = 5.0
@@ -28,9 +29,9 @@ class LineProgress:
 
     def stage(self, title: str, total: int) -> None:
         """Begin a stage."""
-        self._title, self._total, self._done = title, total, 0
+        self._title, self._total, self._done = shown(title, NAME), total, 0
         self._started = self._printed = time.monotonic()
-        self.say(f"{title} ...")
+        self.say(f"{self._title} ...")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Print, if the last line was some seconds ago or the stage ends."""
@@ -42,8 +43,8 @@ class LineProgress:
         elapsed_s = now - self._started
         left_s = elapsed_s / self._done * (self._total - self._done) if self._done else 0.0
         timing = f"{elapsed_s:.0f} s" if self._done >= self._total else f"about {left_s:.0f} s left"
-        self.say(f"{self._title}: {self._done}/{self._total}, {timing}" + (f" ({note})" if note else ""))
+        self.say(f"{self._title}: {self._done}/{self._total}, {timing}" + (f" ({shown(note, NAME)})" if note else ""))
 
     def say(self, message: str) -> None:
         """Print a line."""
-        print(message, file=sys.stderr, flush=True)
+        print(shown_block(message), file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ import typer
 from ose.cli.context import Context, say, this_command
 from ose.cli.job import run_to_end
 from ose.core.architecture import Architecture
+from ose.core.shown import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,6 +55,8 @@ def quickstart(context: typer.Context) -> None:
 
 
 def _summarize(workspace: Workspace, distillation: Distillation, output: Path, wall_time_s: float) -> None:
+    from rich.text import Text
+
     from ose.cli.tables import console
 
     job = workspace.job(distillation.job_id)
@@ -62,11 +65,13 @@ def _summarize(workspace: Workspace, distillation: Distillation, output: Path, w
     out = console()
     out.print()
     out.print(_comparison(board.teacher, row, distillation))
-    out.print(f"\n{SENTENCE.replace('<mask>', '[bold]<mask>[/bold]')}")
+    before, mask, after = SENTENCE.partition("<mask>")
+    out.print(Text.assemble("\n", before, (mask, "bold"), after))
     for name, model in (("teacher", Path(job.teacher.path)), ("student", output)):
         guesses = ", ".join(f"{token} {share:.0%}" for token, share in workspace.fill_mask(model, SENTENCE))
-        out.print(f"  {name}: {guesses}", highlight=False)
-    out.print(f"\nThe student is in [bold]{output}[/bold] and loads with plain transformers:", soft_wrap=True)
+        out.print(f"  {name}: {shown(guesses)}", highlight=False)
+    lies_in = Text.assemble("\nThe student is in ", (str(output), "bold"), " and loads with plain transformers:")
+    out.print(lies_in, soft_wrap=True)
     out.print(f'  AutoModelForMaskedLM.from_pretrained("{output}")', highlight=False, soft_wrap=True)
     out.print(f"\nDone in {wall_time_s:.0f} s. What to type next:")
     for command, gain in (
@@ -78,7 +83,7 @@ def _summarize(workspace: Workspace, distillation: Distillation, output: Path, w
             "this search again: name your own teacher and text in it",
         ),
     ):
-        out.print(f"  [bold]{command}[/bold]\n      {gain}", highlight=False, soft_wrap=True)
+        out.print(Text.assemble("  ", (command, "bold"), f"\n      {gain}"), soft_wrap=True)
 
 
 def _comparison(teacher: dict[str, Any], row: LeaderboardRow, distillation: Distillation) -> Table:

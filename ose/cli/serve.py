@@ -11,6 +11,7 @@ import typer
 
 from ose.artifacts.private import is_open_to_others
 from ose.cli.context import Context, say, this_command
+from ose.cli.logs import log_to_stderr
 from ose.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def serve(
 
     options: Context = context.obj
     proxies = None if trusted_proxy is None else trusted_proxies(trusted_proxy)
+    log_to_stderr()
     with options.workspace() as workspace:
         asks = _asks_for_tokens(workspace, without_tokens)
         _require_guard(host, asks, without_tokens)
@@ -60,6 +62,7 @@ def serve(
             app,
             host=host,
             port=port,
+            log_config=None,
             log_level="warning",
             server_header=False,
             proxy_headers=proxies is not None,

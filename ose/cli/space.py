@@ -83,7 +83,7 @@ def _print_spaces(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_members(space: SearchSpace, size: int, members: list[dict[str, Any]]) -> None:
-    from ose.cli.tables import console, plain_table
+    from ose.cli.tables import console, plain_table, title
 
     kept = ("kept",) if space.layers else ()
     titles = ("no.", "layers", "heads", "hidden", "intermediate", *kept, "parameters", "encoder", "MFLOP")
@@ -94,7 +94,7 @@ def _print_members(space: SearchSpace, size: int, members: list[dict[str, Any]])
         sizes += [layers_text(member["layers"])] if kept else []
         table.add_row(str(member["number"]), *sizes, f"{member['num_parameters']:,}", encoder, operations)
     smallest, largest = members[0]["num_parameters"], members[-1]["num_parameters"]
-    shown = f", {len(members)} shown" if len(members) < size else ""
+    some = f", {len(members)} shown" if len(members) < size else ""
     out = console()
-    out.print(f"[bold]{space.name}[/bold]: {size} members{shown}: {smallest:,} to {largest:,} parameters")
+    out.print(title(space.name, f": {size} members{some}: {smallest:,} to {largest:,} parameters"))
     out.print(table)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ose.cli.context import Context, Format, print_json, say, this_command
+from ose.cli.context import Context, Format, print_json, say, tell, this_command
 from ose.core.bounds import BATCH, NUMBER, STEPS
 from ose.core.presets import PRESETS
 
@@ -50,7 +50,7 @@ def distill(
         print_json(asdict(done))
         return
     result = done.result
-    typer.echo(
+    tell(
         f"candidate {done.candidate_number} distilled, {result.num_steps} steps in {result.wall_time_s:.0f} s: "
         f"{result.loss_nats:.3f} ± {result.loss_stderr_nats:.3f} nats to the teacher, "
         f"{result.masked_accuracy:.1%} of the masked tokens right"
@@ -74,5 +74,5 @@ def export(
     if output_format is Format.json:
         print_json(asdict(summary))
         return
-    typer.echo(f"{summary.folder}: {summary.architecture}, {summary.size_bytes / 1e6:.1f} MB")
+    tell(f"{summary.folder}: {summary.architecture}, {summary.size_bytes / 1e6:.1f} MB")
     say(f'load it with: AutoModelForMaskedLM.from_pretrained("{summary.folder}")')

@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Tables for people. What stands in them are often strangers' words, so nothing on this console is markup."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from ose.core.shown import NAME, headline, shown, shown_block
 
 _MIN_WIDTH = 110
 """Where output is no terminal, lines are as long as the table needs."""
@@ -14,15 +17,30 @@ _MIN_WIDTH = 110
 
 def console() -> Console:
     """Standard output."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=max(plain.width, _MIN_WIDTH))
+    plain = Console(markup=False, emoji=False)
+    if plain.is_terminal:
+        return plain
+    return Console(markup=False, emoji=False, width=max(plain.width, _MIN_WIDTH))
 
 
-def plain_table(*titles: str, justify: Literal["left", "right"] = "left") -> Table:
+class ShownTable(Table):
+    """A table whose cells are text alone."""
+
+    def add_row(self, *cells: object, **options: Any) -> None:
+        """Add a row of texts, as they may be shown."""
+        super().add_row(*(Text(shown(cell, NAME)) for cell in cells), **options)
+
+
+def title(name: object, rest: str) -> Text:
+    """A line that begins with a name."""
+    return Text.assemble((shown(name, NAME), "bold"), shown_block(rest))
+
+
+def plain_table(*titles: str, justify: Literal["left", "right"] = "left") -> ShownTable:
     """A table without lines."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in titles:
-        table.add_column(title, justify=justify)
+    table = ShownTable(box=None, header_style="bold", pad_edge=False)
+    for each in titles:
+        table.add_column(each, justify=justify)
     return table
 
 
@@ -33,8 +51,9 @@ def aligned_lines(rows: Sequence[Sequence[str]], words: Collection[str]) -> list
         rows: Titles, then cells.
         words: Titles of the columns that begin left; the others are figures and end right.
     """
+    rows = [[shown(cell, NAME) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    places = [str.ljust if title in words else str.rjust for title in rows[0]]
+    places = [str.ljust if each in words else str.rjust for each in rows[0]]
     return [
         " ".join(place(cell, width) for place, cell, width in zip(places, row, widths, strict=True)).rstrip()
         for row in rows
@@ -46,7 +65,8 @@ def print_jobs(jobs: Sequence[dict[str, Any]]) -> None:
     table = plain_table("id", "name", "owner", "status", "candidates", "submitted", "error")
     for job in jobs:
         counts = ", ".join(f"{count} {status.lower()}" for status, count in job["candidates"].items())
-        error = job["error"]["message"].splitlines()[0] if job["error"] else ""
+        error = headline(job["error"]["message"]) if job["error"] else ""
         owner = job["owner"]["name"] if job["owner"] else ""
-        table.add_row(job["id"], job["name"], owner, job["status"], counts or "none yet", job["created_at"][:19], error)
+        submitted = (job["created_at"] or "")[:19]
+        table.add_row(job["id"], job["name"], owner, job["status"], counts or "none yet", submitted, error)
     console().print(table)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ose.cli.context import Context, Format, print_json, say
+from ose.cli.context import Context, Format, print_json, say, tell
 from ose.core.access import Scope
+from ose.core.shown import shown
 
 app = typer.Typer(help="Make, list and revoke the tokens that open a service.", no_args_is_help=True)
 
@@ -28,12 +29,15 @@ def create(
     """Make a token and print it, this once. Hand it to `ose --server` in OSE_TOKEN."""
     options: Context = context.obj
     with options.workspace() as workspace:
-        token, shown = workspace.tokens.create(name, scope, days)
+        token, secret = workspace.tokens.create(name, scope, days)
     if output is Format.json:
-        print_json({**asdict(token), "token": shown})
+        print_json({**asdict(token), "token": secret})
         return
-    typer.echo(shown)
-    say(f"token {token.id} for {name}: {scope}. It is not shown again; a server that was open asks for one from now on")
+    tell(secret)
+    say(
+        f"token {token.id} for {shown(name)}: {scope}. "
+        "It is not shown again; a server that was open asks for one from now on"
+    )
 
 
 @app.command("list", epilog="Example: ose token list")
@@ -63,4 +67,4 @@ def revoke(
     options: Context = context.obj
     with options.workspace() as workspace:
         token = workspace.tokens.revoke(token_id)
-    say(f"token {token.id} of {token.name} is revoked")
+    say(f"token {token.id} of {shown(token.name)} is revoked")

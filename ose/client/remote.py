@@ -20,6 +20,7 @@ from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import NotFoundError
 from ose.search.progress import Progress, Silence
+from ose.service.jobs import UNREADABLE
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery
 
 _PAGE = 100
@@ -135,8 +136,8 @@ class RemoteWorkspace:
         return found
 
     def jobs(self, limit: int = 50) -> list[Job]:
-        """The newest jobs."""
-        return [parsing.job(content) for content in self.descriptions(limit)]
+        """The newest jobs that the service can read."""
+        return [parsing.job(content) for content in self.descriptions(limit) if content["status"] != UNREADABLE]
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job."""

@@ -166,6 +166,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableJob:
+    """A job whose row another version, or a hand, has written in a way that this one cannot read.
+
+    Attributes:
+        reason: Where reading it stumbles, in one line.
+    """
+
+    id: str
+    name: str
+    created_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An architecture, with the hyperparameters to train it, inside a job.
 

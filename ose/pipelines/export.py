@@ -12,6 +12,7 @@ from transformers import AutoModelForMaskedLM
 from ose.artifacts.files import atomic_directory
 from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
+from ose.core.shown import markdown
 from ose.errors import ConflictError
 from ose.models.student import architecture_of
 from ose.models.teacher import load_masked_lm, load_tokenizer
@@ -91,7 +92,7 @@ library_name: transformers
 pipeline_tag: fill-mask
 tags: [distillation, neural-architecture-search, ose]
 ---
-# {manifest["job"]["name"]}: {architecture}
+# {markdown(manifest["job"]["name"])}: {architecture}
 
 A student of {student["num_parameters"]:,} parameters, found by architecture search and distilled from a teacher of
 {teacher["num_parameters"]:,} ({Architecture(**teacher["architecture"])}).
@@ -105,7 +106,7 @@ A student of {student["num_parameters"]:,} parameters, found by architecture sea
 | cross-entropy to the teacher, nats | {teacher["loss_nats"]:.3f} (its own entropy) | {student["loss_nats"]:.3f} |
 
 Latency is that of the encoder, batch {latency["batch_size"]} x {latency["sequence_length"]} tokens, {latency["dtype"]},
-{latency["threads"]} thread(s), on {manifest["device"]}. `{MANIFEST}` tells where every number came from.
+{latency["threads"]} thread(s), on {markdown(manifest["device"])}. `{MANIFEST}` tells where every number came from.
 
 ```python
 from transformers import AutoModelForMaskedLM, AutoTokenizer

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
+from ose.core.shown import shown
 from ose.errors import (
     ConflictError,
     DependencyError,
@@ -91,7 +92,7 @@ class Coordinator:
         job = self._store.claim_next_job(self.owner, self._now(), self._lease_end(), dead)
         if job is None:
             return None
-        self._progress.say(f"job {job.id} ({job.name})")
+        self._progress.say(f"job {job.id} ({shown(job.name)})")
         if not self._is_worth_it(job):
             return self._store.job(job.id)
         return self._run(job)

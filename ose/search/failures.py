@@ -5,6 +5,10 @@ from __future__ import annotations
 import traceback
 
 from ose.core.job import FailureReport
+from ose.core.shown import storable
+
+_MESSAGE, _TRACEBACK = 4_000, 20_000
+"""Characters that are kept: every list of jobs reads the first, and a library's message may hold its whole input."""
 
 
 class JobInterruptedError(Exception):
@@ -25,7 +29,13 @@ def failure_report(error: BaseException) -> FailureReport:
         return error.failure
     return FailureReport(
         code=getattr(error, "code", "error"),
-        message=str(error) or type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
+        message=_kept(str(error), _MESSAGE) or type(error).__name__,
+        traceback=_kept("".join(traceback.format_exception(error)), _TRACEBACK),
         is_retryable=getattr(error, "is_retryable", False),
     )
+
+
+def _kept(text: str, most: int) -> str:
+    """As much of a text as is read, its beginning and its end, so that any database can hold it."""
+    half = most // 2
+    return storable(text if len(text) <= most else f"{text[:half]} ... {text[-half:]}")

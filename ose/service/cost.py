@@ -7,9 +7,10 @@ so an estimate is the same before the job and after it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import product
+from itertools import islice, product
 from random import Random
 from typing import Any
 
@@ -17,6 +18,7 @@ from ose.core.architecture import Architecture, count_parameters
 from ose.core.cost import JobCost, Pace, StageTimes, Work, expected_times, pace_of, sequence_flops, training_flops
 from ose.core.job import Candidate, Job, JobStatus
 from ose.core.spec import JobSpec
+from ose.errors import UnreadableError
 from ose.search.halving import expected_rounds
 from ose.search.keys import (
     anatomy_key,
@@ -147,7 +149,14 @@ def _rounds(job: Job, num_planned: int) -> tuple[int, float]:
 
 def _past(store: Store, before: datetime) -> list[_Past]:
     ended = (job for job in store.jobs(_HISTORY**2) if job.finished_at is not None and job.finished_at < before)
-    return [_Past(job, store.candidates(job.id)) for job, _ in zip(ended, range(_HISTORY), strict=False)]
+    return [past for job in islice(ended, _HISTORY) if (past := _readable(store, job)) is not None]
+
+
+def _readable(store: Store, job: Job) -> _Past | None:
+    """An earlier job, unless a row of its candidates cannot be read: that is no reason to tell nothing of others."""
+    with suppress(UnreadableError):
+        return _Past(job, store.candidates(job.id))
+    return None
 
 
 def _measured_shapes(job: Job, past: Sequence[_Past]) -> set[Architecture]:

@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ose.core.shown import csv_cell
+
 if TYPE_CHECKING:
     from ose.service.leaderboard import LeaderboardRow
 
 
 def write_csv(rows: Sequence[LeaderboardRow], stream: TextIO) -> None:
-    """Write rows without nesting, under a header; nothing but an empty line if there are none."""
+    """Write rows without nesting, under a header; nothing but an empty line if there are none.
+
+    A text that a spreadsheet would run as a formula begins with an apostrophe.
+    """
     flat = flat_rows(rows)
     writer = csv.DictWriter(stream, fieldnames=list(flat[0]) if flat else [])
     writer.writeheader()
-    writer.writerows(flat)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in flat)
 
 
 def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ose.core.job import Job, JobStatus
+from ose.core.job import Job, JobStatus, UnreadableJob
 from ose.core.spec import JobSpec, TeacherSpec
-from ose.errors import ConflictError
+from ose.errors import ConflictError, UnreadableError
 from ose.models.teacher_folder import TeacherFolder
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
@@ -20,6 +20,7 @@ from ose.service.ownership import job_quota
 from ose.service.space_size import known_size
 from ose.service.teacher_source import locate_teacher
 from ose.service.teachers import inspect_teacher
+from ose.service.texts import require_name, require_storable
 from ose.store.base import NewJob, Store
 
 
@@ -48,8 +49,11 @@ def checked_job(
         root: Folder that no text may lead out of; None if any file may be named.
 
     Raises:
-        InvalidInputError: Teacher, corpus, space or a combination of them cannot be used.
+        InvalidInputError: A name, teacher, corpus, space or a combination of them cannot be used.
     """
+    require_name(spec.name, "name")
+    require_name(spec.space.name, "space.name")
+    require_storable(asdict(spec), "job")
     teacher = inspect_teacher(spec.teacher, locate)
     check_job(spec, teacher)
     corpus = inspect_corpus(spec.corpus, root)
@@ -92,10 +96,17 @@ def resume_job(store: Store, job_id: str) -> Job:
     return store.job(job.id)
 
 
-def jobs_json(store: Store, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+UNREADABLE = "UNREADABLE"
+"""In the place of a status, where a job's row cannot be read."""
+
+
+def jobs_json(store: Store, jobs: Sequence[Job | UnreadableJob]) -> list[dict[str, Any]]:
     """Jobs under their JSON names; the candidates of all of them are counted at once."""
     counts = store.count_candidates_of([job.id for job in jobs])
-    return [_json(job, counts.get(job.id, {})) for job in jobs]
+    return [
+        _json(job, counts.get(job.id, {})) if isinstance(job, Job) else _unreadable_json(job, counts.get(job.id, {}))
+        for job in jobs
+    ]
 
 
 def job_json(store: Store, job: Job) -> dict[str, Any]:
@@ -126,6 +137,20 @@ def _space_size(job: Job) -> int | None:
     if job.space_size is not None:
         return job.space_size
     return known_size(job.spec.space, job.teacher.architecture.num_hidden_layers)
+
+
+def _unreadable_json(job: UnreadableJob, candidates: dict[str, int]) -> dict[str, Any]:
+    """The same names; what is not known is null, and the error says why."""
+    unknown = ("owner", "space_size", "started_at", "finished_at", "spec", "spec_hash", "teacher", "corpus")
+    return {
+        "id": job.id,
+        "name": job.name,
+        "status": UNREADABLE,
+        "candidates": candidates,
+        "created_at": _iso(job.created_at),
+        "error": {"code": UnreadableError.code, "message": job.reason},
+        **dict.fromkeys(unknown),
+    }
 
 
 def _iso(moment: datetime | None) -> str | None:

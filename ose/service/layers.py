@@ -10,6 +10,7 @@ from ose.core.job import Job, JobStatus, TeacherFacts
 from ose.core.layer_subsets import LayerQuestion, Subset, SubsetScore, most_promising
 from ose.core.score import ScoreRule
 from ose.core.search_space import SearchSpace
+from ose.core.shown import shown
 from ose.core.spec import JobSpec, Limits
 from ose.errors import ConflictError, InvalidInputError
 from ose.service.checks import check_job
@@ -60,7 +61,7 @@ def rank_layers(
     if job.status is not JobStatus.SUCCEEDED:
         job = run(job.id)
     if job.status is not JobStatus.SUCCEEDED:
-        reason = f": {job.failure.message}" if job.failure else ""
+        reason = f": {shown(job.failure.message)}" if job.failure else ""
         raise ConflictError(f"job {job.id} {job.status.lower()}{reason}; the same command tries again")
     return layer_report(job, store.candidates(job.id), scores)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from ose.core.job import Job, JobStatus
+from ose.core.shown import shown
 from ose.errors import StoreError
 from ose.search.coordinator import Coordinator
 
@@ -57,4 +58,4 @@ def _serve_next(coordinator: Coordinator, say: Callable[[str], None]) -> Job | N
 def _ended(job: Job) -> str:
     if job.status is JobStatus.PENDING:
         return f"job {job.id} handed back"
-    return f"job {job.id} {job.status.lower()}" + (f": {job.failure.message}" if job.failure else "")
+    return f"job {job.id} {job.status.lower()}" + (f": {shown(job.failure.message)}" if job.failure else "")

@@ -15,7 +15,8 @@ from typing import Any
 from ose.core.export import Export, ExportFile, ExportSummary
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.recipe import DistillationSpec
-from ose.errors import NotFoundError, OseError
+from ose.errors import NotFoundError, OseError, UnreadableError
+from ose.search.failures import failure_report
 from ose.search.lease import LEASE_S, Lease
 from ose.service.checks import check_recipe
 from ose.service.recipes import changed_recipe
@@ -104,6 +105,8 @@ class StudentQueue:
             except (KeyboardInterrupt, SystemExit):
                 self._store.release_distillation(distillation.id, owner)
                 raise
+            except UnreadableError as error:  # its job, or what it needs of it
+                self._store.finish_distillation(distillation.id, self._now(), failure=failure_report(error))
             except Exception as error:  # it is stored with the distillation; the next one may fare better
                 known = self._find(distillation.id)
                 if known is not None and known.failure is None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from ose.core.access import Scope, Token
 from ose.errors import InvalidInputError, NotFoundError, StorageError, UnauthenticatedError
+from ose.service.texts import require_name
 from ose.service.token_marker import TokenMarker
 from ose.store.base import Store
 
@@ -45,11 +46,10 @@ class TokenKeeper:
             What is known of it, and the token itself, which cannot be shown again: only its digest is kept.
 
         Raises:
-            InvalidInputError: The name is empty, or not even a day is left to it.
+            InvalidInputError: The name is none, or not even a day is left to it.
             StorageError: The home cannot remember it; then there is no token either.
         """
-        if not name.strip():
-            raise InvalidInputError("a token needs a name: whose it is, or what for")
+        require_name(name, "a token's name, whose it is, or what for,")
         if valid_days is not None and not 1 <= valid_days <= _MAX_DAYS:
             raise InvalidInputError(f"a token is valid for 1 to {_MAX_DAYS} days, not {valid_days}")
         moment = self._now()

@@ -30,6 +30,7 @@ from ose.core.job import (
     JobStatus,
     TeacherFacts,
     Trial,
+    UnreadableJob,
 )
 from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
@@ -106,15 +107,31 @@ class Store(PageStore, ServiceStore, Protocol):
 
         Raises:
             NotFoundError: No job, or more than one, answers to `job_id`.
+            UnreadableError: Its row is not what this OSE writes.
         """
 
     def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
-        """The newest jobs, or those of one spec, newest first.
+        """The newest jobs that can be read, or those of one spec, newest first.
+
+        Args:
+            limit: At most so many rows.
+            spec_hash: Only jobs of this spec.
+            after: The full id of the last job of the page before.
+        """
+
+    def listed_jobs(self, limit: int = 50, after: str | None = None) -> list[Job | UnreadableJob]:
+        """The newest jobs, newest first; a row that cannot be read has its place among the others.
 
         Args:
             limit: At most so many.
-            spec_hash: Only jobs of this spec.
-            after: The full id of the last job of the page before.
+            after: The full id of the last one of the page before.
+        """
+
+    def job_id(self, beginning: str) -> str:
+        """The full id of a job, whether or not its row can be read.
+
+        Raises:
+            NotFoundError: No job, or more than one, answers to `beginning`.
         """
 
     def count_candidates(self, job_id: str) -> dict[str, int]:
@@ -144,6 +161,8 @@ class Store(PageStore, ServiceStore, Protocol):
         """Claim the job whose turn it is, as `claim_job` does, or return None if none waits.
 
         Owners take turns: the one whose last job was claimed here longest ago comes first, with the oldest of its jobs.
+        One whose row cannot be read is FAILED instead, so that it holds up none behind it.
+
         A job waits if it is PENDING, or RUNNING under a lease that has ended, under `owner`, which has left it behind,
         or under one of `evict`, who are known to be dead. Owners that ask at the same moment get different jobs. The
         claim is counted, unless `owner` only takes up again what it has left.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
-from sqlalchemy import Boolean, Column, DateTime, Dialect, String, Text
+from sqlalchemy import Boolean, Column, DateTime, Dialect, Enum, String, Text
 from sqlalchemy.types import TypeDecorator
 
-from ose.errors import StoreError
+from ose.errors import UnreadableError
+from ose.store.places import places_of
 
 
 class Encoded(TypeDecorator[Any]):
@@ -30,22 +33,22 @@ class Encoded(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Value to JSON."""
-        return None if value is None else to_json(value, inf_nan_mode="constants").decode()
+        return None if value is None else to_json(places_of(dialect).kept(value), inf_nan_mode="constants").decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """JSON to value.
 
         Raises:
-            StoreError: The text is not what this version of OSE writes.
+            UnreadableError: The text is not what this version of OSE writes.
         """
         if value is None:
             return None
         try:
-            return _adapter(self.kind).validate_json(value)
+            return places_of(dialect).found(_adapter(self.kind).validate_json(value))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise StoreError(
+            raise UnreadableError(
                 f"the database holds a {_name(self.kind)} that this OSE cannot read: {place} {first['msg']}"
             ) from error
 
@@ -59,11 +62,66 @@ def _name(kind: Any) -> str:
     return kind.__name__ if isinstance(kind, type) else "value"
 
 
-class UtcTime(TypeDecorator[datetime]):
+class PathText(TypeDecorator[str]):
+    """A path, which is kept without the home if it lies below it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Path to what is kept of it."""
+        return None if value is None else places_of(dialect).kept(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """What is kept to the path as it can be opened here."""
+        return None if value is None else places_of(dialect).found(value)
+
+
+class _Known(TypeDecorator[Any]):
+    """A type whose own reader gives up, in words of its own, at what it does not know."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """As SQLAlchemy reads it, or an UnreadableError."""
+        read = super().result_processor(dialect, coltype)
+        if read is None:
+            return None
+
+        def known(value: Any) -> Any:
+            try:
+                return read(value)
+            except (LookupError, TypeError, ValueError) as error:
+                raise UnreadableError(
+                    f"the database holds {value!r}, where this OSE knows {self._expected()}"
+                ) from error
+
+        return known
+
+    def _expected(self) -> str:
+        raise NotImplementedError
+
+
+class OneOf(_Known):
+    """A member of a string enumeration, by its name."""
+
+    impl = Enum
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        super().__init__(kind, native_enum=False, length=16)
+        self.kind = kind
+
+    def _expected(self) -> str:
+        return ", ".join(self.kind)
+
+
+class UtcTime(_Known):
     """An aware time, stored as UTC also where the database knows no zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def _expected(self) -> str:
+        return "times"
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Any zone to UTC.

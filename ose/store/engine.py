@@ -17,6 +17,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ose.artifacts.private import close_to_others, private_file, private_folder
 from ose.errors import DependencyError, StorageError, StoreError
 from ose.store.migrate import migrate
+from ose.store.places import set_places
+from ose.store.reading import can_write, connect_reading
 from ose.store.service_tables import TOKENS
 from ose.store.sql import SqlStore
 from ose.store.transactions import BEGIN_OPTION, FOREIGN_KEYS_OPTION, Transactions, display_name, store_errors
@@ -41,33 +43,40 @@ _SERVER_OPTIONS = {
 """What libpq is told unless the URL tells it otherwise."""
 
 
-def open_store(url: str) -> SqlStore:
+def open_store(url: str, home: Path | None = None) -> SqlStore:
     """Open the database, creating it or bringing its tables up to date where needed.
+
+    A SQLite file that cannot be written is read.
 
     Args:
         url: `sqlite:///relative/path.db`, `sqlite:////absolute/path.db` or a PostgreSQL URL.
+        home: The folder that paths in the database are kept relative to.
 
     Raises:
         StoreError: The database cannot be opened, is none, or is newer than this OSE.
         StorageError: The folder of a SQLite file cannot be made.
         DependencyError: The driver of the database is not installed.
     """
-    transactions = connect(url)
+    transactions = connect(url, home)
     try:
-        migrate(transactions)
+        migrate(transactions, home=home)
     except BaseException:
         transactions.close()
         raise
     return SqlStore(transactions)
 
 
-def connect(url: str) -> Transactions:
+def connect(url: str, home: Path | None = None) -> Transactions:
     """Open the database as it is, whatever its tables.
 
     Raises:
         StoreError, StorageError, DependencyError: As `open_store`; a SQLite file is not read yet.
     """
-    return Transactions(_engine(_parsed(url)))
+    parsed = _parsed(url)
+    file = _file_to_read(parsed)
+    engine = _engine(parsed) if file is None else _reading_engine(parsed, file)
+    set_places(engine.dialect, home)
+    return Transactions(engine, is_read_only=file is not None)
 
 
 def has_place_for_tokens(url: str) -> bool:
@@ -95,6 +104,21 @@ def _parsed(text: str) -> URL:
     if url.get_backend_name() not in _BACKENDS:
         raise StoreError(f"OSE stores in {' or '.join(_BACKENDS)}, not in {url.get_backend_name()}")
     return url
+
+
+def _file_to_read(url: URL) -> Path | None:
+    """The SQLite file, if it is there and cannot be written."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    file = Path(url.database)
+    return file if file.is_file() and not can_write(file) else None
+
+
+def _reading_engine(url: URL, file: Path) -> Engine:
+    engine = create_engine(url, creator=lambda: connect_reading(file))
+    event.listen(engine, "connect", _leave_beginning_to_us)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _engine(url: URL) -> Engine:
@@ -156,11 +180,15 @@ def _close_to_others(file: Path) -> None:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # else the driver, not _begin_sqlite, begins transactions
+    _leave_beginning_to_us(connection, _record)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").close()
     _enter_wal(connection)
     # Safe with WAL: a power cut may cost the last transactions, never the file.
     connection.execute("PRAGMA synchronous = NORMAL").close()
+
+
+def _leave_beginning_to_us(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # else the driver, not _begin_sqlite, begins transactions
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:

@@ -14,23 +14,30 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION_TABLE = "alembic_version"
 
 
-def migrate(transactions: Transactions, folder: Path = MIGRATIONS) -> None:
+def migrate(transactions: Transactions, folder: Path = MIGRATIONS, home: Path | None = None) -> None:
     """Upgrade an empty or older database to the newest revision, all or nothing.
 
     Args:
         transactions: The database.
         folder: Alembic's scripts; file names begin with the revision, and sort by it.
+        home: The folder that paths in the database are kept relative to.
 
     Raises:
-        StoreError: The database is newer than this OSE, or belongs to something else.
+        StoreError: The database is newer than this OSE, belongs to something else, or is older and can only be read.
     """
     known = known_revisions(folder)
     with transactions.read() as connection:
-        if _checked_revision(connection, known, transactions.database) == known[-1]:
-            return
+        revision = _checked_revision(connection, known, transactions.database)
+    if revision == known[-1]:
+        return
+    if transactions.is_read_only:
+        raise StoreError(
+            f"database {transactions.database} is {f'at revision {revision}' if revision else 'empty'}, this OSE needs "
+            f"{known[-1]}, and it can only be read here; run `ose job list` once where it can be written"
+        )
     with transactions.migrate() as connection:  # the lock is held now, so nobody else migrates; look again
         if _checked_revision(connection, known, transactions.database) != known[-1]:
-            _upgrade(connection, folder)
+            _upgrade(connection, folder, home)
 
 
 def known_revisions(folder: Path = MIGRATIONS) -> list[str]:
@@ -52,11 +59,11 @@ def _checked_revision(connection: Connection, known: list[str], database: str) -
     return revision
 
 
-def _upgrade(connection: Connection, folder: Path) -> None:
+def _upgrade(connection: Connection, folder: Path, home: Path | None) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "home": home}
     command.upgrade(config, "head")

@@ -13,6 +13,7 @@ from ose.core.access import Owner
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, CandidateStatus, Distillation, FailureReport, Job, JobStatus, Trial
 from ose.core.measurement import Evaluation, LatencyMeasurement
+from ose.errors import InvalidInputError, UnreadableError
 from ose.store.base import NewCandidate, NewJob
 from ose.store.pages import CandidateRow
 from ose.store.service_tables import TOKENS
@@ -60,7 +61,7 @@ def to_candidate(row: AnyRow) -> Candidate:
 def to_candidate_row(row: AnyRow) -> CandidateRow:
     """A row of SELECT_CANDIDATE_ROWS, taken apart by place: pages are made of many."""
     own, shape = len(_ROW_NAMES), len(_ROW_NAMES) + len(_ARCHITECTURE_NAMES)
-    architecture = Architecture(**dict(zip(_ARCHITECTURE_NAMES, row[own:shape], strict=True)))
+    architecture = _architecture(dict(zip(_ARCHITECTURE_NAMES, row[own:shape], strict=True)))
     values = dict(zip(_ROW_NAMES, row[:own], strict=True))
     return CandidateRow(**values, architecture=architecture, failure=_to_failure(row))
 
@@ -131,7 +132,14 @@ def from_failure(failure: FailureReport | None) -> dict[str, Any]:
 
 
 def _to_architecture(row: AnyRow) -> Architecture:
-    return Architecture(**_same_named(Architecture, row))
+    return _architecture(_same_named(Architecture, row))
+
+
+def _architecture(sizes: dict[str, Any]) -> Architecture:
+    try:
+        return Architecture(**sizes)
+    except InvalidInputError as error:
+        raise UnreadableError(f"the database holds an architecture that is none: {error}") from error
 
 
 def _to_owner(row: AnyRow) -> Owner | None:

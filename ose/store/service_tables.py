@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
-    Enum,
     Float,
     ForeignKey,
     Integer,
@@ -18,7 +17,7 @@ from sqlalchemy import (
 from ose.core.access import Scope
 from ose.core.architecture import Architecture
 from ose.core.export import ExportFile
-from ose.store.columns import Encoded, UtcTime
+from ose.store.columns import Encoded, OneOf, PathText, UtcTime
 from ose.store.tables import metadata
 
 SUBMISSIONS = Table(
@@ -39,7 +38,7 @@ EXPORTS = Table(
     Column("job_id", ForeignKey("jobs.id"), nullable=False, index=True),
     Column("candidate_number", Integer, nullable=False),
     Column("architecture", Encoded(Architecture), nullable=False),
-    Column("folder", Text, nullable=False),
+    Column("folder", PathText, nullable=False),
     Column("files", Encoded(tuple[ExportFile, ...]), nullable=False),
     Column("max_logit_difference", Float, nullable=False),
     Column("created_at", UtcTime, nullable=False),
@@ -50,7 +49,7 @@ TOKENS = Table(
     metadata,
     Column("id", String(16), primary_key=True),
     Column("name", Text, nullable=False),
-    Column("scope", Enum(Scope, native_enum=False, length=16), nullable=False),
+    Column("scope", OneOf(Scope), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     String,
     Text,
     Update,
@@ -20,13 +23,14 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    type_coerce,
     update,
 )
 
 from ose.core.access import JobQuota
-from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus
+from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialStatus, UnreadableJob
 from ose.core.measurement import TeacherQuality
-from ose.errors import ConflictError, NotFoundError
+from ose.errors import ConflictError, NotFoundError, UnreadableError
 from ose.store import rows
 from ose.store.base import NewJob
 from ose.store.columns import UtcTime
@@ -46,28 +50,35 @@ class SqlJobs:
             hold_owner(connection, job.owner)
             require_place_for_job(connection, job.owner, quota)
             connection.execute(insert(JOBS).values(rows.from_job(job)))
-            return _read_job(connection, job.id)
+            return read_job(connection, job.id)
 
     def job(self, job_id: str) -> Job:
         with self._transactions.read() as connection:
-            exact = connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one_or_none()
-            return rows.to_job(exact) if exact is not None else _find_job(connection, job_id)
+            with _naming(job_id):
+                exact = connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one_or_none()
+            return rows.to_job(exact) if exact is not None else read_job(connection, _full_id(connection, job_id))
+
+    def job_id(self, beginning: str) -> str:
+        with self._transactions.read() as connection:
+            exact: str | None = connection.scalar(select(JOBS.c.id).where(JOBS.c.id == beginning))
+            return exact or _full_id(connection, beginning)
 
     def jobs(self, limit: int = 50, spec_hash: str | None = None, after: str | None = None) -> list[Job]:
-        query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
+        query = _newest(limit, after)
         if spec_hash is not None:
             query = query.where(JOBS.c.spec_hash == spec_hash)
-        if after is not None:
-            last = select(JOBS.c.created_at).where(JOBS.c.id == after).scalar_subquery()
-            is_older = or_(JOBS.c.created_at < last, and_(JOBS.c.created_at == last, JOBS.c.id > after))
-            query = query.where(is_older)
         with self._transactions.read() as connection:
-            return [rows.to_job(row) for row in connection.execute(query)]
+            return [each for each in _listed(connection, query) if isinstance(each, Job)]
+
+    def listed_jobs(self, limit: int = 50, after: str | None = None) -> list[Job | UnreadableJob]:
+        with self._transactions.read() as connection:
+            return _listed(connection, _newest(limit, after))
 
     def count_candidates(self, job_id: str) -> dict[str, int]:
-        query = select(CANDIDATES.c.status, func.count()).where(CANDIDATES.c.job_id == job_id)
+        status = as_stored(CANDIDATES.c.status)
+        query = select(status, func.count()).where(CANDIDATES.c.job_id == job_id).group_by(status)
         with self._transactions.read() as connection:
-            return {str(status): count for status, count in connection.execute(query.group_by(CANDIDATES.c.status))}
+            return {kind: count for kind, count in connection.execute(query)}
 
     def claim_job(
         self, job_id: str, owner: str, now: datetime, lease_expires_at: datetime, evict: str | None = None
@@ -90,12 +101,16 @@ class SqlJobs:
         in_turn = waiting.order_by(turn_of("jobs", JOBS.c.owner), JOBS.c.created_at, JOBS.c.id).limit(1)
         with self._transactions.write() as connection:
             wait_for_turns(connection, "jobs")
-            first = connection.execute(in_turn.with_for_update(skip_locked=True, of=JOBS)).one_or_none()
-            if first is None:
-                return None
-            take_turn(connection, "jobs", first.owner)
             again = case((JOBS.c.lease_owner == owner, JOBS.c.num_claims), else_=JOBS.c.num_claims + 1)
-            return _claimed(connection, _claim(owner, now, lease_expires_at).values(num_claims=again), first.id)
+            claim = _claim(owner, now, lease_expires_at).values(num_claims=again)
+            in_turn = in_turn.with_for_update(skip_locked=True, of=JOBS)
+            while (first := connection.execute(in_turn).one_or_none()) is not None:
+                take_turn(connection, "jobs", first.owner)
+                try:
+                    return _claimed(connection, claim, first.id)
+                except UnreadableError as error:
+                    connection.execute(_give_up(first.id, now, error))
+            return None
 
     def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
         renewal = update(JOBS).where(is_held(job_id, owner)).values(lease_expires_at=lease_expires_at)
@@ -205,21 +220,91 @@ def _claimed(connection: Connection, claim: Update, job_id: str) -> Job | None:
     if not changes_one(connection, claim.where(JOBS.c.id == job_id)):
         return None
     _interrupt_trials(connection, job_id)
-    return _read_job(connection, job_id)
+    return read_job(connection, job_id)
 
 
-def _read_job(connection: Connection, job_id: str) -> Job:
-    return rows.to_job(connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one())
+def _give_up(job_id: str, now: datetime, error: UnreadableError) -> Update:
+    """End a job that cannot be read, and so not be run."""
+    failure = FailureReport(code=error.code, message=str(error))
+    ended = {"status": JobStatus.FAILED, "finished_at": now, "lease_owner": None, "lease_expires_at": None}
+    return update(JOBS).where(JOBS.c.id == job_id).values(**ended, **rows.from_failure(failure))
 
 
-def _find_job(connection: Connection, beginning: str) -> Job:
+def read_job(connection: Connection, job_id: str) -> Job:
+    """The job of a full id.
+
+    Raises:
+        UnreadableError: Its row is not what this OSE writes.
+    """
+    job = find_job(connection, job_id)
+    assert job is not None
+    return job
+
+
+def find_job(connection: Connection, job_id: str) -> Job | None:
+    """The job of a full id; None if there is none.
+
+    Raises:
+        UnreadableError: Its row is not what this OSE writes.
+    """
+    with _naming(job_id):
+        row = connection.execute(rows.SELECT_JOBS.where(JOBS.c.id == job_id)).one_or_none()
+        return None if row is None else rows.to_job(row)
+
+
+def as_stored(status: ColumnElement[Any]) -> ColumnElement[str]:
+    """A status as text, for counting: an unknown one is counted, too."""
+    return type_coerce(status, String)
+
+
+def _newest(limit: int, after: str | None) -> Select[Any]:
+    query = rows.SELECT_JOBS.order_by(JOBS.c.created_at.desc(), JOBS.c.id).limit(limit)
+    if after is None:
+        return query
+    last = select(JOBS.c.created_at).where(JOBS.c.id == after).scalar_subquery()
+    return query.where(or_(JOBS.c.created_at < last, and_(JOBS.c.created_at == last, JOBS.c.id > after)))
+
+
+def _listed(connection: Connection, query: Select[Any]) -> list[Job | UnreadableJob]:
+    """All rows at once, or, if one of them cannot be read, each by itself."""
+    try:
+        return [rows.to_job(row) for row in connection.execute(query)]
+    except UnreadableError:
+        return [_read_or_named(connection, job_id) for job_id in connection.scalars(query.with_only_columns(JOBS.c.id))]
+
+
+def _read_or_named(connection: Connection, job_id: str) -> Job | UnreadableJob:
+    try:
+        return read_job(connection, job_id)
+    except UnreadableError as error:
+        this = JOBS.c.id == job_id
+        name: str = connection.execute(select(JOBS.c.name).where(this)).scalar_one()
+        return UnreadableJob(id=job_id, name=name, created_at=_created_at(connection, job_id), reason=str(error))
+
+
+def _created_at(connection: Connection, job_id: str) -> datetime | None:
+    with suppress(UnreadableError):
+        found: datetime | None = connection.scalar(select(JOBS.c.created_at).where(JOBS.c.id == job_id))
+        return found
+    return None
+
+
+@contextmanager
+def _naming(job_id: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableError as error:
+        raise UnreadableError(f"job {job_id} cannot be read: {error}") from error
+
+
+def _full_id(connection: Connection, beginning: str) -> str:
     begins_so = func.substr(JOBS.c.id, 1, len(beginning)) == beginning
     ids = list(connection.scalars(select(JOBS.c.id).where(begins_so).order_by(JOBS.c.id)))
     if not beginning or not ids:
         raise NotFoundError(f"there is no job {beginning!r}; `ose job list` shows them")
     if len(ids) > 1:
         raise NotFoundError(f"{len(ids)} jobs begin with {beginning!r}; give more of the id, such as {ids[0]}")
-    return _read_job(connection, ids[0])
+    return str(ids[0])
 
 
 def _interrupt_trials(connection: Connection, job_id: str) -> None:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from ose.core.export import Export
-from ose.core.job import Distillation, DistillationStatus
+from ose.core.job import Distillation, DistillationStatus, FailureReport
 from ose.core.recipe import DistillationSpec
-from ose.errors import NotFoundError
+from ose.errors import NotFoundError, UnreadableError
 from ose.store import rows
 from ose.store.quotas import hold_owner, require_place_for_distillation
 from ose.store.service_tables import EXPORTS
@@ -83,14 +85,17 @@ class SqlQueue:
         in_turn = waiting.order_by(turn, DISTILLATIONS.c.id).limit(1)
         with self._transactions.write() as connection:
             wait_for_turns(connection, "distillations")
-            first = connection.execute(in_turn.with_for_update(skip_locked=True, of=DISTILLATIONS)).one_or_none()
-            if first is None:
-                return None
-            take_turn(connection, "distillations", first.owner)
-            this = DISTILLATIONS.c.id == first.id
-            connection.execute(update(DISTILLATIONS).where(this).values(held))
-            row = connection.execute(rows.SELECT_DISTILLATIONS.where(this)).one()
-            return rows.to_distillation(row), row.num_workers
+            in_turn = in_turn.with_for_update(skip_locked=True, of=DISTILLATIONS)
+            while (first := connection.execute(in_turn).one_or_none()) is not None:
+                take_turn(connection, "distillations", first.owner)
+                this = DISTILLATIONS.c.id == first.id
+                connection.execute(update(DISTILLATIONS).where(this).values(held))
+                try:
+                    row = connection.execute(rows.SELECT_DISTILLATIONS.where(this)).one()
+                    return rows.to_distillation(row), row.num_workers
+                except UnreadableError as error:
+                    connection.execute(update(DISTILLATIONS).where(this).values(_given_up(now, error)))
+            return None
 
     def renew_distillation(self, distillation_id: int, owner: str, lease_expires_at: datetime) -> bool:
         renewal = update(DISTILLATIONS).where(_is_held(distillation_id, owner))
@@ -104,12 +109,14 @@ class SqlQueue:
 
     def unexported_distillations(self) -> list[Distillation]:
         query = (
-            rows.SELECT_DISTILLATIONS.outerjoin_from(DISTILLATIONS, EXPORTS, EXPORTS.c.id == DISTILLATIONS.c.id)
+            select(DISTILLATIONS.c.id)
+            .outerjoin_from(DISTILLATIONS, EXPORTS, EXPORTS.c.id == DISTILLATIONS.c.id)
             .where(DISTILLATIONS.c.status == DistillationStatus.SUCCEEDED, EXPORTS.c.id.is_(None))
             .order_by(DISTILLATIONS.c.id)
         )
         with self._transactions.read() as connection:
-            return [rows.to_distillation(row) for row in connection.execute(query)]
+            found = [_readable(connection, number) for number in connection.scalars(query)]
+        return [each for each in found if each is not None]
 
     def add_export(self, export: Export) -> Export:
         values = {field.name: getattr(export, field.name) for field in fields(export)}
@@ -123,6 +130,20 @@ class SqlQueue:
         query = _EXPORT.where(EXPORTS.c.job_id == job_id).order_by(EXPORTS.c.id.desc())
         with self._transactions.read() as connection:
             return [Export(**row._mapping) for row in connection.execute(query)]
+
+
+def _readable(connection: Connection, number: int) -> Distillation | None:
+    """None if its row cannot be read, which is nothing for the others to wait for."""
+    with suppress(UnreadableError):
+        query = rows.SELECT_DISTILLATIONS.where(DISTILLATIONS.c.id == number)
+        return rows.to_distillation(connection.execute(query).one())
+    return None
+
+
+def _given_up(now: datetime, error: UnreadableError) -> dict[str, Any]:
+    """The columns of a distillation that cannot be read, and so not be run."""
+    failure = FailureReport(code=error.code, message=str(error))
+    return {**_QUEUED, "status": DistillationStatus.FAILED, "finished_at": now, **rows.from_failure(failure)}
 
 
 def _is_held(distillation_id: int, owner: str) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from ose.store.quotas import hold_owner, require_place_for_job, require_place_in
 from ose.store.service_base import Submission
 from ose.store.service_tables import SUBMISSIONS
 from ose.store.sql_deletion import SqlDeletion
+from ose.store.sql_jobs import as_stored, find_job
 from ose.store.sql_queue import SqlQueue
 from ose.store.sql_tokens import SqlTokens
 from ose.store.tables import CANDIDATES, JOBS
@@ -58,11 +59,12 @@ class SqlService(SqlTokens, SqlQueue, SqlDeletion):
             return _submitted(connection, submission)
 
     def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-        query = select(CANDIDATES.c.job_id, CANDIDATES.c.status, func.count()).where(CANDIDATES.c.job_id.in_(job_ids))
+        kinds = CANDIDATES.c.job_id, as_stored(CANDIDATES.c.status)
+        query = select(*kinds, func.count()).where(CANDIDATES.c.job_id.in_(job_ids)).group_by(*kinds)
         counts: dict[str, dict[str, int]] = {}
         with self._transactions.read() as connection:
-            for job_id, status, count in connection.execute(query.group_by(CANDIDATES.c.job_id, CANDIDATES.c.status)):
-                counts.setdefault(job_id, {})[str(status)] = count
+            for job_id, status, count in connection.execute(query):
+                counts.setdefault(job_id, {})[status] = count
         return counts
 
     def requeue_job(self, job_id: str, max_queued: int | None = None) -> bool:
@@ -77,9 +79,9 @@ class SqlService(SqlTokens, SqlQueue, SqlDeletion):
             return changes_one(connection, waiting.where(has_stopped))
 
     def count_jobs(self) -> dict[str, int]:
+        status = as_stored(JOBS.c.status)
         with self._transactions.read() as connection:
-            found = connection.execute(select(JOBS.c.status, func.count()).group_by(JOBS.c.status))
-            return {str(status): count for status, count in found}
+            return {kind: count for kind, count in connection.execute(select(status, func.count()).group_by(status))}
 
     def revision(self) -> str | None:
         with self._transactions.read() as connection:
@@ -91,10 +93,9 @@ class SqlService(SqlTokens, SqlQueue, SqlDeletion):
 
 def _submitted(connection: Connection, submission: Submission) -> Job | None:
     this = and_(SUBMISSIONS.c.caller == submission.caller, SUBMISSIONS.c.key == submission.key)
-    jobs = rows.SELECT_JOBS.add_columns(SUBMISSIONS.c.request_hash)
-    row = connection.execute(jobs.join(SUBMISSIONS, SUBMISSIONS.c.job_id == JOBS.c.id).where(this)).one_or_none()
+    row = connection.execute(select(SUBMISSIONS.c.request_hash, SUBMISSIONS.c.job_id).where(this)).one_or_none()
     if row is None:
         return None
     if row.request_hash != submission.request_hash:
         raise ConflictError(f"the key {submission.key!r} stands for another request; choose a new key")
-    return rows.to_job(row)
+    return find_job(connection, row.job_id)  # it may have been deleted in between

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Enum,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -37,7 +35,7 @@ from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
-from ose.store.columns import Encoded, UtcTime, failure_columns
+from ose.store.columns import Encoded, OneOf, PathText, UtcTime, failure_columns
 from ose.store.marks import writers_mark
 
 # Constraints are named by one rule, so that a later revision can drop one on every database.
@@ -49,10 +47,6 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
-
-
-def _status(kind: type[StrEnum]) -> Enum:
-    return Enum(kind, native_enum=False, length=16)
 
 
 def _claim_columns() -> list[Column[Any]]:
@@ -68,7 +62,7 @@ JOBS = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("name", Text, nullable=False),
-    Column("status", _status(JobStatus), nullable=False),
+    Column("status", OneOf(JobStatus), nullable=False),
     Column("spec", Encoded(JobSpec), nullable=False),
     Column("spec_hash", String(64), nullable=False),
     Column("teacher", Encoded(TeacherFacts), nullable=False),
@@ -95,7 +89,7 @@ CANDIDATES = Table(
     Column("id", Integer, primary_key=True),
     Column("job_id", ForeignKey("jobs.id"), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("status", _status(CandidateStatus), nullable=False),
+    Column("status", OneOf(CandidateStatus), nullable=False),
     Column("num_hidden_layers", Integer, nullable=False),
     Column("num_attention_heads", Integer, nullable=False),
     Column("hidden_size", Integer, nullable=False),
@@ -148,7 +142,7 @@ TRIALS = Table(
     Column("id", String(64), primary_key=True),
     Column("candidate_id", ForeignKey("candidates.id"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
-    Column("status", _status(TrialStatus), nullable=False),
+    Column("status", OneOf(TrialStatus), nullable=False),
     Column("worker", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
@@ -180,9 +174,9 @@ DISTILLATIONS = Table(
     Column("id", Integer, primary_key=True),
     Column("job_id", String(64), nullable=False),
     Column("candidate_number", Integer, nullable=False),
-    Column("status", _status(DistillationStatus), nullable=False),
+    Column("status", OneOf(DistillationStatus), nullable=False),
     Column("spec", Encoded(DistillationSpec), nullable=False),
-    Column("folder", Text, nullable=False),
+    Column("folder", PathText, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("result", Encoded(DistillationResult)),

@@ -31,7 +31,8 @@ class Transactions:
     a reader what was committed before its first.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, is_read_only: bool = False) -> None:
+        self.is_read_only = is_read_only
         self._engine = self._reader = engine
         if engine.dialect.name == "postgresql":
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -57,6 +58,7 @@ class Transactions:
         Raises:
             StoreError: The database cannot be reached or written.
         """
+        self._require_writable()
         with store_errors(self.database), self._writer.begin() as connection:
             yield connection
 
@@ -67,10 +69,15 @@ class Transactions:
         Raises:
             StoreError: The database cannot be reached or written.
         """
+        self._require_writable()
         with store_errors(self.database), self._migrator.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             yield connection
+
+    def _require_writable(self) -> None:
+        if self.is_read_only:
+            raise StoreError(f"database {self.database} can only be read here: its file or folder is read-only")
 
     def close(self) -> None:
         """Release the connections."""

@@ -1,0 +1,402 @@
+"""A home that is moved, a file system that is read-only, and one bad row among good ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import builders
+import httpx2
+import pytest
+from builders import NOW
+from mounts import immutable, mounted_read_only
+from services import add_finished_job, serving
+from sqlalchemy import text
+from terminals import in_pipe
+
+from ose.api.context import ServerOptions
+from ose.bootstrap import Workspace
+from ose.core.export import Export, ExportFile
+from ose.core.job import Distillation, Job
+from ose.core.recipe import DistillationSpec
+from ose.core.spec import CorpusSpec, TeacherSpec
+from ose.errors import UnreadableError
+from ose.service.cost import job_cost
+from ose.store.base import Store
+from ose.store.engine import connect, open_store
+
+LATER = NOW + timedelta(hours=1)
+QUERIES = (("job", "list"), ("job", "show", "job-1"), ("leaderboard", "job-1"), ("token", "list"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def url_of(home: Path) -> str:
+    return f"sqlite:///{home}/ose.db"
+
+
+# A home that is moved
+
+
+def add_student(store: Store, home: Path) -> Distillation:
+    """A distilled and exported student, whose files lie where a coordinator puts them."""
+    folder = home / "artifacts" / "distillations" / "job-1-1-abc"
+    (folder / "student").mkdir(parents=True)
+    done = store.add_distillation("job-1", 1, DistillationSpec(), str(folder), NOW)
+    result = replace(builders.distillation_result(), student_path=str(folder / "student"))
+    store.finish_distillation(done.id, NOW, result=result)
+    exported = home / "artifacts" / "exports" / "job-1-1-1-ef"
+    exported.mkdir(parents=True)
+    (exported / "config.json").write_text("{}")
+    file = ExportFile(name="config.json", size_bytes=2, sha256="0" * 64)
+    store.add_export(
+        Export(
+            id=done.id,
+            job_id="job-1",
+            candidate_number=1,
+            architecture=builders.architecture(),
+            folder=str(exported),
+            files=(file,),
+            max_logit_difference=0.0,
+            created_at=NOW,
+        )
+    )
+    return store.distillation(done.id)
+
+
+def fill(home: Path) -> None:
+    with closing(open_store(url_of(home), home)) as store:
+        add_finished_job(store)
+        add_student(store, home)
+
+
+def moved(home: Path) -> Path:
+    return Path(shutil.move(home, home.with_name("elsewhere")))
+
+
+@pytest.mark.attack(door="homes", fault="a home that is moved loses its students", how="as found")
+def test_students_are_found_where_the_home_is_now(home: Path) -> None:
+    fill(home)
+    new = moved(home)
+    with Workspace(new) as workspace, serving(workspace, ServerOptions()) as url:
+        answer = httpx2.get(f"{url}/api/v1/jobs/job-1/exports/1/files/config.json", timeout=20)
+        [done] = workspace.store.distillations("job-1")
+    assert answer.status_code == 200 and answer.text == "{}"
+    assert done.result is not None and Path(done.result.student_path).is_dir() and done.folder.startswith(str(new))
+
+
+@pytest.mark.attack(
+    door="homes",
+    fault="a home that is moved loses its students",
+    how="rows of before paths were relative, a database that cannot tell where its home is",
+)
+def test_rows_of_before_are_found_too(home: Path, new_url: Callable[[], str]) -> None:
+    database = new_url()
+    with closing(open_store(database)) as store:  # told of no home, it keeps all paths as they are, as it always did
+        store.add_job(job_with_text(home / "quickstart" / "text" / "train.jsonl"))
+        add_candidates(store)
+        add_student(store, home)
+    with closing(connect(database)) as transactions, transactions.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+    new = moved(home)
+    with closing(open_store(database, new)) as store:
+        [done], [export], job = store.distillations("job-1"), store.exports("job-1"), store.job("job-1")
+        again = store.add_distillation("job-1", 1, DistillationSpec(), done.folder, NOW)
+    assert done.result is not None and Path(done.result.student_path).is_dir() and Path(export.folder).is_dir()
+    assert job.corpus.train == job.spec.corpus.train == (f"{new}/quickstart/text/train.jsonl",)
+    assert job.teacher.path == "/teacher" and again.id == done.id
+
+
+@pytest.mark.attack(
+    door="homes",
+    fault="a home that is moved loses its students",
+    how="a teacher and texts below the home, and a link to it",
+)
+def test_texts_below_the_home_move_along(home: Path) -> None:
+    home.mkdir()
+    link = home.with_name("link")
+    link.symlink_to(home)
+    with closing(open_store(url_of(link), link)) as store:
+        store.add_job(job_with_text(home / "text.txt", teacher=link / "teacher"))
+    new = moved(home)
+    with closing(open_store(url_of(new), new)) as store:
+        job = store.job("job-1")
+    assert job.corpus.train == (f"{new}/text.txt",) and job.spec.teacher.model == f"{new}/teacher"
+
+
+@pytest.mark.attack(
+    door="homes", fault="a home that is moved loses its students", how="a stored path that would lead out of the home"
+)
+def test_a_stored_path_leads_nowhere_else(home: Path) -> None:
+    with closing(open_store(url_of(home), home)) as store:
+        store.add_job(job_with_text(home / "text.txt", teacher=Path("home:../../etc")))
+        assert store.job("job-1").spec.teacher.model == "home:../../etc"
+
+
+def job_with_text(file: Path, teacher: Path = Path("/teacher")) -> Any:
+    spec = builders.job_spec(corpus=CorpusSpec(train=(str(file),)), teacher=TeacherSpec(model=str(teacher)))
+    new = builders.new_job("job-1", spec=spec)
+    return replace(new, corpus=replace(new.corpus, train=(str(file),)))
+
+
+def add_candidates(store: Store) -> None:
+    store.claim_job("job-1", "owner", NOW, LATER)
+    store.add_candidates("job-1", "owner", [builders.new_candidate()])
+
+
+# A file system that is read-only
+
+
+@pytest.mark.attack(door="homes", fault="a query of a read-only home fails", how="as found")
+def test_a_home_on_a_read_only_file_system_is_read(home: Path) -> None:
+    fill(home)
+    with mounted_read_only(home):
+        ended = [in_pipe(home, *query) for query in QUERIES]
+        refused = in_pipe(home, "job", "cancel", "job-1")
+    assert [each.returncode for each in ended] == [0, 0, 0, 0] and "job-1" in ended[0].stdout
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+
+
+@pytest.mark.attack(door="homes", fault="a query of a read-only home fails", how="a server's GETs, and what it refuses")
+def test_a_server_of_a_read_only_home_answers(home: Path) -> None:
+    fill(home)
+    with mounted_read_only(home), Workspace(home) as workspace, serving(workspace, ServerOptions()) as url:
+        paths = ("jobs", "jobs/job-1", "jobs/job-1/cost", "jobs/job-1/leaderboard", "jobs/job-1/exports", "tokens")
+        found = [httpx2.get(f"{url}/api/v1/{path}", timeout=20).status_code for path in paths]
+        ready = httpx2.get(f"{url}/readyz", timeout=20)
+        refused = httpx2.post(f"{url}/api/v1/tokens", json={"name": "a", "scope": "read"}, timeout=20)
+    assert found == [200] * len(paths) and ready.status_code == 200
+    assert refused.status_code == 503 and refused.json()["code"] == "store"
+
+
+@pytest.mark.attack(
+    door="homes",
+    fault="a query of a read-only home fails",
+    how="the log of a killed writer, without its index",
+)
+def test_what_a_log_holds_is_read(home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with closing(open_store(url_of(home), home)) as store:
+        add_finished_job(store)
+        for file in ("ose.db", "ose.db-wal"):
+            shutil.copy(home / file, copy / file)
+    assert (copy / "ose.db-wal").stat().st_size > 0
+    with mounted_read_only(copy):
+        ended = in_pipe(copy, "job", "list", "--format", "json")
+    assert [job["status"] for job in json.loads(ended.stdout)] == ["SUCCEEDED"]
+
+
+@pytest.mark.attack(
+    door="homes", fault="a query of a read-only home fails", how="while a coordinator writes where it may be written"
+)
+def test_a_living_writer_is_seen(home: Path, tmp_path: Path) -> None:
+    view = tmp_path / "view"
+    view.mkdir()
+    with closing(open_store(url_of(home), home)) as store:
+        add_finished_job(store)
+        with mounted_read_only(home, at=view):
+            before = json.loads(in_pipe(view, "job", "list", "--format", "json").stdout)
+            store.add_job(builders.new_job("job-2"))
+            after = json.loads(in_pipe(view, "job", "list", "--format", "json").stdout)
+    assert len(before) == 1 and len(after) == 2
+
+
+@pytest.mark.attack(
+    door="homes", fault="a query of a read-only home fails", how="a database that would have to be brought up to date"
+)
+def test_an_old_database_that_cannot_be_written_says_so(home: Path) -> None:
+    fill(home)
+    with closing(sqlite3.connect(home / "ose.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '0006'")
+    with mounted_read_only(home):
+        ended = in_pipe(home, "job", "list")
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+    assert "0006" in ended.stderr and "can only be read here" in ended.stderr
+
+
+@pytest.mark.attack(door="homes", fault="a query of a read-only home fails", how="another user's home")
+def test_another_users_home_is_read(home: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    fill(home)
+    for folder in (home, *home.parents):
+        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    (home / "ose.db").chmod(0o644)
+    reader = os.fork()
+    if reader == 0:
+        status = 1
+        try:
+            os.setuid(65534)
+            with closing(open_store(url_of(home), home)) as store:
+                status = 0 if len(store.jobs()) == 1 else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]) == 0
+
+
+@pytest.mark.attack(
+    door="homes",
+    fault="a query of a read-only home fails",
+    how="a file that nobody may write, in a folder that all may",
+)
+def test_a_file_that_cannot_be_written_is_read(home: Path) -> None:
+    fill(home)
+    with immutable(home / "ose.db"):
+        listed, refused = in_pipe(home, "job", "list"), in_pipe(home, "token", "create", "me")
+    assert listed.returncode == 0 and "job-1" in listed.stdout
+    assert refused.returncode == 2 and "can only be read here" in refused.stderr
+
+
+# One bad row
+
+
+BAD = {
+    "a spec without a teacher": ("spec", '\'{"name": "x"}\''),
+    "a spec that is no JSON": ("spec", "'{'"),
+    "a value that is refused": ("spec", "REPLACE(spec, '\"epsilon\":1', '\"epsilon\":-1')"),
+    "an unknown status": ("status", "'PAUSED'"),
+    "a teacher that is none": ("teacher", "'[]'"),
+}
+
+
+def spoil(database: str, column: str, value: str, table: str = "jobs", where: str = "id = 'job-2'") -> None:
+    """Write what no version of OSE writes; `value` is SQL."""
+    with closing(connect(database)) as transactions, transactions.write() as connection:
+        connection.exec_driver_sql(f"UPDATE {table} SET {column} = {value} WHERE {where}")
+
+
+@pytest.fixture
+def spoiled(store_url: str, request: pytest.FixtureRequest) -> str:
+    """A database with three jobs, the second of which cannot be read."""
+    with closing(open_store(store_url)) as store:
+        for number in (1, 2, 3):
+            store.add_job(builders.new_job(f"job-{number}", created_at=NOW + timedelta(minutes=number)))
+    spoil(store_url, *BAD[request.param])
+    return store_url
+
+
+first_bad = pytest.mark.parametrize("spoiled", ["a spec without a teacher"], indirect=True)
+other_bad = pytest.mark.parametrize(
+    "spoiled", [each for each in BAD if each != "a spec without a teacher"], indirect=True
+)
+
+
+@pytest.mark.attack(door="homes", fault="one unreadable job hides the others", how="as found")
+@first_bad
+def test_the_list_is_whole_beside_a_bad_spec(spoiled: str, home: Path) -> None:
+    _list_is_whole(spoiled, home)
+
+
+@pytest.mark.attack(
+    door="homes",
+    fault="one unreadable job hides the others",
+    how="another column, an unknown status, no JSON",
+)
+@other_bad
+def test_the_list_is_whole_beside_other_bad_rows(spoiled: str, home: Path) -> None:
+    _list_is_whole(spoiled, home)
+
+
+def _list_is_whole(database: str, home: Path) -> None:
+    listed = in_pipe(home, "job", "list", OSE_DATABASE_URL=database)
+    assert listed.returncode == 0 and all(f"job-{number}" in listed.stdout for number in (1, 2, 3))
+    assert listed.stdout.count("UNREADABLE") == 1 and listed.stdout.count("cannot be read") == 1
+    shown = in_pipe(home, "job", "show", "job-2", OSE_DATABASE_URL=database)
+    assert shown.returncode == 2 and shown.stderr.count("\n") == 1 and "job job-2 cannot be read" in shown.stderr
+    other = in_pipe(home, "job", "show", "job-3", OSE_DATABASE_URL=database)
+    assert other.returncode == 0
+
+
+@pytest.mark.attack(door="homes", fault="one unreadable job ends a server's list", how="as found")
+@first_bad
+def test_a_servers_list_is_whole_beside_a_bad_spec(spoiled: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _server_answers(spoiled, home, monkeypatch)
+
+
+@pytest.mark.attack(
+    door="homes", fault="one unreadable job ends a server's list", how="another column, an unknown status, page by page"
+)
+@other_bad
+def test_a_servers_list_is_whole_beside_others(spoiled: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _server_answers(spoiled, home, monkeypatch)
+
+
+def _server_answers(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OSE_DATABASE_URL", database)
+    with Workspace(home) as workspace, serving(workspace, ServerOptions()) as url:
+        pages, after = [], ""
+        while after is not None:
+            page = httpx2.get(f"{url}/api/v1/jobs?limit=1{after and f'&after={after}'}", timeout=20).json()
+            pages, after = pages + page["jobs"], page["next"]
+        of_bad = [
+            httpx2.get(f"{url}/api/v1/jobs/job-2{part}", timeout=20)
+            for part in ("", "/cost", "/leaderboard", "/events", "/distillations", "/exports", "/candidates/1")
+        ]
+        numbers = httpx2.get(f"{url}/metrics", timeout=20)
+    assert [job["id"] for job in pages] == ["job-3", "job-2", "job-1"]
+    assert pages[1]["status"] == "UNREADABLE" and "job-2 cannot be read" in pages[1]["error"]["message"]
+    assert {answer.status_code for answer in of_bad} == {409} and of_bad[0].json()["code"] == "unreadable"
+    assert numbers.status_code == 200
+
+
+@pytest.mark.attack(door="homes", fault="one unreadable job holds up the queue", how="it waits before all others")
+def test_a_coordinator_gives_up_a_job_that_it_cannot_read(store_url: str) -> None:
+    with closing(open_store(store_url)) as store:
+        for number in (1, 2):
+            store.add_job(builders.new_job(f"job-{number}", created_at=NOW + timedelta(minutes=number)))
+        spoil(store_url, "spec", "'{}'", where="id = 'job-1'")
+        claimed = store.claim_next_job("owner", NOW, LATER)
+        assert claimed is not None and claimed.id == "job-2"
+        assert store.count_jobs() == {"FAILED": 1, "RUNNING": 1}
+        assert store.claim_next_job("owner-2", NOW, LATER) is None
+
+
+@pytest.mark.attack(door="homes", fault="one unreadable job holds up the queue", how="a distillation that waits first")
+def test_a_distillation_that_cannot_be_read_is_given_up(store_url: str) -> None:
+    with closing(open_store(store_url)) as store:
+        store.add_job(builders.new_job())
+        add_candidates(store)
+        for name in ("a", "b"):
+            store.request_distillation("job-1", 1, DistillationSpec(), f"/{name}", 1, NOW)
+        spoil(store_url, "spec", "'[]'", "distillations", "folder = '/a'")
+        claimed = store.claim_distillation("owner", NOW, LATER)
+        assert claimed is not None and claimed[0].folder == "/b"
+        store.finish_distillation(claimed[0].id, NOW, result=builders.distillation_result())
+        assert [each.folder for each in store.unexported_distillations()] == ["/b"]
+
+
+@pytest.mark.attack(
+    door="homes", fault="one unreadable job hides the others", how="a candidate's row, in another job's cost"
+)
+def test_a_bad_candidate_stays_its_own_jobs_fault(store_url: str) -> None:
+    with closing(open_store(store_url)) as store:
+        add_finished_job(store)
+        store.add_job(builders.new_job("job-2", created_at=NOW + timedelta(days=1)))
+        spoil(store_url, "hyperparameters", '\'{"learning_rate": "fast"}\'', "candidates", "number = 1")
+        assert job_cost(store, store.job("job-2")).work.num_candidates > 0
+        with pytest.raises(UnreadableError):
+            store.candidates("job-1")
+
+
+@pytest.mark.attack(door="homes", fault="one unreadable job hides the others", how="a time that is none")
+def test_a_time_that_is_none(home: Path) -> None:
+    with closing(open_store(url_of(home))) as store:
+        for number in (1, 2, 3):
+            store.add_job(builders.new_job(f"job-{number}"))
+        spoil(url_of(home), "created_at", "'yesterday'")
+        listed = store.listed_jobs()
+    assert sorted(each.id for each in listed) == ["job-1", "job-2", "job-3"]
+    assert [each.id for each in listed if not isinstance(each, Job)] == ["job-2"]
