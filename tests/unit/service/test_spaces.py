@@ -82,7 +82,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         ({"hidden_size": []}, SearchSpaceError, "hidden_size is empty"),
         ({"hidden_size": [-32]}, SearchSpaceError, "hidden_size must be positive, not -32"),
         ({"hidden_size": {"start": 9, "stop": 3}}, SearchSpaceError, "hidden_size is empty: start 9, stop 3, step 1"),
-        ({"hidden_size": {"start": 1, "stop": 10**12}}, SearchSpaceError, "than the 1,000 that OSE_MAX_AXIS_VALUES allows"),
+        ({"hidden_size": {"start": 1, "stop": 10**12}}, SearchSpaceError, "1,000 that OSE_MAX_AXIS_VALUES allows"),
         ({"hidden_size": {"start": 1, "stop": 3, "step": 0}}, SearchSpaceError, "step 0"),
         ({"hidden_size": {"start": 1, "end": 3}}, JobFileError, "hidden_size must be a list, or a mapping of start"),
         ({"hidden_size": {"start": True, "stop": 3}}, JobFileError, "hidden_size.start must be a whole number"),
