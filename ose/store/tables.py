@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -55,14 +54,6 @@ def _status(kind: type[StrEnum]) -> Enum:
     return Enum(kind, native_enum=False, length=16)
 
 
-def _claim_columns() -> list[Column[Any]]:
-    """Claims since it last got on, and how much was recorded of it then."""
-    return [
-        Column("num_claims", Integer, nullable=False, server_default="0"),
-        Column("num_recorded", BigInteger, nullable=False, server_default="0"),
-    ]
-
-
 JOBS = Table(
     "jobs",
     metadata,
@@ -82,7 +73,8 @@ JOBS = Table(
     Column("lease_expires_at", UtcTime),
     *failure_columns(),
     Column("space_size", BigInteger),
-    *_claim_columns(),
+    Column("num_claims", Integer, nullable=False, server_default="0"),
+    Column("num_recorded", BigInteger, nullable=False, server_default="0"),
     Index(None, "status", "created_at"),
 )
 
@@ -190,7 +182,6 @@ DISTILLATIONS = Table(
     Column("num_workers", Integer, nullable=False, server_default="1"),
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
-    *_claim_columns(),
     ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
     Index(None, "job_id"),
     Index("uq_distillations_folder", "folder", unique=True),  # two that ask for the same get the same
