@@ -56,7 +56,7 @@ def extend(
     steps: Annotated[int, typer.Option(min=1, help="Training steps in all, more than the job had.")],
     top: Annotated[
         int | None,
-        typer.Option(min=1, help="How many of its best candidates.", show_default="those not apart from the best"),
+        typer.Option(min=1, help="How many of its best candidates.", show_default="the first group of the leaderboard"),
     ] = None,
     output: FormatOption = Format.table,
 ) -> None:

@@ -20,6 +20,10 @@ _LEFT_OUT_WHEN_NARROW = {"p90 ms", "score ±"}
 _WIDE = 104
 """Columns of a terminal below which spreads that can be read elsewhere are left out."""
 
+_UPPER_BOUND = (
+    "Errors of scores are upper bounds: this job ran before the teacher's entropy was stored for each sequence."
+)
+
 _WORDS = {"architecture", "layers", ""}
 
 
@@ -41,6 +45,8 @@ def print_leaderboard(board: Leaderboard) -> None:
         f"[dim]* on the Pareto front; ! latency too noisy to believe. Loss: cross-entropy to the teacher, "
         f"± standard error. Latency: {_protocol(job)}.[/dim]"
     )
+    if job["score"]["stderr_is_upper_bound"]:
+        out.print(f"[dim]{_UPPER_BOUND}[/dim]")
     if board.trust is not None:
         _print_trust(out, job["id"], board.trust)
 
@@ -55,7 +61,7 @@ def _print_trust(out: Console, job_id: str, trust: Trust) -> None:
         )
     )
     out.print(
-        f"[dim]Group: not apart by two standard errors of paired differences, among the first {trust.num_leaders}."
+        f"[dim]Group: no significant difference (two standard errors, paired), among the first {trust.num_leaders}."
         f"{order} What more training or another seed would change is not in it.[/dim]"
     )
     advice = hint(job_id, trust, this_command())
