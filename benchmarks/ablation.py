@@ -18,10 +18,10 @@ from tables import write_csv
 
 import ose
 from ose.cli.progress import terminal_progress
-from ose.core.comparison import paired_difference
 from ose.core.job import Distillation, Job, JobStatus
 from ose.core.presets import PRESETS
 from ose.core.recipe import DistillationSpec, Sequences
+from ose.core.significance import paired_difference
 from ose.core.spec import TeacherSpec
 from ose.pipelines.curve import read_curve
 from ose.service.job_file import parse_job, spec_hash

@@ -21,9 +21,9 @@ from typing import Any
 from tables import write_csv
 
 import ose
-from ose.core.comparison import paired_difference
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.measurement import LatencyMeasurement
+from ose.core.significance import paired_difference
 from ose.pipelines.curve import read_curve
 
 

@@ -26,7 +26,7 @@ from tables import write_csv
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from ose.core.comparison import paired_difference
+from ose.core.significance import paired_difference
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
 from ose.training.precision import autocast
 

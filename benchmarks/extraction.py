@@ -22,10 +22,10 @@ from tables import read_csv, write_csv
 from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
-from ose.core.comparison import paired_difference
 from ose.core.inheritance import HeadRule, HiddenRule, InheritanceSpec, NeuronRule
 from ose.core.layers import LayerRule
 from ose.core.measurement import Evaluation
+from ose.core.significance import paired_difference
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
 from ose.core.task import AnatomyTask, DataTask, EvaluateTask, TargetsTask
 from ose.models.anatomy import Anatomy

@@ -22,7 +22,7 @@ from pathlib import Path
 from fidelity_report import Result, bins, grouped, read
 from tables import read_csv, read_teacher, write_csv
 
-from ose.core.comparison import kendall_tau
+from ose.core.kendall import kendall_tau
 from ose.core.score import Measures, ScoreRule, score
 
 Row = dict[str, str]

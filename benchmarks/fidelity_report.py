@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tables import read_csv, read_teacher, write_csv
 
-from ose.core.comparison import kendall_tau
+from ose.core.kendall import kendall_tau
 from ose.core.score import Measures, ScoreRule, score
 
 NUM_BINS = 3

@@ -29,7 +29,7 @@ from shapes import parse_shape
 from tables import read_csv, write_csv
 
 from ose.core.architecture import Architecture
-from ose.core.comparison import kendall_tau
+from ose.core.kendall import kendall_tau
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.pace import BestPace, is_slow
 from ose.core.spec import TeacherSpec

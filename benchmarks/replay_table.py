@@ -19,8 +19,9 @@ from tables import read_csv, read_teacher
 
 from ose.core.architecture import Architecture
 from ose.core.ranking import hypervolume
-from ose.core.score import Measures, ScoreRule, score, sequence_scores
+from ose.core.score import Measures, ScoreRule, score
 from ose.core.search_space import Member, SearchSpace
+from ose.core.significance import Judged, Scale
 from ose.search.strategy import Outcome, Proposal, Strategy
 
 _NAME = re.compile(r"L(\d+)-A(\d+)-H(\d+)-I(\d+)$")
@@ -140,14 +141,16 @@ class Replay:
         entry = self._by_steps[self._nearest(proposal.num_steps)][proposal.architecture]
         losses = tuple(entry.sequence_losses_nats[index] for index in self._drawn)
         measured = replace(entry.measures, loss_nats=fmean(losses))
+        scale = Scale(teacher=self._table.teacher, rule=self._rule)
         return Outcome(
             has_passed=True,
             num_parameters=measured.num_parameters,
             latency_p50_ms=measured.latency_ms,
             loss_nats=measured.loss_nats,
-            sequence_losses_nats=losses,
-            score=score(measured, self._table.teacher, self._rule).value,
-            sequence_scores=sequence_scores(measured, self._table.teacher, self._rule, losses),
+            score=score(measured, scale.teacher, scale.rule).value,
+            judged=Judged(
+                architecture=proposal.architecture, measures=measured, sequence_losses_nats=losses, scale=scale
+            ),
         )
 
     def _cost_s(self, proposal: Proposal) -> float:

@@ -30,10 +30,10 @@ from shapes import parse_shape
 
 import ose
 from ose.core.architecture import Architecture
-from ose.core.comparison import paired_difference
 from ose.core.cost import candidate_flops
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Candidate, Job
+from ose.core.significance import paired_difference
 from ose.core.spec import Hyperparameters
 from ose.models.teacher import load_masked_lm
 from ose.pipelines.start import Start, initial_student

@@ -23,9 +23,9 @@ from transformers import PreTrainedModel
 
 import ose
 from ose.core.architecture import Architecture
-from ose.core.comparison import paired_difference
 from ose.core.job import Job
 from ose.core.recipe import Precision
+from ose.core.significance import paired_difference
 from ose.data.draws import systematic_draws
 from ose.models.forward import logits_at
 from ose.models.teacher import load_masked_lm

@@ -59,7 +59,10 @@ def extend(
     top: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_ROWS, help="How many of its best candidates.", show_default="those not apart from the best"
+            min=1,
+            max=MOST_ROWS,
+            help="How many of its best candidates.",
+            show_default="the first group of the leaderboard",
         ),
     ] = None,
     output: FormatOption = Format.table,

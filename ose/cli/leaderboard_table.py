@@ -21,6 +21,10 @@ _LEFT_OUT_WHEN_NARROW = {"p90 ms", "score ±"}
 _WIDE = 104
 """Columns of a terminal below which spreads that can be read elsewhere are left out."""
 
+_UPPER_BOUND = (
+    "Errors of scores are upper bounds: this job ran before the teacher's entropy was stored for each sequence."
+)
+
 _WORDS = {"architecture", "layers", ""}
 
 
@@ -43,6 +47,8 @@ def print_leaderboard(board: Leaderboard) -> None:
         f"± standard error. Latency: {shown(_protocol(job))}.",
         style="dim",
     )
+    if job["score"]["stderr_is_upper_bound"]:
+        out.print(_UPPER_BOUND, style="dim")
     if board.trust is not None:
         _print_trust(out, job["id"], board.trust)
 
@@ -57,7 +63,7 @@ def _print_trust(out: Console, job_id: str, trust: Trust) -> None:
         )
     )
     out.print(
-        f"Group: not apart by two standard errors of paired differences, among the first {trust.num_leaders}."
+        f"Group: no significant difference (two standard errors, paired), among the first {trust.num_leaders}."
         f"{order} What more training or another seed would change is not in it.",
         style="dim",
     )

@@ -82,7 +82,7 @@ class RemoteWorkspace:
         Args:
             job_id: The job to go on with.
             steps: Training steps in all, more than it had.
-            top: How many of its best candidates; None takes the best and those that are not apart from it.
+            top: How many of its best candidates; None takes the first group of the leaderboard.
             key: As in `submit`.
 
         Raises:

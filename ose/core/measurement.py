@@ -112,6 +112,8 @@ class Evaluation:
         teacher_layers: The teacher's layers that the student kept; None of a random start.
         first_step: Steps that an earlier trial had done, whose checkpoint this one went on from; times are of the
             steps after them.
+        divergence_stderr_nats: Standard error of the loss less the teacher's entropy, paired by sequence; None where
+            the entropy of each sequence was not stored.
     """
 
     loss_nats: float
@@ -126,6 +128,7 @@ class Evaluation:
     peak_memory_bytes: int
     teacher_layers: tuple[int, ...] | None = None
     first_step: int = 0
+    divergence_stderr_nats: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +141,8 @@ class TeacherQuality:
         masked_lm_loss_nats: Cross-entropy against the true tokens.
         masked_accuracy: Share of targets whose true token it ranks first.
         num_targets: Held-out targets.
+        sequence_entropies_nats: Its entropy on each held-out sequence, as candidates have their losses. Empty in jobs
+            that were run before it was stored.
     """
 
     entropy_nats: float
@@ -145,3 +150,4 @@ class TeacherQuality:
     masked_lm_loss_nats: float
     masked_accuracy: float
     num_targets: int
+    sequence_entropies_nats: tuple[float, ...] = ()

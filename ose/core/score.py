@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -44,13 +43,19 @@ class ScoreRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """The three objectives of one model, with the standard errors of the measured two."""
+    """The three objectives of one model, with the standard errors of the measured two.
+
+    Attributes:
+        divergence_stderr_nats: Standard error of the loss less the teacher's entropy on the same sequences, which is
+            what `excess` takes. None where the entropies were not stored: the loss's own, an upper bound, is taken.
+    """
 
     num_parameters: int
     latency_ms: float
     loss_nats: float
     latency_stderr_ms: float = 0.0
     loss_stderr_nats: float = 0.0
+    divergence_stderr_nats: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,55 +78,34 @@ def score(student: Measures, teacher: Measures, rule: ScoreRule) -> Score:
         rule: Formula and exponents.
 
     Returns:
-        The score, and its standard error to first order, with parameters and teacher exact and the
-        student's latency and loss independent.
+        The score, and its standard error, with parameters and teacher exact and the student's latency and loss
+        independent: to first order in the loss, for the latency see `latency_error`.
 
     Source:
         arXiv 2010.08512 as transcribed by QOSE, equation (1). The paper has no exponents and no floor.
     """
-    size, speed, loss = _factors(student, teacher, rule)
-    a, b, c = rule.exponents
-    value = size**a * speed**b * loss**-c
-    slope = sensitivity(student, teacher, rule)
-    errors = slope.per_ms * student.latency_stderr_ms, slope.per_nat * student.loss_stderr_nats
-    return Score(value=value, stderr=math.hypot(*errors) if value else 0.0)
+    value = _value(student, teacher, rule)
+    of_loss = score_per_nat(student, teacher, rule) * _loss_error(student, rule) if value else 0.0
+    return Score(value=value, stderr=math.hypot(of_loss, latency_error(student, teacher, rule)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sensitivity:
-    """What a score changes by for each unit of what was measured; never above zero."""
-
-    per_ms: float
-    per_nat: float
+def score_per_nat(student: Measures, teacher: Measures, rule: ScoreRule) -> float:
+    """How much of a score a nat of loss takes: -d(score)/d(loss). At the floor it is what it is just above."""
+    return _value(student, teacher, rule) * rule.exponents[2] / _factors(student, teacher, rule)[2]
 
 
-def sensitivity(student: Measures, teacher: Measures, rule: ScoreRule) -> Sensitivity:
-    """The derivatives of `score` by latency and loss. At its clamps it has none: there they are those just beside."""
-    size, speed, loss = _factors(student, teacher, rule)
-    a, b, c = rule.exponents
-    value = size**a * speed**b * loss**-c
-    return Sensitivity(
-        per_ms=-value * b / (speed * teacher.latency_ms) if speed else 0.0,
-        per_nat=-value * c / loss,
-    )
+def latency_error(student: Measures, teacher: Measures, rule: ScoreRule) -> float:
+    """How much a standard error of the latency moves a score: half of what lies between one less and one more.
 
-
-def sequence_scores(
-    student: Measures, teacher: Measures, rule: ScoreRule, sequence_losses_nats: Sequence[float]
-) -> tuple[float, ...]:
-    """What each held-out sequence says of the score, so that scores can be compared in pairs as losses are.
-
-    The score is taken as a straight line in the loss where the student stands: d(score)/d(loss) = -c score / loss. So
-    the mean over sequences is the score itself.
-
-    Args:
-        student: The candidate.
-        teacher: The maximum point.
-        rule: Formula and exponents.
-        sequence_losses_nats: The candidate's, whose mean is its loss.
+    A tangent has no slope at the clamp of W, and near it one without bound if the latency's exponent is below one.
     """
-    value, slope = score(student, teacher, rule).value, sensitivity(student, teacher, rule).per_nat
-    return tuple(value + slope * (loss - student.loss_nats) for loss in sequence_losses_nats)
+    stderr = student.latency_stderr_ms
+    if math.isnan(stderr):
+        return math.nan
+    faster, slower = (
+        _value(replace(student, latency_ms=student.latency_ms + change), teacher, rule) for change in (-stderr, stderr)
+    )
+    return (faster - slower) / 2
 
 
 def loss_for_score(student: Measures, teacher: Measures, rule: ScoreRule, value: float) -> float:
@@ -136,6 +120,17 @@ def loss_for_score(student: Measures, teacher: Measures, rule: ScoreRule, value:
     if factor == 0 or exponent == 0:
         return -math.inf
     return at_one.loss_nats - 1.0 + float((factor / value) ** (1 / exponent))
+
+
+def _loss_error(student: Measures, rule: ScoreRule) -> float:
+    known = student.divergence_stderr_nats if rule.formula == "excess" else None
+    return student.loss_stderr_nats if known is None else known
+
+
+def _value(student: Measures, teacher: Measures, rule: ScoreRule) -> float:
+    size, speed, loss = _factors(student, teacher, rule)
+    a, b, c = rule.exponents
+    return float(size**a * speed**b * loss**-c)
 
 
 def _factors(student: Measures, teacher: Measures, rule: ScoreRule) -> tuple[float, float, float]:

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, variance
 
+from ose.core.significance import is_significant
+
 _REACH = 2.0
 """What is gained from the middle third of the steps to the last, times this, is gained in twice as many steps again. A
 fit over 27 students of inherited weights at 10, 30 and 100 steps gave 1.6, 2.4 and 2.8 (docs/TRUST.md)."""
-
-_SURE_STDERRS = 2.0
-"""A gain counts if it is more than this many standard errors."""
 
 
 def expected_gain_nats(own: Sequence[float], other: Sequence[float]) -> float:
@@ -31,4 +30,4 @@ def expected_gain_nats(own: Sequence[float], other: Sequence[float]) -> float:
     before, after = ahead[-2 * third : -third], ahead[-third:]
     gain = fmean(after) - fmean(before)
     stderr = math.sqrt((variance(before) + variance(after)) / third)
-    return _REACH * gain if gain > _SURE_STDERRS * stderr else 0.0
+    return _REACH * gain if gain > 0 and is_significant(gain, stderr) else 0.0

@@ -185,13 +185,24 @@ def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:
 
 def _held_out_targets(folder: Path, teacher: PreTrainedModel, batch: MaskedBatch) -> TeacherQuality:
     array, summary = folder / "held-out.npy", folder / "teacher.json"
-    if not (array.exists() and summary.exists()):
-        log_probs, quality = _judge(teacher, batch)
-        if not array.exists():
-            _save_array(array, log_probs)
-        if not summary.exists():
-            write_json(summary, asdict(quality))
-    return TeacherQuality(**json.loads(summary.read_text(encoding="utf8")))
+    stored = _stored_quality(summary)
+    if stored is not None and array.exists():
+        return stored
+    log_probs, quality = _judge(teacher, batch)
+    if not array.exists():
+        _save_array(array, log_probs)
+    if stored is None:
+        write_json(summary, asdict(quality))
+    return stored or quality
+
+
+def _stored_quality(summary: Path) -> TeacherQuality | None:
+    """What the folder says of the teacher; None if that is nothing, or was written before entropies were kept."""
+    if not summary.exists():
+        return None
+    content = json.loads(summary.read_text(encoding="utf8"))
+    entropies = tuple(content.pop("sequence_entropies_nats", ()))
+    return TeacherQuality(**content, sequence_entropies_nats=entropies) if entropies else None
 
 
 def _judge(teacher: PreTrainedModel, batch: MaskedBatch) -> tuple[np.ndarray, TeacherQuality]:
@@ -214,6 +225,7 @@ def _judge(teacher: PreTrainedModel, batch: MaskedBatch) -> tuple[np.ndarray, Te
         masked_lm_loss_nats=mean_and_stderr(losses)[0],
         masked_accuracy=mean_and_stderr(hits)[0],
         num_targets=batch.labels.numel(),
+        sequence_entropies_nats=tuple(entropies),
     )
     return np.concatenate(stored), quality
 

@@ -11,8 +11,8 @@ from ose.core.architecture import count_flops, count_parameters
 from ose.core.cost import remaining_s
 from ose.core.job import Candidate, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
-from ose.core.objectives import measures, teacher_measures
-from ose.core.score import score, sequence_scores
+from ose.core.objectives import judged, measures, scale_of, teacher_measures, with_divergence_stderr
+from ose.core.score import score
 from ose.core.task import CheckpointFiles, DataSpan, EvaluateTask, TaskFailed, TaskSucceeded
 from ose.search.attempts import open_trial, record_failure, record_success
 from ose.search.checkpoints import Checkpoints
@@ -200,7 +200,8 @@ def _record(context: RunContext, event: TaskSucceeded | TaskFailed, trial: Trial
     if isinstance(event, TaskFailed):
         return not record_failure(context, trial, event.failure)
     job, evaluation = context.job, event.result
-    assert isinstance(evaluation, Evaluation) and candidate.latency is not None
+    assert isinstance(evaluation, Evaluation) and candidate.latency is not None and job.teacher_quality is not None
+    evaluation = with_divergence_stderr(evaluation, job.teacher_quality)
     measured = measures(candidate.num_parameters, candidate.latency, evaluation)
     scored = score(measured, teacher_measures(job), job.spec.score)
     limit = job.spec.limits.max_loss_nats
@@ -218,17 +219,15 @@ def outcome_of(job: Job, candidate: Candidate) -> Outcome:
         num_parameters=candidate.num_parameters,
         latency_p50_ms=candidate.latency.p50_ms if candidate.latency else None,
     )
-    evaluation, latency = candidate.evaluation, candidate.latency
-    if evaluation is None or latency is None:
+    evaluation = candidate.evaluation
+    if evaluation is None or candidate.latency is None:
         return known
-    measured, losses = measures(candidate.num_parameters, latency, evaluation), evaluation.sequence_losses_nats
     return replace(
         known,
         loss_nats=evaluation.loss_nats,
         loss_stderr_nats=evaluation.loss_stderr_nats,
-        sequence_losses_nats=losses,
         score=candidate.score,
-        sequence_scores=sequence_scores(measured, teacher_measures(job), job.spec.score, losses),
+        judged=judged(candidate, scale_of(job)),
     )
 
 

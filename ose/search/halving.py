@@ -6,22 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from ose.core.comparison import paired_difference
 from ose.core.search_space import Member
+from ose.core.significance import score_difference
 from ose.core.spec import Hyperparameters, SearchSpec
 from ose.search.strategy import Outcome, Proposal, proposals_of
 
 _TIED = 2
-"""Candidates that are not apart from the last one to go on go on too, up to so many times what goes on anyway: where
-all are alike, a round must still cost no more than that."""
+"""Candidates that do not differ significantly from the last one to go on go on too, up to so many times what goes on
+anyway: where all are alike, a round must still cost no more than that."""
 
 
 class HalvingStrategy:
     """Trains in rounds; the best of each round go on from where they are.
 
-    One in eta goes on, and with it whoever is within one standard error of the last of them: paired over the held-out
-    sequences, which all candidates share, and carried over to the score. The search ends when a single candidate
-    would go on, which is then apart from all others, or at the last round.
+    One in eta goes on, and with it all whose score does not differ significantly from that of the last of them
+    (`core/significance.py`). The search ends when a single candidate would go on, which then differs from all others,
+    or at the last round.
 
     Source:
         Successive halving (arXiv 1502.07943) with the rounds of Hyperband's most exploring bracket (arXiv 1603.06560,
@@ -55,7 +55,7 @@ class HalvingStrategy:
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Remember what the next round depends on."""
-        self._told[number] = replace(outcome, sequence_losses_nats=())  # a search may have 100,000
+        self._told[number] = outcome
 
     def _next_round(self) -> list[Proposal]:
         self._round += 1
@@ -84,7 +84,7 @@ def halving_rounds(search: SearchSpec) -> tuple[int, ...]:
 
 
 def upper_part(outcomes: dict[int, Outcome], eta: int) -> list[int]:
-    """The numbers of those that go on, ascending: one in eta, and who is not apart from the last of them."""
+    """The numbers of those that go on, ascending: one in eta, and all that are tied with the last of them."""
     standings = {number: outcome.standing for number, outcome in outcomes.items()}
     trained = [(standing, -number) for number, standing in standings.items() if standing is not None]
     best_first = [-number for _, number in sorted(trained, reverse=True)]
@@ -95,17 +95,17 @@ def upper_part(outcomes: dict[int, Outcome], eta: int) -> list[int]:
 
 
 def num_survivors(num_candidates: int, eta: int) -> int:
-    """How many of a round go on if all are apart."""
+    """How many of a round go on if all differ significantly."""
     return -(-num_candidates // eta)
 
 
 def most_survivors(num_candidates: int, eta: int) -> int:
-    """How many of a round go on if none is apart."""
+    """How many of a round go on if none differs significantly."""
     return _TIED * num_survivors(num_candidates, eta)
 
 
 def expected_rounds(num_candidates: int, search: SearchSpec) -> list[tuple[int, int]]:
-    """(candidates, steps of each) of every round if all are apart."""
+    """(candidates, steps of each) of every round if all differ significantly."""
     found, before = [], 0
     for steps in halving_rounds(search):
         found.append((num_candidates, steps - before))
@@ -116,7 +116,6 @@ def expected_rounds(num_candidates: int, search: SearchSpec) -> list[tuple[int, 
 
 
 def _are_tied(last: Outcome, other: Outcome) -> bool:
-    if not (last.has_passed and other.has_passed):
+    if not (last.has_passed and other.has_passed) or last.judged is None or other.judged is None:
         return False
-    difference = paired_difference(last.sequence_scores, other.sequence_scores)
-    return difference.mean_nats < difference.stderr_nats
+    return not score_difference(last.judged, other.judged).is_significant

@@ -10,6 +10,7 @@ from typing import Protocol
 from ose.core.architecture import Architecture
 from ose.core.layers import LayerChoice
 from ose.core.search_space import Member
+from ose.core.significance import Judged
 from ose.core.spec import Hyperparameters
 
 
@@ -50,10 +51,8 @@ class Outcome:
         latency_p50_ms: Known of everything that was trained, and of what is too slow.
         loss_nats: On the held-out targets; also of one that was rejected for it.
         loss_stderr_nats: Its standard error over sequences.
-        sequence_losses_nats: The loss of each held-out sequence: outcomes are to be compared in pairs.
         score: Under the job's rule.
-        sequence_scores: The score as the loss of each held-out sequence alone would move it, to first order: their
-            mean is the score, and paired differences of them are differences of scores.
+        judged: What it is compared with others by.
     """
 
     has_passed: bool = False
@@ -61,9 +60,8 @@ class Outcome:
     latency_p50_ms: float | None = None
     loss_nats: float | None = None
     loss_stderr_nats: float | None = None
-    sequence_losses_nats: tuple[float, ...] = ()
     score: float | None = None
-    sequence_scores: tuple[float, ...] = ()
+    judged: Judged | None = None
 
     @property
     def standing(self) -> tuple[bool, float] | None:

@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from ose.core.comparison import paired_difference
 from ose.core.job import Candidate, CandidateStatus, Job
-from ose.core.objectives import measures, teacher_measures
-from ose.core.score import sequence_scores
+from ose.core.objectives import judged, scale_of
+from ose.core.significance import score_difference
 from ose.core.spec import ExtendedCandidate, Extension, JobSpec
 from ose.errors import ConflictError, InvalidInputError
 from ose.models.teacher_folder import TeacherFolder
@@ -24,9 +23,6 @@ FEWEST_LEADERS, MOST_LEADERS = 2, 8
 """Unless a number is asked for: one alone is compared with nobody, and where many are alike a longer training of all
 of them is a search of its own."""
 
-_APART = 2.0
-"""Standard errors between scores that are taken for different: 19 times of 20 they are."""
-
 
 def extended_job(store: Store, job_id: str, steps: int, top: int | None, now: Callable[[], datetime]) -> NewJob:
     """A job that trains the leaders of another one further, checked and under a new id.
@@ -38,7 +34,7 @@ def extended_job(store: Store, job_id: str, steps: int, top: int | None, now: Ca
         store: The database.
         job_id: The job to go on with; it must have ended.
         steps: Training steps in all, more than it had.
-        top: How many of its best candidates; None takes the best and those that are not apart from it.
+        top: How many of its best candidates; None takes those of the board's first group.
         now: The clock.
 
     Raises:
@@ -68,8 +64,7 @@ def extended_job(store: Store, job_id: str, steps: int, top: int | None, now: Ca
 def leaders(store: Store, job: Job, top: int | None = None) -> list[Candidate]:
     """The best candidates by the job's own score, best first: `top` of them, or all that may be the best.
 
-    These are the best one and those whose score is less than two standard errors below it, paired over the held-out
-    sequences.
+    These are the first group of the leaderboard, between FEWEST_LEADERS and MOST_LEADERS of it.
 
     Raises:
         ConflictError: Nothing has passed.
@@ -80,23 +75,14 @@ def leaders(store: Store, job: Job, top: int | None = None) -> list[Candidate]:
         raise ConflictError(f"no candidate of job {job.id} has been scored")
     if top is not None:
         return passed
+    scale = scale_of(job)
+    best, *rest = [known for each in passed if (known := judged(each, scale)) is not None]
+    may_be_best = [True, *(not score_difference(each, best).is_significant for each in rest)]
     return [
         candidate
-        for place, candidate in enumerate(passed)
-        if place < FEWEST_LEADERS or not _are_apart(job, passed[0], candidate)
+        for place, (candidate, is_tied) in enumerate(zip(passed, may_be_best, strict=True))
+        if place < FEWEST_LEADERS or is_tied
     ]
-
-
-def _are_apart(job: Job, best: Candidate, other: Candidate) -> bool:
-    difference = paired_difference(_sequence_scores(job, best), _sequence_scores(job, other))
-    return difference.mean_nats > _APART * difference.stderr_nats
-
-
-def _sequence_scores(job: Job, candidate: Candidate) -> tuple[float, ...]:
-    evaluation, latency = candidate.evaluation, candidate.latency
-    assert evaluation is not None and latency is not None
-    measured = measures(candidate.num_parameters, latency, evaluation)
-    return sequence_scores(measured, teacher_measures(job), job.spec.score, evaluation.sequence_losses_nats)
 
 
 def _extended_spec(job: Job, steps: int, candidates: list[Candidate]) -> JobSpec:

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ose.core.comparison import PairedDifference, kendall_tau, paired_difference
 from ose.core.job import Candidate, Job
+from ose.core.kendall import kendall_tau
 from ose.core.layer_subsets import Subset, SubsetScore
 from ose.core.measurement import Evaluation
-
-_NOISE = 2
-"""Differences of fewer standard errors than this are taken for none. The best of many was picked on the sequences it is
-compared on, which flatters it a little."""
+from ose.core.significance import PairedDifference, paired_difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +93,7 @@ class LayerReport:
         if self.best_rule is self.best:
             return f"No subset beats the best rule's, {rule}."
         difference = self.best_rule_minus_best
-        if difference.mean_nats > _NOISE * difference.stderr_nats:
+        if difference.is_significant:
             return f"{list(self.best.layers)} beats the best rule, {rule}, by {_signed(difference)} nats."
         return (
             f"{list(self.best.layers)} is no worse than the best rule, {rule}: "

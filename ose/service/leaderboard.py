@@ -37,8 +37,8 @@ class LeaderboardRow:
         layers: The teacher's layers it kept; before its training, the choice; null of a random start.
         flops: Of the encoder, one sequence of the latency protocol's length.
         loss_nats: Cross-entropy to the teacher's distribution at held-out masked positions.
-        group: 1 for the best candidate and all leaders that are not apart from it by two paired standard errors; 2 for
-            the first that is and those not apart from that one; null beyond the leaders.
+        group: 1 for the best candidate and all leaders that do not differ significantly from it; 2 for the first that
+            does and those that do not from that one; null beyond the leaders.
         loss_to_best_nats: Its loss less that of the best candidate, on the same held-out sequences; null beyond the
             leaders.
         score_to_best: Likewise its score. Both have the standard errors of a paired difference beside them.
@@ -276,8 +276,18 @@ def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:
         "space": job.spec.space.name,
         "latency": asdict(job.spec.latency),
         "device": str(job.teacher_latency.fingerprint) if job.teacher_latency else None,
-        "score": {**asdict(rule), "formula_version": FORMULA_VERSION},
+        "score": {
+            **asdict(rule),
+            "formula_version": FORMULA_VERSION,
+            "stderr_is_upper_bound": _takes_entropy_for_exact(job, rule),
+        },
     }
+
+
+def _takes_entropy_for_exact(job: Job, rule: ScoreRule) -> bool:
+    """Whether the errors of scores are too wide, because the teacher's entropy of each sequence was not stored."""
+    quality = job.teacher_quality
+    return rule.formula == "excess" and quality is not None and not quality.sequence_entropies_nats
 
 
 def _ascending(name: str) -> Callable[[LeaderboardRow], tuple[bool, float, int]]:

@@ -35,7 +35,7 @@ class ExtensionRequest:
 
     Attributes:
         steps: Training steps in all, more than the job had.
-        top: How many of its best candidates; None takes the best and those that are not apart from it.
+        top: How many of its best candidates; None takes the first group of the leaderboard.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

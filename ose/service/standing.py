@@ -76,6 +76,7 @@ def _measures(row: CandidateRow) -> Measures:
         loss_nats=row.loss_nats,
         latency_stderr_ms=_spread(row.latency_p50_stderr_ms),
         loss_stderr_nats=_spread(row.loss_stderr_nats),
+        divergence_stderr_nats=row.divergence_stderr_nats,
     )
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ose.core.job import Candidate, Job
-from ose.core.objectives import measures
-from ose.core.score import Measures, ScoreRule
-from ose.core.trust import Distance, Judged, Trust, compare_leaders
+from ose.core.objectives import judged, scale_of
+from ose.core.significance import Scale
+from ose.core.trust import Distance, Leader, Trust, compare_leaders
 from ose.service.standing import Standing
 from ose.store.base import Store
 from ose.store.pages import Objectives
@@ -44,22 +44,21 @@ def read_comparison(store: Store, job: Job, standing: Standing) -> Comparison:
         return NO_COMPARISON
     # Students of random weights first learn what all learn alike: their curves cross again and again.
     has_telling_curves = job.spec.search.initialization == "inherit"
-    return _compared(store, job.id, standing.teacher, standing.rule, standing.leaders, has_telling_curves)
+    return _compared(store, job.id, scale_of(job, standing.rule), standing.leaders, has_telling_curves)
 
 
 @lru_cache(maxsize=_NUM_KEPT)
 def _compared(
     store: Store,
     job_id: str,
-    teacher: Measures,
-    rule: ScoreRule,
+    scale: Scale,
     leaders: tuple[Objectives, ...],
     has_telling_curves: bool,
 ) -> Comparison:
     numbers = [each.number for each in leaders]
     candidates = sorted(store.candidates(job_id, numbers), key=lambda candidate: numbers.index(candidate.number))
-    judged = [_judged(candidate, has_telling_curves=has_telling_curves) for candidate in candidates]
-    found = compare_leaders([each for each in judged if each is not None], teacher, rule)
+    known = [_leader(candidate, scale, has_telling_curves=has_telling_curves) for candidate in candidates]
+    found = compare_leaders([each for each in known if each is not None])
     return NO_COMPARISON if found is None else Comparison(trust=found[0], distances=found[1])
 
 
@@ -69,22 +68,21 @@ def hint(job_id: str, trust: Trust, command: str = "ose") -> str | None:
         return None
     reasons = []
     if trust.num_not_apart > 1:
-        reasons.append(f"{trust.num_not_apart} candidates are not apart at {trust.num_steps} steps")
+        reasons.append(f"{trust.num_not_apart} candidates do not differ at {trust.num_steps} steps")
     if trust.num_gaining:
         reasons.append(f"{trust.num_gaining} may pass the best one, by their learning curves")
     return f"{', '.join(reasons)}: {command} job extend {job_id} --steps {trust.extend_to_steps}"
 
 
-def _judged(candidate: Candidate, *, has_telling_curves: bool) -> Judged | None:
+def _leader(candidate: Candidate, scale: Scale, *, has_telling_curves: bool) -> Leader | None:
     """None if it has been put back to be trained since it was ranked."""
-    if candidate.latency is None or candidate.evaluation is None:
+    found = judged(candidate, scale)
+    if found is None or candidate.evaluation is None:
         return None
-    return Judged(
+    return Leader(
         number=candidate.number,
-        architecture=candidate.architecture,
-        measures=measures(candidate.num_parameters, candidate.latency, candidate.evaluation),
+        judged=found,
         legs=candidate.legs,
         hyperparameters=candidate.hyperparameters,
-        sequence_losses_nats=candidate.evaluation.sequence_losses_nats,
         training_losses_nats=candidate.evaluation.training_losses_nats if has_telling_curves else (),
     )

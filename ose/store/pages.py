@@ -40,6 +40,7 @@ class CandidateRow:
     latency_flagged: bool | None
     loss_nats: float | None
     loss_stderr_nats: float | None
+    divergence_stderr_nats: float | None
     masked_lm_loss_nats: float | None
     masked_accuracy: float | None
     wall_time_s: float | None

@@ -102,6 +102,7 @@ CANDIDATES = Table(
     Column("latency_flagged", Boolean),
     Column("loss_nats", Float),
     Column("loss_stderr_nats", Float),
+    Column("divergence_stderr_nats", Float),
     Column("masked_lm_loss_nats", Float),
     Column("masked_accuracy", Float),
     Column("wall_time_s", Float),

@@ -108,7 +108,7 @@ def test_rows_of_before_are_found_too(home: Path, new_url: Callable[[], str]) ->
         add_candidates(store)
         add_student(store, home)
     with closing(connect(database)) as transactions, transactions.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
     new = moved(home)
     with closing(open_store(database, new)) as store:
         [done], [export], job = store.distillations("job-1"), store.exports("job-1"), store.job("job-1")
@@ -177,7 +177,7 @@ def test_a_server_of_a_read_only_home_answers(home: Path) -> None:
         ready = httpx2.get(f"{url}/readyz", timeout=20)
         refused = httpx2.post(f"{url}/api/v1/tokens", json={"name": "a", "scope": "read"}, timeout=20)
     assert found == [200] * len(paths) and ready.status_code == 200
-    assert refused.status_code == 503 and refused.json()["code"] == "store"
+    assert refused.status_code == 507 and refused.json()["code"] == "storage"
 
 
 @pytest.mark.attack(
@@ -219,11 +219,11 @@ def test_a_living_writer_is_seen(home: Path, tmp_path: Path) -> None:
 def test_an_old_database_that_cannot_be_written_says_so(home: Path) -> None:
     fill(home)
     with closing(sqlite3.connect(home / "ose.db")) as database, database:
-        database.execute("UPDATE alembic_version SET version_num = '0006'")
+        database.execute("UPDATE alembic_version SET version_num = '0009'")
     with mounted_read_only(home):
         ended = in_pipe(home, "job", "list")
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1
-    assert "0006" in ended.stderr and "can only be read here" in ended.stderr
+    assert "0009" in ended.stderr and "can only be read here" in ended.stderr
 
 
 @pytest.mark.attack(door="homes", fault="a query of a read-only home fails", how="another user's home")

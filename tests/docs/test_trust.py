@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from ose.core.significance import SIGNIFICANT_STDERRS
 from ose.core.spec import SearchSpec
-from ose.core.trust import APART_STDERRS, EXTENSION, LEADERS, Trust
+from ose.core.trust import EXTENSION, LEADERS, Trust
 from ose.service.job_file import parse_job
 from ose.service.leaderboard import LeaderboardRow
 from ose.service.trust import hint
@@ -28,7 +29,7 @@ def test_the_names_are_those_of_the_json() -> None:
 
 
 def test_the_numbers_are_those_of_the_code() -> None:
-    assert f"more than {APART_STDERRS:g} of these standard errors" in TEXT
+    assert f"more than {SIGNIFICANT_STDERRS:g} of these standard errors" in TEXT
     assert f"the first {LEADERS} under the rule" in TEXT and EXTENSION == 3 and "three times the steps" in TEXT
 
 

@@ -21,7 +21,7 @@ from ose.store.engine import open_store
         (
             ScoreRule(exponents=(0, 0, 0)),
             "1",
-            "5 candidates are not apart at 10 steps: ose job extend job-1 --steps 30",
+            "5 candidates do not differ at 10 steps: ose job extend job-1 --steps 30",
         ),
     ],
 )
@@ -35,3 +35,17 @@ def test_groups_and_what_they_mean_stand_in_the_width_of_a_terminal(
     assert dict(zip(lines[1].split(), lines[7].split(), strict=False))["group"] == group
     assert told in " ".join(" ".join(lines).split())
     assert max(map(len, lines)) <= 110
+
+
+@pytest.mark.parametrize(("formula", "is_told"), [("excess", True), ("w", False)])
+def test_errors_that_are_upper_bounds_are_told(tmp_path: Path, capsys, formula: str, is_told: bool) -> None:
+    """The job of the builders has no entropies, as jobs from before they were stored."""
+    with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as store:
+        add_finished_job(store)
+        board = read_leaderboard(store, "job-1", LeaderboardQuery(rule=ScoreRule(formula=formula)))
+    print_leaderboard(board)
+    assert (
+        ("upper bounds" in capsys.readouterr().out)
+        == is_told
+        == board.to_json()["job"]["score"]["stderr_is_upper_bound"]
+    )

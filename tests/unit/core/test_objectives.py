@@ -4,7 +4,7 @@ import builders
 import pytest
 
 from ose.core.job import Job, JobStatus
-from ose.core.objectives import measures, teacher_measures
+from ose.core.objectives import measures, teacher_measures, with_divergence_stderr
 from ose.core.score import Measures
 from ose.errors import EvaluationError
 
@@ -37,6 +37,16 @@ def test_a_candidate_is_measured_by_its_median_and_its_held_out_loss_with_their_
 
 def test_a_teachers_loss_is_its_own_entropy() -> None:
     assert teacher_measures(job()) == Measures(num_parameters=1_000_000, latency_ms=9.0, loss_nats=3.25)
+
+
+def test_a_divergence_is_as_sure_as_its_pairs_are() -> None:
+    teacher = builders.teacher_quality(sequence_entropies_nats=(1.0, 5.0, 2.0))
+    alike = builders.evaluation(sequence_losses_nats=(1.5, 5.5, 2.5))
+    assert with_divergence_stderr(alike, teacher).divergence_stderr_nats == pytest.approx(0.0)
+    harder = builders.evaluation(sequence_losses_nats=(1.4, 5.5, 2.6))
+    assert with_divergence_stderr(harder, teacher).divergence_stderr_nats == pytest.approx(0.1 / 3**0.5)
+    for unknown in (builders.teacher_quality(), builders.teacher_quality(sequence_entropies_nats=(1.0,))):
+        assert with_divergence_stderr(alike, unknown) == alike
 
 
 @pytest.mark.parametrize("missing", ["teacher_latency", "teacher_quality"])

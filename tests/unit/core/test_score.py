@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ose.core.score import LOSS_FLOOR_NATS, Measures, ScoreRule, loss_for_score, score, sequence_scores
+from ose.core.score import LOSS_FLOOR_NATS, Measures, ScoreRule, loss_for_score, score
 from ose.errors import InvalidInputError
 
 TEACHER = Measures(num_parameters=100, latency_ms=10.0, loss_nats=1.5)
@@ -119,19 +119,26 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_scores_of_sequences_have_the_score_as_mean_and_its_error_in_the_loss_as_spread(rule: ScoreRule) -> None:
-    losses = [2.0 + 0.1 * each for each in (-3, -1, 0, 1, 3)]
-    stderr = statistics.stdev(losses) / math.sqrt(len(losses))
-    student = replace(STUDENT, latency_stderr_ms=0.0, loss_stderr_nats=stderr)
-    found, scores = score(student, TEACHER, rule), sequence_scores(student, TEACHER, rule, losses)
-    assert statistics.fmean(scores) == pytest.approx(found.value)
-    assert statistics.stdev(scores) / math.sqrt(len(scores)) == pytest.approx(found.stderr)
-    assert list(scores) == sorted(scores, reverse=True)  # the sequence with the least loss speaks for the highest
+def test_excess_takes_the_error_of_the_divergence_where_it_is_known() -> None:
+    rule = ScoreRule(formula="excess", exponents=(1, 0, 1))
+    known = replace(STUDENT, divergence_stderr_nats=0.001)
+    assert score(known, TEACHER, rule).stderr == pytest.approx(score(STUDENT, TEACHER, rule).stderr / 10)
+    assert score(known, TEACHER, ScoreRule()) == score(STUDENT, TEACHER, ScoreRule())
 
 
-def test_a_student_that_scores_zero_scores_zero_on_every_sequence() -> None:
-    assert sequence_scores(replace(STUDENT, latency_ms=12.0), TEACHER, ScoreRule(), [1.0, 3.0]) == (0.0, 0.0)
+@pytest.mark.parametrize("exponent", [0.25, 0.5, 1.0, 3.0])
+def test_the_error_of_a_latency_is_bounded_where_the_clamp_begins(exponent: float) -> None:
+    """A tangent there would be as steep as one likes; what a standard error can do is no more than the score itself."""
+    rule = ScoreRule(exponents=(1, exponent, 1))
+    at_the_clamp = replace(STUDENT, latency_ms=10.0, latency_stderr_ms=0.1, loss_stderr_nats=0.0)
+    faster = score(replace(at_the_clamp, latency_ms=9.9), TEACHER, rule).value
+    assert score(at_the_clamp, TEACHER, rule).stderr == pytest.approx(faster / 2)
+    just_below = replace(at_the_clamp, latency_ms=10.0 - 1e-9)
+    assert score(just_below, TEACHER, rule).stderr == pytest.approx(faster / 2, rel=1e-3)
+
+
+def test_an_unknown_error_of_a_latency_makes_that_of_the_score_unknown() -> None:
+    assert math.isnan(score(replace(STUDENT, latency_stderr_ms=math.nan), TEACHER, ScoreRule()).stderr)
 
 
 @pytest.mark.parametrize("rule", RULES)

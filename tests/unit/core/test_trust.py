@@ -4,45 +4,44 @@ from __future__ import annotations
 
 import math
 import random
-from statistics import fmean, stdev
+from statistics import fmean
 
 import builders
 import pytest
 
-from ose.core.comparison import kendall_tau
-from ose.core.score import Measures, ScoreRule, score
+from ose.core.kendall import kendall_tau
+from ose.core.score import Measures, ScoreRule
+from ose.core.significance import Judged, Scale
 from ose.core.spec import Hyperparameters
-from ose.core.trust import Judged, compare_leaders, expected_tau
+from ose.core.trust import Leader, compare_leaders, expected_tau
 
 TEACHER = Measures(num_parameters=100, latency_ms=100.0, loss_nats=2.0)
 BY_LOSS = ScoreRule(exponents=(0, 0, 1))
-RULE = ScoreRule()
 
 
-def judged(number: int, losses: list[float], **changes: object) -> Judged:
-    mean = fmean(losses)
+def leader(number: int, losses: list[float], rule: ScoreRule = BY_LOSS, **changes: object) -> Leader:
     values = {
-        "number": number,
         "architecture": builders.architecture(hidden=2 * number),
-        "measures": Measures(num_parameters=50, latency_ms=50.0, loss_nats=mean),
-        "legs": (60,),
-        "hyperparameters": Hyperparameters(),
+        "measures": Measures(num_parameters=50, latency_ms=50.0, loss_nats=fmean(losses)),
         "sequence_losses_nats": tuple(losses),
+        "scale": Scale(teacher=TEACHER, rule=rule),
     }
-    return Judged(**{**values, **changes})
+    own = {name: changes.pop(name) for name in list(changes) if name in values}
+    known = {"legs": (60,), "hyperparameters": Hyperparameters(), **changes}
+    return Leader(number=number, judged=Judged(**{**values, **own}), **known)
 
 
 HARDNESS = [1.0, 7.0, 3.0, 9.0]
 
 
-def shifted(number: int, by: float, noise: float = 0.0, **changes: object) -> Judged:
+def shifted(number: int, by: float, noise: float = 0.0, **changes: object) -> Leader:
     """Harder sequences are harder for everyone; `noise` moves two up and two down."""
     signs = (1, -1, -1, 1)
-    return judged(number, [each + by + noise * sign for each, sign in zip(HARDNESS, signs, strict=True)], **changes)
+    return leader(number, [each + by + noise * sign for each, sign in zip(HARDNESS, signs, strict=True)], **changes)
 
 
 def test_what_makes_a_sequence_hard_does_not_blur_a_difference() -> None:
-    _, distances = compare_leaders([shifted(1, 0.0), shifted(2, 0.1)], TEACHER, BY_LOSS)
+    _, distances = compare_leaders([shifted(1, 0.0), shifted(2, 0.1)])
     assert distances[1].loss_nats == distances[1].score == distances[1].score_stderr == 0.0
     assert distances[2].loss_nats == pytest.approx(0.1)
     assert distances[2].loss_stderr_nats == pytest.approx(0.0, abs=1e-7)
@@ -50,51 +49,18 @@ def test_what_makes_a_sequence_hard_does_not_blur_a_difference() -> None:
     assert distances[2].group == 2
 
 
-def test_the_error_of_a_score_difference_is_that_of_repeated_draws() -> None:
-    draw = random.Random(0)
-    latencies = {"latency_ms": 50.0, "latency_stderr_ms": 0.5}
-    differences, told = [], []
-    for _ in range(400):
-        hard = [draw.gauss(4, 1) for _ in range(50)]
-        pair = [judged(number, [own + draw.gauss(0, 0.1) for own in hard]) for number in (1, 2)]
-        noisy = [
-            Measures(num_parameters=50, latency_ms=draw.gauss(50, 0.5), loss_nats=each.measures.loss_nats)
-            for each in pair
-        ]
-        differences.append(score(noisy[1], TEACHER, RULE).value - score(noisy[0], TEACHER, RULE).value)
-        measured = [
-            judged(
-                each.number,
-                list(each.sequence_losses_nats),
-                measures=Measures(num_parameters=50, loss_nats=each.measures.loss_nats, **latencies),
-            )
-            for each in pair
-        ]
-        told.append(compare_leaders(measured, TEACHER, RULE)[1][2].score_stderr)
-    assert fmean(told) == pytest.approx(stdev(differences), rel=0.15)
-
-
-def test_candidates_of_one_shape_share_the_error_of_their_latency() -> None:
-    measures = Measures(num_parameters=50, latency_ms=50.0, latency_stderr_ms=5.0, loss_nats=5.0)
-    same, other = builders.architecture(2), builders.architecture(3)
-    leaders = [shifted(n, 0.0, measures=measures, architecture=s) for n, s in ((1, same), (2, same), (3, other))]
-    distances = compare_leaders(leaders, TEACHER, RULE)[1]
-    assert distances[2].score_stderr == pytest.approx(0.0, abs=1e-7)
-    assert distances[3].score_stderr == pytest.approx(math.sqrt(2) * 0.5 * 0.05 / 5)
-
-
-def test_a_group_is_who_is_not_apart_from_its_first_wherever_it_ranks() -> None:
+def test_a_group_is_what_does_not_differ_from_its_first_wherever_it_ranks() -> None:
     # The third is as far from the best as the second is further, but its own error is large.
     leaders = [shifted(1, 0.0), shifted(2, 0.1), shifted(3, 0.2, noise=0.5), shifted(4, 0.3)]
-    trust, distances = compare_leaders(leaders, TEACHER, BY_LOSS)
+    trust, distances = compare_leaders(leaders)
     assert [distances[number].group for number in (1, 2, 3, 4)] == [1, 2, 1, 3]
     assert (trust.num_leaders, trust.num_not_apart) == (4, 2)
 
 
-def test_three_times_the_steps_are_advised_only_where_the_best_is_not_apart() -> None:
-    apart = compare_leaders([shifted(1, 0.0), shifted(2, 0.1)], TEACHER, BY_LOSS)[0]
+def test_three_times_the_steps_are_advised_only_where_the_best_is_not_alone() -> None:
+    apart = compare_leaders([shifted(1, 0.0), shifted(2, 0.1)])[0]
     assert (apart.num_not_apart, apart.extend_to_steps) == (1, None)
-    close = compare_leaders([shifted(1, 0.0), shifted(2, 0.1, noise=0.5)], TEACHER, BY_LOSS)[0]
+    close = compare_leaders([shifted(1, 0.0), shifted(2, 0.1, noise=0.5)])[0]
     assert (close.num_not_apart, close.num_steps, close.extend_to_steps) == (2, 60, 180)
 
 
@@ -107,7 +73,7 @@ def test_who_may_pass_the_best_by_its_learning_curve_is_counted() -> None:
 
     def num_gaining(by: float, **changes: object) -> int:
         leaders = [shifted(1, 0.0, **LEVEL), shifted(2, by, **{**FALLING, **changes}), shifted(3, by, **LEVEL)]
-        trust = compare_leaders(leaders, TEACHER, BY_LOSS)[0]
+        trust = compare_leaders(leaders)[0]
         assert trust.extend_to_steps == (180 if trust.num_gaining else None)
         return trust.num_gaining
 
@@ -117,15 +83,15 @@ def test_who_may_pass_the_best_by_its_learning_curve_is_counted() -> None:
 
 
 def test_nothing_is_said_without_two_sequences_of_everyone() -> None:
-    assert compare_leaders([], TEACHER, RULE) is None
-    assert compare_leaders([judged(1, [3.0]), judged(2, [4.0])], TEACHER, RULE) is None
-    assert compare_leaders([judged(1, [3.0, 4.0]), judged(2, [3.0, 4.0, 5.0])], TEACHER, RULE) is None
-    assert compare_leaders([judged(1, [3.0, 4.0])], TEACHER, RULE)[0].expected_tau is None
+    assert compare_leaders([]) is None
+    assert compare_leaders([leader(1, [3.0]), leader(2, [4.0])]) is None
+    assert compare_leaders([leader(1, [3.0, 4.0]), leader(2, [3.0, 4.0, 5.0])]) is None
+    assert compare_leaders([leader(1, [3.0, 4.0])])[0].expected_tau is None
 
 
 def test_those_who_score_nothing_are_equal() -> None:
     slow = Measures(num_parameters=50, latency_ms=200.0, loss_nats=4.0)
-    trust, distances = compare_leaders([shifted(n, n / 10, measures=slow) for n in (1, 2)], TEACHER, RULE)
+    trust, distances = compare_leaders([shifted(n, n / 10, measures=slow, rule=ScoreRule()) for n in (1, 2)])
     assert distances[2].score == distances[2].score_stderr == 0.0
     assert trust.num_not_apart == 2 and trust.expected_tau is None
 

@@ -90,6 +90,16 @@ def test_after_an_interruption_only_what_is_missing_is_done(lost: str, search: D
     assert touched(task.folder) == {lost}
 
 
+def test_a_folder_from_before_entropies_were_kept_is_judged_again(search: DataTask, tmp_path: Path) -> None:
+    task = copy_of(search, tmp_path / "data")
+    summary = Path(task.folder) / "teacher.json"
+    older = json.loads(summary.read_text())
+    del older["sequence_entropies_nats"]
+    summary.write_text(json.dumps(older))
+    assert fill(task) == fill(search)
+    assert touched(task.folder) == {"teacher.json"}
+
+
 def test_batches_are_masked_sequences_of_the_sizes_asked_for(search: DataTask, data: SearchData) -> None:
     mask = load_tokenizer(search.teacher.path).mask_token_id
     for batch, count in ((data.train, NUM_SEQUENCES), (data.held_out, HELD_OUT_SEQUENCES)):
@@ -128,6 +138,7 @@ def test_the_teachers_quality_by_hand(
     entropies = -(log_probs.exp() * log_probs).sum(-1).mean(dim=1)
     quality = fill(search)
     assert quality.entropy_nats == pytest.approx(entropies.mean().item(), rel=1e-5)
+    assert quality.sequence_entropies_nats == pytest.approx(entropies.tolist(), rel=1e-5)
     assert quality.entropy_stderr_nats == pytest.approx((entropies.std() / math.sqrt(len(entropies))).item(), rel=1e-4)
     loss = -log_probs.gather(-1, labels[..., None]).mean().item()
     assert quality.masked_lm_loss_nats == pytest.approx(loss, rel=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ose.core.score import Measures, ScoreRule
+from ose.core.significance import Judged, Scale
 from ose.core.spec import Hyperparameters, SearchSpec
 from ose.search.halving import (
     HalvingStrategy,
@@ -25,12 +28,21 @@ from ose.search.strategy import Outcome, Proposal
 SPACE = builders.search_space(num_hidden_layers=(1, 2, 3), hidden_size=(32, 64, 96))
 MEMBERS = list(SPACE.members(builders.EMBEDDING))
 ROUNDS = (10, 30, 90)
+SCALE = Scale(
+    teacher=Measures(num_parameters=2, latency_ms=2.0, loss_nats=0.0), rule=ScoreRule(exponents=(0.0, 0.0, 1.0))
+)
 
 
 def outcome(score: float, spread: Sequence[float] = (-0.01, 0.01), *, has_passed: bool = True) -> Outcome:
     """Of a score, with what two held-out sequences make of it."""
-    scores = tuple(score + each for each in spread)
-    return Outcome(has_passed=has_passed, score=score, loss_nats=5 - score, sequence_scores=scores)
+    loss = math.exp(-score / 10)  # above the floor of W, whatever the score
+    judged = Judged(
+        architecture=MEMBERS[0].architecture,
+        measures=Measures(num_parameters=1, latency_ms=1.0, loss_nats=loss),
+        sequence_losses_nats=tuple(loss * (1 + each) for each in spread),
+        scale=SCALE,
+    )
+    return Outcome(has_passed=has_passed, score=score, loss_nats=5 - score, judged=judged)
 
 
 @dataclass
@@ -92,14 +104,14 @@ def test_the_best_go_on_from_where_they_are() -> None:
     ]  # fmt: skip
 
 
-def test_it_ends_when_one_is_apart_and_at_the_last_round() -> None:
+def test_it_ends_when_one_differs_from_all_and_at_the_last_round() -> None:
     assert [len(wave) for wave in Table(lambda place, steps: place).run(3)] == [3]
     assert [len(wave) for wave in Table(lambda place, steps: place).run(9)] == [9, 3]
     assert [len(wave) for wave in Table(lambda place, steps: place).run(12)] == [12, 4, 2]
 
 
-def test_who_is_not_apart_from_the_last_survivor_goes_on_too() -> None:
-    """Of three survivors the last has a score of 6; paired, 5.995 is within a standard error of it and 5 is not."""
+def test_what_is_tied_with_the_last_survivor_goes_on_too() -> None:
+    """Of three survivors the last has a score of 6; paired, 5.995 is within two standard errors of it and 5 is not."""
     scores = {1: 9.0, 2: 8.0, 3: 6.0, 4: 5.995, 5: 5.0, 6: 4.0, 7: 3.0, 8: 2.0}
     outcomes = {number: outcome(score) for number, score in scores.items()}
     outcomes[4] = outcome(5.995, (-0.03, 0.03))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import builders
 import pytest
@@ -17,6 +18,7 @@ from ose.core.spec import CorpusSpec, Extension, Hyperparameters, SearchSpec, Te
 from ose.errors import ConflictError, InvalidInputError
 from ose.service.corpora import inspect_corpus
 from ose.service.extension import MOST_LEADERS, extended_job, leaders
+from ose.service.leaderboard import read_leaderboard
 from ose.service.teachers import inspect_teacher
 from ose.store.base import NewJob, Store
 from ose.store.engine import open_store
@@ -77,11 +79,24 @@ def numbers(store: Store, job: Job, top: int | None = None) -> list[int]:
     return [candidate.number for candidate in leaders(store, job, top)]
 
 
-def test_the_best_goes_on_with_all_that_are_not_apart_from_it(store: Store, new_job: NewJob) -> None:
+def test_the_best_goes_on_with_all_that_do_not_differ_from_it(store: Store, new_job: NewJob) -> None:
     hard = [4.0, 5.0, 6.0]
     alike, apart = [4.02, 4.99, 6.02], [4.1, 5.1, 6.11]
     job = end(store, new_job, [apart, alike, hard, alike, [5.0, 6.0, 7.0]])
     assert numbers(store, job) == [3, 2, 4]
+
+
+@pytest.mark.parametrize("draw", range(5))
+def test_what_goes_on_is_the_first_group_of_the_board(store: Store, new_job: NewJob, draw: int) -> None:
+    """Whatever the losses, and whatever the latencies' errors add."""
+    random = Random(draw)
+    hard = [random.gauss(5, 1) for _ in range(6)]
+    losses = [[each + 0.05 * place + random.gauss(0, 0.1) for each in hard] for place in range(7)]
+    job = end(store, new_job, losses)
+    board = read_leaderboard(store, job.id)
+    first_group = [row.candidate for row in board.rows if row.group == 1]
+    best_first = [row.candidate for row in board.rows]
+    assert numbers(store, job) == (first_group if len(first_group) > 1 else best_first[:2])
 
 
 def test_two_go_on_at_least_and_a_bound_at_most(store: Store, new_job: NewJob) -> None:

@@ -42,7 +42,7 @@ def test_a_rule_under_which_none_is_ahead_gives_a_hint(store: Store) -> None:
     assert (by_loss.trust.num_not_apart, by_loss.hint) == (1, None)
     assert by_loss.trust.expected_tau == pytest.approx(1.0)
     assert [row.group for row in indifferent.rows] == [1] * 5
-    assert indifferent.hint == "5 candidates are not apart at 10 steps: ose job extend job-1 --steps 30"
+    assert indifferent.hint == "5 candidates do not differ at 10 steps: ose job extend job-1 --steps 30"
     assert indifferent.trust.expected_tau is None
 
 

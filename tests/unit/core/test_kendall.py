@@ -6,28 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ose.core.comparison import kendall_tau, paired_difference
+from ose.core.kendall import kendall_tau
 
 numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
-
-
-def test_what_both_losses_share_falls_out() -> None:
-    hardness = [1.0, 5.0, 2.0, 9.0]
-    difference = paired_difference([each + 0.5 for each in hardness], hardness)
-    assert difference.mean_nats == pytest.approx(0.5)
-    assert difference.stderr_nats == pytest.approx(0.0, abs=1e-9)
-
-
-def test_the_standard_error_is_that_of_the_mean_difference() -> None:
-    difference = paired_difference([1.0, 2.0, 3.0, 6.0], [0.0, 0.0, 0.0, 0.0])
-    assert difference.mean_nats == 3.0
-    assert difference.stderr_nats == pytest.approx(math.sqrt((4 + 1 + 0 + 9) / 3 / 4))
-    assert math.isnan(paired_difference([1.0], [0.0]).stderr_nats)
-
-
-def test_sequences_must_be_the_same() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        paired_difference([1.0, 2.0], [1.0])
 
 
 @pytest.mark.parametrize(

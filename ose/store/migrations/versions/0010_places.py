@@ -2,8 +2,8 @@
 
 Homes are the present one, and those where distillations, exports and texts of the quickstart lay when they were stored.
 
-Revision ID: 0009
-Revises: 0008
+Revision ID: 0010
+Revises: 0009
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import context, op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 _MARK = "home:"
 _INSIDE = ("/artifacts/distillations/", "/artifacts/exports/", "/quickstart/text/")
