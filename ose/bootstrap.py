@@ -25,6 +25,7 @@ from ose.search.coordinator import Coordinator, utc_now
 from ose.search.keys import anatomy_key, search_data_key
 from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence, step_reporter
+from ose.service.checkers import Checkers
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.cost import job_cost
 from ose.service.extension import extended_job
@@ -46,7 +47,8 @@ from ose.service.teachers import inspect_teacher
 from ose.service.tokens import TokenKeeper
 from ose.settings import Settings
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.engine import connect, open_store
+from ose.store.sql import SqlStore
 
 
 class Workspace:
@@ -73,14 +75,24 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Release the database."""
-        if "store" in self.__dict__:
-            self.store.close()
+        """Release the database, and end checkers."""
+        for name in {"store", "lookout", "checkers"} & self.__dict__.keys():
+            getattr(self, name).close()
 
     @cached_property
     def store(self) -> Store:
         """The database, opened and migrated on first use."""
         return open_store(self._settings.store_url)
+
+    @cached_property
+    def lookout(self) -> Store:
+        """The database once more, as it is, for who asks whether it answers while everybody else waits for it."""
+        return SqlStore(connect(self._settings.store_url))
+
+    @cached_property
+    def checkers(self) -> Checkers:
+        """Processes that check what others submit."""
+        return Checkers()
 
     @property
     def settings(self) -> Settings:

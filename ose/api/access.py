@@ -69,7 +69,8 @@ async def _caller(
     address = request.client.host if request.client else ""
     limit.check(address)
     try:
-        return await to_thread.run_sync(workspace.tokens.check, credentials.credentials if credentials else "")
+        shown = credentials.credentials if credentials else ""
+        return await to_thread.run_sync(workspace.tokens.check, shown, limiter=request.app.state.limits.token_checks)
     except UnauthenticatedError:
         if credentials is not None:  # who shows nothing is not guessing
             limit.count(address)
@@ -90,6 +91,8 @@ def requires(scope: Scope) -> Callable[[Token | None], str]:
     return check
 
 
-Reader = Depends(requires(Scope.READ))
+_reader = requires(Scope.READ)
+Reader = Depends(_reader)
+CallerId = Annotated[str, Depends(_reader)]
 Submitter = Annotated[str, Depends(requires(Scope.SUBMIT))]
 Admin = Depends(requires(Scope.ADMIN))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from ose import __version__
 from ose.api import docs_page, events, health, jobs, leaderboard, problems, spaces, students, tokens
 from ose.api.access import FailureLimit
+from ose.api.broadcast import Broadcaster
+from ose.api.checks import Checks
 from ose.api.context import ServerOptions
+from ose.api.desk import Desk
 from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
+from ose.api.limits import limits_of
 from ose.bootstrap import Workspace
 from ose.service.leaderboard_page import LeaderboardPages
 from ose.settings import operator_limits
@@ -33,6 +41,8 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
         options: How callers are treated; by default only this machine's may call, without a token.
     """
     options = options or ServerOptions()
+    operator = operator_limits()
+    limits = limits_of(operator, options.requires_token)
     metrics = health.Metrics(workspace.store)
     app = FastAPI(
         title="OSE",
@@ -42,23 +52,34 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
         redoc_url=None,
         responses=problems.RESPONSES,
         redirect_slashes=False,
+        lifespan=_life,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
             Middleware(health.RequestMetrics, metrics=metrics),
             Middleware(SecurityHeaders),
-            Middleware(BodyLimit, max_bytes=operator_limits().max_body_bytes),
+            Middleware(BodyLimit, max_bytes=operator.max_body_bytes),
             Middleware(SameSite, loopback_only=not options.requires_token),
         ],
     )
     app.state.workspace, app.state.options = workspace, options
     app.state.metrics, app.state.failures = metrics, FailureLimit()
     app.state.pages = LeaderboardPages(workspace.store)
+    app.state.limits = limits
+    app.state.desk = Desk(workspace, Checks(workspace.checkers, limits.checks, operator.max_submission_s), limits)
+    app.state.broadcaster = Broadcaster(partial(events.look, workspace), options.poll_s)
     problems.install(app)
     app.include_router(_versioned())
     app.include_router(health.router)
     app.include_router(docs_page.router)
     _describe(app, options.requires_token)
     return app
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    """Of a server: what the first submission would wait for is done before it comes."""
+    await to_thread.run_sync(app.state.workspace.checkers.start)
+    yield
 
 
 def _versioned() -> APIRouter:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from ose.api.access import Reader
 from ose.api.context import CurrentWorkspace, JobId, Number, Pages
 from ose.api.documents import LeaderboardDocument
+from ose.api.limits import ThreadPlace
 from ose.api.responses import Json, json_bytes
 from ose.core.job import Job
 from ose.service.candidate import candidate_json
@@ -22,7 +23,7 @@ from ose.service.leaderboard import LeaderboardQuery, asked_rule
 from ose.service.leaderboard_page import LeaderboardPage
 from ose.store.pages import Order
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["leaderboard"], dependencies=[Reader])
+router = APIRouter(prefix="/jobs/{job_id}", tags=["leaderboard"], dependencies=[Reader, ThreadPlace])
 
 
 class BoardQuery(BaseModel, extra="forbid"):

@@ -13,8 +13,6 @@ from ose.cli.context import Context, say, this_command
 from ose.errors import InvalidInputError
 
 _LOCAL_NAMES = {"localhost"}
-_GRACE_S = 5
-"""Streams of events never end by themselves; so long after a request to stop they are cut."""
 
 
 def serve(
@@ -34,6 +32,7 @@ def serve(
 
     from ose.api.app import create_app
     from ose.api.context import ServerOptions
+    from ose.api.server import server_config
 
     options: Context = context.obj
     with options.workspace() as workspace:
@@ -44,16 +43,7 @@ def serve(
             raise InvalidInputError(f"--data-root: {root} is no directory")
         app = create_app(workspace, ServerOptions(data_root=root, requires_token=has_tokens))
         say(f"ose serves {workspace.home} on http://{_shown(host)}:{port}, {_who(has_tokens)}; see /docs")
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=trusted_proxy is not None,
-            forwarded_allow_ips=trusted_proxy,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
+        config = server_config(app, host, port, trusted_proxy)
         gc.collect()
         gc.freeze()  # what is loaded stays, and looking through it would hold requests up
         uvicorn.Server(config).run()

@@ -1,11 +1,15 @@
-"""Submit a job that came over a network: confined to the data folder, and once only."""
+"""Submit a job that came over a network: confined to the data folder, and once only.
+
+What takes long only reads: `prepared_job` and `prepared_extension` may run in another process, and be ended at any
+moment. What they have found out is then stored at once, by `store_prepared`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,63 +22,91 @@ from ose.service.job_file import parse_job
 from ose.service.jobs import checked_job
 from ose.service.requests import ExtensionRequest
 from ose.service.teacher_source import download_teacher, locate_teacher
-from ose.store.base import Store
+from ose.store.base import NewJob, Store
 from ose.store.service_base import Submission
 
 
-def submit_remote_job(
-    store: Store,
-    content: Mapping[str, Any],
-    root: Path | None,
-    now: Callable[[], datetime],
-    caller: str,
-    key: str | None = None,
-) -> tuple[Job, bool]:
-    """Check a job and queue it; what was submitted under the same key before is found again instead.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who submits, and under which name of its own: keys of different callers are different."""
+
+    id: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedJob:
+    """A submission whose job was checked, or had been made before.
+
+    Attributes:
+        submission: What makes it one job however often it is sent; None without a key.
+        known: Id of the job that the key has made before.
+        new: The job to be stored.
+    """
+
+    submission: Submission | None = None
+    known: str | None = None
+    new: NewJob | None = None
+
+
+def prepared_job(
+    store: Store, content: Mapping[str, Any], root: Path | None, now: Callable[[], datetime], caller: Caller
+) -> PreparedJob:
+    """Check a job, unless its key has made one before; nothing is written.
 
     Args:
         store: The database.
         content: A job file's keys and values.
         root: The folder that its paths are relative to and confined to.
         now: The clock.
-        caller: Who submits; keys of different callers are different.
-        key: The caller's own name for this submission.
-
-    Returns:
-        The job, and whether it is new.
+        caller: Who submits.
 
     Raises:
         InvalidInputError: The job cannot be used.
         ConflictError: The key stands for another job.
     """
-    submission = None if key is None else Submission(caller=caller, key=key, request_hash=_hash(content))
-    known = None if submission is None else store.submitted_job(submission)
-    if known is not None:
-        return known, False
-    new = checked_job(parse_job(confined(content, root), base_dir=None), now, _locate)
-    job = store.add_job(new) if submission is None else store.add_job_once(new, submission)
-    return job, job.id == new.id
+    return _prepared(
+        store, content, caller, lambda: checked_job(parse_job(confined(content, root), base_dir=None), now, _locate)
+    )
 
 
-def submit_remote_extension(
-    store: Store, job_id: str, request: ExtensionRequest, now: Callable[[], datetime], caller: str, key: str | None
-) -> tuple[Job, bool]:
-    """Extend a job; what was asked for under the same key before is found again instead.
-
-    Returns:
-        The job that goes on with it, and whether it is new.
+def prepared_extension(
+    store: Store, job_id: str, request: ExtensionRequest, now: Callable[[], datetime], caller: Caller
+) -> PreparedJob:
+    """Check an extension of a job, unless its key has made one before; nothing is written.
 
     Raises:
         InvalidInputError, ConflictError, NotFoundError: It cannot be extended so, or the key stands for another job.
     """
     content = {"extend": store.job(job_id).id, **asdict(request)}
-    submission = None if key is None else Submission(caller=caller, key=key, request_hash=_hash(content))
-    known = None if submission is None else store.submitted_job(submission)
+    return _prepared(store, content, caller, lambda: extended_job(store, job_id, request.steps, request.top, now))
+
+
+def store_prepared(store: Store, prepared: PreparedJob) -> tuple[Job, bool]:
+    """Queue what was prepared; what was stored under the same key meanwhile is found again instead.
+
+    Returns:
+        The job, and whether it is new.
+
+    Raises:
+        ConflictError: The key stands for another job.
+    """
+    if prepared.new is None:
+        return store.job(prepared.known or ""), False
+    if prepared.submission is None:
+        return store.add_job(prepared.new), True
+    job = store.add_job_once(prepared.new, prepared.submission)
+    return job, job.id == prepared.new.id
+
+
+def _prepared(store: Store, content: Mapping[str, Any], caller: Caller, check: Callable[[], NewJob]) -> PreparedJob:
+    if caller.key is None:
+        return PreparedJob(new=check())
+    submission = Submission(caller=caller.id, key=caller.key, request_hash=_hash(content))
+    known = store.submitted_job(submission)
     if known is not None:
-        return known, False
-    new = extended_job(store, job_id, request.steps, request.top, now)
-    job = store.add_job(new) if submission is None else store.add_job_once(new, submission)
-    return job, job.id == new.id
+        return PreparedJob(submission=submission, known=known.id)
+    return PreparedJob(submission=submission, new=check())
 
 
 def _locate(spec: TeacherSpec) -> Path:

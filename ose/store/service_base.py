@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ose.core.access import Token
 from ose.core.export import Export
-from ose.core.job import Distillation, Job
+from ose.core.job import Distillation, FailureReport, Job, JobStatus
 from ose.core.recipe import DistillationSpec
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class ServiceStore(Protocol):
 
     def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """Number of candidates by job and status; jobs and statuses without a candidate are left out."""
+
+    def job_statuses(self, job_ids: Sequence[str]) -> dict[str, tuple[JobStatus, FailureReport | None]]:
+        """How jobs stand, without the rest of them; what is not there is left out."""
 
     def requeue_job(self, job_id: str) -> bool:
         """Make a FAILED or CANCELLED job PENDING. False, and nothing changes, in any other state."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, func, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from ose.core.job import Job, JobStatus
+from ose.core.job import FailureReport, Job, JobStatus
 from ose.errors import ConflictError
 from ose.store import rows
 from ose.store.base import NewJob
@@ -55,6 +55,11 @@ class SqlService(SqlTokens, SqlQueue):
             for job_id, status, count in connection.execute(query.group_by(CANDIDATES.c.job_id, CANDIDATES.c.status)):
                 counts.setdefault(job_id, {})[str(status)] = count
         return counts
+
+    def job_statuses(self, job_ids: Sequence[str]) -> dict[str, tuple[JobStatus, FailureReport | None]]:
+        query = select(*(JOBS.c[name] for name in rows.STATUS_NAMES)).where(JOBS.c.id.in_(job_ids))
+        with self._transactions.read() as connection:
+            return {row.id: (row.status, rows.to_failure(row)) for row in connection.execute(query)}
 
     def requeue_job(self, job_id: str) -> bool:
         has_stopped = JOBS.c.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
