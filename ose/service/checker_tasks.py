@@ -14,8 +14,10 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from ose.service.cost import cost_json, job_cost
+from ose.service.job_file import parse_job
 from ose.service.json_text import read_object
 from ose.service.requests import ExtensionRequest
+from ose.service.spaces import shipped_spaces
 from ose.service.submissions import Caller, PreparedJob, prepared_extension, prepared_job
 from ose.service.validation import validate
 from ose.store.base import Store
@@ -70,6 +72,8 @@ def warm_up() -> None:
     """Build what the first job would have to wait for."""
     _prepared()
     validate(ExtensionRequest, {"steps": 1}, "request")
+    for space in shipped_spaces():
+        parse_job({"name": "a", "teacher": {"model": "a"}, "corpus": {"train": ["a"]}, "space": space.name}, None)
 
 
 def _submit(store: Store, body: bytes, root: str | None, caller: str, key: str | None) -> PreparedJob:

@@ -8,6 +8,7 @@ import sys
 import threading
 from itertools import count
 
+from ose.errors import MachineError
 from ose.service.checker_process import ORDER, READY
 
 _MODULE = "ose.service.checker_process"
@@ -25,10 +26,15 @@ class Checkers:
         self._channels: dict[int, socket.socket] = {}
 
     def start(self) -> None:
-        """Have everything loaded, and wait for it, so that the first question does not."""
+        """Have everything loaded, and wait for it, so that the first question does not.
+
+        Raises:
+            MachineError: It cannot be.
+        """
         with self._lock:
             control = self._started()
-        control.recv(len(READY))
+        if control.recv(len(READY)) != READY:
+            raise MachineError("the process that makes checkers does not start; standard error says why")
 
     def new(self) -> Checker:
         """One more checker."""
