@@ -12,7 +12,7 @@ from ose.errors import MachineError
 from ose.service.checker_process import ORDER, READY
 
 _MODULE = "ose.service.checker_process"
-_GRACE_S = 5.0
+_GRACE_S = 2.0
 
 
 class Checkers:
