@@ -17,7 +17,7 @@ _GRACE_S = 5
 """Streams of events never end by themselves; so long after a request to stop they are cut."""
 
 _OTHER_FILES = 200
-"""Files that a server has open beside its connections: the database, checkers, what is downloaded."""
+"""Files that a server has open beside its connections and what they download: the database, checkers."""
 
 
 def server_config(
@@ -49,7 +49,7 @@ def server_config(
 
 
 def _door(operator: OperatorLimits, is_behind_proxy: bool) -> Door:
-    most = max(1, min(operator.max_connections, _open_files() - _OTHER_FILES))
+    most = max(1, min(operator.max_connections, (_open_files() - _OTHER_FILES) // 2))
     return Door(most, most if is_behind_proxy else operator.max_connections_of_address)
 
 
