@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from ose.errors import BusyError
 
@@ -32,20 +30,16 @@ class Places:
         self._held: Counter[str] = Counter()
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
 
-    @asynccontextmanager
-    async def held_by(self, caller: str) -> AsyncIterator[None]:
-        """A place, for as long as the block lasts.
+    def held_by(self, caller: str) -> Place:
+        """A place, for as long as a block of `async with` lasts.
 
         Raises:
             BusyError: None became free in time.
         """
-        await self._take(caller)
-        try:
-            yield
-        finally:
-            self._give_back(caller)
+        return Place(self, caller)
 
-    async def _take(self, caller: str) -> None:
+    async def take(self, caller: str) -> None:
+        """Get a place, which has to be given back. See `held_by`."""
         if self._has_room_for(caller):
             self._held[caller] += 1
         elif self._wait_s:
@@ -63,12 +57,13 @@ class Places:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
             else:
-                self._give_back(caller)  # its turn came at the very moment at which it gave up
+                self.give_back(caller)  # its turn came at the very moment at which it gave up
             if isinstance(error, TimeoutError):
                 raise BusyError(self._refusal) from None
             raise
 
-    def _give_back(self, caller: str) -> None:
+    def give_back(self, caller: str) -> None:
+        """Let the next one have it."""
         self._held[caller] -= 1
         if not self._held[caller]:
             del self._held[caller]
@@ -81,6 +76,22 @@ class Places:
 
     def _has_room_for(self, caller: str) -> bool:
         return self._held.total() < self._count and self._held[caller] < self._most_of_one
+
+
+class Place:
+    """One of them, held by a block. A class, because every request passes here, and a generator takes longer."""
+
+    __slots__ = ("_caller", "_places")
+
+    def __init__(self, places: Places, caller: str) -> None:
+        self._places = places
+        self._caller = caller
+
+    async def __aenter__(self) -> None:
+        await self._places.take(self._caller)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._places.give_back(self._caller)
 
 
 def _wake(turn: asyncio.Future[None]) -> None:

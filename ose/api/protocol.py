@@ -17,6 +17,9 @@ _MOST_AHEAD = 8
 _LINGER_S = 1.0
 """A refused caller may still be sending. Closing at once would throw away the refusal before it is read."""
 
+_HEAD, _BODY = "max_head_s", "max_body_s"
+"""Parts of a request, by the settings that bound their time."""
+
 _Timer = asyncio.TimerHandle | None
 
 
@@ -38,6 +41,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._door = door
         self._operator = operator
         self._beside_body = 0
+        self._part: str | None = None
+        self._timed_part: str | None = None
         self._arriving: _Timer = None
         self._leaving: _Timer = None
         self._is_refused = False
@@ -48,13 +53,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """Let it in, if there is room."""
         super().connection_made(transport)
         if self._door.enter(self, self.client[0] if self.client else ""):
-            self._await_head()
+            self._time_arrival()
         else:
             self._refuse(503, "busy", f"every connection is at work ({setting_of('max_connections')}); try again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
-        self._arriving, self._leaving = _stopped(self._arriving), _stopped(self._leaving)
+        _stop(self._arriving)
+        _stop(self._leaving)
         self._door.leave(self)
         super().connection_lost(exc)
 
@@ -68,29 +74,29 @@ class BoundedProtocol(HttpToolsProtocol):
         """Parse it, within the bounds."""
         if self._is_refused or self.transport.is_closing():
             return
-        if self._arriving is None:
-            self._await_head()
         self._beside_body += len(data)
         super().data_received(data)
-        if self._beside_body > self._operator.max_head_bytes and not self._is_refused:
+        if self._is_refused:
+            return
+        if self._beside_body > self._operator.max_head_bytes:
             self._refuse_head()
+        else:
+            self._time_arrival()
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if self._arriving is None:
-            self._await_head()
+        self._part = _HEAD
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Its head is there."""
-        self._arriving = _stopped(self._arriving)
+        self._part = _BODY
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._operator.max_head_bytes:
             self._refuse_head()
             raise _Refusal
         if len(self.pipeline) >= _MOST_AHEAD:
             self._refuse(400, "bad_request", "too many requests ahead of their answers")
             raise _Refusal
-        self._arriving = self.loop.call_later(self._operator.max_body_s, self._refuse_slowness, "max_body_s")
         self._door.work(self)
         super().on_headers_complete()
 
@@ -101,7 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of it is there."""
-        self._arriving = _stopped(self._arriving)
+        self._part = None
         self._beside_body = 0
         super().on_message_complete()
 
@@ -110,8 +116,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._is_refused:
             self._refuse(400, "bad_request", msg)
 
-    def _await_head(self) -> None:
-        self._arriving = self.loop.call_later(self._operator.max_head_s, self._refuse_slowness, "max_head_s")
+    def _time_arrival(self) -> None:
+        """Give what has begun to arrive its time; each part of a request has its own."""
+        part = self._part
+        if part is None and (self.cycle is None or self.cycle.response_complete):
+            part = _HEAD  # also where nothing but empty lines comes
+        if part == self._timed_part:
+            return
+        _stop(self._arriving)
+        self._timed_part = part
+        if part is not None:
+            self._arriving = self.loop.call_later(getattr(self._operator, part), self._refuse_slowness, part)
 
     # What leaves
 
@@ -132,7 +147,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """It reads again."""
         super().resume_writing()
         if not self.transport.is_closing():
-            self._leaving = _stopped(self._leaving)
+            _stop(self._leaving)
+            self._leaving = None
 
     def timeout_keep_alive_handler(self) -> None:
         """It has rested long enough."""
@@ -150,13 +166,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(431, "too_large", f"a request's head has at most {most} bytes ({setting_of('max_head_bytes')})")
 
     def _refuse_slowness(self, setting: str) -> None:
-        self._arriving = None
         self._refuse(408, "too_slow", f"the request took too long to arrive ({setting_of(setting)})")
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         self._is_refused = True
         self._unset_keepalive_if_required()
-        self._arriving = _stopped(self._arriving)
+        _stop(self._arriving)
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.abort()  # in the middle of another answer
             return
@@ -175,6 +190,6 @@ def _refusal(status: int, code: str, detail: str) -> bytes:
     return STATUS_LINE[status] + fields + b"\r\n" + bytes(answer.body)
 
 
-def _stopped(timer: _Timer) -> None:
+def _stop(timer: _Timer) -> None:
     if timer is not None:
         timer.cancel()
