@@ -102,15 +102,13 @@ def serving(
     home: Path, data_root: Path, callers: tuple[str, ...] = (), more: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """Run `ose serve` with a token of scope submit for each caller."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     tokens = _tokens(home, callers)
     environment = {"HF_HUB_DISABLE_TELEMETRY": "1", **(more or {})}
-    with ose(home, "serve", "--port", str(port), "--data-root", str(data_root), more=environment) as run:
-        drained = threading.Thread(target=run.stderr.read, daemon=True)
-        drained.start()
-        server = Server(process=psutil.Process(run.pid), port=port, tokens=tokens)
-        _wait_until_ready(server, run)
+    with ose(home, "serve", "--port", "0", "--data-root", str(data_root), more=environment) as run:
+        told: list[str] = []
+        threading.Thread(target=lambda: told.extend(run.stderr), daemon=True).start()
+        server = Server(process=psutil.Process(run.pid), port=0, tokens=tokens)
+        _wait_until_ready(server, run, told)
         yield server
         with suppress(psutil.NoSuchProcess):
             below = server.process.children(recursive=True)
@@ -126,15 +124,21 @@ def _tokens(home: Path, callers: tuple[str, ...]) -> dict[str, str]:
         return {name: workspace.tokens.create(name, Scope.SUBMIT)[1] for name in callers}
 
 
-def _wait_until_ready(server: Server, run: subprocess.Popen[str]) -> None:
+def _wait_until_ready(server: Server, run: subprocess.Popen[str], told: list[str]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        with suppress(OSError):
-            if server.ask("GET", "/readyz").status == 200:
+        with suppress(OSError, psutil.Error):
+            server.port = next(iter(_listening_ports(server.process)), 0)
+            if server.port and server.ask("GET", "/readyz").status == 200:
                 return
-        assert run.poll() is None, "the server has not started"
+        assert run.poll() is None, f"the server has not started: {''.join(told)}"
         time.sleep(0.1)
     raise AssertionError("the server is not ready")
+
+
+def _listening_ports(process: psutil.Process) -> list[int]:
+    """A port that was free a moment ago may be another test's by now, so the server chooses its own."""
+    return [each.laddr.port for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN]
 
 
 @contextmanager
