@@ -51,6 +51,18 @@ def test_candidates_and_jobs_are_counted_together(store: Store) -> None:
     assert store.count_jobs() == {"SUCCEEDED": 1, "PENDING": 1}
 
 
+def test_how_jobs_stand_is_told_together(store: Store) -> None:
+    for job_id in ("job-1", "job-2"):
+        store.add_job(builders.new_job(job_id))
+    store.claim_job("job-2", "owner", NOW, SOON)
+    store.finish_job("job-2", "owner", JobStatus.FAILED, NOW, builders.failure())
+    assert store.job_statuses(["job-1", "job-2", "none"]) == {
+        "job-1": (JobStatus.PENDING, None),
+        "job-2": (JobStatus.FAILED, store.job("job-2").failure),
+    }
+    assert store.job_statuses([]) == {}
+
+
 def test_only_a_stopped_job_is_queued_again(store: Store) -> None:
     store.add_job(builders.new_job("job-1"))
     assert not store.requeue_job("job-1")
