@@ -32,7 +32,7 @@ async def openapi(request: Request) -> Response:
 
 
 def _written(request: Request, write: Callable[[dict[str, Any]], str]) -> str:
-    """The document, written once for an open gate and once for a shut one: anybody may ask for it as often as they like."""
+    """The document, written once while the gate is open and once when it is shut: anybody may ask for it."""
     written: dict[Any, str] = request.app.state.documents
     key = write, request.app.state.gate.is_shut
     if key not in written:
