@@ -15,6 +15,7 @@ from ose.core.search_space import SearchSpace
 from ose.core.spec import TeacherSpec
 from ose.errors import SearchSpaceError
 from ose.service.space_json import member_json, summary_json
+from ose.service.space_size import require_small_space
 
 app = typer.Typer(help="List search spaces and their members.", no_args_is_help=True)
 
@@ -48,6 +49,7 @@ def show(
     options: Context = context.obj
     with options.workspace() as workspace:
         space = workspace.space(name)
+    require_small_space(space)
     embedding, num_teacher_layers = _teacher(space, teacher)
     size = space.count(num_teacher_layers)
     visited = space.members(embedding, num_teacher_layers, stride=epsilon)

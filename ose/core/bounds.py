@@ -35,7 +35,7 @@ class Bounds:
 
     def demand(self, number: float) -> str:
         """What is to be said of a number that is not within."""
-        if math.isinf(number):
+        if isinstance(number, float) and math.isinf(number):
             return "be a finite number"
         if number > self.most:
             return f"be at most {_written(self.most)}"

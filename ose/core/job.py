@@ -281,11 +281,7 @@ class DistillationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
-    """A full distillation of one candidate.
-
-    Attributes:
-        num_claims, num_recorded: As of a job.
-    """
+    """A full distillation of one candidate."""
 
     id: int
     job_id: str
@@ -297,5 +293,3 @@ class Distillation:
     finished_at: datetime | None = None
     result: DistillationResult | None = None
     failure: FailureReport | None = None
-    num_claims: int = 0
-    num_recorded: int = 0

@@ -101,6 +101,10 @@ class Hyperparameters:
         require_bounds(self)
 
 
+_MOST_SETS = 1_000
+"""Of hyperparameters: each trains every member once more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSpec:
     """How the space is searched.
@@ -159,6 +163,10 @@ class SearchSpec:
         self._require_a_number_of_candidates()
         if not self.hyperparameters:
             raise InvalidInputError("search.hyperparameters is empty; give at least one set")
+        if len(self.hyperparameters) > _MOST_SETS:
+            raise InvalidInputError(
+                f"search.hyperparameters has {len(self.hyperparameters):,} sets; give at most {_MOST_SETS:,}"
+            )
 
     def _require_a_number_of_candidates(self) -> None:
         draws = self.strategy in ("random", "optuna")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -49,14 +47,6 @@ metadata = MetaData(
 )
 
 
-def _claim_columns() -> list[Column[Any]]:
-    """Claims since it last got on, and how much was recorded of it then."""
-    return [
-        Column("num_claims", Integer, nullable=False, server_default="0"),
-        Column("num_recorded", BigInteger, nullable=False, server_default="0"),
-    ]
-
-
 JOBS = Table(
     "jobs",
     metadata,
@@ -77,7 +67,8 @@ JOBS = Table(
     *failure_columns(),
     Column("owner", String(64), index=True),  # a token's id; of jobs from this machine itself there is none
     Column("space_size", BigInteger),
-    *_claim_columns(),
+    Column("num_claims", Integer, nullable=False, server_default="0"),
+    Column("num_recorded", BigInteger, nullable=False, server_default="0"),
     Index(None, "status", "created_at"),
 )
 
@@ -186,7 +177,6 @@ DISTILLATIONS = Table(
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
     Column("owner", String(64)),
-    *_claim_columns(),
     ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
     Index(None, "job_id"),
     Index("uq_distillations_folder", "folder", unique=True),  # two that ask for the same get the same

@@ -150,5 +150,5 @@ def test_a_dead_process_is_known_by_its_new_name() -> None:
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     owner = run.stdout.strip()
     assert is_dead(owner) and not is_dead(new_owner())
-    host, pid, _boot, *rest = owner.rsplit(":", 5)
+    host, pid, _, *rest = owner.rsplit(":", 5)
     assert not is_dead(":".join([host, pid, "another-boot", *rest]))

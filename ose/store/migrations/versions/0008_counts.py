@@ -1,4 +1,4 @@
-"""Jobs keep the size of their space, and jobs and distillations how often they were claimed without getting on.
+"""Jobs keep the size of their space, and how often they were claimed without getting on.
 
 Revision ID: 0008
 Revises: 0007
@@ -16,6 +16,5 @@ down_revision = "0007"
 def upgrade() -> None:
     """Sizes of before stay unknown: a space of those days may take a minute to count."""
     op.add_column("jobs", sa.Column("space_size", sa.BigInteger))
-    for table in ("jobs", "distillations"):
-        op.add_column(table, sa.Column("num_claims", sa.Integer, nullable=False, server_default="0"))
-        op.add_column(table, sa.Column("num_recorded", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("jobs", sa.Column("num_claims", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("jobs", sa.Column("num_recorded", sa.BigInteger, nullable=False, server_default="0"))
