@@ -33,10 +33,12 @@ def prepared() -> PreparedJob:
     corpus = CorpusFacts(
         train=("/a/text.txt", "/a/more.txt"), validation=("/a/v.txt",), digest="c" * 64, size_bytes=2**40, root="/a"
     )
+    embedding = EmbeddingShape(vocab_size=1000, max_position_embeddings=130, type_vocab_size=2)
     new = builders.new_job(
         spec=builders.job_spec(
             name="Überschrift \u202e[/x]", extends=Extension(job="job-0", candidates=(extended,), data_steps=(5, 9))
         ),
+        teacher=builders.teacher_facts(embedding=embedding),
         corpus=corpus,
         owner="1f0c22ab",
         space_size=2**40,
