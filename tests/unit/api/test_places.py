@@ -20,7 +20,7 @@ def places(count: int, most_of_one: int | None = None, wait_s: float = 0) -> Pla
     return Places("tests", "OSE_MAX_TESTS", count, most_of_one, wait_s)
 
 
-async def is_free(there: Places, caller: str) -> bool:
+async def is_free(there: Places, caller: str | None) -> bool:
     try:
         async with there.held_by(caller):
             return True
@@ -36,6 +36,17 @@ def test_a_caller_never_holds_all() -> None:
             async with there.held_by("b"):
                 assert not await is_free(there, "c")
         assert await is_free(there, "a")
+
+    run(scenario)
+
+
+def test_callers_without_a_token_cannot_be_told_apart_and_may_hold_all() -> None:
+    async def scenario() -> None:
+        there = places(2, most_of_one=1)
+        async with there.held_by(None), there.held_by(None):
+            assert not await is_free(there, None) and not await is_free(there, "a")
+        async with there.held_by("a"):
+            assert not await is_free(there, "a") and await is_free(there, None)
 
     run(scenario)
 
