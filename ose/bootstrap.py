@@ -26,6 +26,7 @@ from ose.search.coordinator import Coordinator, utc_now
 from ose.search.keys import anatomy_key, search_data_key
 from ose.search.layer_stage import layer_scores
 from ose.search.progress import Progress, Silence, step_reporter
+from ose.service.checkers import Checkers
 from ose.service.checks import check_latency_protocol, check_sequence_length
 from ose.service.cost import job_cost
 from ose.service.deletion import delete_job, remove_leftovers
@@ -52,7 +53,8 @@ from ose.service.token_marker import TokenMarker
 from ose.service.tokens import TokenKeeper
 from ose.settings import Settings, operator_limits
 from ose.store.base import Store
-from ose.store.engine import has_place_for_tokens, open_store
+from ose.store.engine import connect, has_place_for_tokens, open_store
+from ose.store.sql import SqlStore
 
 
 class Workspace:
@@ -79,15 +81,25 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Release the database."""
-        if "store" in self.__dict__:
-            self.store.close()
+        """Release the database, and end checkers."""
+        for name in {"store", "lookout", "checkers"} & self.__dict__.keys():
+            getattr(self, name).close()
 
     @cached_property
     def store(self) -> Store:
         """The database, opened on first use, and migrated where that is needed and possible."""
         close_to_others(self._settings.artifacts)
         return open_store(self._settings.store_url, self.home)
+
+    @cached_property
+    def lookout(self) -> Store:
+        """The database once more, as it is, for who asks whether it answers while everybody else waits for it."""
+        return SqlStore(connect(self._settings.store_url, self.home))
+
+    @cached_property
+    def checkers(self) -> Checkers:
+        """Processes that check what others submit."""
+        return Checkers()
 
     @property
     def settings(self) -> Settings:

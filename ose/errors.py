@@ -6,7 +6,8 @@
     │   ├── TeacherError         no usable masked language model at the given place
     │   ├── CorpusError          no usable text at the given place
     │   ├── SearchSpaceError     a space without a valid member, or one its teacher cannot serve
-    │   └── NotFoundError        an id or name that nothing answers to
+    │   ├── NotFoundError        an id or name that nothing answers to
+    │   └── TooSlowError         checking it took longer than it may
     ├── AccessError              the caller may not do this
     │   ├── UnauthenticatedError no token, or none that counts
     │   ├── ForbiddenError       the token's scope does not reach so far
@@ -18,7 +19,8 @@
     │   │   └── UnreadableError  one row of it is not what this OSE writes
     │   ├── StorageError         a file cannot be written (full disk, no permission)
     │   ├── DependencyError      a library or device that was asked for is not there
-    │   └── ServiceError         a remote service cannot be reached, or has failed
+    │   ├── ServiceError         a remote service cannot be reached, or has failed
+    │   └── BusyError            every place is taken; later one is free
     └── EvaluationError          a candidate could not be trained or measured
         ├── NonFiniteLossError   the loss became NaN or infinite
         ├── MemoryExhaustedError the worker ran out of memory
@@ -30,6 +32,8 @@ every message. Foreign exceptions are translated where the library is owned.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 
 class OseError(Exception):
@@ -72,6 +76,12 @@ class NotFoundError(InvalidInputError):
     """Nothing answers to this id or name."""
 
     code = "not_found"
+
+
+class TooSlowError(InvalidInputError):
+    """Checking what was asked for took longer than it may."""
+
+    code = "too_slow"
 
 
 class AccessError(OseError):
@@ -146,6 +156,12 @@ class ServiceError(MachineError):
     code = "service"
 
 
+class BusyError(MachineError):
+    """Every place for such a request is taken; asked again later, it may find one."""
+
+    code = "busy"
+
+
 class EvaluationError(OseError):
     """A candidate could not be trained or measured.
 
@@ -180,3 +196,15 @@ class WorkerStartError(WorkerLostError):
     """The worker did not even start: the machine is to blame, or this process, but not the task."""
 
     code = "worker_start"
+
+
+def error_of(code: str, message: str, fallback: type[OseError]) -> OseError:
+    """The error of the tree that has this code, as another process told it."""
+    kinds = {kind.code: kind for kind in _tree(OseError)}
+    return kinds.get(code, fallback)(message)
+
+
+def _tree(kind: type[OseError]) -> Iterator[type[OseError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)

@@ -73,6 +73,25 @@ class OperatorLimits(BaseSettings):
     max_threads: int = Field(256, ge=1, description="cores of one worker, and threads of a latency measurement")
     max_claims: int = Field(3, ge=1, description="times that a job is claimed without getting on before it fails")
     max_name_length: int = Field(200, ge=1, description="characters of the name of a job, a space or a token")
+    max_submissions: int = Field(8, ge=1, description="submissions, extensions and costs worked out at once")
+    max_submission_s: float = Field(120, gt=0, description="seconds for one of these, after which it is ended")
+    max_submission_memory_bytes: int = Field(
+        4_000_000_000, ge=500_000_000, description="bytes of memory for one of these"
+    )
+    max_bodies: int = Field(64, ge=1, description="requests with a body that are read or answered at once")
+    max_small_body_bytes: int = Field(65_536, ge=1_000, description="bytes of a request's body that holds no job")
+    max_readings: int = Field(16, ge=1, description="other questions answered at once")
+    max_changes: int = Field(8, ge=1, description="other changes made at once")
+    max_wait_s: float = Field(5, ge=0, description="seconds that a request waits for one of these places")
+    max_streams: int = Field(1_000, ge=1, description="streams of events at once")
+    max_streams_of_caller: int = Field(100, ge=1, description="streams of events at once for one token")
+    max_connections: int = Field(2_000, ge=1, description="connections at once")
+    max_connections_of_address: int = Field(1_000, ge=1, description="connections at once from one address")
+    max_head_bytes: int = Field(65_536, ge=1_000, description="bytes of a request beside its body")
+    max_head_s: float = Field(10, gt=0, description="seconds until a request's head is there")
+    max_body_s: float = Field(30, gt=0, description="seconds until its body is there")
+    max_idle_s: int = Field(5, ge=1, description="seconds that a connection is kept between two requests")
+    max_unread_s: float = Field(30, gt=0, description="seconds that a caller may leave an answer unread")
 
 
 def operator_limits() -> OperatorLimits:

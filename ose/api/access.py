@@ -60,10 +60,12 @@ async def _caller(
 ) -> Token | None:
     """The token shown; None where the server asks for none."""
     gate: Gate = request.app.state.gate
-    if not (gate.is_shut or await to_thread.run_sync(gate.look)):
+    threads = request.app.state.limits.token_checks
+    if not (gate.is_shut or await to_thread.run_sync(gate.look, limiter=threads)):
         return None
     try:
-        return await to_thread.run_sync(workspace.tokens.check, credentials.credentials if credentials else "")
+        shown = credentials.credentials if credentials else ""
+        return await to_thread.run_sync(workspace.tokens.check, shown, limiter=threads)
     except UnauthenticatedError:
         if credentials is not None:  # who shows nothing is not guessing
             request.app.state.failures.count(request.client.host if request.client else "")
@@ -84,6 +86,8 @@ def requires(scope: Scope) -> Callable[[Token | None], Awaitable[Caller]]:
     return check
 
 
-Reader = Depends(requires(Scope.READ))
+_reader = requires(Scope.READ)
+Reader = Depends(_reader)
+CurrentCaller = Annotated[Caller, Depends(_reader)]
 Submitter = Annotated[Caller, Depends(requires(Scope.SUBMIT))]
 Admin = Depends(requires(Scope.ADMIN))

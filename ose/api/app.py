@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from ose import __version__
 from ose.api import docs_page, events, health, jobs, leaderboard, problems, spaces, students, tokens
 from ose.api.access import FailureLimit
+from ose.api.broadcast import Broadcaster
+from ose.api.checks import Checks
 from ose.api.context import ServerOptions
+from ose.api.desk import Desk
 from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
-from ose.api.standing import Standing
+from ose.api.limits import limits_of
 from ose.api.this_machine import ThisMachineOnly
 from ose.bootstrap import Workspace
 from ose.service.gate import Gate
@@ -21,9 +28,6 @@ from ose.service.leaderboard_page import LeaderboardPages
 from ose.settings import operator_limits
 
 PREFIX = "/api/v1"
-
-_LOOKS_AGE = 0.25
-"""How old a look at the tokens may be that event streams share, of the time between their own looks."""
 
 _DESCRIPTION = (
     "Submit search jobs, watch them, query leaderboards, have students distilled and download them. "
@@ -41,6 +45,8 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
             is one.
     """
     options = options or ServerOptions()
+    operator = operator_limits()
+    limits = limits_of(operator)
     metrics = health.Metrics(workspace.store)
     gate = Gate(workspace.tokens, is_shut=options.requires_token, stays_open=options.without_tokens)
     app = FastAPI(
@@ -49,28 +55,40 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         responses=problems.RESPONSES,
         redirect_slashes=False,
+        lifespan=_life,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
             Middleware(health.RequestMetrics, metrics=metrics),
             Middleware(SecurityHeaders),
-            Middleware(BodyLimit, max_bytes=operator_limits().max_body_bytes),
-            Middleware(ThisMachineOnly, gate=gate),
+            Middleware(BodyLimit, max_bytes=operator.max_body_bytes),
+            Middleware(ThisMachineOnly, gate=gate, threads=limits.token_checks),
             Middleware(SameSite),
         ],
     )
     app.state.workspace, app.state.options = workspace, options
     app.state.metrics, app.state.failures = metrics, FailureLimit()
     app.state.gate = gate
-    app.state.standing = Standing(workspace.tokens, gate, options.poll_s * _LOOKS_AGE)
     app.state.pages = LeaderboardPages(workspace.store)
+    app.state.documents = {}
+    app.state.limits = limits
+    app.state.desk = Desk(workspace, Checks(workspace.checkers, limits.checks, operator.max_submission_s), limits)
+    app.state.broadcaster = Broadcaster(partial(events.look, workspace, gate), options.poll_s)
     problems.install(app)
     app.include_router(_versioned())
     app.include_router(health.router)
     app.include_router(docs_page.router)
     _describe(app, gate)
     return app
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    """Of a server: what the first submission would wait for is done before it comes."""
+    await to_thread.run_sync(app.state.workspace.checkers.start)
+    yield
 
 
 def _versioned() -> APIRouter:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 router = APIRouter(include_in_schema=False)
 
@@ -19,9 +20,24 @@ _STYLE = (
 
 
 @router.get("/docs")
-def docs(request: Request) -> HTMLResponse:
+async def docs(request: Request) -> Response:
     """Every operation with its parameters, an example of its body and a command that calls it."""
-    return HTMLResponse(page(request.app.openapi()))
+    return HTMLResponse(_written(request, page))
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The same for tools."""
+    return Response(_written(request, json.dumps), media_type="application/json")
+
+
+def _written(request: Request, write: Callable[[dict[str, Any]], str]) -> str:
+    """The document, written once while the gate is open and once when it is shut: anybody may ask for it."""
+    written: dict[Any, str] = request.app.state.documents
+    key = write, request.app.state.gate.is_shut
+    if key not in written:
+        written[key] = write(request.app.openapi())
+    return written[key]
 
 
 def page(document: dict[str, Any]) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Collection
 from functools import partial
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Header, Request
 from fastapi.sse import format_sse_event
 from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
 
-from ose.api.access import CallerToken, Reader
-from ose.api.context import CurrentWorkspace, JobId, Options
+from ose.api.access import CurrentCaller, Reader
+from ose.api.broadcast import Broadcaster, Sight, State
+from ose.api.context import CurrentWorkspace, JobId
+from ose.api.limits import CurrentLimits, StreamPlace
 from ose.bootstrap import Workspace
 from ose.core.job import JobStatus
 from ose.errors import NotFoundError
+from ose.service.gate import Gate
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], dependencies=[Reader])
 
@@ -30,13 +31,13 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/events", response_class=StreamingResponse, responses=_STREAM)
+@router.get("/events", response_class=StreamingResponse, responses=_STREAM, dependencies=[StreamPlace])
 async def events(
-    job_id: JobId,
-    workspace: CurrentWorkspace,
-    options: Options,
-    caller: CallerToken,
     request: Request,
+    job_id: JobId,
+    caller: CurrentCaller,
+    workspace: CurrentWorkspace,
+    limits: CurrentLimits,
     last_event_id: Annotated[str | None, Header(max_length=500)] = None,
 ) -> Response:
     """Status and counts of candidates, whenever they change, until the job ends or the caller's token does.
@@ -44,48 +45,59 @@ async def events(
     An event says how the job stands, and its id stands for just that. So whoever comes back with the id of the last
     one it saw is told what is new since, from whichever server it asks.
     """
-    first = await to_thread.run_sync(_state, workspace, job_id)
+    first = await limits.read(caller, partial(_first, workspace, job_id))
     if _is_last(first) and _id(first) == last_event_id:
         return Response(status_code=204)  # a browser would come back for ever otherwise
-    lasts = partial(request.app.state.standing.lasts, caller)
-    stream = _stream(workspace, first, last_event_id, options.poll_s, lasts)
+    stream = _stream(request.app.state.broadcaster, caller.owner, first, last_event_id)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _stream(
-    workspace: Workspace, state: dict[str, Any], seen: str | None, poll_s: float, lasts: Callable[[], Awaitable[bool]]
-) -> AsyncIterator[bytes]:
-    silent_s = 0.0
-    while True:
-        if _id(state) != seen:
-            seen, silent_s = _id(state), 0.0
-            yield format_sse_event(data_str=to_json(state).decode(), event="job", id=seen)
-        if _is_last(state):
-            return
-        await asyncio.sleep(poll_s)
-        if not await lasts():
-            return
-        silent_s += poll_s
-        if silent_s >= _SILENCE_S:
-            silent_s = 0.0
-            yield format_sse_event(comment="still here")
-        try:
-            state = await to_thread.run_sync(_state, workspace, state["id"])
-        except NotFoundError:  # it was deleted, as whoever comes back is told
-            return
+async def _stream(broadcaster: Broadcaster, caller: str | None, first: State, seen: str | None) -> AsyncIterator[bytes]:
+    with broadcaster.followed(caller, first) as follower:
+        while True:
+            state = follower.state
+            if _id(state) != seen:
+                seen = _id(state)
+                yield format_sse_event(data_str=to_json(state).decode(), event="job", id=seen)
+            if _is_last(state) or not follower.may_stay:
+                return
+            if not await follower.is_told(_SILENCE_S):
+                yield format_sse_event(comment="still here")
 
 
-def _state(workspace: Workspace, job_id: str) -> dict[str, Any]:
+def look(workspace: Workspace, gate: Gate, job_ids: Collection[str], callers: Collection[str | None]) -> Sight:
+    """How jobs stand, and which callers would still get in: with their token, or without where none is asked for."""
+    welcome: set[str | None] = set(workspace.tokens.valid_ids())
+    if None in callers and not gate.look():
+        welcome.add(None)
+    return Sight(states=_states(workspace, job_ids), callers=welcome)
+
+
+def _first(workspace: Workspace, job_id: str) -> State:
     job = workspace.job(job_id)
-    error = {"code": job.failure.code, "message": job.failure.message} if job.failure else None
-    counts = workspace.store.count_candidates(job.id)
-    return {"id": job.id, "status": job.status, "candidates": dict(sorted(counts.items())), "error": error}
+    state = _states(workspace, [job.id]).get(job.id)
+    if state is None:
+        raise NotFoundError(f"job {job.id} was deleted at this moment")
+    return state
 
 
-def _id(state: dict[str, Any]) -> str:
+def _states(workspace: Workspace, job_ids: Collection[str]) -> dict[str, State]:
+    counts = workspace.store.count_candidates_of(list(job_ids))
+    return {
+        job_id: {
+            "id": job_id,
+            "status": status,
+            "candidates": dict(sorted(counts.get(job_id, {}).items())),
+            "error": {"code": failure.code, "message": failure.message} if failure else None,
+        }
+        for job_id, (status, failure) in workspace.store.job_statuses(list(job_ids)).items()
+    }
+
+
+def _id(state: State) -> str:
     counts = ",".join(f"{status}={count}" for status, count in state["candidates"].items())
     return f"{state['status']};{counts}"
 
 
-def _is_last(state: dict[str, Any]) -> bool:
+def _is_last(state: State) -> bool:
     return JobStatus(state["status"]).is_terminal

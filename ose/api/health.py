@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
+from anyio import move_on_after, to_thread
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -14,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ose.api.access import Reader
 from ose.api.context import CurrentWorkspace
+from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.problems import problem
 from ose.api.responses import Json
 from ose.errors import StoreError
@@ -22,28 +26,36 @@ from ose.store.migrate import known_revisions
 
 router = APIRouter(tags=["operation"])
 
+_PATIENCE_S = 3.0
+"""For the database; whoever asks whether the server is ready does not wait longer."""
 
+
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", response_model=dict[str, str])
-def health() -> Response:
+async def health() -> Response:
     """The process answers."""
     return Json({"status": "ok"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=dict[str, str])
-def ready(workspace: CurrentWorkspace) -> Response:
+async def ready(workspace: CurrentWorkspace, limits: CurrentLimits) -> Response:
     """The database can be read, and its tables are those of this OSE."""
-    try:
-        revision = workspace.store.revision()
-    except StoreError:
+    revision = None
+    with suppress(StoreError), move_on_after(_PATIENCE_S):
+        look = workspace.lookout.revision
+        revision = await to_thread.run_sync(look, limiter=limits.health_checks, abandon_on_cancel=True)
+    if revision is None:
         return problem(503, "store", "the database cannot be reached")
     if revision != known_revisions()[-1]:
         return problem(503, "store", "the database's tables are not those of this OSE")
     return Json({"status": "ready", "revision": revision})
 
 
-@router.get(
-    "/metrics", dependencies=[Reader], response_class=Response, responses={200: {"content": {"text/plain": {}}}}
-)
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+
+@router.get("/metrics", dependencies=[Reader, ThreadPlace], response_class=Response, responses=_TEXT)
 def metrics(request: Request) -> Response:
     """Requests by route and status with their times, and jobs by status, for Prometheus."""
     numbers: Metrics = request.app.state.metrics

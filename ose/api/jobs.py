@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ose.api.access import Reader, Submitter
-from ose.api.bodies import JsonObject
+from ose.api.access import CurrentCaller, Reader, Submitter
+from ose.api.bodies import JsonBytes
 from ose.api.context import CurrentWorkspace, JobId, Options
+from ose.api.desk import CurrentDesk
 from ose.api.documents import EXTENSION_BODY, JOB_BODY, CostDocument, JobDocument, JobPage
+from ose.api.limits import ThreadPlace
 from ose.api.responses import Json
 from ose.bootstrap import utc_now
-from ose.service.cost import cost_json
 from ose.service.jobs import cancel_job, job_json, jobs_json, resume_job
 from ose.service.ownership import changeable_job
-from ose.service.requests import ExtensionRequest
-from ose.service.submissions import submit_remote_extension, submit_remote_job
-from ose.service.validation import validate
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Reader])
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Reader, ThreadPlace])
 
 
 class JobsQuery(BaseModel, extra="forbid"):
@@ -50,13 +48,17 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("", status_code=201, response_model=JobDocument, responses=_AGAIN, openapi_extra=JOB_BODY)
-def submit(
-    content: JsonObject, caller: Submitter, workspace: CurrentWorkspace, options: Options, key: IdempotencyKey = None
+async def submit(
+    request: Request,
+    body: JsonBytes,
+    caller: Submitter,
+    desk: CurrentDesk,
+    options: Options,
+    key: IdempotencyKey = None,
 ) -> Response:
     """Check a job and queue it for a coordinator. The body is a job file's content as JSON."""
-    job, is_new = submit_remote_job(workspace.store, content, options.data_root, utc_now, caller, key)
-    location = {"Location": f"/api/v1/jobs/{job.id}"}
-    return Json(job_json(workspace.store, job), 201 if is_new else 200, location)
+    root = None if options.data_root is None else str(options.data_root.absolute())
+    return _made(await desk.submit(request, caller, "submit", {"root": root, "key": key}, body))
 
 
 @router.get("", response_model=JobPage)
@@ -89,9 +91,9 @@ def delete(job_id: JobId, caller: Submitter, workspace: CurrentWorkspace) -> Res
 
 
 @router.get("/{job_id}/cost", response_model=CostDocument)
-def cost(job_id: JobId, workspace: CurrentWorkspace) -> Response:
+async def cost(request: Request, job_id: JobId, caller: CurrentCaller, desk: CurrentDesk) -> Response:
     """What a job will cost at the pace of earlier ones, and, once it has ended, what it cost."""
-    return Json(cost_json(workspace.cost(job_id)))
+    return Response(await desk.ask(request, caller, "cost", {"job_id": job_id}), media_type="application/json")
 
 
 @router.post("/{job_id}/cancel", response_model=JobDocument)
@@ -114,11 +116,13 @@ def resume(job_id: JobId, caller: Submitter, workspace: CurrentWorkspace) -> Res
 @router.post(
     "/{job_id}/extend", status_code=201, response_model=JobDocument, responses=_AGAIN, openapi_extra=EXTENSION_BODY
 )
-def extend(
-    job_id: JobId, content: JsonObject, caller: Submitter, workspace: CurrentWorkspace, key: IdempotencyKey = None
+async def extend(
+    request: Request, job_id: JobId, body: JsonBytes, caller: Submitter, desk: CurrentDesk, key: IdempotencyKey = None
 ) -> Response:
     """Queue a new job that trains the leaders of this one further, in a leg of their own, to so many steps in all."""
-    asked = validate(ExtensionRequest, content, "request")
-    job, is_new = submit_remote_extension(workspace.store, job_id, asked, utc_now, caller, key)
-    location = {"Location": f"/api/v1/jobs/{job.id}"}
-    return Json(job_json(workspace.store, job), 201 if is_new else 200, location)
+    return _made(await desk.submit(request, caller, "extend", {"job_id": job_id, "key": key}, body))
+
+
+def _made(submitted: tuple[dict[str, Any], bool]) -> Response:
+    job, is_new = submitted
+    return Json(job, 201 if is_new else 200, {"Location": f"/api/v1/jobs/{job['id']}"})

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from starlette.datastructures import URL
 from starlette.responses import Response
 
-from ose.api.access import Reader
+from ose.api.access import CurrentCaller, Reader
 from ose.api.context import CurrentWorkspace, JobId, Number, Pages
 from ose.api.documents import LeaderboardDocument
+from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.responses import Json, json_bytes
 from ose.core.job import Job
 from ose.service.candidate import candidate_json
@@ -46,15 +47,23 @@ _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema"
 
 
 @router.get("/leaderboard", response_model=LeaderboardDocument, responses=_CSV)
-def leaderboard(job_id: JobId, request: Request, pages: Pages, query: Annotated[BoardQuery, Query()]) -> Response:
+async def leaderboard(
+    job_id: JobId,
+    request: Request,
+    caller: CurrentCaller,
+    pages: Pages,
+    limits: CurrentLimits,
+    query: Annotated[BoardQuery, Query()],
+) -> Response:
     """A job's candidates, ranked, page by page. Any rule re-ranks a finished job without training."""
     write = _csv if query.format == "csv" else _json
-    text, following = pages.read(job_id, partial(_asked, query), query.limit, query.after, write)
+    read = partial(pages.read, job_id, partial(_asked, query), query.limit, query.after, write)
+    text, following = await limits.read(caller, read)
     headers = {} if following is None else {"Link": _link(request.url.include_query_params(after=following))}
     return Response(text, headers=headers, media_type="text/csv" if query.format == "csv" else "application/json")
 
 
-@router.get("/candidates/{number}", response_model=dict[str, Any])
+@router.get("/candidates/{number}", response_model=dict[str, Any], dependencies=[ThreadPlace])
 def candidate(job_id: JobId, number: Number, workspace: CurrentWorkspace) -> Response:
     """One candidate: its row, the loss of each training step and held-out sequence, each latency sample, its trials."""
     return Json(candidate_json(workspace.store, job_id, number))

@@ -11,11 +11,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from ose.api.responses import Json
 from ose.core.shown import shown
-from ose.errors import OseError
+from ose.errors import BusyError, OseError
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ STATUS = {
     "invalid_corpus": 422,
     "invalid_search_space": 422,
     "not_found": 404,
+    "too_slow": 422,
     "access": 403,
     "unauthenticated": 401,
     "forbidden": 403,
@@ -40,6 +42,7 @@ STATUS = {
     "storage": 507,
     "dependency": 503,
     "service": 502,
+    "busy": 503,
 }
 """The HTTP status of each code of the tree that a request can meet; what is not here is a fault of ours, 500."""
 
@@ -53,7 +56,10 @@ _CODES = {
 }
 """Codes of what HTTP itself refuses."""
 
-_EXPLAINED = (400, 401, 403, 404, 405, 409, 413, 415, 421, 422, 429, 500, 503, 507)
+_CLIENT_LEFT = 499
+"""Seen by metrics alone: the caller has gone."""
+
+_EXPLAINED = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 431, 500, 503, 507)
 """Statuses of problems that any operation may answer with."""
 
 
@@ -90,12 +96,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OseError, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _by_http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _malformed)  # type: ignore[arg-type]
+    app.add_exception_handler(ClientDisconnect, _unheard)
     app.add_exception_handler(Exception, _unforeseen)
 
 
 def of(error: OseError) -> Response:
     """The problem that an error of the tree is."""
     status = STATUS.get(error.code, 500)
+    if isinstance(error, BusyError):
+        return problem(status, error.code, str(error), {"Retry-After": "5"})
     if status >= 500:  # what is wrong with the server's machine is the operator's business
         _LOG.error("%s: %s", error.code, error)
         return problem(status, error.code, "the server cannot do this at the moment; its log says why")
@@ -127,6 +136,10 @@ async def _malformed(request: Request, error: RequestValidationError) -> Respons
 def _sentence(error: dict[str, Any]) -> str:
     place = " ".join(str(part) for part in error["loc"])
     return f"{place}: {error['msg']}"
+
+
+async def _unheard(request: Request, error: Exception) -> Response:
+    return Response(status_code=_CLIENT_LEFT)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

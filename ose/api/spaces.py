@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from ose.api.access import Reader
 from ose.api.context import CurrentWorkspace
+from ose.api.limits import ThreadPlace
 from ose.api.responses import Json
 from ose.errors import NotFoundError
 from ose.service.space_json import space_json, summary_json
 
-router = APIRouter(prefix="/spaces", tags=["spaces"], dependencies=[Reader])
+router = APIRouter(prefix="/spaces", tags=["spaces"], dependencies=[Reader, ThreadPlace])
 
 SpaceName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["minilm"])]
 

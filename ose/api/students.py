@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from ose.api.access import Reader, Submitter
 from ose.api.bodies import OptionalJsonObject
 from ose.api.context import CurrentWorkspace, JobId
 from ose.api.documents import DISTILLATION_BODY, DistillationDocument, ExportDocument
+from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.responses import Json
 from ose.bootstrap import Workspace
 from ose.core.export import Export
@@ -22,17 +24,20 @@ from ose.service.requests import DistillationRequest
 from ose.service.student_json import distillation_json, export_json
 from ose.service.validation import validate
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["students"], dependencies=[Reader])
+router = APIRouter(prefix="/jobs/{job_id}", tags=["students"], dependencies=[Reader, ThreadPlace])
 
 Id = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 FileName = Annotated[str, PathParameter(max_length=255, examples=["model.safetensors"])]
 
 
 @router.post("/distillations", status_code=202, response_model=DistillationDocument, openapi_extra=DISTILLATION_BODY)
-def distill(job_id: JobId, content: OptionalJsonObject, caller: Submitter, workspace: CurrentWorkspace) -> Response:
+async def distill(
+    job_id: JobId, content: OptionalJsonObject, caller: Submitter, workspace: CurrentWorkspace, limits: CurrentLimits
+) -> Response:
     """Ask for a full distillation of the job's best student, or of another candidate. Asked again, it is the same."""
     asked = validate(DistillationRequest, content, "request")
-    found = workspace.students.request(job_id, asked.candidate, asked.changes, asked.workers, caller.owner)
+    request = partial(workspace.students.request, job_id, asked.candidate, asked.changes, asked.workers, caller.owner)
+    found = await limits.change(caller, request)
     location = {"Location": f"/api/v1/jobs/{found.job_id}/distillations/{found.id}"}
     return Json(distillation_json(found), 202, location)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,9 +25,10 @@ class ThisMachineOnly:
     does a browser, on behalf of any page it shows: one whose name was bent to point here asks for that name.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, threads: CapacityLimiter) -> None:
         self._app = app
         self._gate = gate
+        self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -39,7 +40,7 @@ class ThisMachineOnly:
 
     async def _asks_by_now(self) -> bool:
         try:
-            return await to_thread.run_sync(self._gate.look)
+            return await to_thread.run_sync(self._gate.look, limiter=self._threads)
         except StoreError:
             return False
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from ose.api.access import Admin, CallerToken
+from ose.api.access import Admin, CurrentCaller
 from ose.api.bodies import JsonObject
 from ose.api.context import CurrentWorkspace, Options
 from ose.api.documents import TOKEN_BODY, NewTokenDocument, TokenDocument
+from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.responses import Json
 from ose.errors import ForbiddenError
 from ose.service.requests import TokenRequest
@@ -27,19 +30,22 @@ async def _outlasts_nothing(options: Options) -> None:
         raise ForbiddenError("this server was started --without-tokens; `ose token` on its machine manages them")
 
 
-router = APIRouter(prefix="/tokens", tags=["tokens"], dependencies=[Admin, Depends(_outlasts_nothing)])
+router = APIRouter(prefix="/tokens", tags=["tokens"], dependencies=[Admin, Depends(_outlasts_nothing), ThreadPlace])
 
 TokenId = Annotated[str, Path(pattern=r"^[0-9a-f]{8}$", examples=["1f0c22ab"])]
 
 
 @router.post("", status_code=201, response_model=NewTokenDocument, openapi_extra=TOKEN_BODY)
-def create(content: JsonObject, workspace: CurrentWorkspace, caller: CallerToken, request: Request) -> Response:
+async def create(
+    request: Request, content: JsonObject, caller: CurrentCaller, workspace: CurrentWorkspace, limits: CurrentLimits
+) -> Response:
     """Make a token. This answer is the only one that shows it. The first one shuts the server to callers without."""
     asked = validate(TokenRequest, content, "request")
-    token, shown = workspace.tokens.create(asked.name, asked.scope, asked.valid_days)
-    if caller is None:
+    make = partial(workspace.tokens.create, asked.name, asked.scope, asked.valid_days)
+    token, shown = await limits.change(caller, make)
+    if caller.token is None:
         _LOG.warning("token %s of scope %s was made by a caller who had none", token.id, token.scope)
-        request.app.state.gate.look()
+        await to_thread.run_sync(request.app.state.gate.look, limiter=limits.token_checks)
     return Json({**asdict(token), "token": shown}, 201)
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ose.cli.context import Context, say
-from ose.cli.logs import log_to_stderr
 from ose.core.shown import shown
+from ose.service.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace

@@ -11,15 +11,13 @@ import typer
 
 from ose.artifacts.private import is_open_to_others
 from ose.cli.context import Context, say, this_command
-from ose.cli.logs import log_to_stderr
 from ose.errors import InvalidInputError
+from ose.service.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from ose.bootstrap import Workspace
 
 _LOCAL_NAMES = {"localhost"}
-_GRACE_S = 5
-"""Streams of events never end by themselves; so long after a request to stop they are cut."""
 
 
 def serve(
@@ -44,6 +42,7 @@ def serve(
     from ose.api.app import create_app
     from ose.api.context import ServerOptions
     from ose.api.proxies import trusted_proxies
+    from ose.api.server import server_config
 
     options: Context = context.obj
     proxies = None if trusted_proxy is None else trusted_proxies(trusted_proxy)
@@ -58,17 +57,7 @@ def serve(
         app = create_app(workspace, server_options)
         say(f"ose serves {workspace.home} on http://{_shown(host)}:{port}, {_who(workspace, asks)}; see /docs")
         _say_what_is_open(workspace, asks)
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_config=None,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=proxies is not None,
-            forwarded_allow_ips=proxies,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
+        config = server_config(app, host, port, proxies, log_config=None)
         gc.collect()
         gc.freeze()  # what is loaded stays, and looking through it would hold requests up
         uvicorn.Server(config).run()

@@ -12,13 +12,13 @@ from ose.client import parsing
 from ose.client.download import download_export, require_free
 from ose.client.events import job_events
 from ose.client.tokens import RemoteTokens
-from ose.client.transport import Transport, error_of
+from ose.client.transport import Transport
 from ose.core.cost import JobCost
 from ose.core.export import ExportSummary
 from ose.core.job import Distillation, DistillationStatus, Job, JobStatus
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
-from ose.errors import NotFoundError
+from ose.errors import NotFoundError, ServiceError, error_of
 from ose.search.progress import Progress, Silence
 from ose.service.jobs import UNREADABLE
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery
@@ -203,7 +203,7 @@ class RemoteWorkspace:
             time.sleep(_POLL_S)
             content = self._transport.get(f"/jobs/{content['job']}/distillations/{content['id']}")
         if content["error"] is not None:
-            raise error_of(content["error"]["code"], content["error"]["message"])
+            raise error_of(content["error"]["code"], content["error"]["message"], ServiceError)
         return parsing.distillation(content)
 
     def distillations(self, job_id: str) -> list[Distillation]:

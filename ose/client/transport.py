@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from ose.errors import InvalidInputError, OseError, ServiceError
+from ose.errors import InvalidInputError, OseError, ServiceError, error_of
 
 PREFIX = "/api/v1"
 
@@ -113,12 +113,6 @@ class Transport:
             raise ServiceError(f"{self.url} answers, but not as OSE does ({response.status_code})") from error
 
 
-def error_of(code: str, message: str, fallback: type[OseError] = ServiceError) -> OseError:
-    """The error of the tree that has this code."""
-    kinds = {kind.code: kind for kind in _tree(OseError)}
-    return kinds.get(code, fallback)(message)
-
-
 def _error(response: httpx2.Response) -> OseError:
     """The error that a problem tells of."""
     try:
@@ -127,12 +121,6 @@ def _error(response: httpx2.Response) -> OseError:
     except (ValueError, KeyError, TypeError):
         return ServiceError(f"{response.url.host} answers {response.status_code}, but not as OSE does")
     return error_of(code, detail, ServiceError if response.status_code >= 500 else InvalidInputError)
-
-
-def _tree(kind: type[OseError]) -> Iterator[type[OseError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _tree(child)
 
 
 def _reason(error: httpx2.TransportError) -> str:

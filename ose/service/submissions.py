@@ -1,11 +1,15 @@
-"""Submit a job that came over a network: confined to the data folder, and once only."""
+"""Submit a job that came over a network: confined to the data folder, and once only.
+
+What takes long only reads: `prepared_job` and `prepared_extension` may run in another process, and be ended at any
+moment. What they have found out is then stored at once, by `store_prepared`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,72 +33,97 @@ _ANYONE = "anyone"
 """Whose keys are those of a server that asks for no tokens."""
 
 
-def submit_remote_job(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedJob:
+    """A submission whose job was checked, or had been made before.
+
+    Attributes:
+        submission: What makes it one job however often it is sent; None without a key.
+        known: Id of the job that the key has made before.
+        new: The job to be stored.
+    """
+
+    submission: Submission | None = None
+    known: str | None = None
+    new: NewJob | None = None
+
+
+def prepared_job(
     store: Store,
     content: Mapping[str, Any],
     root: Path | None,
     now: Callable[[], datetime],
-    caller: Caller,
+    owner: str | None,
     key: str | None = None,
-) -> tuple[Job, bool]:
-    """Check a job and queue it; what was submitted under the same key before is found again instead.
+) -> PreparedJob:
+    """Check a job, unless its key has made one before; nothing is written.
 
     Args:
         store: The database.
         content: A job file's keys and values.
         root: The folder that its paths are relative to and confined to.
         now: The clock.
-        caller: Who submits, and owns the job; keys of different callers are different.
-        key: The caller's own name for this submission.
+        owner: The id of the token that it is submitted with; keys of different owners are different.
+        key: The owner's own name for this submission.
+
+    Raises:
+        InvalidInputError: The job cannot be used.
+        ConflictError: The key stands for another job.
+    """
+
+    def check() -> NewJob:
+        return checked_job(parse_job(confined(content, root), base_dir=None), now, partial(_locate, root=root), root)
+
+    return _prepared(store, content, owner, key, check)
+
+
+def prepared_extension(
+    store: Store,
+    job_id: str,
+    request: ExtensionRequest,
+    now: Callable[[], datetime],
+    owner: str | None,
+    key: str | None = None,
+) -> PreparedJob:
+    """Check an extension of a job, unless its key has made one before; nothing is written.
+
+    Raises:
+        InvalidInputError, ConflictError, NotFoundError: It cannot be extended so, or the key stands for another job.
+    """
+    content = {"extend": store.job(job_id).id, **asdict(request)}
+    check = partial(extended_job, store, job_id, request.steps, request.top, now)
+    return _prepared(store, content, owner, key, check)
+
+
+def store_prepared(store: Store, prepared: PreparedJob, caller: Caller) -> tuple[Job, bool]:
+    """Queue what was prepared as the caller's own; what was stored under the same key meanwhile is found again instead.
 
     Returns:
         The job, and whether it is new.
 
     Raises:
-        InvalidInputError: The job cannot be used.
         ConflictError: The key stands for another job.
         QuotaError: The caller has as many jobs as it may.
     """
-    submission = _submission(caller, key, content)
-    known = None if submission is None else store.submitted_job(submission)
-    if known is not None:
-        return known, False
-    new = checked_job(parse_job(confined(content, root), base_dir=None), now, partial(_locate, root=root), root)
-    return _add(store, new, caller, submission)
-
-
-def submit_remote_extension(
-    store: Store, job_id: str, request: ExtensionRequest, now: Callable[[], datetime], caller: Caller, key: str | None
-) -> tuple[Job, bool]:
-    """Extend a job; what was asked for under the same key before is found again instead.
-
-    Returns:
-        The job that goes on with it, and whether it is new.
-
-    Raises:
-        InvalidInputError, ConflictError, NotFoundError: It cannot be extended so, or the key stands for another job.
-        QuotaError: The caller has as many jobs as it may.
-    """
-    content = {"extend": store.job(job_id).id, **asdict(request)}
-    submission = _submission(caller, key, content)
-    known = None if submission is None else store.submitted_job(submission)
-    if known is not None:
-        return known, False
-    return _add(store, extended_job(store, job_id, request.steps, request.top, now), caller, submission)
-
-
-def _submission(caller: Caller, key: str | None, content: Mapping[str, Any]) -> Submission | None:
-    if key is None:
-        return None
-    return Submission(caller=caller.owner or _ANYONE, key=key, request_hash=_hash(content))
-
-
-def _add(store: Store, checked: NewJob, caller: Caller, submission: Submission | None) -> tuple[Job, bool]:
-    """Queue a job as the caller's own, and say whether it is new."""
-    new = replace(checked, owner=caller.owner)
-    quota = job_quota()
-    job = store.add_job(new, quota) if submission is None else store.add_job_once(new, submission, quota)
+    if prepared.new is None:
+        return store.job(prepared.known or ""), False
+    new, quota = replace(prepared.new, owner=caller.owner), job_quota()
+    if prepared.submission is None:
+        return store.add_job(new, quota), True
+    job = store.add_job_once(new, prepared.submission, quota)
     return job, job.id == new.id
+
+
+def _prepared(
+    store: Store, content: Mapping[str, Any], owner: str | None, key: str | None, check: Callable[[], NewJob]
+) -> PreparedJob:
+    if key is None:
+        return PreparedJob(new=check())
+    submission = Submission(caller=owner or _ANYONE, key=key, request_hash=_hash(content))
+    known = store.submitted_job(submission)
+    if known is not None:
+        return PreparedJob(submission=submission, known=known.id)
+    return PreparedJob(submission=submission, new=check())
 
 
 def _locate(spec: TeacherSpec, root: Path | None) -> TeacherFolder:

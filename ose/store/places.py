@@ -22,7 +22,7 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     TeacherSpec: ("model",),
     CorpusSpec: ("train", "validation"),
     TeacherFacts: ("path",),
-    CorpusFacts: ("train", "validation"),
+    CorpusFacts: ("train", "validation", "root"),
     DistillationResult: ("student_path",),
 }
 """Where paths stand in what is stored as JSON."""

@@ -34,6 +34,9 @@ SELECT_CANDIDATES: Select[Any] = (
     .order_by(CANDIDATES.c.number)
 )
 
+STATUS_NAMES = ("id", "status", *(f"failure_{field.name}" for field in fields(FailureReport)))
+"""Columns of a job that say how it stands."""
+
 _ROW_NAMES = tuple(field.name for field in fields(CandidateRow) if field.name in CANDIDATES.c)
 _ARCHITECTURE_NAMES = tuple(field.name for field in fields(Architecture))
 
@@ -50,12 +53,12 @@ SELECT_DISTILLATIONS: Select[Any] = select(DISTILLATIONS)
 
 def to_job(row: AnyRow) -> Job:
     """A row of SELECT_JOBS."""
-    return Job(**{**_same_named(Job, row), "owner": _to_owner(row)}, failure=_to_failure(row))
+    return Job(**{**_same_named(Job, row), "owner": _to_owner(row)}, failure=to_failure(row))
 
 
 def to_candidate(row: AnyRow) -> Candidate:
     """A row of SELECT_CANDIDATES."""
-    return Candidate(**_same_named(Candidate, row), architecture=_to_architecture(row), failure=_to_failure(row))
+    return Candidate(**_same_named(Candidate, row), architecture=_to_architecture(row), failure=to_failure(row))
 
 
 def to_candidate_row(row: AnyRow) -> CandidateRow:
@@ -63,17 +66,17 @@ def to_candidate_row(row: AnyRow) -> CandidateRow:
     own, shape = len(_ROW_NAMES), len(_ROW_NAMES) + len(_ARCHITECTURE_NAMES)
     architecture = _architecture(dict(zip(_ARCHITECTURE_NAMES, row[own:shape], strict=True)))
     values = dict(zip(_ROW_NAMES, row[:own], strict=True))
-    return CandidateRow(**values, architecture=architecture, failure=_to_failure(row))
+    return CandidateRow(**values, architecture=architecture, failure=to_failure(row))
 
 
 def to_trial(row: AnyRow) -> Trial:
     """A row of SELECT_TRIALS."""
-    return Trial(**_same_named(Trial, row), failure=_to_failure(row))
+    return Trial(**_same_named(Trial, row), failure=to_failure(row))
 
 
 def to_distillation(row: AnyRow) -> Distillation:
     """A row of SELECT_DISTILLATIONS."""
-    return Distillation(**_same_named(Distillation, row), failure=_to_failure(row))
+    return Distillation(**_same_named(Distillation, row), failure=to_failure(row))
 
 
 def from_job(job: NewJob) -> dict[str, Any]:
@@ -147,7 +150,8 @@ def _to_owner(row: AnyRow) -> Owner | None:
     return None if row.owner is None else Owner(id=row.owner, name=row.owner_name or "")
 
 
-def _to_failure(row: AnyRow) -> FailureReport | None:
+def to_failure(row: AnyRow) -> FailureReport | None:
+    """The failure in a row that has its columns."""
     if row.failure_code is None:
         return None
     return FailureReport(**{field.name: row._mapping[f"failure_{field.name}"] for field in fields(FailureReport)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ose.core.access import JobQuota, Token
 from ose.core.export import Export
-from ose.core.job import Distillation, Job
+from ose.core.job import Distillation, FailureReport, Job, JobStatus
 from ose.core.leftovers import Leftover
 from ose.core.recipe import DistillationSpec
 
@@ -53,6 +53,9 @@ class ServiceStore(Protocol):
 
     def count_candidates_of(self, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """Number of candidates by job and status; jobs and statuses without a candidate are left out."""
+
+    def job_statuses(self, job_ids: Sequence[str]) -> dict[str, tuple[JobStatus, FailureReport | None]]:
+        """How jobs stand, without the rest of them; what is not there, or says nothing known, is left out."""
 
     def requeue_job(self, job_id: str, max_queued: int | None = None) -> bool:
         """Make a FAILED or CANCELLED job PENDING. False, and nothing changes, in any other state.

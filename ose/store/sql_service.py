@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, insert, inspect, select, text, up
 from sqlalchemy.exc import IntegrityError
 
 from ose.core.access import JobQuota
-from ose.core.job import Job, JobStatus
+from ose.core.job import FailureReport, Job, JobStatus
 from ose.errors import ConflictError
 from ose.store import rows
 from ose.store.base import NewJob
@@ -66,6 +66,12 @@ class SqlService(SqlTokens, SqlQueue, SqlDeletion):
             for job_id, status, count in connection.execute(query):
                 counts.setdefault(job_id, {})[status] = count
         return counts
+
+    def job_statuses(self, job_ids: Sequence[str]) -> dict[str, tuple[JobStatus, FailureReport | None]]:
+        known = as_stored(JOBS.c.status).in_(list(JobStatus))
+        query = select(*(JOBS.c[name] for name in rows.STATUS_NAMES)).where(JOBS.c.id.in_(job_ids), known)
+        with self._transactions.read() as connection:
+            return {row.id: (row.status, rows.to_failure(row)) for row in connection.execute(query)}
 
     def requeue_job(self, job_id: str, max_queued: int | None = None) -> bool:
         has_stopped = and_(JOBS.c.id == job_id, JOBS.c.status.in_([JobStatus.FAILED, JobStatus.CANCELLED]))

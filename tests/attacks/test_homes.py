@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -18,14 +20,14 @@ import httpx2
 import pytest
 from builders import NOW
 from mounts import immutable, mounted_read_only
-from services import add_finished_job, serving
+from services import add_finished_job, add_result, serving
 from sqlalchemy import text
 from terminals import in_pipe
 
 from ose.api.context import ServerOptions
 from ose.bootstrap import Workspace
 from ose.core.export import Export, ExportFile
-from ose.core.job import Distillation, Job
+from ose.core.job import Distillation, Job, JobStatus
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.errors import UnreadableError
@@ -133,6 +135,54 @@ def test_texts_below_the_home_move_along(home: Path) -> None:
     with closing(open_store(url_of(new), new)) as store:
         job = store.job("job-1")
     assert job.corpus.train == (f"{new}/text.txt",) and job.spec.teacher.model == f"{new}/teacher"
+
+
+@pytest.mark.attack(
+    door="homes",
+    fault="a home that is moved loses its students",
+    how="a job is extended, whose teacher, text and data folder lie below the home",
+)
+def test_a_job_of_a_server_is_extended_after_a_move(home: Path, tiny_roberta: Path, real_text: list[str]) -> None:
+    shutil.copytree(tiny_roberta, home / "data" / "teacher")
+    (home / "data" / "text.txt").write_text("\n".join(document.replace("\n", " ") for document in real_text))
+    with (
+        Workspace(home) as workspace,
+        serving(workspace, ServerOptions(data_root=home / "data")) as url,
+    ):
+        made = httpx2.post(f"{url}/api/v1/jobs", json=JOB, timeout=60)
+        assert made.status_code == 201, made.text
+        add_results(workspace.store, made.json()["id"])
+    new = moved(home)
+    with Workspace(new) as workspace, serving(workspace, ServerOptions(data_root=new / "data")) as url:
+        extended = httpx2.post(f"{url}/api/v1/jobs/{made.json()['id']}/extend", json={"steps": 200}, timeout=60)
+    assert extended.status_code == 201, extended.text
+    corpus, teacher = extended.json()["corpus"], extended.json()["teacher"]
+    assert (corpus["root"], corpus["train"]) == (f"{new}/data", [f"{new}/data/text.txt"])
+    assert teacher["path"] == f"{new}/data/teacher"
+
+
+JOB = {
+    "name": "tiny",
+    "teacher": {"model": "teacher"},
+    "corpus": {"train": ["*.txt"], "sequence_length": 16},
+    "space": {
+        "num_hidden_layers": [1, 2],
+        "num_attention_heads": [4],
+        "hidden_size": [16, 32],
+        "intermediate_size": [64],
+    },
+    "latency": {"sequence_length": 16, "max_attempts": 1},
+}
+
+
+def add_results(store: Store, job_id: str) -> None:
+    """Have the job succeed with two candidates."""
+    store.claim_job(job_id, "owner", NOW, LATER)
+    latency = store.add_latency("teacher", "p", "f", builders.latency(100.0), NOW)
+    store.record_teacher(job_id, "owner", quality=builders.teacher_quality(), latency_id=latency.id)
+    for candidate in store.add_candidates(job_id, "owner", [builders.new_candidate(n) for n in (1, 2)]):
+        add_result(store, job_id, candidate.id, candidate.number)
+    store.finish_job(job_id, "owner", JobStatus.SUCCEEDED, NOW)
 
 
 @pytest.mark.attack(
@@ -350,6 +400,30 @@ def _server_answers(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) 
     assert pages[1]["status"] == "UNREADABLE" and "job-2 cannot be read" in pages[1]["error"]["message"]
     assert {answer.status_code for answer in of_bad} == {409} and of_bad[0].json()["code"] == "unreadable"
     assert numbers.status_code == 200
+
+
+@pytest.mark.attack(
+    door="homes", fault="one unreadable job ends a server's list", how="a status that is written while streams go on"
+)
+def test_streams_go_on_beside_a_bad_status(store_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OSE_DATABASE_URL", store_url)
+    with (
+        Workspace(home) as workspace,
+        serving(workspace, ServerOptions(poll_s=0.1)) as url,
+        ThreadPoolExecutor() as pool,
+    ):
+        for job_id in ("job-1", "job-2"):
+            workspace.store.add_job(builders.new_job(job_id))
+        good, bad = (
+            pool.submit(httpx2.get, f"{url}/api/v1/jobs/{each}/events", timeout=60) for each in ("job-1", "job-2")
+        )
+        time.sleep(1)
+        spoil(store_url, *BAD["an unknown status"])
+        assert "PENDING" in bad.result(20).text and not good.done()
+        again = httpx2.get(f"{url}/api/v1/jobs/job-2/events", timeout=20)
+        workspace.store.cancel_job("job-1", NOW)
+        assert "CANCELLED" in good.result(20).text
+    assert (again.status_code, again.json()["code"]) == (409, "unreadable")
 
 
 @pytest.mark.attack(door="homes", fault="one unreadable job holds up the queue", how="it waits before all others")

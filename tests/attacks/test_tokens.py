@@ -214,6 +214,7 @@ def test_a_token_shuts_a_server_that_was_open(home: Path) -> None:
 @pytest.mark.attack(door="tokens", fault=FIXED, how="made over HTTP by a caller without one")
 def test_a_token_made_over_http_shuts_the_server_and_is_told(workspace: Workspace, caplog) -> None:
     with serving(workspace, ServerOptions()) as url:
+        assert "securitySchemes" not in httpx2.get(url + "/openapi.json", timeout=30).json()["components"]
         made, again = ask_for_a_token(url), ask_for_a_token(url)
         assert [made.status_code, again.status_code, status(url)] == [201, 401, 401]
         assert made.json()["id"] in caplog.text and made.json()["token"] not in caplog.text

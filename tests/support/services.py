@@ -14,6 +14,7 @@ from builders import NOW
 
 from ose.api.app import create_app
 from ose.api.context import ServerOptions
+from ose.api.server import server_config
 from ose.bootstrap import Workspace
 from ose.core.job import Job, JobStatus
 from ose.core.objectives import measures, teacher_measures
@@ -25,9 +26,7 @@ from ose.store.base import Store
 def serving(workspace: Workspace, options: ServerOptions) -> Iterator[str]:
     """Serve a workspace from a thread; yields the URL."""
     app = create_app(workspace, options)
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1, proxy_headers=False
-    )
+    config = server_config(app, "127.0.0.1", 0, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

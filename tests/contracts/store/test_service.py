@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from ose.core.job import DistillationStatus, JobStatus
 from ose.core.recipe import DistillationSpec
 from ose.errors import ConflictError, NotFoundError
 from ose.store.base import Store
+from ose.store.engine import connect
 from ose.store.service_base import Submission
 
 SUBMISSION = Submission(caller="me", key="a", request_hash="1" * 64)
@@ -49,6 +51,26 @@ def test_candidates_and_jobs_are_counted_together(store: Store) -> None:
     assert store.count_candidates_of(["job-1", "job-2", "none"]) == {"job-1": store.count_candidates("job-1")}
     assert store.count_candidates_of([]) == {}
     assert store.count_jobs() == {"SUCCEEDED": 1, "PENDING": 1}
+
+
+def test_how_jobs_stand_is_told_together(store: Store) -> None:
+    for job_id in ("job-1", "job-2"):
+        store.add_job(builders.new_job(job_id))
+    store.claim_job("job-2", "owner", NOW, SOON)
+    store.finish_job("job-2", "owner", JobStatus.FAILED, NOW, builders.failure())
+    assert store.job_statuses(["job-1", "job-2", "none"]) == {
+        "job-1": (JobStatus.PENDING, None),
+        "job-2": (JobStatus.FAILED, store.job("job-2").failure),
+    }
+    assert store.job_statuses([]) == {}
+
+
+def test_a_status_that_is_unknown_is_left_out(store: Store, store_url: str) -> None:
+    for job_id in ("job-1", "job-2"):
+        store.add_job(builders.new_job(job_id))
+    with closing(connect(store_url)) as elsewhere, elsewhere.write() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET status = 'PAUSED' WHERE id = 'job-1'")
+    assert store.job_statuses(["job-1", "job-2"]) == {"job-2": (JobStatus.PENDING, None)}
 
 
 def test_only_a_stopped_job_is_queued_again(store: Store) -> None:

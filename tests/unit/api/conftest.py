@@ -11,12 +11,34 @@ from starlette.testclient import TestClient
 from ose.api.app import create_app
 from ose.api.context import ServerOptions
 from ose.bootstrap import Workspace
+from ose.service.checkers import Checkers
+
+
+@pytest.fixture(scope="session")
+def checkers() -> Iterator[Checkers]:
+    """Loaded once, which takes longer than most tests."""
+    checkers = Checkers()
+    yield checkers
+    checkers.close()
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
+def workspace(tmp_path: Path, checkers: Checkers) -> Iterator[Workspace]:
     with Workspace(tmp_path / "home") as workspace:
+        workspace.checkers = checkers
         yield workspace
+        del workspace.checkers  # other tests go on with them
+        for number in tuple(checkers._channels):
+            checkers.end(number)
+
+
+@pytest.fixture
+def own_checkers(workspace: Workspace) -> Iterator[None]:
+    """Checkers that begin, with the first question, in the folder and environment of the test."""
+    shared, workspace.checkers = workspace.checkers, Checkers()
+    yield
+    workspace.checkers.close()
+    workspace.checkers = shared
 
 
 @pytest.fixture

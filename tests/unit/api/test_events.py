@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import builders
 from builders import NOW
+from processes import eventually
 from services import add_finished_job
 
 from ose.core.job import JobStatus
@@ -30,6 +31,7 @@ def test_changes_are_told_until_the_job_ends(client, workspace):
     store.add_job(builders.new_job("job-1"))
 
     def go_on() -> None:
+        assert eventually(lambda: client.app.state.broadcaster._followers)  # the first state has been seen
         time.sleep(0.2)
         store.claim_job("job-1", "owner", NOW, NOW + timedelta(hours=1))
         store.add_candidates("job-1", "owner", [builders.new_candidate()])

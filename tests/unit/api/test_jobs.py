@@ -171,6 +171,7 @@ def test_no_space_is_read_from_a_file(make_client, data_root: Path, job, space: 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_job_file")
 
 
+@pytest.mark.usefixtures("own_checkers")
 def test_a_folder_where_the_server_was_started_is_no_teacher(make_client, data_root: Path, job, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (data_root / "teacher").rename(tmp_path / "elsewhere")

@@ -1,7 +1,7 @@
 import logging
 import sys
 
-from ose.cli.logs import ShownFormatter
+from ose.service.logs import ShownFormatter
 
 
 def _record(message: str, *arguments: object, error: bool = False) -> str:

@@ -1,0 +1,63 @@
+"""Where requests that take long are handed in: checked by another process, and written here once they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from ose.api.checks import Checks
+from ose.api.limits import Limits
+from ose.bootstrap import Workspace
+from ose.core.access import Caller
+from ose.service.checker_tasks import Question, to_prepared
+from ose.service.jobs import job_json
+from ose.service.submissions import PreparedJob, store_prepared
+
+
+class Desk:
+    """Asks checkers on behalf of requests, and queues the jobs that they have found good.
+
+    Args:
+        workspace: What jobs are queued in.
+        checks: Asks them.
+        limits: Of what is written at once.
+    """
+
+    def __init__(self, workspace: Workspace, checks: Checks, limits: Limits) -> None:
+        self._workspace = workspace
+        self._checks = checks
+        self._limits = limits
+
+    async def ask(
+        self, request: Request, caller: Caller, task: str, arguments: Mapping[str, Any], body: bytes = b""
+    ) -> bytes:
+        """The result of a task, as JSON. See `Checks.ask`."""
+        place = {"database": self._workspace.settings.store_url, "home": str(self._workspace.home)}
+        question = Question(task=task, arguments=arguments, body=body, **place)
+        return await self._checks.ask(request, caller, question)
+
+    async def submit(
+        self, request: Request, caller: Caller, task: str, arguments: Mapping[str, Any], body: bytes
+    ) -> tuple[dict[str, Any], bool]:
+        """Have a job checked, and queue it.
+
+        Returns:
+            The job under its JSON names, and whether it is new.
+        """
+        checked = await self.ask(request, caller, task, {**arguments, "owner": caller.owner}, body)
+        return await self._limits.change(caller, partial(self._stored, to_prepared(checked), caller))
+
+    def _stored(self, prepared: PreparedJob, caller: Caller) -> tuple[dict[str, Any], bool]:
+        job, is_new = store_prepared(self._workspace.store, prepared, caller)
+        return job_json(self._workspace.store, job), is_new
+
+
+async def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+CurrentDesk = Annotated[Desk, Depends(_desk)]
