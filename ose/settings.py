@@ -54,6 +54,34 @@ class OperatorLimits(BaseSettings):
 
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="bytes of a request's body")
     max_pattern_files: int = Field(1_000, ge=1, description="files that one pattern of `corpus` may match")
+    max_yaml_bytes: int = Field(200_000, ge=1_000, description="bytes of a job file or a search space")
+    max_yaml_values: int = Field(20_000, ge=100, description="values in a job file or a search space, aliases unfolded")
+    max_header_bytes: int = Field(
+        4_000_000, ge=1_000, description="bytes of a safetensors file's header, or of a parquet file's footer"
+    )
+    max_teacher_tensors: int = Field(20_000, ge=1, description="tensors that a teacher's weights consist of")
+    max_teacher_file_bytes: int = Field(
+        64_000_000, ge=1_000, description="bytes of each of a teacher's files beside its weights"
+    )
+    max_teacher_file_values: int = Field(
+        4_000_000, ge=1_000, description="values in each of a teacher's JSON files"
+    )
+    max_teacher_labels: int = Field(10_000, ge=2, description="labels that a teacher's config.json may ask for")
+    max_line_bytes: int = Field(
+        10_000_000, ge=1_000, description="bytes of a line of text, or of a document in any other form"
+    )
+    max_blank_lines: int = Field(
+        1_000_000, ge=1, description="lines or records without text that may follow one another in a corpus"
+    )
+    max_expansion: int = Field(
+        200, ge=2, description="times that a compressed text may grow when it is unpacked, beyond its first 64 MB"
+    )
+    max_page_bytes: int = Field(
+        128_000_000, ge=1_000, description="bytes of a parquet file's page when it is unpacked"
+    )
+    max_job_memory_bytes: int = Field(
+        0, ge=0, description="bytes of memory that a job's workers may take together; 0 is what this machine has"
+    )
 
 
 def operator_limits() -> OperatorLimits:

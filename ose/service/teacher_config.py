@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ose.artifacts.bounded import read_at_most, require_few_values
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.errors import SearchSpaceError, TeacherError
+from ose.settings import operator_limits, setting_of
 
 INHERITABLE_CLASSES = {
     "roberta": ("RobertaForMaskedLM",),
@@ -71,6 +73,7 @@ def read_config(folder: Path) -> TeacherConfig:
     path = folder / "config.json"
     content = read_json_object(path)
     _require_masked_lm(content, folder)
+    _require_few_labels(content, path)
     numbers = {name: _number(content, name, path) for name in _NAMES}
     positions = numbers["max_position_embeddings"]
     model_type = str(content.get("model_type", ""))
@@ -94,16 +97,19 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """Read one of the teacher's JSON files.
 
     Raises:
-        TeacherError: It is missing, no JSON, or no object.
+        TeacherError: It is missing, too large, no JSON, or no object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf8"))
+        raw = read_at_most(path, "max_teacher_file_bytes", TeacherError)
     except FileNotFoundError as error:
         raise TeacherError(f"{path.parent} has no {path.name}") from error
-    except (ValueError, RecursionError) as error:
-        raise TeacherError(f"{path} is no valid JSON: {error}") from error
     except OSError as error:
         raise TeacherError(f"{path} cannot be read: {error.strerror or error}") from error
+    require_few_values(raw, path, TeacherError)
+    try:
+        content = json.loads(raw.decode("utf8"))
+    except (ValueError, RecursionError) as error:
+        raise TeacherError(f"{path} is no valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise TeacherError(f"{path} must hold a JSON object")
     return content
@@ -120,6 +126,13 @@ def _require_masked_lm(content: dict[str, Any], folder: Path) -> None:
         raise TeacherError(f"{folder} is a decoder ({_kind(content)}); OSE needs a masked language model")
     if name and "ForMaskedLM" not in name and "ForPreTraining" not in name:
         raise TeacherError(f"{folder} holds a {name}, which has no vocabulary head; OSE needs a ...ForMaskedLM model")
+
+
+def _require_few_labels(content: dict[str, Any], path: Path) -> None:
+    """transformers makes a dictionary of as many names as a configuration asks for, whatever the model's class."""
+    labels, most = content.get("num_labels"), operator_limits().max_teacher_labels
+    if labels is not None and not (type(labels) is int and 0 <= labels <= most):
+        raise TeacherError(f"{path}: num_labels must be at most {most:,} ({setting_of('max_teacher_labels')})")
 
 
 def _class_name(content: dict[str, Any]) -> str:

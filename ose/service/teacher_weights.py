@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ose.artifacts.bounded import read_at_most, require_few_values
 from ose.errors import TeacherError
+from ose.settings import operator_limits, setting_of
 
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.bin")
-_MAX_HEADER_BYTES = 100_000_000
-"""safetensors' own bound."""
+_MAX_DIMENSIONS, _MAX_SIZE = 8, 2**48
+"""Of a tensor; a product of longer numbers than any size would take minutes."""
 
 _BITS_OF_DTYPE = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
@@ -58,29 +60,36 @@ def read_weights(folder: Path) -> TeacherWeights:
 
 def _read_shards(folder: Path) -> TeacherWeights:
     index = folder / _INDEX
+    raw = read_at_most(index, "max_teacher_file_bytes", TeacherError)
+    require_few_values(raw, index, TeacherError)
     try:
-        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf8"))["weight_map"]
+        weight_map: dict[str, str] = json.loads(raw)["weight_map"]
         shards = [folder / Path(name).name for name in sorted(set(weight_map.values()))]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TeacherError(f"{index} is no index of safetensors shards") from error
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise TeacherError(f"{folder} lacks the shard {missing[0]}, which {_INDEX} names")
-    shapes = {name: shape for shard in shards for name, shape in _read_header(shard).items()}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for shard in shards:
+        shapes |= _read_header(shard)
+        _require_few_tensors(len(shapes), folder)
     return TeacherWeights(files=(index, *shards), shapes=shapes)
+
+
+def _require_few_tensors(count: int, place: Path) -> None:
+    most = operator_limits().max_teacher_tensors
+    if count > most:
+        raise TeacherError(f"{place}: the weights are more than {most:,} tensors ({setting_of('max_teacher_tensors')})")
 
 
 def _read_header(path: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of the floating-point tensors in one file, whose size must be what its header says."""
-    actual_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        header_bytes = int.from_bytes(file.read(8), "little")
-        if actual_bytes < 8 or header_bytes > min(actual_bytes - 8, _MAX_HEADER_BYTES):
-            raise TeacherError(f"{path} is truncated or no safetensors file; fetch it again")
-        header = _parse_header(file.read(header_bytes), path)
+    header, header_bytes, actual_bytes = _parse_header(path)
+    _require_few_tensors(len(header), path)
     try:
         expected_bytes = 8 + header_bytes + _data_bytes(header)
-        shapes = {name: tuple(entry["shape"]) for name, entry in header.items() if "F" in entry["dtype"]}
+        shapes = {name: _shape(entry) for name, entry in header.items() if "F" in entry["dtype"]}
     except (KeyError, TypeError, ValueError) as error:
         raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
     if actual_bytes != expected_bytes:
@@ -91,13 +100,23 @@ def _read_header(path: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _parse_header(raw: bytes, path: Path) -> dict[str, Any]:
+def _parse_header(path: Path) -> tuple[dict[str, Any], int, int]:
+    """The header without its metadata, its size and the file's; the header is read once its size is known to be fine."""
+    actual_bytes, most = path.stat().st_size, operator_limits().max_header_bytes
+    with path.open("rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+        if actual_bytes < 8 or header_bytes > actual_bytes - 8:
+            raise TeacherError(f"{path} is truncated or no safetensors file; fetch it again")
+        if header_bytes > most:
+            raise TeacherError(f"{path} has a header of more than {most:,} bytes ({setting_of('max_header_bytes')})")
+        raw = file.read(header_bytes)
+    require_few_values(raw, path, TeacherError)
     try:
         header = json.loads(raw)
         header.pop("__metadata__", None)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
-    return header  # type: ignore[no-any-return]
+    return header, header_bytes, actual_bytes
 
 
 def _data_bytes(header: dict[str, Any]) -> int:
@@ -115,5 +134,12 @@ def _tensor_bytes(entry: dict[str, Any], default: int) -> int:
     """Bytes that dtype and shape ask for; `default` for a dtype newer than this table."""
     if entry["dtype"] not in _BITS_OF_DTYPE:
         return default
-    bits: int = math.prod(entry["shape"]) * _BITS_OF_DTYPE[entry["dtype"]]
+    bits: int = math.prod(_shape(entry)) * _BITS_OF_DTYPE[entry["dtype"]]
     return bits // 8
+
+
+def _shape(entry: dict[str, Any]) -> tuple[int, ...]:
+    shape: list[int] = entry["shape"]
+    if len(shape) > _MAX_DIMENSIONS or not all(type(each) is int and 0 <= each < _MAX_SIZE for each in shape):
+        raise ValueError("no tensor has this shape")
+    return tuple(shape)

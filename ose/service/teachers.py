@@ -15,6 +15,7 @@ from ose.service.digests import digest_of_files
 from ose.service.teacher_config import TeacherConfig, read_config, read_json_object
 from ose.service.teacher_source import locate_teacher
 from ose.service.teacher_weights import TeacherWeights, read_weights
+from ose.settings import operator_limits, setting_of
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -27,6 +28,9 @@ _TOKENIZERS = (
 _TOKENIZER_FILES = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"} | {
     name for files in _TOKENIZERS for name in files
 }
+_READ_BESIDE = ("generation_config.json", "chat_template.jinja", "processor_config.json")
+"""What else of a teacher's folder transformers reads."""
+
 _HEAD_PREFIXES = (
     "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
     "lm_predictions.", "head.", "decoder.", "pred_layer.",
@@ -52,6 +56,7 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], Path] = l
     folder = locate(spec)
     config = read_config(folder)
     weights = read_weights(folder)
+    _require_as_many_tensors(config, weights.shapes, folder)
     _require_head(weights.shapes, folder)
     if config.is_inheritable:
         _require_agreement(config, weights.shapes, folder)
@@ -67,6 +72,13 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], Path] = l
         num_encoder_parameters=encoder,
         can_be_inherited=config.is_inheritable,
     )
+
+
+def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
+    """A number in config.json costs nothing to write, and a module in memory for each layer it promises."""
+    layers = config.architecture.num_hidden_layers
+    if layers > len(shapes):
+        raise TeacherError(f"{folder}: config.json says {layers:,} layers, the weights are {len(shapes):,} tensors")
 
 
 def _require_head(shapes: Shapes, folder: Path) -> None:
@@ -124,9 +136,18 @@ def _digest(folder: Path, weights: TeacherWeights) -> str:
 
 def _tokenizer_files(folder: Path) -> list[str]:
     present = {path.name for path in folder.iterdir()} & _TOKENIZER_FILES
+    for name in (*present, *_READ_BESIDE):
+        _require_small(folder / name)
     if not any(present.issuperset(files) for files in _TOKENIZERS):
         raise TeacherError(f"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)")
     return sorted(present)
+
+
+def _require_small(path: Path) -> None:
+    """transformers reads these whole, and makes several times as much of them."""
+    most = operator_limits().max_teacher_file_bytes
+    if path.is_file() and path.stat().st_size > most:
+        raise TeacherError(f"{path} has more than {most:,} bytes ({setting_of('max_teacher_file_bytes')})")
 
 
 def _tokenizer_max_length(folder: Path, config: TeacherConfig) -> int:
