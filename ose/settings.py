@@ -79,6 +79,9 @@ class OperatorLimits(BaseSettings):
     max_page_bytes: int = Field(
         128_000_000, ge=1_000, description="bytes of a parquet file's page when it is unpacked"
     )
+    max_dataset_bytes: int = Field(
+        2_000_000_000, ge=500_000_000, description="bytes of memory in which a dataset of the hub is read"
+    )
     max_job_memory_bytes: int = Field(
         0, ge=0, description="bytes of memory that a job's workers may take together; 0 is what this machine has"
     )
