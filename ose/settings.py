@@ -63,9 +63,7 @@ class OperatorLimits(BaseSettings):
     max_teacher_file_bytes: int = Field(
         64_000_000, ge=1_000, description="bytes of each of a teacher's files beside its weights"
     )
-    max_teacher_file_values: int = Field(
-        4_000_000, ge=1_000, description="values in each of a teacher's JSON files"
-    )
+    max_teacher_file_values: int = Field(4_000_000, ge=1_000, description="values in each of a teacher's JSON files")
     max_teacher_labels: int = Field(10_000, ge=2, description="labels that a teacher's config.json may ask for")
     max_line_bytes: int = Field(
         10_000_000, ge=1_000, description="bytes of a line of text, or of a document in any other form"
@@ -76,9 +74,7 @@ class OperatorLimits(BaseSettings):
     max_expansion: int = Field(
         200, ge=2, description="times that a compressed text may grow when it is unpacked, beyond its first 64 MB"
     )
-    max_page_bytes: int = Field(
-        128_000_000, ge=1_000, description="bytes of a parquet file's page when it is unpacked"
-    )
+    max_page_bytes: int = Field(128_000_000, ge=1_000, description="bytes of a parquet file's page when it is unpacked")
     max_dataset_bytes: int = Field(
         2_000_000_000, ge=500_000_000, description="bytes of memory in which a dataset of the hub is read"
     )

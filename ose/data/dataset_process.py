@@ -1,7 +1,7 @@
 """The process that reads a dataset of the hub: `python -m ose.data.dataset_process ID FIELD`.
 
-Writes a JSON object a line: `{"text": ...}` for each document, then `{"end": true}`, or `{"error": ...}`. It ends when its
-standard input is closed, which is when whoever started it is gone.
+Writes a JSON object a line: `{"text": ...}` for each document, then `{"end": true}`, or `{"error": ...}`. It ends when
+its standard input is closed, which is when the process that started it is gone.
 """
 
 from __future__ import annotations

@@ -45,9 +45,7 @@ def token_stream(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -
             has_tokens = False
 
 
-def _iter_pieces(
-    documents: Iterable[str], tokenizer: PreTrainedTokenizerBase
-) -> Iterator[tuple[list[int], bool]]:
+def _iter_pieces(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[tuple[list[int], bool]]:
     """Tokens of each document, those of a long one piece by piece, and whether the document ends there."""
     for texts in _calls(documents):
         if len(texts) > 1 or len(texts[0]) <= _CHARACTERS_PER_CALL:

@@ -15,6 +15,7 @@ from ose.errors import ConflictError
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
+from ose.service.memory import check_memory
 from ose.service.teacher_source import locate_teacher
 from ose.service.teachers import inspect_teacher
 from ose.store.base import NewJob, Store
@@ -36,11 +37,12 @@ def checked_job(
     """A job whose parts were checked and frozen, under a new id.
 
     Raises:
-        InvalidInputError: Teacher, corpus, space or a combination of them cannot be used.
+        InvalidInputError: Teacher, corpus, space or a combination of them cannot be used, or takes too much memory.
     """
     teacher = inspect_teacher(spec.teacher, locate)
     check_job(spec, teacher)
     corpus = inspect_corpus(spec.corpus)
+    check_memory(spec, teacher, corpus)
     return NewJob(
         id=secrets.token_hex(4),
         spec=spec,

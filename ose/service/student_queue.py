@@ -19,6 +19,7 @@ from ose.core.recipe import DistillationSpec
 from ose.errors import OseError
 from ose.search.lease import LEASE_S, Lease
 from ose.service.checks import check_recipe
+from ose.service.memory import check_distillation_memory
 from ose.service.students import (
     check_workers,
     choose_candidate,
@@ -70,6 +71,7 @@ class StudentQueue:
         check_workers(spec, workers)
         chosen = choose_candidate(self._store, job, candidate)
         check_recipe(spec, job.teacher, chosen.architecture)
+        check_distillation_memory(job, chosen.architecture, spec, workers)
         folder = distillation_folder(job, chosen, spec, self._artifacts)
         return self._store.request_distillation(job.id, chosen.number, spec, str(folder), workers, self._now())
 

@@ -129,7 +129,7 @@ def _require_masked_lm(content: dict[str, Any], folder: Path) -> None:
 
 
 def _require_few_labels(content: dict[str, Any], path: Path) -> None:
-    """transformers makes a dictionary of as many names as a configuration asks for, whatever the model's class."""
+    """The library makes a dictionary of as many names as a configuration asks for, whatever the model's class."""
     labels, most = content.get("num_labels"), operator_limits().max_teacher_labels
     if labels is not None and not (type(labels) is int and 0 <= labels <= most):
         raise TeacherError(f"{path}: num_labels must be at most {most:,} ({setting_of('max_teacher_labels')})")

@@ -101,7 +101,7 @@ def _read_header(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _parse_header(path: Path) -> tuple[dict[str, Any], int, int]:
-    """The header without its metadata, its size and the file's; the header is read once its size is known to be fine."""
+    """The header without its metadata, its size and the file's; no header above the limit is read."""
     actual_bytes, most = path.stat().st_size, operator_limits().max_header_bytes
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")

@@ -144,7 +144,7 @@ def _tokenizer_files(folder: Path) -> list[str]:
 
 
 def _require_small(path: Path) -> None:
-    """transformers reads these whole, and makes several times as much of them."""
+    """The library reads these whole, and makes several times as much of them."""
     most = operator_limits().max_teacher_file_bytes
     if path.is_file() and path.stat().st_size > most:
         raise TeacherError(f"{path} has more than {most:,} bytes ({setting_of('max_teacher_file_bytes')})")

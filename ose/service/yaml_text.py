@@ -12,7 +12,6 @@ from ose.artifacts.bounded import read_at_most
 from ose.errors import JobFileError
 from ose.settings import operator_limits, setting_of
 
-
 _MAX_DEPTH = 32
 _MAX_DIGITS = 100
 """Of whatever is not text: what to make of longer numbers takes long, and none is meant."""
