@@ -47,8 +47,8 @@ _TOKENS_PER_BYTE = 20
 _ONE_HEAD = frozenset(
     {
         "bert", "big_bird", "camembert", "data2vec-text", "deberta", "deberta-v2", "ernie", "esm", "ibert",
-        "longformer", "luke", "megatron-bert", "mobilebert", "mpnet", "nezha", "rembert", "roberta", "roberta-prelayernorm",
-        "squeezebert", "xlm-roberta", "xlm-roberta-xl", "xmod",
+        "longformer", "luke", "megatron-bert", "mobilebert", "mpnet", "nezha", "rembert", "roberta",
+        "roberta-prelayernorm", "squeezebert", "xlm-roberta", "xlm-roberta-xl", "xmod",
     }
 )  # fmt: skip
 """Families whose vocabulary head is one module, which is run at the targets alone; others compute logits everywhere."""
