@@ -28,7 +28,7 @@ _MODULE_BYTES = 400_000
 _ROWS_AT_ONCE = 16
 """Sequences that the teacher, and whoever judges a student, runs over together."""
 
-_TEACHER_LOGITS, _JUDGED_LOGITS, _TRAINED_LOGITS = 6, 6, 3
+_TEACHER_LOGITS, _JUDGED_LOGITS, _TRAINED_LOGITS = 7, 7, 3
 """Copies of the logits that are alive together: drawing from them is done in float64."""
 
 _DISTILLED_LOGITS = 8
