@@ -62,7 +62,8 @@ TEACHERS = [
     attack(hostile.many_values("config.json"), HEADER, "config.json of lists"),
     attack(hostile.many_values("tokenizer_config.json"), HEADER, "tokenizer_config.json of lists"),
     attack(hostile.many_labels, HEADER, "a number of labels in config.json"),
-    attack(hostile.many_layers, HEADER, "a number of layers in config.json", says="tensors"),
+    attack(hostile.many_layers(10**9), HEADER, "a number of layers in config.json", says="at most 1,000"),
+    attack(hostile.many_layers(1_000), HEADER, "more layers in config.json than tensors", says="tensors"),
 ]
 
 

@@ -115,8 +115,11 @@ def many_labels(folder: Path) -> None:
     _edit(folder / "bad" / "config.json", num_labels=10**8)
 
 
-def many_layers(folder: Path) -> None:
-    _edit(folder / "bad" / "config.json", model_type="other", num_hidden_layers=10**9)
+def many_layers(count: int) -> Maker:
+    def make(folder: Path) -> None:
+        _edit(folder / "bad" / "config.json", model_type="other", num_hidden_layers=count)
+
+    return make
 
 
 def teacher_copy(teacher: Path, folder: Path) -> None:

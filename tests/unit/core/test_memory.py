@@ -50,7 +50,7 @@ def test_text_counts_as_far_as_there_is_any():
 @pytest.mark.parametrize("most", [2 * GIGABYTE, 4 * GIGABYTE, 20 * GIGABYTE])
 def test_what_fits_is_the_most_that_does(most: int):
     teacher = builders.teacher_facts()
-    batch_size = fitting_batch(spec(batch_size=10**6), teacher, 0, most)
+    batch_size = fitting_batch(spec(batch_size=65_535), teacher, 0, most)
     assert job_memory(spec(batch_size=batch_size), teacher, 0) <= most
     assert job_memory(spec(batch_size=batch_size + 1), teacher, 0) > most
     workers = fitting_workers(spec(workers=1000), teacher, 0, most)
