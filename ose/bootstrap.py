@@ -37,6 +37,7 @@ from ose.service.jobs import cancel_job, job_json, jobs_json, submit_job
 from ose.service.layer_report import LayerReport
 from ose.service.layers import rank_layers
 from ose.service.leaderboard import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.service.memory import check_distillation_memory
 from ose.service.recipes import changed_recipe
 from ose.service.space_size import num_candidates
 from ose.service.spaces import load_space, shipped_spaces
@@ -239,6 +240,7 @@ class Workspace:
         spec = changed_recipe(job.spec.distillation, changes or {})
         check_workers(spec, workers)
         chosen = choose_candidate(self.store, job, candidate)
+        check_distillation_memory(job, chosen.architecture, spec, workers)
         return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)
 
     @cached_property

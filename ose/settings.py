@@ -57,9 +57,6 @@ class OperatorLimits(BaseSettings):
     max_pattern_entries: int = Field(
         100_000, ge=1, description="directory entries that the patterns of one job's `corpus` may look at"
     )
-    max_teacher_text_bytes: int = Field(
-        50_000_000, ge=1_000, description="bytes of one file of a teacher, its weights aside"
-    )
     max_queued_jobs: int = Field(100, ge=1, description="jobs of one token that wait")
     max_kept_jobs: int = Field(10_000, ge=1, description="jobs of one token, ended ones too, until it deletes some")
     max_queued_distillations: int = Field(100, ge=1, description="distillations asked for by one token that wait")
@@ -92,6 +89,33 @@ class OperatorLimits(BaseSettings):
     max_body_s: float = Field(30, gt=0, description="seconds until its body is there")
     max_idle_s: int = Field(5, ge=1, description="seconds that a connection is kept between two requests")
     max_unread_s: float = Field(30, gt=0, description="seconds that a caller may leave an answer unread")
+    max_yaml_bytes: int = Field(200_000, ge=1_000, description="bytes of a job file or a search space")
+    max_yaml_values: int = Field(20_000, ge=100, description="values in a job file or a search space, aliases unfolded")
+    max_header_bytes: int = Field(
+        4_000_000, ge=1_000, description="bytes of a safetensors file's header, or of a parquet file's footer"
+    )
+    max_teacher_tensors: int = Field(20_000, ge=1, description="tensors that a teacher's weights consist of")
+    max_teacher_file_bytes: int = Field(
+        64_000_000, ge=1_000, description="bytes of each of a teacher's files beside its weights"
+    )
+    max_teacher_file_values: int = Field(4_000_000, ge=1_000, description="values in each of a teacher's JSON files")
+    max_teacher_labels: int = Field(10_000, ge=2, description="labels that a teacher's config.json may ask for")
+    max_line_bytes: int = Field(
+        10_000_000, ge=1_000, description="bytes of a line of text, or of a document in any other form"
+    )
+    max_blank_lines: int = Field(
+        1_000_000, ge=1, description="lines or records without text that may follow one another in a corpus"
+    )
+    max_expansion: int = Field(
+        200, ge=2, description="times that a compressed text may grow when it is unpacked, beyond its first 64 MB"
+    )
+    max_page_bytes: int = Field(128_000_000, ge=1_000, description="bytes of a parquet file's page when it is unpacked")
+    max_dataset_bytes: int = Field(
+        2_000_000_000, ge=500_000_000, description="bytes of memory in which a dataset of the hub is read"
+    )
+    max_job_memory_bytes: int = Field(
+        0, ge=0, description="bytes of memory that a job's workers may take together; 0 is what this machine has"
+    )
 
 
 def operator_limits() -> OperatorLimits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +26,9 @@ HELD_OUT_SHARE = 1 / 32
 """Share of the documents held out when a job names no validation text."""
 
 _BYTES_PER_TOKEN = 4
+_CHARACTERS_PER_TOKEN = 8
+"""More than tokens have on average: documents beyond so many characters a token are not kept for a sample."""
+
 _OVERSAMPLING = 4
 """Documents for four times the wanted tokens are drawn, because tokens may be longer than that; sequences
 for four times the wanted ones are packed, so that those kept come from more documents."""
@@ -63,7 +67,7 @@ def pack_corpus(
         limit = min(limit, num_sequences * _OVERSAMPLING)
         if side == "train" and facts.size_bytes:  # a dataset of the hub has no size here and is read from its start
             share = _share(facts, spec, num_sequences)
-            documents = _sample(documents, share, seed)
+            documents = _sample(documents, share, seed, limit * spec.sequence_length * _CHARACTERS_PER_TOKEN)
     sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit)
     if share < 1 and len(sequences) < min(limit, num_sequences or limit):
         # Where documents are few and long, a sample of them may be next to nothing.
@@ -105,10 +109,22 @@ def _share(facts: CorpusFacts, spec: CorpusSpec, num_sequences: int) -> float:
     return wanted_bytes / facts.size_bytes
 
 
-def _sample(documents: Iterable[str], share: float, seed: int) -> list[str]:
-    """Documents by their hash, in its order: wherever packing stops, what it has read is a fair part."""
-    placed = ((_position(document, str(seed)), document) for document in documents)
-    return [document for _, document in sorted(each for each in placed if each[0] < share)]
+def _sample(documents: Iterable[str], share: float, seed: int, most_characters: int) -> list[str]:
+    """Documents by their hash, in its order: wherever packing stops, what it has read is a fair part.
+
+    Of archives more is drawn than was wanted, because a share of their size is more of their text; what lies behind
+    `most_characters` is dropped again.
+    """
+    kept: list[tuple[float, str]] = []  # a heap, from which the last by its hash is taken
+    room = most_characters
+    for document in documents:
+        position = _position(document, str(seed))
+        if position < share:
+            heappush(kept, (-position, document))
+            room -= len(document)
+        while kept and room + len(kept[0][1]) < 0:
+            room += len(heappop(kept)[1])
+    return [document for _, document in sorted((-negative, document) for negative, document in kept)]
 
 
 def _position(document: str, salt: str) -> float:

@@ -11,24 +11,21 @@ All but parquet may be compressed: .gz, .xz or .zst follows. Documents are strip
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import lzma
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from ose.artifacts.regular_files import require_regular
 from ose.data.hub_dataset import DatasetId, iter_dataset, parse_dataset_id
-from ose.data.records import one_line, require_field, text_of
+from ose.data.parquet_text import iter_column
+from ose.data.records import one_line, text_of
+from ose.data.unpacking import COMPRESSIONS, iter_lines
 from ose.errors import CorpusError
+from ose.settings import operator_limits, setting_of
 
-COMPRESSIONS = (".gz", ".xz", ".zst")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
-_ROWS_PER_BATCH = 1024
 
 
 def iter_documents(paths: Sequence[str], text_field: str, root: Path | None = None) -> Iterator[str]:
@@ -40,14 +37,30 @@ def iter_documents(paths: Sequence[str], text_field: str, root: Path | None = No
         root: Folder that no file may lead out of by a link; None allows any.
 
     Raises:
-        CorpusError: A file is missing, corrupt, no UTF-8, no file, or lacks the field; the message names file and line.
+        CorpusError: A file is missing, corrupt, no UTF-8, no file, lacks the field, or holds more than a limit of the
+            operator's; the message names file and line.
     """
     for path in paths:
         dataset = parse_dataset_id(path)
         documents = _iter_dataset(dataset, text_field) if dataset else _iter_file(Path(path), text_field, root)
-        for document in documents:
-            if stripped := document.strip():
-                yield stripped
+        yield from _without_blanks(documents, path)
+
+
+def _without_blanks(documents: Iterator[str], path: str) -> Iterator[str]:
+    limits, num_blank = operator_limits(), 0
+    for document in documents:
+        if len(document) > limits.max_line_bytes:
+            raise CorpusError(
+                f"{path}: a document is longer than {limits.max_line_bytes:,} bytes ({setting_of('max_line_bytes')})"
+            )
+        if stripped := document.strip():
+            num_blank = 0
+            yield stripped
+        elif (num_blank := num_blank + 1) > limits.max_blank_lines:
+            raise CorpusError(
+                f"{path}: more than {limits.max_blank_lines:,} lines or records without text follow one another "
+                f"({setting_of('max_blank_lines')})"
+            )
 
 
 def _iter_dataset(dataset: DatasetId, text_field: str) -> Iterator[str]:
@@ -63,11 +76,10 @@ def _iter_file(path: Path, text_field: str, root: Path | None) -> Iterator[str]:
     _require_file(path, root)
     suffix = Path(path.stem).suffix if path.suffix in COMPRESSIONS else path.suffix
     if path.suffix == ".parquet":
-        yield from _parquet_column(path, text_field)
+        yield from iter_column(path, text_field)
     elif suffix in JSON_SUFFIXES:
         for number, line in _lines(path):
-            if line.strip():
-                yield _json_text(line, text_field, f"{path}, line {number}")
+            yield _json_text(line, text_field, f"{path}, line {number}") if line.strip() else ""
     else:
         yield from (line for _, line in _lines(path))
 
@@ -85,12 +97,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line; decoded one by one, so that an error can name the line."""
     number = 0
     try:
-        with closing(_open(path)) as stream:
-            for number, raw in enumerate(stream, start=1):
-                line = raw.decode("utf-8-sig" if number == 1 else "utf8")
-                if "\0" in line:
-                    raise CorpusError(f"{path}, line {number}: holds a null byte; this is no text file")
-                yield number, line
+        for number, raw in enumerate(iter_lines(path), start=1):
+            line = raw.decode("utf-8-sig" if number == 1 else "utf8")
+            if "\0" in line:
+                raise CorpusError(f"{path}, line {number}: holds a null byte; this is no text file")
+            yield number, line
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path}, line {number}: is no UTF-8 text (byte {error.start} of the line)") from error
     except FileNotFoundError as error:
@@ -98,18 +109,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         state = "is a corrupt or truncated archive" if path.suffix in COMPRESSIONS else "cannot be read"
         raise CorpusError(f"{path} {state}: {one_line(error)}") from error
-
-
-def _open(path: Path) -> BinaryIO:
-    if path.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    if path.suffix == ".xz":
-        return cast(BinaryIO, lzma.open(path, "rb"))
-    if path.suffix == ".zst":
-        import pyarrow
-
-        return io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
-    return path.open("rb")
 
 
 def _json_text(line: str, text_field: str, place: str) -> str:
@@ -122,19 +121,3 @@ def _json_text(line: str, text_field: str, place: str) -> str:
     text = text_of(record, text_field, place)
     # JSON can spell half a surrogate pair, which no tokenizer takes and no file holds.
     return text.encode("utf8", "replace").decode() if "\\ud" in line.lower() else text
-
-
-def _parquet_column(path: Path, text_field: str) -> Iterator[str]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            require_field(file.schema_arrow.names, text_field, str(path))
-            for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[text_field]):
-                for row in batch.to_pylist():
-                    yield text_of(row, text_field, str(path))
-    except FileNotFoundError as error:
-        raise CorpusError(f"{path}: no such file") from error
-    except (pyarrow.ArrowException, OSError) as error:
-        raise CorpusError(f"{path} is a corrupt or truncated parquet file: {one_line(error)}") from error

@@ -7,14 +7,19 @@ are refused.
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from subprocess import DEVNULL, PIPE
 
 from ose.core.hub_names import is_hub_part, is_revision
-from ose.data.records import one_line, text_of
+from ose.data.records import one_line
 from ose.errors import CorpusError
+from ose.settings import operator_limits, setting_of
 
 _PREFIX = "hf:"
 _ID = re.compile(r"(?P<name>[\w-][\w.-]*(/[\w-][\w.-]*){0,2})(@(?P<revision>[\w.-]+))?(:(?P<split>[\w.-]+))?")
@@ -87,25 +92,29 @@ def pin_revision(dataset: DatasetId) -> DatasetId:
 def iter_dataset(dataset: DatasetId, text_field: str) -> Iterator[str]:
     """Yield the documents of a dataset as they arrive; nothing is stored.
 
+    Its builder unpacks what it likes, a parquet file whole row groups: so it runs in a process of its own, which gets
+    no more memory than `max_dataset_bytes`.
+
     Raises:
-        CorpusError: The dataset cannot be had, or lacks the field.
+        CorpusError: The dataset cannot be had, lacks the field, names files that are not its own, or needs more
+            memory.
     """
-    import datasets
-
-    try:
-        builder = datasets.load_dataset_builder(dataset.name, dataset.configuration, revision=dataset.revision)
-        _require_own_files(dataset, builder.config.data_files or {})
-        for row in builder.as_streaming_dataset(split=dataset.split):
-            yield text_of(row, text_field, str(dataset))
-    except CorpusError:
-        raise
-    except Exception as error:  # whatever its builders, file formats and HTTP library raise
-        raise CorpusError(f"dataset {dataset} cannot be read: {one_line(error)}") from error
-
-
-def _require_own_files(dataset: DatasetId, files: Mapping[str, Iterable[object]]) -> None:
-    """Its card may name any file as its own, also one of this machine or of another site."""
-    own = ("hf://datasets/", f"{dataset.name}/")
-    for file in (str(each) for split in files.values() for each in split):
-        if not file.startswith(own) or "/../" in file or "::" in file:
-            raise CorpusError(f"dataset {dataset} names files that are not its own, which OSE does not read")
+    command = [sys.executable, "-P", "-m", "ose.data.dataset_process", json.dumps(asdict(dataset)), text_field]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment) as reader:
+        assert reader.stdout is not None
+        try:
+            for line in reader.stdout:
+                match json.loads(line):
+                    case {"text": text}:
+                        yield text
+                    case {"error": message}:
+                        raise CorpusError(message)
+                    case {"end": _}:
+                        return
+            most = operator_limits().max_dataset_bytes  # an allocator that is refused may end its process
+            raise CorpusError(
+                f"dataset {dataset} cannot be read in {most:,} bytes of memory ({setting_of('max_dataset_bytes')})"
+            )
+        finally:
+            reader.kill()

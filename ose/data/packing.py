@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 _DOCUMENTS_PER_CALL = 512
 
+_CHARACTERS_PER_CALL = 250_000
+"""A tokenizer takes some 130 bytes for each, so a longer document is given to it in pieces."""
+
+_ROWS_PER_BLOCK = 4096
+
 
 def token_dtype(tokenizer: PreTrainedTokenizerBase) -> type[np.unsignedinteger]:
     """The smallest unsigned integer type that holds the vocabulary."""
@@ -21,18 +26,65 @@ def token_dtype(tokenizer: PreTrainedTokenizerBase) -> type[np.unsignedinteger]:
 
 def iter_token_ids(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[list[int]]:
     """Yield each document's tokens, without special ones."""
-    iterator = iter(documents)
-    while chunk := list(islice(iterator, _DOCUMENTS_PER_CALL)):
-        encoded = tokenizer(chunk, add_special_tokens=False, return_attention_mask=False, verbose=False)
-        yield from encoded["input_ids"]
+    whole: list[int] = []
+    for ids, is_last in _iter_pieces(documents, tokenizer):
+        whole += ids
+        if is_last:
+            yield whole
+            whole = []
 
 
 def token_stream(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[int]:
     """Yield the documents' tokens, a separator after each document."""
-    for ids in iter_token_ids(documents, tokenizer):
-        if ids:
-            yield from ids
+    has_tokens = False
+    for ids, is_last in _iter_pieces(documents, tokenizer):
+        yield from ids
+        has_tokens = has_tokens or bool(ids)
+        if is_last and has_tokens:
             yield tokenizer.sep_token_id
+            has_tokens = False
+
+
+def _iter_pieces(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[tuple[list[int], bool]]:
+    """Tokens of each document, those of a long one piece by piece, and whether the document ends there."""
+    for texts in _calls(documents):
+        if len(texts) > 1 or len(texts[0]) <= _CHARACTERS_PER_CALL:
+            yield from ((ids, True) for ids in _token_ids(texts, tokenizer))
+        else:
+            for piece in _pieces(texts[0]):
+                yield from ((ids, False) for ids in _token_ids([piece], tokenizer))
+            yield [], True
+
+
+def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
+    ids: list[list[int]] = encoded["input_ids"]
+    return ids
+
+
+def _calls(documents: Iterable[str]) -> Iterator[list[str]]:
+    """Documents that a tokenizer is given together; a long one is on its own."""
+    texts: list[str] = []
+    room = _CHARACTERS_PER_CALL
+    for document in documents:
+        if texts and (len(texts) == _DOCUMENTS_PER_CALL or len(document) > room):
+            yield texts
+            texts, room = [], _CHARACTERS_PER_CALL
+        texts.append(document)
+        room -= len(document)
+    if texts:
+        yield texts
+
+
+def _pieces(document: str) -> Iterator[str]:
+    """Cut before a space, which belongs to the word behind it; where there is none, anywhere."""
+    start = 0
+    while len(document) - start > _CHARACTERS_PER_CALL:
+        last = start + _CHARACTERS_PER_CALL
+        cut = max(document.rfind(space, start + 1, last) for space in " \n\t")
+        yield document[start : (last if cut < 0 else cut)]
+        start = last if cut < 0 else cut
+    yield document[start:]
 
 
 def pack_sequences(
@@ -61,12 +113,15 @@ def pack_sequences(
     body = sequence_length - 2
     special = tokenizer.all_special_ids
     stream = token_stream(documents, tokenizer)
+    blocks: list[np.ndarray] = []
     rows: list[np.ndarray] = []
-    while max_sequences is None or len(rows) < max_sequences:
+    while max_sequences is None or len(blocks) * _ROWS_PER_BLOCK + len(rows) < max_sequences:
         block = np.fromiter(islice(stream, body), dtype=dtype)
         if len(block) < body:
             break
         if np.isin(block, special).sum() <= body // 2:
             ends = np.array([tokenizer.cls_token_id, tokenizer.sep_token_id], dtype=dtype)
             rows.append(np.concatenate([ends[:1], block, ends[1:]]))
-    return np.stack(rows) if rows else np.empty((0, sequence_length), dtype=dtype)
+        if len(rows) == _ROWS_PER_BLOCK:
+            blocks, rows = [*blocks, np.stack(rows)], []
+    return np.concatenate([*blocks, np.array(rows, dtype=dtype).reshape(-1, sequence_length)])

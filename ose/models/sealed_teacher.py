@@ -18,7 +18,7 @@ from typing import BinaryIO
 from ose.artifacts.digests import digest_of_digests, digest_of_stream
 from ose.artifacts.files import storage_errors
 from ose.errors import TeacherError
-from ose.models.teacher_folder import WEIGHTS, TeacherFolder, bounded
+from ose.models.teacher_folder import WEIGHTS, TeacherFolder, read_small
 from ose.models.teacher_settings import handed_on
 
 
@@ -58,7 +58,7 @@ def _sealed(stream: BinaryIO, source: Path, target: Path, wanted: str | None) ->
     if source.suffix == Path(WEIGHTS).suffix:
         (target / source.name).symlink_to(_open_again(stream, source))
         return digest_of_stream(stream) if wanted else ""
-    content = bounded(stream, source)
+    content = read_small(stream, source)
     shown = handed_on(source.name, content, source.parent)
     with storage_errors(target):
         (target / source.name).write_bytes(shown)

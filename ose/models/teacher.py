@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from transformers import (
     AutoConfig,
     AutoModelForMaskedLM,
@@ -23,6 +25,9 @@ from ose.models.sealed_teacher import sealed_teacher
 _OPTIONAL_KEYS = ("position_ids", "pooler", "decoder.bias", "decoder.weight")
 """Parts that a masked language model may lack: derived, unused or tied."""
 
+_MOST_MISSING = 2
+"""Weights asked for to those held; of a complete model no more than tied ones that are stored once."""
+
 
 def load_masked_lm(path: str | Path, digest: str | None = None) -> PreTrainedModel:
     """Load a masked language model in float32, frozen and in evaluation mode.
@@ -37,6 +42,7 @@ def load_masked_lm(path: str | Path, digest: str | None = None) -> PreTrainedMod
         TeacherError: The directory holds no complete masked language model, or another one than it did.
     """
     with _loading(path, digest, "is no masked language model that can be loaded") as folder:
+        _require_weights(folder)
         model, info = AutoModelForMaskedLM.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -88,6 +94,21 @@ def load_tokenizer(path: str | Path, digest: str | None = None) -> PreTrainedTok
             raise TeacherError(f"the tokenizer in {path} has no {name}")
     tokenizer.name_or_path = str(path)
     return tokenizer
+
+
+def _require_weights(folder: Path) -> None:
+    """Refuse a configuration that asks for far more weights than the files hold: they would be made up first."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        model = AutoModelForMaskedLM.from_config(config, trust_remote_code=False)
+    asked, held = sum(each.numel() for each in model.parameters()), sum(map(_num_weights, folder.glob("*.safetensors")))
+    if asked > _MOST_MISSING * held:
+        raise TeacherError(f"config.json asks for {asked:,} weights, the files hold {held:,}")
+
+
+def _num_weights(file: Path) -> int:
+    with safe_open(file, "pt") as stored:
+        return sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ose.artifacts.bounded import read_at_most, require_few_values
 from ose.artifacts.digests import digest_of_digests, digest_of_stream
 from ose.artifacts.regular_files import open_regular
 from ose.errors import TeacherError
 from ose.models.teacher_settings import CONFIG, INDEX, SPECIAL_TOKENS, TOKENIZER_CONFIG, parse_object, shard_names
-from ose.settings import operator_limits, setting_of
 
 WEIGHTS = "model.safetensors"
 TOKENIZERS = (
@@ -61,10 +61,10 @@ class TeacherFolder:
         """All of one of its files, which are small but for the weights.
 
         Raises:
-            TeacherError: As `open`, or it is too large.
+            TeacherError: As `open`, or it is too large, or JSON of too many values.
         """
         with self.open(name) as stream:
-            return bounded(stream, self.path / name)
+            return read_small(stream, self.path / name)
 
     def read_object(self, name: str) -> dict[str, Any]:
         """One of its JSON files.
@@ -107,14 +107,13 @@ class TeacherFolder:
                 yield name, digest_of_stream(stream)
 
 
-def bounded(stream: BinaryIO, place: Path) -> bytes:
-    """All of a file that must be small.
+def read_small(file: BinaryIO, place: Path) -> bytes:
+    """All of a file that is no weights. The libraries read it whole, too, and make several times as much of it.
 
     Raises:
-        TeacherError: It is larger than the operator allows.
+        TeacherError: It is larger, or is JSON of more values, than the operator allows.
     """
-    most = operator_limits().max_teacher_text_bytes
-    content = stream.read(most + 1)
-    if len(content) > most:
-        raise TeacherError(f"{place} has more than {most:,} bytes ({setting_of('max_teacher_text_bytes')})")
+    content = read_at_most(file, place, "max_teacher_file_bytes", TeacherError)
+    if place.suffix == ".json":
+        require_few_values(content, place, TeacherError)
     return content

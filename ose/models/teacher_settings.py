@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ose.errors import TeacherError
+from ose.settings import operator_limits, setting_of
 
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -106,6 +107,7 @@ def shard_names(index: Settings, place: Path) -> tuple[str, ...]:
 
 def _of_model(content: Settings, place: Path) -> Settings:
     _refuse_what_needs_more(content, place)
+    _require_few_labels(content, place)
     return {key: value for key, value in _harmless(content).items() if key not in _NEVER_HANDED_ON}
 
 
@@ -142,6 +144,14 @@ def _refuse_what_needs_more(content: Settings, place: Path) -> None:
             )
         if key == "tokenizer_class" and value and not _TOKENIZER_CLASS.fullmatch(str(value)):
             raise TeacherError(f"{place}: {str(value)[:60]!r} is no tokenizer's class of transformers")
+
+
+def _require_few_labels(content: Settings, place: Path) -> None:
+    """The library makes a dictionary of as many names as a configuration asks for, whatever the model's class."""
+    most = operator_limits().max_teacher_labels
+    for key, labels in _pairs(content):
+        if key == "num_labels" and labels is not None and not (type(labels) is int and 0 <= labels <= most):
+            raise TeacherError(f"{place}: num_labels must be at most {most:,} ({setting_of('max_teacher_labels')})")
 
 
 def _pairs(value: object) -> Iterator[tuple[str, Any]]:

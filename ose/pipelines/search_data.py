@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -188,12 +189,15 @@ def _held_out_targets(folder: Path, teacher: PreTrainedModel, batch: MaskedBatch
     stored = _stored_quality(summary)
     if stored is not None and array.exists():
         return stored
-    log_probs, quality = _judge(teacher, batch)
-    if not array.exists():
-        _save_array(array, log_probs)
+    with nullcontext(_forget) if array.exists() else _growing_array(array, len(batch.labels)) as store:
+        quality = _judge(teacher, batch, store)
     if stored is None:
         write_json(summary, asdict(quality))
     return stored or quality
+
+
+def _forget(_: np.ndarray) -> None:
+    """What is stored already."""
 
 
 def _stored_quality(summary: Path) -> TeacherQuality | None:
@@ -205,21 +209,20 @@ def _stored_quality(summary: Path) -> TeacherQuality | None:
     return TeacherQuality(**content, sequence_entropies_nats=entropies) if entropies else None
 
 
-def _judge(teacher: PreTrainedModel, batch: MaskedBatch) -> tuple[np.ndarray, TeacherQuality]:
-    """The teacher's log-probabilities (M, K, V) at the targets, in half precision, and its own quality."""
-    stored: list[np.ndarray] = []
+def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.ndarray], None]) -> TeacherQuality:
+    """The teacher's own quality; `store` gets its log-probabilities (M, K, V) at the targets, in half precision."""
     entropies: list[float] = []
     losses: list[float] = []
     hits: list[float] = []
     for rows in torch.arange(len(batch.input_ids)).split(_ROWS_AT_ONCE):
         log_probs = _teacher_log_probs(teacher, batch, rows)
         labels = batch.labels[rows].to(log_probs.device)
-        stored.append(log_probs.half().cpu().numpy())
+        store(log_probs.half().cpu().numpy())
         entropies += (-(log_probs.exp() * log_probs).sum(-1)).double().mean(dim=1).tolist()
         losses += (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2)).tolist()
         hits += (log_probs.argmax(-1) == labels).double().mean(dim=1).tolist()
     entropy, entropy_stderr = mean_and_stderr(entropies)
-    quality = TeacherQuality(
+    return TeacherQuality(
         entropy_nats=entropy,
         entropy_stderr_nats=entropy_stderr,
         masked_lm_loss_nats=mean_and_stderr(losses)[0],
@@ -227,9 +230,25 @@ def _judge(teacher: PreTrainedModel, batch: MaskedBatch) -> tuple[np.ndarray, Te
         num_targets=batch.labels.numel(),
         sequence_entropies_nats=tuple(entropies),
     )
-    return np.concatenate(stored), quality
 
 
 def _save_array(file: Path, array: np.ndarray) -> None:
     with atomic_file(file) as temporary, temporary.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
+
+
+@contextmanager
+def _growing_array(file: Path, length: int) -> Iterator[Callable[[np.ndarray], None]]:
+    """Takes an array of so many rows part by part, since it may be larger than memory; a file that is there stays."""
+    if file.exists():
+        yield lambda _: None
+        return
+    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+
+        def append(rows: np.ndarray) -> None:
+            if not stream.tell():
+                header = {"descr": rows.dtype.str, "fortran_order": False, "shape": (length, *rows.shape[1:])}
+                np.lib.format.write_array_header_1_0(stream, header)
+            stream.write(rows.data)
+
+        yield append

@@ -17,6 +17,7 @@ from ose.models.teacher_folder import TeacherFolder
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
+from ose.service.memory import check_memory
 from ose.store.base import NewJob, Store
 
 FEWEST_LEADERS, MOST_LEADERS = 2, 8
@@ -50,6 +51,7 @@ def extended_job(store: Store, job_id: str, steps: int, top: int | None, now: Ca
     spec = _extended_spec(job, steps, leaders(store, job, top))
     _check_unchanged(job)
     check_job(spec, job.teacher)
+    check_memory(spec, job.teacher, job.corpus)
     return NewJob(
         id=secrets.token_hex(4),
         spec=spec,

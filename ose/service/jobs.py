@@ -16,6 +16,7 @@ from ose.models.teacher_folder import TeacherFolder
 from ose.service.checks import check_job
 from ose.service.corpora import inspect_corpus
 from ose.service.job_file import spec_hash
+from ose.service.memory import check_memory
 from ose.service.ownership import job_quota
 from ose.service.space_size import known_size
 from ose.service.teacher_source import locate_teacher
@@ -49,7 +50,8 @@ def checked_job(
         root: Folder that no text may lead out of; None if any file may be named.
 
     Raises:
-        InvalidInputError: A name, teacher, corpus, space or a combination of them cannot be used.
+        InvalidInputError: A name, teacher, corpus, space or a combination of them cannot be used, or takes too much
+            memory.
     """
     require_name(spec.name, "name")
     require_name(spec.space.name, "space.name")
@@ -57,6 +59,7 @@ def checked_job(
     teacher = inspect_teacher(spec.teacher, locate)
     check_job(spec, teacher)
     corpus = inspect_corpus(spec.corpus, root)
+    check_memory(spec, teacher, corpus)
     return NewJob(
         id=secrets.token_hex(4),
         spec=spec,

@@ -19,6 +19,7 @@ from ose.errors import NotFoundError, OseError, UnreadableError
 from ose.search.failures import failure_report
 from ose.search.lease import LEASE_S, Lease
 from ose.service.checks import check_recipe
+from ose.service.memory import check_distillation_memory
 from ose.service.recipes import changed_recipe
 from ose.service.students import (
     check_workers,
@@ -79,6 +80,7 @@ class StudentQueue:
         check_workers(spec, workers)
         chosen = choose_candidate(self._store, job, candidate)
         check_recipe(spec, job.teacher, chosen.architecture)
+        check_distillation_memory(job, chosen.architecture, spec, workers)
         folder = distillation_folder(job, chosen, spec, self._artifacts)
         most = operator_limits().max_queued_distillations
         return self._store.request_distillation(

@@ -7,15 +7,17 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from ose.artifacts.bounded import require_few_values
 from ose.errors import TeacherError
 from ose.models.teacher_folder import WEIGHTS, TeacherFolder
 from ose.models.teacher_settings import INDEX
+from ose.settings import operator_limits, setting_of
 
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.bin")
-_MAX_HEADER_BYTES = 100_000_000
-"""safetensors' own bound."""
+_MAX_DIMENSIONS, _MAX_SIZE = 8, 2**48
+"""Of a tensor; a product of longer numbers than any size would take minutes."""
 
 _BITS_OF_DTYPE = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
@@ -44,9 +46,7 @@ def read_weights(folder: TeacherFolder) -> TeacherWeights:
     if missing := [name for name in files if not folder.has(name)]:
         raise TeacherError(f"{folder.path} lacks the shard {missing[0]}, which {INDEX} names")
     if files:
-        return TeacherWeights(
-            shapes={name: shape for file in files for name, shape in _read_header(folder, file).items()}
-        )
+        return TeacherWeights(shapes=_read_headers(folder, files))
     if any(folder.has(name) for name in _PICKLES):
         raise TeacherError(
             f"{folder.path} holds pickled weights only, which may run any code and are never loaded; convert them once "
@@ -55,18 +55,29 @@ def read_weights(folder: TeacherFolder) -> TeacherWeights:
     raise TeacherError(f"{folder.path} has no {WEIGHTS}")
 
 
+def _read_headers(folder: TeacherFolder, files: list[str]) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in files:
+        shapes |= _read_header(folder, file)
+        _require_few_tensors(len(shapes), folder.path)
+    return shapes
+
+
+def _require_few_tensors(count: int, place: Path) -> None:
+    most = operator_limits().max_teacher_tensors
+    if count > most:
+        raise TeacherError(f"{place}: the weights are more than {most:,} tensors ({setting_of('max_teacher_tensors')})")
+
+
 def _read_header(folder: TeacherFolder, name: str) -> dict[str, tuple[int, ...]]:
     """Shapes of the floating-point tensors in one file, whose size must be what its header says."""
     path = folder.path / name
     with folder.open(name) as file:
-        actual_bytes = os.fstat(file.fileno()).st_size
-        header_bytes = int.from_bytes(file.read(8), "little")
-        if actual_bytes < 8 or header_bytes > min(actual_bytes - 8, _MAX_HEADER_BYTES):
-            raise TeacherError(f"{path} is truncated or no safetensors file; fetch it again")
-        header = _parse_header(file.read(header_bytes), path)
+        header, header_bytes, actual_bytes = _parse_header(file, path)
+    _require_few_tensors(len(header), path)
     try:
         expected_bytes = 8 + header_bytes + _data_bytes(header)
-        shapes = {name: tuple(entry["shape"]) for name, entry in header.items() if "F" in entry["dtype"]}
+        shapes = {name: _shape(entry) for name, entry in header.items() if "F" in entry["dtype"]}
     except (KeyError, TypeError, ValueError) as error:
         raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
     if actual_bytes != expected_bytes:
@@ -77,13 +88,22 @@ def _read_header(folder: TeacherFolder, name: str) -> dict[str, tuple[int, ...]]
     return shapes
 
 
-def _parse_header(raw: bytes, path: Path) -> dict[str, Any]:
+def _parse_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], int, int]:
+    """The header without its metadata, its size and the file's; no header above the limit is read."""
+    actual_bytes, most = os.fstat(file.fileno()).st_size, operator_limits().max_header_bytes
+    header_bytes = int.from_bytes(file.read(8), "little")
+    if actual_bytes < 8 or header_bytes > actual_bytes - 8:
+        raise TeacherError(f"{path} is truncated or no safetensors file; fetch it again")
+    if header_bytes > most:
+        raise TeacherError(f"{path} has a header of more than {most:,} bytes ({setting_of('max_header_bytes')})")
+    raw = file.read(header_bytes)
+    require_few_values(raw, path, TeacherError)
     try:
         header = json.loads(raw)
         header.pop("__metadata__", None)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
-    return header  # type: ignore[no-any-return]
+    return header, header_bytes, actual_bytes
 
 
 def _data_bytes(header: dict[str, Any]) -> int:
@@ -101,5 +121,12 @@ def _tensor_bytes(entry: dict[str, Any], default: int) -> int:
     """Bytes that dtype and shape ask for; `default` for a dtype newer than this table."""
     if entry["dtype"] not in _BITS_OF_DTYPE:
         return default
-    bits: int = math.prod(entry["shape"]) * _BITS_OF_DTYPE[entry["dtype"]]
+    bits: int = math.prod(_shape(entry)) * _BITS_OF_DTYPE[entry["dtype"]]
     return bits // 8
+
+
+def _shape(entry: dict[str, Any]) -> tuple[int, ...]:
+    shape: list[int] = entry["shape"]
+    if len(shape) > _MAX_DIMENSIONS or not all(type(each) is int and 0 <= each < _MAX_SIZE for each in shape):
+        raise ValueError("no tensor has this shape")
+    return tuple(shape)

@@ -12,7 +12,7 @@ from ose.core.job import TeacherFacts
 from ose.core.spec import TeacherSpec
 from ose.errors import TeacherError
 from ose.models.teacher_folder import TOKENIZERS, TeacherFolder
-from ose.models.teacher_settings import SPECIAL_TOKENS, TOKENIZER_CONFIG, handed_on
+from ose.models.teacher_settings import TOKENIZER_CONFIG, handed_on
 from ose.service.teacher_config import TeacherConfig, read_config
 from ose.service.teacher_source import locate_teacher
 from ose.service.teacher_weights import read_weights
@@ -44,6 +44,7 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFo
     folder = locate(spec)
     config = read_config(folder)
     weights = read_weights(folder)
+    _require_as_many_tensors(config, weights.shapes, folder.path)
     _require_head(weights.shapes, folder.path)
     if config.is_inheritable:
         _require_agreement(config, weights.shapes, folder.path)
@@ -60,6 +61,13 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFo
         num_encoder_parameters=encoder,
         can_be_inherited=config.is_inheritable,
     )
+
+
+def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
+    """A number in config.json costs nothing to write, and a module in memory for each layer it promises."""
+    layers = config.architecture.num_hidden_layers
+    if layers > len(shapes):
+        raise TeacherError(f"{folder}: config.json says {layers:,} layers, the weights are {len(shapes):,} tensors")
 
 
 def _require_head(shapes: Shapes, folder: Path) -> None:
@@ -110,9 +118,8 @@ def _require_tokenizer(folder: TeacherFolder) -> None:
     present = folder.tokenizer()
     if not any(set(files) <= set(present) for files in TOKENIZERS):
         raise TeacherError(f"{folder.path} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)")
-    for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS):
-        if name in present:
-            handed_on(name, folder.read(name), folder.path)
+    for name in present:
+        handed_on(name, folder.read(name), folder.path)
 
 
 def _tokenizer_max_length(folder: TeacherFolder, config: TeacherConfig) -> int:

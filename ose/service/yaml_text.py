@@ -8,11 +8,52 @@ from typing import Any
 
 import yaml
 
+from ose.artifacts.bounded import read_at_most
 from ose.errors import JobFileError
+from ose.settings import operator_limits, setting_of
+
+_MAX_DEPTH = 32
+_MAX_DIGITS = 100
+"""Of whatever is not text: what to make of longer numbers takes long, and none is meant."""
+
+_TEXT = "tag:yaml.org,2002:str"
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses a key given twice, where YAML would silently keep the last."""
+class _BoundedLoader(yaml.SafeLoader):
+    """A SafeLoader that counts values as it meets them, what an alias stands for each time that it stands there.
+
+    So nothing that unfolds later, aliases and merge keys of aliases, is larger than what was counted.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._most = operator_limits().max_yaml_values
+        self._count, self._depth = 0, 0
+        self._sizes: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        mark, before, is_alias = self.peek_event().start_mark, self._count, self.check_event(yaml.AliasEvent)
+        self._depth += 1
+        self._require(self._depth <= _MAX_DEPTH, "it is nested too deeply", mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        self._require(not is_alias or node in self._sizes, "an alias stands inside of what it names", mark)
+        self._count += self._sizes[node] if is_alias else 1
+        self._sizes.setdefault(node, self._count - before)
+        self._require(
+            self._count <= self._most, f"it has more than {self._most:,} values ({setting_of('max_yaml_values')})", mark
+        )
+        is_number = isinstance(node, yaml.ScalarNode) and node.tag != _TEXT
+        self._require(not is_number or len(node.value) <= _MAX_DIGITS, "a value is too long for what is no text", mark)
+        return node
+
+    def _require(self, holds: bool, problem: str, mark: yaml.Mark) -> None:
+        if not holds:
+            raise yaml.composer.ComposerError(None, None, problem, mark)
+
+
+class _StrictLoader(_BoundedLoader):
+    """A loader that refuses a key given twice, where YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -30,11 +71,14 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """Read a file that holds one YAML mapping.
 
     Raises:
-        JobFileError: There is no such file, or it is a folder, no UTF-8 text or no mapping.
+        JobFileError: There is no such file, or it is a folder, too large, no UTF-8 text or no mapping.
     """
     name = str(path) if str(path).isprintable() else repr(str(path))
     try:
-        text = path.read_text(encoding="utf8")
+        with path.open("rb") as file:
+            text = read_at_most(file, name, "max_yaml_bytes", JobFileError).decode("utf8")
+    except JobFileError:
+        raise
     except (FileNotFoundError, NotADirectoryError) as error:
         raise JobFileError(f"{name}: no such file") from error
     except IsADirectoryError as error:
@@ -54,7 +98,7 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
         source: What error messages call it.
 
     Raises:
-        JobFileError: The YAML is broken (line and column are told), empty or no mapping.
+        JobFileError: The YAML is broken (line and column are told), empty, no mapping, or has too many values.
     """
     try:
         content = yaml.load(text, _StrictLoader)

@@ -8,7 +8,7 @@ from searches import facts_of
 
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
-from ose.data.corpus import pack_corpus
+from ose.data.corpus import _position, _sample, pack_corpus
 from ose.errors import CorpusError
 from ose.models.teacher import load_tokenizer
 from ose.service.corpora import inspect_corpus
@@ -150,3 +150,14 @@ def test_a_single_document_leaves_nothing_to_hold_out(tmp_path: Path, tokenizer:
         except CorpusError:
             sides.append(0)
     assert sorted(map(bool, sides)) == [False, True]
+
+
+@pytest.mark.parametrize(("most", "kept"), [(10**9, 300), (1_000, 15)])
+def test_a_sample_is_the_beginning_of_its_order_as_far_as_there_is_room(most: int, kept: int):
+    documents = [words(number) for number in range(300)]
+    share = 0.5 if kept == 15 else 1.0
+    placed = sorted((_position(each, "7"), each) for each in documents)
+    expected = [document for position, document in placed if position < share]
+    found = _sample(documents, share, 7, most)
+    assert found == expected[: len(found)]
+    assert min(most, sum(map(len, expected))) <= sum(map(len, found)) < most + 2 * len(documents[0])

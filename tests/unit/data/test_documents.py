@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from ose.data import parquet_text, unpacking
 from ose.data.documents import iter_documents
 from ose.errors import CorpusError
 
@@ -146,3 +147,54 @@ def test_a_folder_with_a_datasets_name_is_not_read_in_its_place(tmp_path: Path, 
     (tmp_path / "owner" / "data" / "train.jsonl").write_text('{"text": "secret"}')
     with pytest.raises(CorpusError, match="the working directory has a folder owner/data"):
         list(iter_documents(["hf:owner/data"], "text"))
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_a_line_above_the_limit_is_refused_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, packing: str
+):
+    monkeypatch.setenv("OSE_MAX_LINE_BYTES", "2000")
+    line = json.dumps({"text": "x" * 1980}) if suffix == ".jsonl" else "x" * 1990
+    assert len(documents(write(tmp_path / f"a{suffix}{packing}", PACKERS[packing](f"{line}\n".encode())))) == 1
+    longer = f"{line}\n{line[:-3]}{'x' * 100}{line[-3:]}\n".encode()
+    message = refusal(write(tmp_path / f"b{suffix}{packing}", PACKERS[packing](longer)))
+    assert "line 2: is longer than 2,000 bytes (OSE_MAX_LINE_BYTES)" in message
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".zst"])
+def test_an_archive_that_grows_without_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packing: str):
+    monkeypatch.setattr(unpacking, "_FREE_BYTES", 1000)
+    monkeypatch.setenv("OSE_MAX_EXPANSION", "5")
+    assert "grows to more than 5 times its size (OSE_MAX_EXPANSION)" in refusal(
+        write(tmp_path / f"a.txt{packing}", PACKERS[packing](b"again and again\n" * 10_000))
+    )
+
+
+def test_a_decoder_that_asks_for_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.txt.xz"
+    path.write_bytes(lzma.compress(b"a\n" * 100, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 25}]))
+    assert documents(path) == ["a"] * 100
+    monkeypatch.setattr(unpacking, "_XZ_MEMORY_BYTES", 1 << 20)
+    assert "corrupt or truncated archive: Memory usage limit exceeded" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [b"\n" * 50, b'{"text": " "}\n' * 50, b'{"text": null}\n' * 50])
+def test_runs_without_text_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes):
+    monkeypatch.setenv("OSE_MAX_BLANK_LINES", "20")
+    assert "more than 20 lines or records without text follow one another" in refusal(
+        write(tmp_path / "a.jsonl", content)
+    )
+
+
+def test_a_value_for_all_rows_comes_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    indices = pa.array([0] * 100, pa.int32())
+    table = pa.table({"text": pa.DictionaryArray.from_arrays(indices, pa.array(["word" * 1000]))})
+    parquet.write_table(table, tmp_path / "a.parquet", store_schema=False)
+    monkeypatch.setattr(parquet_text, "_BYTES_PER_BATCH", 10_000)
+    assert documents(tmp_path / "a.parquet") == ["word" * 1000] * 100
+    monkeypatch.setenv("OSE_MAX_PAGE_BYTES", "3000")
+    assert "has a page of more than 3,000 bytes (OSE_MAX_PAGE_BYTES)" in refusal(tmp_path / "a.parquet")
+    monkeypatch.setenv("OSE_MAX_HEADER_BYTES", "1000")
+    parquet.write_table(pa.table({f"column-{i}": ["a"] for i in range(50)}), tmp_path / "b.parquet")
+    assert "has a footer of more than 1,000 bytes (OSE_MAX_HEADER_BYTES)" in refusal(tmp_path / "b.parquet")

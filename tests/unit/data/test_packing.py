@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
+from ose.data import packing
 from ose.data.docstrings import docstrings_of
-from ose.data.packing import pack_sequences, token_stream
+from ose.data.packing import iter_token_ids, pack_sequences, token_stream
 from ose.data.tokenizer import train_tokenizer
 
 DOCUMENTS = docstrings_of(Path(argparse.__file__))
@@ -67,3 +68,34 @@ def test_text_that_is_mostly_special_tokens_is_left_out(tokenizer: PreTrainedTok
 
 def test_no_text_gives_no_sequences(tokenizer: PreTrainedTokenizerFast) -> None:
     assert pack_sequences([], tokenizer, 16).shape == (0, 16)
+
+
+LONG = "".join(f"{document} " for document in DOCUMENTS)
+
+
+def test_a_long_document_in_pieces_has_the_tokens_that_it_has_as_a_whole(
+    tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = " ".join(LONG.split())
+    whole = list(iter_token_ids([text, "short", text], tokenizer))
+    assert len(text) < packing._CHARACTERS_PER_CALL
+    monkeypatch.setattr(packing, "_CHARACTERS_PER_CALL", 500)
+    assert list(iter_token_ids([text, "short", text], tokenizer)) == whole
+    assert list(token_stream(["short", text], tokenizer)) == [
+        *whole[1], tokenizer.sep_token_id, *whole[0], tokenizer.sep_token_id
+    ]  # fmt: skip
+
+
+def test_no_call_gets_more_than_its_characters_even_without_a_space(
+    tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "_CHARACTERS_PER_CALL", 100)
+    sizes: list[int] = []
+
+    def counted(texts: list[str], **options: bool) -> object:
+        sizes.append(sum(map(len, texts)))
+        return tokenizer(texts, **options)
+
+    documents = ["a" * 1000, "b c " * 300, "d", "e" * 99, "f"]
+    counts = [len(ids) for ids in iter_token_ids(documents, counted)]  # type: ignore[arg-type]
+    assert len(counts) == 5 and max(sizes) <= 100 and sum(sizes) == sum(map(len, documents))

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -102,3 +103,9 @@ def test_a_tokenizer_without_mask_is_refused(folder: Path, tiny_roberta: Path) -
     tokenizer.mask_token = None
     tokenizer.save_pretrained(folder)
     assert "has no mask_token" in refusal(load_tokenizer, folder)
+
+
+def test_weights_that_only_the_configuration_has_are_not_made_up(folder: Path) -> None:
+    content = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(content | {"max_position_embeddings": 10**9}))
+    assert "config.json asks for 32,0" in refusal(load_masked_lm, folder)

@@ -30,11 +30,11 @@ def test_each_of_its_files_changes_the_digest(folder: TeacherFolder) -> None:
 
 
 def test_a_file_may_have_a_bounded_size(folder: TeacherFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OSE_MAX_TEACHER_TEXT_BYTES", "1000")
+    monkeypatch.setenv("OSE_MAX_TEACHER_FILE_BYTES", "1000")
     (folder.path / "vocab.txt").write_bytes(b"x" * 1000)
     assert len(folder.read("vocab.txt")) == 1000
     (folder.path / "vocab.txt").write_bytes(b"x" * 1001)
-    with pytest.raises(TeacherError, match=r"more than 1,000 bytes \(OSE_MAX_TEACHER_TEXT_BYTES\)"):
+    with pytest.raises(TeacherError, match=r"more than 1,000 bytes \(OSE_MAX_TEACHER_FILE_BYTES\)"):
         folder.read("vocab.txt")
 
 

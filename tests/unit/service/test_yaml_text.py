@@ -44,3 +44,35 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path):
 
 def test_merge_keys_may_be_overridden():
     assert parse_mapping("base: &base {a: 1}\nmine: {<<: *base, a: 2}", "job")["mine"] == {"a": 2}
+
+
+def test_what_unfolds_counts_each_time_it_stands_for_something(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OSE_MAX_YAML_VALUES", "100")
+    for count, passes in ((10, True), (30, False)):
+        text = f"a: &a [1, 2, 3, 4]\nb: [{', '.join(['*a'] * count)}]"
+        if passes:
+            assert len(parse_mapping(text, "job")["b"]) == count
+        else:
+            with pytest.raises(JobFileError, match=r"more than 100 values \(OSE_MAX_YAML_VALUES\)"):
+                parse_mapping(text, "job")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &a [*a]", "an alias stands inside of what it names"),
+        ("a: " + "[" * 40 + "]" * 40, "nested too deeply"),
+        ("a: 0x" + "f" * 200, "too long for what is no text"),
+        ("a: 1" + ":1" * 200, "too long for what is no text"),
+    ],
+)
+def test_what_would_take_long_is_refused_with_its_place(text: str, message: str):
+    with pytest.raises(JobFileError, match=r"job: line 1, column \d+: .*" + message):
+        parse_mapping(text, "job")
+
+
+def test_a_file_above_the_limit_is_not_parsed(tmp_path: Path):
+    path = tmp_path / "job.yaml"
+    path.write_text("# " * 200_000)
+    with pytest.raises(JobFileError, match=r"more than 200,000 bytes \(OSE_MAX_YAML_BYTES\)"):
+        read_mapping(path)
