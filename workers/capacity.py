@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-import psutil
-
 from ose.core.job import TeacherFacts
 from ose.core.spec import WorkersSpec
+from ose.measure.machine_memory import machine_memory_bytes
 from ose.settings import operator_limits, setting_of
 
 _PROCESS_BYTES = 2**29
@@ -41,4 +40,4 @@ def _num_cores() -> int:
 
 
 def _num_in_memory(teacher: TeacherFacts) -> int:
-    return psutil.virtual_memory().total // (_PROCESS_BYTES + _WEIGHT_BYTES * teacher.num_parameters)
+    return machine_memory_bytes() // (_PROCESS_BYTES + _WEIGHT_BYTES * teacher.num_parameters)

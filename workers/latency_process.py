@@ -20,6 +20,7 @@ from ose.core.task import LatencyTask
 from ose.measure.fingerprint import device_fingerprint
 from ose.measure.latency import measure_latency
 from ose.measure.pace import Patience
+from ose.models.few_tensors import few_tensors
 from ose.models.student import build_blank_student, fill_with_noise
 from ose.models.teacher import load_config
 from ose.search.failures import failure_report
@@ -32,7 +33,7 @@ def measure(task: LatencyTask, patience: Patience) -> LatencyMeasurement:
     transformers_logging.set_verbosity_error()
     config = load_config(task.teacher.path)
     if task.is_teacher:
-        with no_init_weights():
+        with few_tensors(), no_init_weights():
             model = AutoModelForMaskedLM.from_config(config)
     else:
         model = build_blank_student(config, task.architecture, "cpu")

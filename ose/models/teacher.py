@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from ose.errors import TeacherError
+from ose.models.few_tensors import few_tensors
 from ose.models.sealed_teacher import sealed_teacher
 
 _OPTIONAL_KEYS = ("position_ids", "pooler", "decoder.bias", "decoder.weight")
@@ -99,7 +100,7 @@ def load_tokenizer(path: str | Path, digest: str | None = None) -> PreTrainedTok
 def _require_weights(folder: Path) -> None:
     """Refuse a configuration that asks for far more weights than the files hold: they would be made up first."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    with torch.device("meta"):
+    with few_tensors(), torch.device("meta"):
         model = AutoModelForMaskedLM.from_config(config, trust_remote_code=False)
     asked, held = sum(each.numel() for each in model.parameters()), sum(map(_num_weights, folder.glob("*.safetensors")))
     if asked > _MOST_MISSING * held:

@@ -32,6 +32,7 @@ _ATTENTIONS = (None, "eager", "sdpa")
 """What torch and transformers bring along; any other may be fetched as a kernel from a hub."""
 
 _NEEDS_MORE = {
+    "attribute_map": "gives settings other names (attribute_map in {name}), behind which nothing could be checked",
     "auto_map": "needs code of its own (auto_map in {name}), which OSE never runs",
     "quantization_config": "has quantized weights (quantization_config in {name}); OSE needs them as they were trained",
     "compression_config": "has quantized weights (compression_config in {name}); OSE needs them as they were trained",

@@ -62,6 +62,7 @@ TEACHERS = [
     attack(hostile.many_values("config.json"), HEADER, "config.json of lists"),
     attack(hostile.many_values("tokenizer_config.json"), HEADER, "tokenizer_config.json of lists"),
     attack(hostile.many_labels, HEADER, "a number of labels in config.json"),
+    attack(hostile.renamed_labels, HEADER, "a number of labels under another name", says="attribute_map"),
     attack(hostile.many_layers(10**9), HEADER, "a number of layers in config.json", says="at most 1,000"),
     attack(hostile.many_layers(1_000), HEADER, "more layers in config.json than tensors", says="tensors"),
 ]
@@ -228,6 +229,19 @@ def test_a_folder_to_be_timed_is_bounded_too(tmp_path: Path, tiny_roberta: Path)
     status, said, peak, _ = command(tmp_path / "home", "latency", str(tmp_path / "bad"))
     assert status == 2 and "OSE_MAX_HEADER_BYTES" in said
     assert peak.num_bytes < MOST_BYTES
+
+
+@pytest.mark.attack(door="memory", fault=HEADER, how="a number of a family's own in config.json that multiplies layers")
+def test_a_model_is_built_of_so_many_tensors_at_most(tmp_path: Path, tiny_roberta: Path) -> None:
+    from transformers import AlbertConfig, AlbertForMaskedLM
+
+    hostile.teacher_copy(tiny_roberta, tmp_path)
+    shape = {"hidden_size": 16, "embedding_size": 16, "num_attention_heads": 2, "intermediate_size": 16}
+    AlbertForMaskedLM(AlbertConfig(vocab_size=1_000, num_hidden_layers=2, **shape)).save_pretrained(tmp_path / "bad")
+    hostile.many_parts(tmp_path)
+    status, said, peak, _ = command(tmp_path / "home", "latency", str(tmp_path / "bad"), "--sequence-length", "16")
+    assert status == 2 and "OSE_MAX_TEACHER_TENSORS" in said, said
+    assert peak.num_bytes < 2 * MOST_BYTES  # of two processes, one with torch
 
 
 @pytest.mark.attack(door="memory", fault=ARCHIVE, how="a local job")

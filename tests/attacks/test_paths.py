@@ -226,6 +226,9 @@ CODE = "a teacher's settings fetch code or a kernel"
         variant(CODE, "in a part", "config.json", {"text_config": {"_attn_implementation": "owner/kernel"}}),
         variant(CODE, "under its inner name", "config.json", {"_attn_implementation_internal": "owner/kernel"}),
         variant(CODE, "a word that stands for a kernel", "config.json", {"_attn_implementation": "flash_attention_2"}),
+        variant(
+            CODE, "under another name", "config.json", {"attribute_map": {"a": "_attn_implementation"}, "a": "flex"}
+        ),
         variant(CODE, "of experts", "config.json", {"experts_implementation": "owner/kernel"}),
         variant(CODE, "a quantizer", "config.json", {"quantization_config": {"quant_method": "mxfp4"}}),
         variant(CODE, "of the tokenizer", "tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["a.B", None]}}),

@@ -115,11 +115,19 @@ def many_labels(folder: Path) -> None:
     _edit(folder / "bad" / "config.json", num_labels=10**8)
 
 
+def renamed_labels(folder: Path) -> None:
+    _edit(folder / "bad" / "config.json", attribute_map={"few": "num_labels"}, few=10**8)
+
+
 def many_layers(count: int) -> Maker:
     def make(folder: Path) -> None:
         _edit(folder / "bad" / "config.json", model_type="other", num_hidden_layers=count)
 
     return make
+
+
+def many_parts(folder: Path) -> None:
+    _edit(folder / "bad" / "config.json", inner_group_num=10**6)
 
 
 def teacher_copy(teacher: Path, folder: Path) -> None:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from builders import beyond
+
 from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, TeacherFacts
@@ -102,7 +104,7 @@ def evaluate_task(data: DataTask, architecture: Architecture, **changes: Any) ->
         "folder": data.folder,
         "teacher": data.teacher,
         "architecture": architecture,
-        "hyperparameters": Hyperparameters(**hyperparameters),
+        "hyperparameters": beyond(Hyperparameters(), **hyperparameters),
         "num_steps": 3,
         "initialization": "inherit",
         "inheritance": LEADING,

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForMaskedLM, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, RobertaForMaskedLM
+from transformers import (
+    AlbertConfig,
+    AlbertForMaskedLM,
+    AutoModelForMaskedLM,
+    BertForMaskedLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    RobertaForMaskedLM,
+)
 
 from ose.errors import TeacherError
 from ose.models.teacher import load_masked_lm, load_tokenizer
@@ -109,3 +117,14 @@ def test_weights_that_only_the_configuration_has_are_not_made_up(folder: Path) -
     content = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(content | {"max_position_embeddings": 10**9}))
     assert "config.json asks for 32,0" in refusal(load_masked_lm, folder)
+
+
+def test_tensors_are_counted_as_they_are_made(tmp_path: Path) -> None:
+    shape = {"hidden_size": 8, "embedding_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+    AlbertForMaskedLM(AlbertConfig(vocab_size=50, num_hidden_layers=2, **shape)).save_pretrained(tmp_path)
+    assert load_masked_lm(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(content | {"inner_group_num": 10**6}))
+    assert "config.json asks for more than 20,000 tensors (OSE_MAX_TEACHER_TENSORS)" in refusal(
+        load_masked_lm, tmp_path
+    )

@@ -32,6 +32,13 @@ def test_all_that_describes_a_model_is_handed_on() -> None:
     assert kept(CONFIG, content) == content
 
 
+@pytest.mark.parametrize("labels", [10_001, -1, "2", [2], True])
+def test_labels_are_few_at_any_depth(labels: object) -> None:
+    assert "num_labels must be at most 10,000 (OSE_MAX_TEACHER_LABELS)" in refusal(CONFIG, {"num_labels": labels})
+    assert "num_labels must be" in refusal(CONFIG, {"parts": [{"text_config": {"num_labels": labels}}]})
+    assert kept(CONFIG, {"num_labels": 10_000}) == {"num_labels": 10_000}
+
+
 def test_what_names_a_place_is_not_handed_on() -> None:
     content = {
         "_name_or_path": "org/model", "name_or_path": "model", "transformers_weights": "other.safetensors",
@@ -65,7 +72,7 @@ def test_the_attentions_that_come_along_may_be_named(value: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["auto_map", "quantization_config", "compression_config", "use_kernels", "kernel_config"]
+    "key", ["attribute_map", "auto_map", "quantization_config", "compression_config", "use_kernels", "kernel_config"]
 )
 def test_what_needs_more_is_refused_at_any_depth(key: str) -> None:
     assert key in refusal(CONFIG, {"parts": [{"text_config": {key: {"x": "y"}}}]})

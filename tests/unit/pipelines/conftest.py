@@ -1,10 +1,10 @@
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from builders import beyond
 from distillations import SMALL, SPEC, Curve, NewRun
 from searches import PLAIN_START
 from transformers import PreTrainedModel
@@ -40,7 +40,7 @@ def new_run(search: DataTask, sequences: np.ndarray, tmp_path: Path) -> NewRun:
 
     def make(folder: str = "run", shape: Architecture = SMALL, **changes: Any) -> DistillationRun:
         return DistillationRun(
-            spec=replace(SPEC, **changes),
+            spec=beyond(SPEC, **changes),
             teacher=teacher,
             student=initial_student(teacher, shape, PLAIN_START),
             tokenizer=tokenizer,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from builders import architecture
+from builders import architecture, beyond
 from together import Group, Outcome, Work, distil_alone, group_of
 from torch import nn
 
@@ -54,7 +54,7 @@ def new_work(search: DataTask, sequences: np.ndarray, tmp_path: Path) -> NewWork
     def make(folder: str = "run", **changes: Any) -> Work:
         work = Work(teacher=search.teacher.path, shape=NARROW, spec=SPEC, text=sequences, folder=tmp_path / folder)
         own = {name: changes.pop(name) for name in ("teacher", "shape", "text") if name in changes}
-        return replace(work, spec=replace(SPEC, **changes), **own)
+        return replace(work, spec=beyond(SPEC, **changes), **own)
 
     return make
 

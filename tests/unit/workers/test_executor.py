@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import architecture
+from builders import architecture, beyond
 from searches import LEADING, evaluate_task, facts_of, targets_tasks
 
 from ose.core.job import CorpusFacts, FailureReport
@@ -79,7 +79,7 @@ def test_another_teacher_takes_the_place_of_the_last(
 
 
 def test_memory_that_runs_out_is_worth_another_try(worker: TaskExecutor, search: DataTask) -> None:
-    vast = architecture(1, 2, 16, 2**44)
+    vast = beyond(architecture(1, 2, 16), intermediate_size=2**44)
     failure = failure_of(worker.run(evaluate_task(search, vast, initialization="random")))
     assert failure.code == "out_of_memory"
     assert failure.is_retryable
