@@ -225,9 +225,11 @@ def test_a_server_of_a_read_only_home_answers(home: Path) -> None:
         paths = ("jobs", "jobs/job-1", "jobs/job-1/cost", "jobs/job-1/leaderboard", "jobs/job-1/exports", "tokens")
         found = [httpx2.get(f"{url}/api/v1/{path}", timeout=20).status_code for path in paths]
         ready = httpx2.get(f"{url}/readyz", timeout=20)
-        refused = httpx2.post(f"{url}/api/v1/tokens", json={"name": "a", "scope": "read"}, timeout=20)
+        refused = httpx2.delete(f"{url}/api/v1/jobs/job-1", timeout=20)
+        no_token = httpx2.post(f"{url}/api/v1/tokens", json={"name": "a", "scope": "read"}, timeout=20)
     assert found == [200] * len(paths) and ready.status_code == 200
-    assert refused.status_code == 507 and refused.json()["code"] == "storage"
+    assert (refused.status_code, refused.json()["code"]) == (503, "store")
+    assert (no_token.status_code, no_token.json()["code"]) == (507, "storage")  # the home could not remember it
 
 
 @pytest.mark.attack(

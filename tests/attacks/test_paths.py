@@ -55,8 +55,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 @pytest.fixture
 def url(workspace: Workspace, root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A server whose hub's cache is empty, and whose hub cannot be reached."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     with serving(workspace, ServerOptions(data_root=root)) as url:
         yield url
 
@@ -291,9 +291,14 @@ def test_what_is_outside_matches_nothing(url: str, linked: Path, pattern: str) -
     assert refusal(url, content).endswith("matches no file in the server's data folder")
 
 
-@pytest.mark.attack(door="paths", fault="a pattern looks without end", how="as found")
-def test_a_pattern_looks_at_a_bounded_number_of_entries(url: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def few_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told before the server begins."""
     monkeypatch.setenv("OSE_MAX_PATTERN_ENTRIES", "200")
+
+
+@pytest.mark.attack(door="paths", fault="a pattern looks without end", how="as found")
+def test_a_pattern_looks_at_a_bounded_number_of_entries(few_entries: None, url: str, root: Path) -> None:
     (root / "many").mkdir()
     for number in range(150):
         (root / "many" / f"{number}.log").touch()
@@ -305,8 +310,7 @@ def test_a_pattern_looks_at_a_bounded_number_of_entries(url: str, root: Path, mo
 
 
 @pytest.mark.attack(door="paths", fault="a pattern looks without end", how="names with brackets, one after the other")
-def test_the_bound_is_for_all_patterns_of_a_job(url: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OSE_MAX_PATTERN_ENTRIES", "200")
+def test_the_bound_is_for_all_patterns_of_a_job(few_entries: None, url: str, root: Path) -> None:
     content = job()
     content["corpus"]["train"] = ["t[e]xt.txt"] * 300
     assert "OSE_MAX_PATTERN_ENTRIES" in refusal(url, content)

@@ -217,11 +217,11 @@ def test_a_job_with_such_a_name_is_refused(url: str, name: str) -> None:
 @pytest.mark.attack(
     door="words", fault="a name of any length and any characters is taken", how="the names of tokens, on a server"
 )
-@pytest.mark.parametrize("name", [LONG, SCREEN], ids=["long", "controls"])
+@pytest.mark.parametrize("name", [LONG[:50_000], SCREEN], ids=["long", "controls"])
 def test_a_token_with_such_a_name_is_refused(url: str, name: str) -> None:
     answer = httpx2.post(f"{url}/api/v1/tokens", json={"name": name, "scope": "read"}, timeout=20)
     assert answer.status_code == 422 and "a token's name" in answer.json()["detail"]
-    assert name is not LONG or "OSE_MAX_NAME_LENGTH" in answer.json()["detail"]
+    assert name is SCREEN or "OSE_MAX_NAME_LENGTH" in answer.json()["detail"]
 
 
 @pytest.mark.attack(door="words", fault="a name that one database holds breaks on another", how="as found")

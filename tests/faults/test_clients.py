@@ -20,7 +20,7 @@ from processes import ROOT, eventually
 
 from ose.client import RemoteWorkspace
 from ose.core.job import Job, JobStatus
-from ose.errors import ServiceError
+from ose.errors import BusyError, ServiceError
 from ose.store.base import Store
 from ose.store.engine import open_store
 
@@ -75,12 +75,12 @@ def free_port() -> int:
 
 
 def submit_all(port: int, content: dict[str, Any], key: Callable[[int], str]) -> list[Job]:
-    """As many people as that, each from a connection of their own; whoever gets no answer asks again."""
+    """As many people as that, each from a connection of their own; whoever gets no answer, or no place, asks again."""
 
     def submit(number: int) -> Job:
         with RemoteWorkspace(f"http://127.0.0.1:{port}") as remote:
             while True:
-                with suppress(ServiceError):
+                with suppress(ServiceError, BusyError):
                     return remote.submit({**content, "name": f"job-{key(number)}"}, key(number))
 
     with ThreadPoolExecutor(NUM_CLIENTS) as pool:
