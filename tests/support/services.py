@@ -26,7 +26,8 @@ from ose.store.base import Store
 def serving(workspace: Workspace, options: ServerOptions) -> Iterator[str]:
     """Serve a workspace from a thread; yields the URL."""
     app = create_app(workspace, options)
-    config = server_config(app, "127.0.0.1", 0, log_level="critical", timeout_graceful_shutdown=1)
+    # Without a lifespan the first submission loads the checkers, a second or so that most tests need not spend.
+    config = server_config(app, "127.0.0.1", 0, log_level="critical", timeout_graceful_shutdown=1, lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
