@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ose.errors import OseError
 
 if TYPE_CHECKING:
-    from ose.bootstrap import Workspace
+    from ose.workspace import Workspace
 
 __version__ = "0.1.0"
 
@@ -20,7 +20,7 @@ __all__ = ["OseError", "Workspace", "__version__"]
 def __getattr__(name: str) -> Any:
     """Load `Workspace`, and the libraries behind it, when it is first asked for."""
     if name == "Workspace":
-        from ose.bootstrap import Workspace
+        from ose.workspace import Workspace
 
         return Workspace
     raise AttributeError(f"module 'ose' has no attribute {name!r}")

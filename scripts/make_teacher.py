@@ -21,7 +21,7 @@ from ose.artifacts.files import atomic_directory, atomic_file
 from ose.data.docstrings import iter_docstrings
 from ose.data.packing import pack_sequences
 from ose.data.tokenizer import train_tokenizer
-from ose.pipelines.pretrain import PretrainingProgress, PretrainingRecipe, PretrainingReport, pretrain
+from ose.tasks.fill_mask.pretrain import PretrainingProgress, PretrainingRecipe, PretrainingReport, pretrain
 
 TOKENIZER_DOCUMENTS = 15_000
 PACKAGES = ("torch", "transformers", "ray", "pandas", "numpy", "sqlalchemy", "pyarrow", "datasets", "pydantic")

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ose.core.job import CorpusFacts
+from ose.core.messages import DataTask
 from ose.core.spec import WorkersSpec
-from ose.core.task import DataTask
 from ose.data.docstrings import docstrings_of
 
 if TYPE_CHECKING:
     from postgres import PostgresServer
 
-    from workers.ray_backend import RayBackend
+    from ose.workers.ray.backend import RayBackend
 
 TINY_SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
 _MODULES = (argparse, asyncio.base_events, email.message, inspect, json, logging, textwrap, unittest.case)
@@ -185,7 +185,7 @@ def search(tmp_path_factory: pytest.TempPathFactory, sharp_roberta: Path, corpus
 @pytest.fixture(scope="session")
 def ray_backend() -> Iterator[RayBackend]:
     """Two workers of one core: one cluster for all tests that need no other."""
-    from workers.ray_start import start_ray_backend
+    from ose.workers.ray.entry import start_ray_backend
 
     backend = start_ray_backend(WorkersSpec(count=2, cpus=1))
     yield backend

@@ -9,8 +9,9 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from ose.core.failures import failure_report
 from ose.core.job import TeacherFacts
-from ose.core.task import (
+from ose.core.messages import (
     AnatomyTask,
     DataSpan,
     DataTask,
@@ -23,16 +24,15 @@ from ose.core.task import (
     TaskResult,
     TaskSucceeded,
 )
+from ose.distillation.candidate_evaluation import evaluate_candidate
 from ose.errors import MemoryExhaustedError
-from ose.models.anatomy import Anatomy
-from ose.models.teacher import load_masked_lm
-from ose.pipelines.anatomy import open_anatomy, prepare_anatomy
-from ose.pipelines.evaluate import evaluate_candidate
-from ose.pipelines.layer_subsets import score_layer_subsets
-from ose.pipelines.resident_data import ResidentData, on_device
-from ose.pipelines.search_data import SearchData, compute_targets, load_search_data, prepare_data
-from ose.search.failures import failure_report
-from ose.training.lane import Lane
+from ose.extraction.calibrate import open_anatomy, prepare_anatomy
+from ose.extraction.calibration import Anatomy
+from ose.extraction.subsets import score_layer_subsets
+from ose.tasks.fill_mask.resident_data import ResidentData, on_device
+from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, prepare_data
+from ose.tasks.fill_mask.teacher import load_masked_lm
+from ose.training.cuda_stream import Lane
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc")
 """How torch's CPU allocator and C++ say so, inside a plain RuntimeError."""

@@ -13,19 +13,19 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from ose import __version__
+from ose.access.gate import Gate
 from ose.api import docs_page, events, health, jobs, leaderboard, problems, spaces, students, tokens
-from ose.api.access import FailureLimit
+from ose.api.auth import FailureLimit
 from ose.api.broadcast import Broadcaster
 from ose.api.checks import Checks
-from ose.api.context import ServerOptions
+from ose.api.dependencies import ServerOptions
 from ose.api.desk import Desk
-from ose.api.guards import BodyLimit, SameSite, SecurityHeaders
 from ose.api.limits import limits_of
+from ose.api.middleware import BodyLimit, SameSite, SecurityHeaders
 from ose.api.this_machine import ThisMachineOnly
-from ose.bootstrap import Workspace
-from ose.service.gate import Gate
-from ose.service.leaderboard_page import LeaderboardPages
+from ose.leaderboard.page import LeaderboardPages
 from ose.settings import operator_limits
+from ose.workspace import Workspace
 
 PREFIX = "/api/v1"
 

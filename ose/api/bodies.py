@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from ose.api.limits import BodyPlace
-from ose.service.json_text import read_object
+from ose.inputs.json_text import read_object
 from ose.settings import operator_limits, setting_of
 
 

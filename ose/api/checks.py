@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect
 from ose.api.places import Places
 from ose.core.access import Caller
 from ose.errors import InvalidInputError, ServiceError, TooSlowError, error_of
-from ose.service.checker_process import BROKEN, DONE, LENGTH
-from ose.service.checker_tasks import Question
-from ose.service.checkers import Checker, Checkers
+from ose.jobs.checker_process import BROKEN, DONE, LENGTH
+from ose.jobs.checker_tasks import Question
+from ose.jobs.checkers import Checker, Checkers
 from ose.settings import setting_of
 
 _LOG = logging.getLogger(__name__)

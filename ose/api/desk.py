@@ -10,11 +10,11 @@ from fastapi import Depends, Request
 
 from ose.api.checks import Checks
 from ose.api.limits import Limits
-from ose.bootstrap import Workspace
 from ose.core.access import Caller
-from ose.service.checker_tasks import Question, to_prepared
-from ose.service.jobs import job_json
-from ose.service.submissions import PreparedJob, store_prepared
+from ose.jobs.checker_tasks import Question, to_prepared
+from ose.jobs.submit import job_json
+from ose.jobs.submit_remote import PreparedJob, store_prepared
+from ose.workspace import Workspace
 
 
 class Desk:

@@ -11,14 +11,14 @@ from fastapi.sse import format_sse_event
 from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
 
-from ose.api.access import CurrentCaller, Reader
+from ose.access.gate import Gate
+from ose.api.auth import CurrentCaller, Reader
 from ose.api.broadcast import Broadcaster, Sight, State
-from ose.api.context import CurrentWorkspace, JobId
+from ose.api.dependencies import CurrentWorkspace, JobId
 from ose.api.limits import CurrentLimits, StreamPlace
-from ose.bootstrap import Workspace
 from ose.core.job import JobStatus
 from ose.errors import NotFoundError
-from ose.service.gate import Gate
+from ose.workspace import Workspace
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], dependencies=[Reader])
 

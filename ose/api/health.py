@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ose.api.access import Reader
-from ose.api.context import CurrentWorkspace
+from ose.api.auth import Reader
+from ose.api.dependencies import CurrentWorkspace
 from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.problems import problem
 from ose.api.responses import Json

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ose.api.access import CurrentCaller, Reader, Submitter
+from ose.access.ownership import changeable_job
+from ose.api.auth import CurrentCaller, Reader, Submitter
 from ose.api.bodies import JsonBytes
-from ose.api.context import CurrentWorkspace, JobId, Options
+from ose.api.dependencies import CurrentWorkspace, JobId, Options
 from ose.api.desk import CurrentDesk
-from ose.api.documents import EXTENSION_BODY, JOB_BODY, CostDocument, JobDocument, JobPage
 from ose.api.limits import ThreadPlace
 from ose.api.responses import Json
-from ose.bootstrap import utc_now
-from ose.service.jobs import cancel_job, job_json, jobs_json, resume_job
-from ose.service.ownership import changeable_job
+from ose.api.schemas import EXTENSION_BODY, JOB_BODY, CostDocument, JobDocument, JobPage
+from ose.jobs.submit import cancel_job, job_json, jobs_json, resume_job
+from ose.workspace import utc_now
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Reader, ThreadPlace])
 

@@ -11,16 +11,16 @@ from pydantic import BaseModel
 from starlette.datastructures import URL
 from starlette.responses import Response
 
-from ose.api.access import CurrentCaller, Reader
-from ose.api.context import CurrentWorkspace, JobId, Number, Pages
-from ose.api.documents import LeaderboardDocument
+from ose.api.auth import CurrentCaller, Reader
+from ose.api.dependencies import CurrentWorkspace, JobId, Number, Pages
 from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.responses import Json, json_bytes
+from ose.api.schemas import LeaderboardDocument
 from ose.core.job import Job
-from ose.service.candidate import candidate_json
-from ose.service.flat_rows import write_csv
-from ose.service.leaderboard import LeaderboardQuery, asked_rule
-from ose.service.leaderboard_page import LeaderboardPage
+from ose.leaderboard.candidate import candidate_json
+from ose.leaderboard.csv import write_csv
+from ose.leaderboard.page import LeaderboardPage
+from ose.leaderboard.read import LeaderboardQuery, asked_rule
 from ose.store.pages import Order
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["leaderboard"], dependencies=[Reader])

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from ose.api.access import CurrentCaller
+from ose.api.auth import CurrentCaller
 from ose.api.places import Places
 from ose.core.access import Caller
 from ose.settings import OperatorLimits, setting_of

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ose.api.access import Reader
-from ose.api.context import CurrentWorkspace
+from ose.api.auth import Reader
+from ose.api.dependencies import CurrentWorkspace
 from ose.api.limits import ThreadPlace
 from ose.api.responses import Json
 from ose.errors import NotFoundError
-from ose.service.space_json import space_json, summary_json
+from ose.inputs.space_json import space_json, summary_json
 
 router = APIRouter(prefix="/spaces", tags=["spaces"], dependencies=[Reader, ThreadPlace])
 

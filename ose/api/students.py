@@ -10,19 +10,19 @@ from fastapi import APIRouter
 from fastapi import Path as PathParameter
 from starlette.responses import FileResponse, Response
 
-from ose.api.access import Reader, Submitter
+from ose.api.auth import Reader, Submitter
 from ose.api.bodies import OptionalJsonObject
-from ose.api.context import CurrentWorkspace, JobId
-from ose.api.documents import DISTILLATION_BODY, DistillationDocument, ExportDocument
+from ose.api.dependencies import CurrentWorkspace, JobId
 from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.responses import Json
-from ose.bootstrap import Workspace
+from ose.api.schemas import DISTILLATION_BODY, DistillationDocument, ExportDocument
 from ose.core.export import Export
 from ose.core.job import Distillation
 from ose.errors import NotFoundError
-from ose.service.requests import DistillationRequest
-from ose.service.student_json import distillation_json, export_json
-from ose.service.validation import validate
+from ose.inputs.requests import DistillationRequest
+from ose.inputs.validation import validate
+from ose.students.student_json import distillation_json, export_json
+from ose.workspace import Workspace
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["students"], dependencies=[Reader, ThreadPlace])
 

@@ -10,10 +10,10 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ose.access.gate import Gate
 from ose.api.problems import problem
 from ose.api.proxies import forwarding_header
 from ose.errors import StoreError
-from ose.service.gate import Gate
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d{1,5})?", re.IGNORECASE)
 

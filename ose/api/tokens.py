@@ -11,15 +11,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from ose.api.access import Admin, CurrentCaller
+from ose.api.auth import Admin, CurrentCaller
 from ose.api.bodies import JsonObject
-from ose.api.context import CurrentWorkspace, Options
-from ose.api.documents import TOKEN_BODY, NewTokenDocument, TokenDocument
+from ose.api.dependencies import CurrentWorkspace, Options
 from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.responses import Json
+from ose.api.schemas import TOKEN_BODY, NewTokenDocument, TokenDocument
 from ose.errors import ForbiddenError
-from ose.service.requests import TokenRequest
-from ose.service.validation import validate
+from ose.inputs.requests import TokenRequest
+from ose.inputs.validation import validate
 
 _LOG = logging.getLogger(__name__)
 

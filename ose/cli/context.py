@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ose.core.imports import without_collection
 from ose.core.shown import shown_block
-from ose.imports import without_collection
 
 if TYPE_CHECKING:
-    from ose.bootstrap import Workspace
     from ose.client import RemoteWorkspace
+    from ose.workspace import Workspace
 
 MOST_ROWS = 10**9
 """More than there are of anything."""
@@ -46,7 +46,7 @@ class Context:
         if self.server is not None:
             return self._service(self.server)
         with without_collection():
-            from ose.bootstrap import Workspace
+            from ose.workspace import Workspace
 
         return Workspace(self.home, terminal_progress())
 

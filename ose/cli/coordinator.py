@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ose.cli.context import Context, say
+from ose.core.logs import log_to_stderr
 from ose.core.shown import shown
-from ose.service.logs import log_to_stderr
 
 if TYPE_CHECKING:
-    from ose.bootstrap import Workspace
+    from ose.workspace import Workspace
 
 
 def coordinator(
@@ -28,7 +28,7 @@ def coordinator(
     While no job waits, distillations that were asked of a server are run and exported. Any number of coordinators
     share one database. SIGTERM hands back what is running and ends.
     """
-    from ose.service.queue import serve_queue
+    from ose.jobs.queue import serve_queue
 
     options: Context = context.obj
     log_to_stderr()

@@ -16,7 +16,7 @@ from ose.core.shown import shown
 from ose.errors import OseError
 
 if TYPE_CHECKING:
-    from ose.bootstrap import Workspace
+    from ose.workspace import Workspace
 
 Check = Callable[["Workspace"], str]
 
@@ -74,7 +74,7 @@ def _ray(workspace: Workspace) -> str:
 
 
 def _spaces(workspace: Workspace) -> str:
-    from ose.service.spaces import shipped_spaces
+    from ose.inputs.spaces import shipped_spaces
 
     return ", ".join(f"{space.name} ({space.size})" for space in shipped_spaces())
 

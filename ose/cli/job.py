@@ -15,7 +15,7 @@ from ose.core.job import Job, JobStatus
 from ose.core.shown import shown
 
 if TYPE_CHECKING:
-    from ose.bootstrap import Workspace
+    from ose.workspace import Workspace
 
 app = typer.Typer(help="Submit, run, resume, extend, watch, stop and delete search jobs.", no_args_is_help=True)
 
@@ -93,7 +93,7 @@ def show(context: typer.Context, job_id: JobId, output: FormatOption = Format.ta
     with _workspace(context) as workspace:
         content, cost = workspace.describe(job_id), workspace.cost(job_id)
     if output is Format.json:
-        from ose.service.cost import cost_json
+        from ose.jobs.cost import cost_json
 
         print_json({**content, "cost": cost_json(cost)})
         return
@@ -122,7 +122,7 @@ def delete(context: typer.Context, job_id: JobId) -> None:
 def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True, output: Format = Format.table) -> Job:
     """Run a job and print its leaderboard; leave with status 1 if it failed, 130 if interrupted."""
     from ose.cli.leaderboard_table import print_leaderboard
-    from ose.service.leaderboard import LeaderboardQuery
+    from ose.leaderboard.read import LeaderboardQuery
 
     try:
         job = workspace.run(job_id)
@@ -146,7 +146,7 @@ def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True, out
 
 
 def _print(jobs: list[dict[str, Any]], output: Format) -> None:
-    from ose.cli.tables import print_jobs
+    from ose.cli.text_tables import print_jobs
 
     print_json(jobs) if output is Format.json else print_jobs(jobs)
 

@@ -15,7 +15,7 @@ from ose.core.layer_subsets import LayerQuestion
 from ose.core.shown import shown
 
 if TYPE_CHECKING:
-    from ose.service.layer_report import LayerReport
+    from ose.jobs.layer_report import LayerReport
 
 _TOP = LayerQuestion(keep=1).top
 
@@ -47,7 +47,7 @@ def layers(
 
 
 def _print(report: LayerReport) -> None:
-    from ose.cli.tables import console, plain_table, title
+    from ose.cli.text_tables import console, plain_table, title
 
     titles = ("rank", "layers", "rules", "untrained", f"loss, {report.num_steps} steps", "±", "to the best", "±")
     table = plain_table(*titles, justify="right")

@@ -10,8 +10,8 @@ import typer
 
 from ose.cli.context import MOST_ROWS, Context, print_json
 from ose.core.bounds import FACTOR
-from ose.service.flat_rows import write_csv
-from ose.service.leaderboard import Leaderboard, LeaderboardQuery, asked_rule
+from ose.leaderboard.csv import write_csv
+from ose.leaderboard.read import Leaderboard, LeaderboardQuery, asked_rule
 from ose.store.pages import Order
 
 OrderBy = StrEnum("OrderBy", {name: name for name in get_args(Order)})  # type: ignore[misc]

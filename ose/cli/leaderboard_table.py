@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from ose.cli.context import this_command
-from ose.cli.tables import aligned_lines, console, title
+from ose.cli.text_tables import aligned_lines, console, title
 from ose.core.architecture import Architecture
 from ose.core.job import layers_text
 from ose.core.shown import NAME, headline, shown
 from ose.core.trust import Trust
-from ose.service.leaderboard import Leaderboard, LeaderboardRow
-from ose.service.trust import hint
+from ose.leaderboard.confidence import hint
+from ose.leaderboard.read import Leaderboard, LeaderboardRow
 
 _LEFT_OUT_WHEN_NARROW = {"p90 ms", "score ±"}
 _WIDE = 104

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from ose.core import progress as protocol
 from ose.core.shown import NAME, shown, shown_block
-from ose.search import progress as protocol
 
 _LINE_EVERY_S = 5.0
 

@@ -18,9 +18,9 @@ from ose.core.shown import shown
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ose.bootstrap import Workspace
     from ose.core.job import Distillation
-    from ose.service.leaderboard import LeaderboardRow
+    from ose.leaderboard.read import LeaderboardRow
+    from ose.workspace import Workspace
 
 SENTENCE = "If None, the <mask> value is used."
 _MAX_THREADS = 8
@@ -29,7 +29,7 @@ _MAX_THREADS = 8
 
 def quickstart(context: typer.Context) -> None:
     """Search, distil and export a small student of the teacher that comes along: minutes, no network."""
-    from ose.service.quickstart import teacher_folder, write_job_file, write_text
+    from ose.inputs.quickstart import teacher_folder, write_job_file, write_text
 
     options: Context = context.obj
     started = time.monotonic()
@@ -57,7 +57,7 @@ def quickstart(context: typer.Context) -> None:
 def _summarize(workspace: Workspace, distillation: Distillation, output: Path, wall_time_s: float) -> None:
     from rich.text import Text
 
-    from ose.cli.tables import console
+    from ose.cli.text_tables import console
 
     job = workspace.job(distillation.job_id)
     board = workspace.leaderboard(job.id)
@@ -87,7 +87,7 @@ def _summarize(workspace: Workspace, distillation: Distillation, output: Path, w
 
 
 def _comparison(teacher: dict[str, Any], row: LeaderboardRow, distillation: Distillation) -> Table:
-    from ose.cli.tables import plain_table
+    from ose.cli.text_tables import plain_table
 
     result = distillation.result
     assert result is not None and row.latency_p50_ms is not None

@@ -11,11 +11,11 @@ import typer
 
 from ose.artifacts.private import is_open_to_others
 from ose.cli.context import Context, say, this_command
+from ose.core.logs import log_to_stderr
 from ose.errors import InvalidInputError
-from ose.service.logs import log_to_stderr
 
 if TYPE_CHECKING:
-    from ose.bootstrap import Workspace
+    from ose.workspace import Workspace
 
 _LOCAL_NAMES = {"localhost"}
 
@@ -40,7 +40,7 @@ def serve(
     import uvicorn
 
     from ose.api.app import create_app
-    from ose.api.context import ServerOptions
+    from ose.api.dependencies import ServerOptions
     from ose.api.proxies import trusted_proxies
     from ose.api.server import server_config
 

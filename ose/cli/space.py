@@ -14,8 +14,8 @@ from ose.core.job import layers_text
 from ose.core.search_space import SearchSpace
 from ose.core.spec import TeacherSpec
 from ose.errors import SearchSpaceError
-from ose.service.space_json import member_json, summary_json
-from ose.service.space_size import require_small_space
+from ose.inputs.space_json import member_json, summary_json
+from ose.inputs.space_size import require_small_space
 
 app = typer.Typer(help="List search spaces and their members.", no_args_is_help=True)
 
@@ -66,7 +66,7 @@ def show(
 def _teacher(space: SearchSpace, teacher: str | None) -> tuple[EmbeddingShape, int | None]:
     """What the members depend on: the embedding, and the depth where there is a teacher."""
     if teacher is not None:
-        from ose.service.teachers import inspect_teacher
+        from ose.inputs.teachers import inspect_teacher
 
         facts = inspect_teacher(TeacherSpec(model=teacher))
         return facts.embedding, facts.architecture.num_hidden_layers
@@ -76,7 +76,7 @@ def _teacher(space: SearchSpace, teacher: str | None) -> tuple[EmbeddingShape, i
 
 
 def _print_spaces(rows: list[dict[str, Any]]) -> None:
-    from ose.cli.tables import console, plain_table
+    from ose.cli.text_tables import console, plain_table
 
     table = plain_table("name", "members", "description")
     for row in rows:
@@ -85,7 +85,7 @@ def _print_spaces(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_members(space: SearchSpace, size: int, members: list[dict[str, Any]]) -> None:
-    from ose.cli.tables import console, plain_table, title
+    from ose.cli.text_tables import console, plain_table, title
 
     kept = ("kept",) if space.layers else ()
     titles = ("no.", "layers", "heads", "hidden", "intermediate", *kept, "parameters", "encoder", "MFLOP")

@@ -43,7 +43,7 @@ def create(
 @app.command("list", epilog="Example: ose token list")
 def list_tokens(context: typer.Context, output: FormatOption = Format.table) -> None:
     """List all tokens, revoked ones too."""
-    from ose.cli.tables import console, plain_table
+    from ose.cli.text_tables import console, plain_table
 
     options: Context = context.obj
     with options.workspace() as workspace:

@@ -16,12 +16,12 @@ from ose.client.transport import Transport
 from ose.core.cost import JobCost
 from ose.core.export import ExportSummary
 from ose.core.job import Distillation, DistillationStatus, Job, JobStatus
+from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import NotFoundError, ServiceError, error_of
-from ose.search.progress import Progress, Silence
-from ose.service.jobs import UNREADABLE
-from ose.service.leaderboard import Leaderboard, LeaderboardQuery
+from ose.jobs.submit import UNREADABLE
+from ose.leaderboard.read import Leaderboard, LeaderboardQuery
 
 _PAGE = 100
 _POLL_S = 2.0

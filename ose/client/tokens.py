@@ -14,7 +14,7 @@ _TOKEN = TypeAdapter(Token)
 
 
 class RemoteTokens:
-    """`ose.service.tokens.TokenKeeper` over HTTP."""
+    """`ose.access.token_keeper.TokenKeeper` over HTTP."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

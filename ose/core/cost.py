@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops
 from ose.core.job import Candidate, Job
-from ose.core.masking import num_targets
+from ose.core.masked_positions import num_targets
 
 LATENCY_S = 1.0
 """Of one shape: 0.2 s of warm-up, 0.6 s of timing, and its building. Only large models and noise take longer."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ose.core.architecture import Architecture, count_parameters
 from ose.core.job import Job, TeacherFacts
-from ose.core.masking import MASKED_FRACTION, num_targets
+from ose.core.masked_positions import MASKED_FRACTION, num_targets
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
 

@@ -13,12 +13,12 @@ from ose.core.measurement import LatencyMeasurement
 from ose.core.recipe import DistillationSpec
 from ose.store import rows
 from ose.store.base import StoredLatency
+from ose.store.candidates import SqlCandidates
 from ose.store.columns import UtcTime
-from ose.store.sql_candidates import SqlCandidates
-from ose.store.sql_jobs import SqlJobs, keep_job
-from ose.store.sql_pages import SqlPages
-from ose.store.sql_service import SqlService
+from ose.store.jobs import SqlJobs, keep_job
+from ose.store.leaderboard import SqlPages
 from ose.store.studies import make_studies_url
+from ose.store.submissions import SqlService
 from ose.store.tables import DISTILLATIONS, LATENCIES
 from ose.store.transactions import Transactions, insert_once
 

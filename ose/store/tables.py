@@ -33,8 +33,8 @@ from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
+from ose.store.change_sequence import writers_mark
 from ose.store.columns import Encoded, OneOf, PathText, UtcTime, failure_columns
-from ose.store.marks import writers_mark
 
 # Constraints are named by one rule, so that a later revision can drop one on every database.
 metadata = MetaData(

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from services import serving
 
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
+from ose.workspace import Workspace
 
 
 @pytest.fixture

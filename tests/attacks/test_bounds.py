@@ -18,12 +18,12 @@ import pytest
 from processes import eventually, ose
 from services import add_finished_job, serving
 
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
 from ose.core.job import JobStatus
 from ose.core.search_space import SearchSpace
 from ose.core.spec import SearchSpec, WorkersSpec
 from ose.store.engine import open_store
+from ose.workspace import Workspace
 
 SPACES = "a space too large to count or to go through is accepted"
 LISTS = "a list of jobs counts every space anew"
@@ -297,7 +297,7 @@ def test_one_candidate_gets_one_worker(workspace: Workspace) -> None:
 
 @pytest.mark.attack(door="bounds", fault=WORKERS, how="more than the machine has cores, or the operator allows")
 def test_no_more_workers_than_cores_and_the_operator_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers.capacity import most_workers
+    from ose.coordinator.capacity import most_workers
 
     asked, teacher = WorkersSpec(count=500), builders.teacher_facts()
     count, reason = most_workers(asked, teacher, num_tasks=400, is_local=True)

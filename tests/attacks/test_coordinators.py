@@ -18,8 +18,8 @@ from fault_jobs import LONG, all_trials, job_file
 from processes import ROOT, eventually, ose
 from slow_imports import SlowImport
 
+from ose.coordinator.owner import is_dead, new_owner
 from ose.core.job import JobStatus, TrialStatus
-from ose.search.owner import is_dead, new_owner
 from ose.store.base import Store
 from ose.store.engine import open_store
 
@@ -146,7 +146,7 @@ def test_a_living_process_of_an_earlier_version_is_not_dead(step_s: int) -> None
 
 
 def test_a_dead_process_is_known_by_its_new_name() -> None:
-    program = "from ose.search.owner import new_owner; print(new_owner())"
+    program = "from ose.coordinator.owner import new_owner; print(new_owner())"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     owner = run.stdout.strip()
     assert is_dead(owner) and not is_dead(new_owner())

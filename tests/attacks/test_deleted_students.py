@@ -14,10 +14,10 @@ from services import add_finished_job
 
 from ose.core.export import ExportSummary
 from ose.core.job import DistillationResult, DistillationStatus
-from ose.service.deletion import delete_job
-from ose.service.student_queue import DistilWith, StudentQueue
+from ose.jobs.delete import delete_job
 from ose.store.base import Store
 from ose.store.engine import open_store
+from ose.students.student_queue import DistilWith, StudentQueue
 
 FAULT = "what is deleted takes along what others use, or leaves something"
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from served import run, served
 
-from ose.bootstrap import Workspace
+from ose.workspace import Workspace
 
 READ = "other users of the machine read the files"
 

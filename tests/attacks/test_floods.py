@@ -21,8 +21,8 @@ from floods import Answer, Server, at_once, head, open_files, read_all, serving,
 from processes import eventually
 from services import add_finished_job
 
-from ose.bootstrap import Workspace
 from ose.core.export import Export
+from ose.workspace import Workspace
 
 SOON_S = 10.0
 """What is answered in milliseconds on an idle machine, on a busy one."""

@@ -24,16 +24,16 @@ from services import add_finished_job, add_result, serving
 from sqlalchemy import text
 from terminals import in_pipe
 
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
 from ose.core.export import Export, ExportFile
 from ose.core.job import Distillation, Job, JobStatus
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.errors import UnreadableError
-from ose.service.cost import job_cost
+from ose.jobs.cost import job_cost
 from ose.store.base import Store
 from ose.store.engine import connect, open_store
+from ose.workspace import Workspace
 
 LATER = NOW + timedelta(hours=1)
 QUERIES = (("job", "list"), ("job", "show", "job-1"), ("leaderboard", "job-1"), ("token", "list"))

@@ -16,9 +16,9 @@ import pytest
 import yaml
 from services import serving
 
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
 from ose.core.job import JobStatus
+from ose.workspace import Workspace
 
 AS_FOUND = "as found"
 SECRET = "a-secret-line"

@@ -18,15 +18,15 @@ import pytest
 from fake_backend import FakeBackend
 from services import add_finished_job, serving
 
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
 from ose.client import RemoteWorkspace
+from ose.coordinator.coordinator import Coordinator
 from ose.core.access import Scope
 from ose.core.job import Job, JobStatus
+from ose.core.progress import Silence
 from ose.errors import ForbiddenError, NotFoundError
-from ose.search.coordinator import Coordinator
-from ose.search.progress import Silence
-from ose.service.queue import serve_queue
+from ose.jobs.queue import serve_queue
+from ose.workspace import Workspace
 
 FLOOD = "one token's jobs hold up everybody's"
 FULL = "one token fills the queue"

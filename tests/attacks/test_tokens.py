@@ -18,17 +18,17 @@ from served import run, served
 from services import serving
 from sqlalchemy import delete, update
 
-from ose.api.context import ServerOptions
+from ose.access.gate import must_ask
+from ose.access.token_keeper import TokenKeeper
+from ose.access.token_marker import TokenMarker
+from ose.api.dependencies import ServerOptions
 from ose.api.proxies import trusted_proxies
-from ose.bootstrap import Workspace
+from ose.coordinator.coordinator import utc_now
 from ose.core.access import Scope
 from ose.errors import InvalidInputError, StorageError, StoreError
-from ose.search.coordinator import utc_now
-from ose.service.gate import must_ask
-from ose.service.token_marker import TokenMarker
-from ose.service.tokens import TokenKeeper
 from ose.store.engine import connect
 from ose.store.service_tables import TOKENS
+from ose.workspace import Workspace
 
 JOBS = "/api/v1/jobs"
 KEYS = "/api/v1/tokens"

@@ -22,15 +22,15 @@ from services import serving
 from stored import claimed, start_trial
 from terminals import in_pipe, on_terminal
 
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
 from ose.core.access import Scope, Token
 from ose.core.job import FailureReport, JobStatus
 from ose.core.spec import CorpusSpec, JobSpec
 from ose.errors import InvalidInputError
-from ose.service.jobs import submit_job
+from ose.jobs.submit import submit_job
 from ose.store.base import Store
 from ose.store.engine import open_store
+from ose.workspace import Workspace
 
 MARKUP, LINK = "[/x] [rootfs]", "[link=https://evil.example]free[/link] :smile:"
 SCREEN = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe\nerror: all is lost"
@@ -257,7 +257,7 @@ def refusal(store_url: str, spec: JobSpec) -> str:
     door="words", fault="a name that one database holds breaks on another", how="in the message of a failure"
 )
 def test_a_null_in_a_failure_is_stored_alike(store_url: str) -> None:
-    from ose.search.failures import failure_report
+    from ose.core.failures import failure_report
 
     with closing(open_store(store_url)) as store:
         claimed(store)
@@ -328,7 +328,7 @@ def test_a_device_is_text(home: Path) -> None:
 
 
 def card(name: str = "tiny", device: str = "CPU") -> str:
-    from ose.pipelines.export import student_card
+    from ose.runtimes.torch import student_card
 
     shape = {"num_hidden_layers": 1, "num_attention_heads": 1, "hidden_size": 8, "intermediate_size": 8}
     figures = dict.fromkeys(("latency_p50_ms", "latency_p90_ms", "loss_nats", "masked_lm_loss_nats"), 1.0)

@@ -14,14 +14,14 @@ from builders import architecture
 from processes import wait_for_all
 from searches import HELD_OUT_SEQUENCES, NUM_SEQUENCES, data_task, evaluate_task, facts_of, targets_tasks
 
+from ose.coordinator.backend import Backend
 from ose.core.architecture import Architecture
 from ose.core.job import CorpusFacts
 from ose.core.measurement import Evaluation, LatencyProtocol
+from ose.core.messages import DataSummary, DataTask, Event, LatencyTask, Task, TaskFailed, TaskSucceeded
 from ose.core.spec import WorkersSpec
-from ose.core.task import DataSummary, DataTask, Event, LatencyTask, Task, TaskFailed, TaskSucceeded
 from ose.errors import EvaluationError
-from ose.search.backend import Backend
-from workers.inline_backend import InlineBackend
+from ose.workers.inline import InlineBackend
 
 SMALL = architecture(1, 2, 16, 24)
 SHAPES = [architecture(d, 2, h, 24) for d in (1, 2) for h in (16, 32)]

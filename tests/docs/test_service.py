@@ -9,11 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from ose.api.app import create_app
-from ose.api.context import ServerOptions
+from ose.api.dependencies import ServerOptions
 from ose.api.problems import STATUS
-from ose.bootstrap import Workspace
 from ose.core.access import Scope
 from ose.settings import OperatorLimits, setting_of
+from ose.workspace import Workspace
 
 TEXT = (Path(__file__).parents[2] / "docs" / "SERVICE.md").read_text(encoding="utf8")
 OPERATIONS = {

@@ -11,9 +11,9 @@ import yaml
 from ose.core.significance import SIGNIFICANT_STDERRS
 from ose.core.spec import SearchSpec
 from ose.core.trust import EXTENSION, LEADERS, Trust
-from ose.service.job_file import parse_job
-from ose.service.leaderboard import LeaderboardRow
-from ose.service.trust import hint
+from ose.inputs.job_file import parse_job
+from ose.leaderboard.confidence import hint
+from ose.leaderboard.read import LeaderboardRow
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "TRUST.md").read_text(encoding="utf8")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ose.bootstrap import Workspace
 from ose.core.job import JobStatus
+from ose.workspace import Workspace
 
 
 def _files(workspace: Workspace) -> set[Path]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ose.bootstrap import Workspace
 from ose.core.job import Candidate, CandidateStatus, JobStatus
-from ose.search.progress import Silence
+from ose.core.progress import Silence
+from ose.workspace import Workspace
 
 
 class Interrupting(Silence):

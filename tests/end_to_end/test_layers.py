@@ -7,10 +7,10 @@ from itertools import combinations
 
 import pytest
 
-from ose.bootstrap import Workspace
 from ose.core.layer_subsets import LayerQuestion
 from ose.core.layers import MEASURED_RULES
-from ose.search.progress import Silence
+from ose.core.progress import Silence
+from ose.workspace import Workspace
 
 
 def test_subsets_are_ranked_trained_and_found_again(ose, job, write):

@@ -1,6 +1,6 @@
 """Whatever is sent, the server says what is wrong with it, keeps its secrets and writes nothing.
 
-`benchmarks/malformed.py` sends ten thousand over real HTTP.
+`benchmarks/service/malformed.py` sends ten thousand over real HTTP.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from malformed_requests import JOB, NONSENSE, attempts, mutated
 from starlette.testclient import TestClient
 
 from ose.api.app import create_app
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
 from ose.errors import InvalidInputError
-from ose.service.job_file import parse_job
-from ose.service.quickstart import teacher_folder
+from ose.inputs.job_file import parse_job
+from ose.inputs.quickstart import teacher_folder
+from ose.workspace import Workspace
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 import ose as package
 from ose.core.job import JobStatus
-from ose.service.leaderboard import LeaderboardQuery
+from ose.leaderboard.read import LeaderboardQuery
 
 
 def test_a_job_from_python(job, tmp_path):

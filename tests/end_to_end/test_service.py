@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from services import add_finished_job, serving
 
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
+from ose.api.dependencies import ServerOptions
 from ose.client import RemoteWorkspace
 from ose.core.access import Scope
 from ose.errors import ConflictError, ForbiddenError, NotFoundError, ServiceError, TeacherError, UnauthenticatedError
+from ose.workspace import Workspace
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The whole service on machines of its own, used over HTTP, and struck while it works.
 
-The long run of the same strikes is benchmarks/faults.py.
+The long run of the same strikes is benchmarks/faults/faults.py.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from fault_jobs import job_file
 from machines import Machine, network, why_no_machines
 from processes import ROOT
 
-from ose.bootstrap import Workspace
+from ose.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(bool(why_no_machines()), reason=f"no disk can be mounted here: {why_no_machines()}")
 

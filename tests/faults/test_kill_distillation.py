@@ -12,8 +12,8 @@ import pytest
 import yaml
 from processes import are_gone, eventually, is_ray_agent, ose, train_workers
 
-from ose.bootstrap import Workspace
 from ose.core.job import DistillationStatus
+from ose.workspace import Workspace
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

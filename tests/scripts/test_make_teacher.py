@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from ose.pipelines.pretrain import PretrainingRecipe
+from ose.tasks.fill_mask.pretrain import PretrainingRecipe
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_teacher.py"
 RECIPE = PretrainingRecipe(

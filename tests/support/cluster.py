@@ -20,11 +20,11 @@ from machines import Machine, Network, network
 from postgres import as_lesser_user, find_postgres
 from processes import eventually, kill
 
+from ose.access.token_keeper import TokenKeeper
+from ose.access.token_marker import TokenMarker
 from ose.client.remote import RemoteWorkspace
+from ose.coordinator.coordinator import utc_now
 from ose.core.access import Scope
-from ose.search.coordinator import utc_now
-from ose.service.token_marker import TokenMarker
-from ose.service.tokens import TokenKeeper
 from ose.store.engine import open_store
 
 ROOT = Path(__file__).parents[2]

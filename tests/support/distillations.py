@@ -5,8 +5,8 @@ from collections.abc import Callable
 from builders import architecture
 
 from ose.core.presets import preset_spec
-from ose.pipelines.distill import DistillationRun
-from ose.pipelines.trainee import StepLosses
+from ose.distillation.module import StepLosses
+from ose.distillation.run import DistillationRun
 
 SMALL = architecture(2, 2, 16, 24)
 SPEC = preset_spec(

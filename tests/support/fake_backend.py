@@ -16,7 +16,7 @@ from ose.core.job import FailureReport
 from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets
 from ose.core.layers import kept_layers
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.task import (
+from ose.core.messages import (
     AnatomyTask,
     DataSummary,
     DataTask,

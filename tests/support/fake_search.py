@@ -10,11 +10,11 @@ from typing import Any
 import builders
 from fake_backend import FakeBackend
 
+from ose.coordinator.coordinator import Coordinator
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, Job, Trial, TrialStatus
+from ose.core.progress import Silence
 from ose.core.spec import JobSpec, SearchSpec
-from ose.search.coordinator import Coordinator
-from ose.search.progress import Silence
 from ose.store.base import Store
 
 TEACHER = builders.teacher_facts().architecture

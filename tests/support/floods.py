@@ -117,8 +117,8 @@ def serving(
 
 
 def _tokens(home: Path, callers: tuple[str, ...]) -> dict[str, str]:
-    from ose.bootstrap import Workspace
     from ose.core.access import Scope
+    from ose.workspace import Workspace
 
     with Workspace(home) as workspace:
         return {name: workspace.tokens.create(name, Scope.SUBMIT)[1] for name in callers}

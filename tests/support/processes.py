@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from ose.core.task import EvaluateTask
-from ose.search.backend import Backend
+from ose.coordinator.backend import Backend
+from ose.core.messages import EvaluateTask
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ import psutil
 from processes import busiest, eventually, listening_addresses, ray_workers, wait_for_all
 
 from ose.core.spec import WorkersSpec
-from workers.ray_start import start_ray_backend
+from ose.workers.ray.entry import start_ray_backend
 
 
 def live(report: Path) -> None:

@@ -12,14 +12,14 @@ from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, TeacherFacts
 from ose.core.measurement import TeacherQuality
+from ose.core.messages import DataTask, EvaluateTask, TargetsTask
 from ose.core.recipe import Precision
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
-from ose.core.task import DataTask, EvaluateTask, TargetsTask
-from ose.models.teacher import load_masked_lm
-from ose.pipelines.search_data import compute_targets, prepare_data
-from ose.pipelines.start import Start
-from ose.service.corpora import inspect_corpus
-from ose.service.teachers import inspect_teacher
+from ose.extraction.initial import Start
+from ose.inputs.corpora import inspect_corpus
+from ose.inputs.teachers import inspect_teacher
+from ose.tasks.fill_mask.search_data import compute_targets, prepare_data
+from ose.tasks.fill_mask.teacher import load_masked_lm
 
 SEQUENCE_LENGTH = 32
 NUM_SEQUENCES = 40

@@ -13,13 +13,13 @@ import uvicorn
 from builders import NOW
 
 from ose.api.app import create_app
-from ose.api.context import ServerOptions
+from ose.api.dependencies import ServerOptions
 from ose.api.server import server_config
-from ose.bootstrap import Workspace
 from ose.core.job import Job, JobStatus
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import score
 from ose.store.base import Store
+from ose.workspace import Workspace
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from torch import distributed
 
 from ose.core.architecture import Architecture
 from ose.core.recipe import DistillationSpec
-from ose.models.teacher import load_masked_lm, load_tokenizer
-from ose.pipelines.distill import DistillationRun, distill
-from ose.pipelines.start import initial_student
+from ose.distillation.run import DistillationRun, distill
+from ose.extraction.initial import initial_student
+from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 from ose.training.parallel import rank
 
 

@@ -11,7 +11,7 @@ from stored import claimed, start_trial
 
 from ose.core.job import Candidate, CandidateStatus
 from ose.core.score import Score
-from ose.service.candidate import candidate_json
+from ose.leaderboard.candidate import candidate_json
 from ose.store.base import Store
 from ose.store.pages import Limits, Order
 

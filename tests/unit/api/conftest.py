@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from ose.api.app import create_app
-from ose.api.context import ServerOptions
-from ose.bootstrap import Workspace
-from ose.service.checkers import Checkers
+from ose.api.dependencies import ServerOptions
+from ose.jobs.checkers import Checkers
+from ose.workspace import Workspace
 
 
 @pytest.fixture(scope="session")

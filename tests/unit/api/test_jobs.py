@@ -15,7 +15,7 @@ from services import add_finished_job
 
 from ose.core.job import JobStatus
 from ose.core.score import Score
-from ose.service.job_file import parse_job
+from ose.inputs.job_file import parse_job
 
 JSON = {"Content-Type": "application/json"}
 

@@ -10,7 +10,7 @@ from services import add_finished_job
 
 from ose.cli.leaderboard_table import print_leaderboard
 from ose.core.score import ScoreRule
-from ose.service.leaderboard import LeaderboardQuery, read_leaderboard
+from ose.leaderboard.read import LeaderboardQuery, read_leaderboard
 from ose.store.engine import open_store
 
 

@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedModel, RobertaCo
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops, count_parameters
 from ose.errors import SearchSpaceError
-from ose.models.forward import encode
+from ose.tasks.fill_mask.forward import encode
 
 BORT = Architecture(num_hidden_layers=4, num_attention_heads=8, hidden_size=1024, intermediate_size=768)
 BORT_FLIPPED = Architecture(num_hidden_layers=4, num_attention_heads=8, hidden_size=768, intermediate_size=1024)

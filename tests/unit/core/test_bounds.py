@@ -15,8 +15,8 @@ from ose.core.layer_subsets import LayerQuestion
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.errors import InvalidInputError, SearchSpaceError
-from ose.service.leaderboard import LeaderboardQuery
-from ose.service.requests import DistillationRequest, ExtensionRequest, TokenRequest
+from ose.inputs.requests import DistillationRequest, ExtensionRequest, TokenRequest
+from ose.leaderboard.read import LeaderboardQuery
 
 ASKED = [JobSpec, LayerQuestion, LeaderboardQuery, DistillationRequest, ExtensionRequest, TokenRequest]
 

@@ -18,7 +18,7 @@ from ose.core.cost import (
     training_flops,
 )
 from ose.core.job import Candidate, CandidateStatus, Job, JobStatus
-from ose.core.masking import num_targets
+from ose.core.masked_positions import num_targets
 from ose.core.spec import Hyperparameters, WorkersSpec
 
 WORK = Work(num_candidates=20, num_latencies=11, teacher_flops=4 * 10**9, training_flops=10**11)

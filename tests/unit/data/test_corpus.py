@@ -10,8 +10,8 @@ from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
 from ose.data.corpus import _position, _sample, pack_corpus
 from ose.errors import CorpusError
-from ose.models.teacher import load_tokenizer
-from ose.service.corpora import inspect_corpus
+from ose.inputs.corpora import inspect_corpus
+from ose.tasks.fill_mask.teacher import load_tokenizer
 
 LENGTH = 16
 

@@ -7,11 +7,11 @@ from builders import NOW, job_spec
 from transformers import PreTrainedTokenizerBase
 
 from ose.core.job import Job, JobStatus
+from ose.core.messages import DataTask
 from ose.core.recipe import Sequences
-from ose.core.task import DataTask
 from ose.data.training_text import training_text
 from ose.errors import CorpusError
-from ose.models.teacher import load_tokenizer
+from ose.tasks.fill_mask.teacher import load_tokenizer
 
 
 @pytest.fixture

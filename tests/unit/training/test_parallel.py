@@ -14,11 +14,11 @@ from builders import architecture, beyond
 from together import Group, Outcome, Work, distil_alone, group_of
 from torch import nn
 
+from ose.core.messages import DataTask
 from ose.core.presets import preset_spec
 from ose.core.recipe import LossWeights
-from ose.core.task import DataTask
 from ose.data.corpus import pack_corpus
-from ose.models.teacher import load_tokenizer
+from ose.tasks.fill_mask.teacher import load_tokenizer
 from ose.training.parallel import accumulating, is_first, rank, share_gradients, sum_over_processes, world_size
 
 NARROW = architecture(2, 2, 16, 24)

@@ -9,9 +9,9 @@ from searches import LEADING, evaluate_task, facts_of, targets_tasks
 
 from ose.core.job import CorpusFacts, FailureReport
 from ose.core.measurement import Evaluation, TeacherQuality
-from ose.core.task import DataSummary, DataTask, LayerSubsetsTask, TaskFailed, TaskSucceeded
-from workers import executor
-from workers.executor import TaskExecutor
+from ose.core.messages import DataSummary, DataTask, LayerSubsetsTask, TaskFailed, TaskSucceeded
+from ose.workers import executor
+from ose.workers.executor import TaskExecutor
 
 SMALL = architecture(2, 2, 16, 24)
 

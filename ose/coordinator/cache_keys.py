@@ -1,0 +1,185 @@
+"""Names for what jobs share: made of everything that decides the content, and of nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+
+from ose.core.job import Candidate, Job, inheritance_of
+from ose.core.layers import LayerChoice, has_to_eliminate
+from ose.core.measurement import DeviceFingerprint, LatencyProtocol
+from ose.core.messages import LatencyTask
+from ose.core.spec import JobSpec
+
+_ANATOMY_VERSION = 1
+"""Goes up when what is measured changes, so that files of before are not read."""
+
+
+_CHECKPOINT_VERSION = 1
+"""Goes up when candidates train differently, so that nobody goes on from weights of before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchDataPart:
+    """One folder of a job's search data.
+
+    Attributes:
+        key: Names it.
+        first_step: The first that is trained on it.
+        num_sequences: Training sequences wanted: no candidate then sees one twice.
+        held_out_sequences: Of the first part; later ones have none.
+        seed: Decides text, masks and draws.
+    """
+
+    key: str
+    first_step: int
+    num_sequences: int
+    held_out_sequences: int
+    seed: int
+
+
+def search_data_parts(job: Job) -> tuple[SearchDataPart, ...]:
+    """A job's search data: of a job that extends another one, that job's parts and one more."""
+    spec = job.spec
+    batch_size = max(theta.batch_size for theta in spec.search.hyperparameters)
+    return tuple(
+        _part(job, first_step, (last_step - first_step) * batch_size)
+        for first_step, last_step in pairwise((0, *spec.data_steps))
+    )
+
+
+def _part(job: Job, first_step: int, num_sequences: int) -> SearchDataPart:
+    spec, is_first = job.spec, first_step == 0
+    held_out = spec.search.held_out_sequences if is_first else 0
+    seed = spec.search.seed if is_first else _later_seed(spec.search.seed, first_step)
+    content = {
+        "teacher": job.teacher.digest,
+        "corpus": job.corpus.digest,
+        "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
+        "num_sequences": num_sequences,
+        "held_out_sequences": held_out,
+        "seed": seed,
+        "precision": spec.search.precision,
+    }
+    return SearchDataPart(
+        key=_digest(content),
+        first_step=first_step,
+        num_sequences=num_sequences,
+        held_out_sequences=held_out,
+        seed=seed,
+    )
+
+
+def _later_seed(seed: int, first_step: int) -> int:
+    """Of the text that begins at a step: anything else than that of the seed itself."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{first_step}".encode(), digest_size=4).digest())
+
+
+def search_data_key(job: Job) -> str:
+    """Names the folder of a job's search data that has the held-out targets."""
+    return search_data_parts(job)[0].key
+
+
+class CheckpointNames:
+    """Names for the weights of a job's candidates; what all of them share is digested once.
+
+    Args:
+        job: The job.
+    """
+
+    def __init__(self, job: Job) -> None:
+        search = job.spec.search
+        self._job = job
+        self._parts = search_data_parts(job)
+        self._shared = _digest(
+            {
+                "version": _CHECKPOINT_VERSION,
+                "anatomy": anatomy_key(job) if needs_anatomy(job.spec) else None,
+                "initialization": search.initialization,
+                "seed": search.seed,
+                "weight_clip": search.weight_clip,
+                "on_gpu": job.spec.workers.gpus > 0,
+            }
+        )
+
+    def name(self, candidate: Candidate, num_legs: int) -> str:
+        """Names a candidate's weights at the end of its first so many legs."""
+        legs = candidate.legs[:num_legs]
+        return _digest(
+            {
+                "shared": self._shared,
+                "data": [part.key for part in self._parts if part.first_step < legs[-1]],
+                "architecture": asdict(candidate.architecture),
+                "hyperparameters": asdict(candidate.hyperparameters),
+                "inheritance": asdict(inheritance_of(self._job, candidate)),
+                "legs": legs,
+            }
+        )
+
+
+def anatomy_key(job: Job) -> str:
+    """Names the anatomy of a job's teacher on its corpus; jobs with other steps or seeds share it."""
+    spec = job.spec
+    return _digest(
+        {
+            "teacher": job.teacher.digest,
+            "corpus": job.corpus.digest,
+            "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
+            "num_sequences": num_anatomy_sequences(spec),
+            "version": _ANATOMY_VERSION,
+        }
+    )
+
+
+def inheritance_key(spec: JobSpec) -> str:
+    """Names how students of a job start, whatever layers they keep."""
+    return _digest({**asdict(spec.search.inheritance), "layers": None})
+
+
+def num_anatomy_sequences(spec: JobSpec) -> int:
+    """Sequences of the sample that a teacher's anatomy is measured on."""
+    return max(1, spec.search.inheritance.tokens // spec.corpus.sequence_length)
+
+
+def needs_anatomy(spec: JobSpec) -> bool:
+    """Whether students start from parts of the teacher that have to be chosen by measurement."""
+    search = spec.search
+    asked = (replace(search.inheritance, layers=choice) for choice in _layer_choices(spec))
+    return search.initialization == "inherit" and any(each.needs_anatomy for each in asked)
+
+
+def eliminates_layers(job: Job) -> bool:
+    """Whether the teacher's layers have to be measured against one another for any student."""
+    shallowest = min(job.spec.space.num_hidden_layers)
+    return has_to_eliminate(_layer_choices(job.spec), job.teacher.architecture.num_hidden_layers, shallowest)
+
+
+def _layer_choices(spec: JobSpec) -> tuple[LayerChoice, ...]:
+    return spec.space.layers or (spec.search.inheritance.layers,)
+
+
+def latency_keys(task: LatencyTask, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:
+    """Name a latency by its shape, its protocol and its device, as the store takes them."""
+    return shape_key(task), protocol_key(task.protocol), _digest(asdict(fingerprint))
+
+
+def shape_key(task: LatencyTask) -> str:
+    """Names what latency depends on: the shape alone for students, the very model for a teacher."""
+    if task.is_teacher:
+        return f"teacher:{task.teacher.digest[:24]}"
+    embedding = task.teacher.embedding
+    tables = f"{embedding.vocab_size}:{embedding.max_position_embeddings}:{embedding.type_vocab_size}"
+    return f"{task.teacher.model_type}:{tables}:{task.architecture}"
+
+
+def protocol_key(protocol: LatencyProtocol) -> str:
+    """Names the conditions of a measurement; how often it may be repeated is none."""
+    conditions = asdict(protocol)
+    del conditions["max_attempts"]
+    return _digest(conditions)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]

@@ -1,0 +1,122 @@
+"""Choose what a student keeps of its teacher: layers, directions of the residual stream, heads and neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from ose.core.architecture import Architecture
+from ose.core.inheritance import HiddenRule, InheritanceSpec
+from ose.core.layers import kept_layers
+from ose.errors import InvalidInputError
+from ose.extraction.calibration import Anatomy
+from ose.extraction.head_parts import strongest
+from ose.extraction.heads import HeadMaps, chosen_maps, leading_maps
+from ose.families.bert.model import architecture_of
+from ose.families.bert.parts import parts_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """What a student keeps of its teacher.
+
+    Attributes:
+        layers: One teacher layer for each of the student's D layers.
+        basis: (H of the teacher, H of the student), orthonormal columns: the student's residual stream is the
+            teacher's times it. Unit vectors keep channels as they are.
+        heads: For each layer, how its projections become the student's.
+        neurons: For each layer, I of the teacher's feed-forward neurons.
+    """
+
+    layers: tuple[int, ...]
+    basis: torch.Tensor
+    heads: tuple[HeadMaps, ...]
+    neurons: tuple[torch.Tensor, ...]
+
+    def to(self, device: torch.device) -> Extraction:
+        """The same on `device`."""
+        return Extraction(
+            layers=self.layers,
+            basis=self.basis.to(device),
+            heads=tuple(maps.to(device) for maps in self.heads),
+            neurons=tuple(each.to(device) for each in self.neurons),
+        )
+
+
+def choose_extraction(
+    teacher: PreTrainedModel, student: Architecture, spec: InheritanceSpec, anatomy: Anatomy | None
+) -> Extraction:
+    """Follow the rules of `spec`.
+
+    With the teacher's own shape every rule keeps everything in its place.
+
+    Args:
+        teacher: A model of a class in `INHERITABLE_MODEL_TYPES`.
+        student: The shape wanted.
+        spec: The rules.
+        anatomy: The teacher's; None will do where no rule needs it.
+
+    Raises:
+        InvalidInputError: The student is larger than the teacher in some axis, or the layers named do not fit.
+    """
+    whole = architecture_of(teacher)
+    _check_fits(whole, student)
+    layers = chosen_layers(spec, whole.num_hidden_layers, student.num_hidden_layers, anatomy)
+    basis = _basis(spec.hidden, whole.hidden_size, student.hidden_size, anatomy)
+    return Extraction(
+        layers=layers,
+        basis=basis,
+        heads=tuple(_heads(teacher, whole, student, spec, anatomy, basis, layer) for layer in layers),
+        neurons=tuple(_neurons(student.intermediate_size, spec, anatomy, layer) for layer in layers),
+    )
+
+
+def chosen_layers(spec: InheritanceSpec, total: int, kept: int, anatomy: Anatomy | None) -> tuple[int, ...]:
+    """The teacher's layers that a student of `kept` layers keeps. See `ose.core.layers.kept_layers`."""
+    measured = {} if anatomy is None else anatomy.layer_importance()
+    importance = measured.get(spec.layers) if isinstance(spec.layers, str) else None
+    return kept_layers(spec.layers, total, kept, importance)
+
+
+def _check_fits(teacher: Architecture, student: Architecture) -> None:
+    for axis in ("num_hidden_layers", "hidden_size", "intermediate_size"):
+        if getattr(student, axis) > getattr(teacher, axis):
+            raise InvalidInputError(
+                f"{student} cannot inherit from {teacher}: its {axis} is larger; use initialization: random"
+            )
+
+
+def _basis(rule: HiddenRule, total: int, kept: int, anatomy: Anatomy | None) -> torch.Tensor:
+    everything = torch.eye(total)
+    if rule == "leading" or kept == total:
+        return everything[:, :kept]
+    assert anatomy is not None
+    if rule == "rotation":
+        return anatomy.importance["hidden.components"][:, :kept]
+    return everything[:, strongest(anatomy.importance[f"hidden.{rule}"], kept)]
+
+
+def _heads(
+    teacher: PreTrainedModel,
+    whole: Architecture,
+    student: Architecture,
+    spec: InheritanceSpec,
+    anatomy: Anatomy | None,
+    basis: torch.Tensor,
+    layer: int,
+) -> HeadMaps:
+    if spec.heads == "leading":
+        return leading_maps(whole, student)
+    assert anatomy is not None
+    of_layer = {name: scores[layer] for name, scores in anatomy.importance.items() if name.startswith("heads.")}
+    projection = parts_of(teacher).layers[layer].attention.output.dense.weight.detach().cpu()
+    return chosen_maps(whole, student, of_layer[f"heads.{spec.heads}"], of_layer, basis.T @ projection)
+
+
+def _neurons(kept: int, spec: InheritanceSpec, anatomy: Anatomy | None, layer: int) -> torch.Tensor:
+    if spec.neurons == "leading":
+        return torch.arange(kept)
+    assert anatomy is not None
+    return strongest(anatomy.importance[f"neurons.{spec.neurons}"][layer], kept)

@@ -1,0 +1,151 @@
+"""What a job asks for against what its teacher can serve, before anything is stored or run."""
+
+from __future__ import annotations
+
+import re
+
+from ose.core.architecture import Architecture
+from ose.core.job import TeacherFacts
+from ose.core.layers import LayerChoice, kept_layers
+from ose.core.measurement import LatencyProtocol
+from ose.core.recipe import DistillationSpec, relation_place
+from ose.core.search_space import SearchSpace
+from ose.core.spec import JobSpec
+from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
+from ose.inputs.space_size import require_small_search
+from ose.inputs.teacher_config import INHERITABLE_CLASSES
+from ose.settings import require_within
+
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+_DTYPES = ("float32", "bfloat16", "float16")
+_RUNTIMES = ("torch",)
+
+
+def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
+    """Refuse a job whose parts are fine one by one but not together.
+
+    Raises:
+        JobFileError: A sequence is longer than the teacher's positions, the latency protocol asks for what there is
+            not, or a number is above the operator's limit.
+        SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named, or the
+            space is too large.
+    """
+    check_workers_and_steps(spec)
+    check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
+    check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
+    check_latency_protocol(spec.latency)
+    if spec.search.initialization == "inherit":
+        _check_inheritance(spec.space, teacher)
+        _check_layers(spec, teacher)
+    elif spec.space.layers:
+        raise SearchSpaceError(
+            f"space {spec.space.name!r} has layers to keep, but search.initialization is random and keeps none; "
+            "leave out the layers, or use search.initialization: inherit"
+        )
+    require_small_search(spec, teacher)
+
+
+def check_workers_and_steps(spec: JobSpec) -> None:
+    """Refuse what the machine's owner does not allow.
+
+    Raises:
+        JobFileError: A number is above the operator's limit, whose setting the message names.
+    """
+    workers, search = spec.workers, spec.search
+    require_within("max_workers", workers.count, f"workers.count is {workers.count:,}", JobFileError)
+    require_within("max_threads", workers.cpus, f"workers.cpus is {workers.cpus:,}", JobFileError)
+    most = search.steps * max(theta.batch_size for theta in search.hyperparameters)
+    what = f"search.steps {search.steps:,} times batch_size is {most:,} sequences"
+    require_within("max_sequences", most, what, JobFileError)
+
+
+def check_latency_protocol(protocol: LatencyProtocol) -> None:
+    """Refuse a protocol that no latency can be measured by.
+
+    Raises:
+        JobFileError: There are too many threads, or device, dtype or runtime is unknown.
+    """
+    require_within("max_threads", protocol.threads, f"latency.threads is {protocol.threads:,}", JobFileError)
+    if not _DEVICE.fullmatch(protocol.device):
+        raise JobFileError(f"latency.device must be cpu, cuda or cuda:N, not {protocol.device!r}")
+    if protocol.dtype not in _DTYPES:
+        raise JobFileError(f"latency.dtype must be one of {', '.join(_DTYPES)}, not {protocol.dtype!r}")
+    if protocol.runtime not in _RUNTIMES:
+        raise JobFileError(f"latency.runtime must be one of {', '.join(_RUNTIMES)}, not {protocol.runtime!r}")
+
+
+def check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts) -> None:
+    """Refuse a sequence that the teacher has no positions for.
+
+    Raises:
+        JobFileError: It is too long; `key` says where that was asked for.
+    """
+    if sequence_length > teacher.max_sequence_length:
+        raise JobFileError(
+            f"{key} is {sequence_length}, but the teacher takes at most {teacher.max_sequence_length} tokens"
+        )
+
+
+def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Architecture) -> None:
+    """Refuse a distillation whose losses do not fit this teacher and student, before anything is loaded.
+
+    Raises:
+        InvalidInputError: Relations are asked for, and their layer or heads do not fit.
+        SearchSpaceError: The layers named are not the teacher's, or not as many as the student has.
+        TeacherError: Relations are asked of a teacher whose attention has not BERT's names.
+    """
+    if spec.layers is not None:
+        _check_choice("distillation.", spec.layers, teacher, student.num_hidden_layers)
+    if not spec.weights.relations:
+        return
+    if teacher.model_type not in INHERITABLE_CLASSES:
+        raise TeacherError(
+            f"relations need queries, keys and values, which OSE does not find in a {teacher.model_type} teacher; "
+            "set distillation.weights.relations to 0"
+        )
+    relation_place(spec, teacher.architecture, student)
+
+
+def _check_inheritance(space: SearchSpace, teacher: TeacherFacts) -> None:
+    """Layers, channels and neurons can be left out of the teacher, not added to it."""
+    if not teacher.can_be_inherited:
+        raise SearchSpaceError(
+            f"students cannot start from this {teacher.model_type} teacher's weights; use search.initialization: random"
+        )
+    for axis, largest in _largest(space).items():
+        bound = getattr(teacher.architecture, axis)
+        if largest > bound:
+            raise SearchSpaceError(
+                f"space {space.name!r} has {axis} up to {largest}, but its teacher has {bound}, and students start "
+                "from its weights; leave out the larger values, or use search.initialization: random"
+            )
+
+
+def _check_layers(spec: JobSpec, teacher: TeacherFacts) -> None:
+    """Layers named one by one must be the teacher's, and the job's own list must suit every student."""
+    asked, axis = spec.search.inheritance.layers, spec.space.layers
+    for layers in axis:
+        _check_choice(f"space {spec.space.name!r}: ", layers, teacher)
+    for depth in () if axis else spec.space.num_hidden_layers:
+        _check_choice("search.inheritance.", asked, teacher, depth)
+    if spec.distillation.layers is not None:
+        _check_choice("distillation.", spec.distillation.layers, teacher)
+
+
+def _check_choice(place: str, layers: LayerChoice, teacher: TeacherFacts, depth: int | None = None) -> None:
+    if isinstance(layers, str):
+        return
+    try:
+        kept_layers(layers, teacher.architecture.num_hidden_layers, depth or len(layers))
+    except InvalidInputError as error:
+        raise SearchSpaceError(f"{place}{error}") from error
+
+
+def _largest(space: SearchSpace) -> dict[str, int]:
+    """The largest value on each axis that matters; a hidden size that no heads divide has no member."""
+    divided = [h for h in space.hidden_size if any(h % a == 0 for a in space.num_attention_heads)]
+    return {
+        "num_hidden_layers": max(space.num_hidden_layers),
+        "hidden_size": max(divided),
+        "intermediate_size": max(space.intermediate_size),
+    }

@@ -1,0 +1,149 @@
+"""Find out all that can be known of a teacher without running it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from ose.core.architecture import count_parameters
+from ose.core.job import TeacherFacts
+from ose.core.spec import TeacherSpec
+from ose.errors import TeacherError
+from ose.inputs.teacher_config import TeacherConfig, read_config
+from ose.inputs.teacher_source import locate_teacher
+from ose.inputs.teacher_weights import read_weights
+from ose.tasks.teacher_folder import TOKENIZERS, TeacherFolder
+from ose.tasks.teacher_settings import TOKENIZER_CONFIG, handed_on
+
+Shapes = dict[str, tuple[int, ...]]
+
+_HEAD_PREFIXES = (
+    "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
+    "lm_predictions.", "head.", "decoder.", "pred_layer.",
+)  # fmt: skip
+"""Where the families keep their vocabulary head."""
+
+_NO_MASKED_LM_PART = re.compile(r"(^|\.)(pooler|seq_relationship|discriminator_predictions)\.")
+_LAYER = re.compile(r"(^|\.)(layers?|albert_layers|h|attentions|ffns)\.\d+\.")
+_SANE_MAX_LENGTH = 1_000_000
+"""Tokenizers without a bound say 10^30."""
+
+
+def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFolder] = locate_teacher) -> TeacherFacts:
+    """Check a teacher by its config.json and the headers of its weights, and say what it is.
+
+    Args:
+        spec: The teacher.
+        locate: Finds its folder.
+
+    Raises:
+        TeacherError: No usable masked language model is there; the message says why.
+    """
+    folder = locate(spec)
+    config = read_config(folder)
+    weights = read_weights(folder)
+    _require_as_many_tensors(config, weights.shapes, folder.path)
+    _require_head(weights.shapes, folder.path)
+    if config.is_inheritable:
+        _require_agreement(config, weights.shapes, folder.path)
+    _require_tokenizer(folder)
+    total, encoder = _count(config, weights.shapes)
+    return TeacherFacts(
+        path=str(folder.path),
+        digest=folder.digest(),
+        model_type=config.model_type,
+        architecture=config.architecture,
+        embedding=config.embedding,
+        max_sequence_length=min(config.max_sequence_length, _tokenizer_max_length(folder, config)),
+        num_parameters=total,
+        num_encoder_parameters=encoder,
+        can_be_inherited=config.is_inheritable,
+    )
+
+
+def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
+    """A number in config.json costs nothing to write, and a module in memory for each layer it promises."""
+    layers = config.architecture.num_hidden_layers
+    if layers > len(shapes):
+        raise TeacherError(f"{folder}: config.json says {layers:,} layers, the weights are {len(shapes):,} tensors")
+
+
+def _require_head(shapes: Shapes, folder: Path) -> None:
+    if not any(name.startswith(_HEAD_PREFIXES) for name in shapes):
+        raise TeacherError(f"{folder}: the weights have no vocabulary head; OSE needs a ...ForMaskedLM model")
+
+
+def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
+    """The tensors that show each number of config.json must have its shape."""
+    architecture, embedding, h = config.architecture, config.embedding, config.architecture.hidden_size
+    expected = {
+        "embeddings.word_embeddings.weight": (embedding.vocab_size, h),
+        "embeddings.position_embeddings.weight": (embedding.max_position_embeddings, h),
+        "embeddings.token_type_embeddings.weight": (embedding.type_vocab_size, h),
+        f"encoder.layer.{architecture.num_hidden_layers - 1}.intermediate.dense.weight": (
+            architecture.intermediate_size,
+            h,
+        ),
+    }
+    for ending, shape in expected.items():
+        found = next((each for name, each in shapes.items() if name.endswith(ending)), None)
+        if found is None:
+            raise TeacherError(f"{folder}: the weights have no {ending}, which config.json asks for")
+        if found != shape:
+            raise TeacherError(f"{folder}: {ending} has the shape {list(found)}, config.json says {list(shape)}")
+    if any(f"encoder.layer.{architecture.num_hidden_layers}." in name for name in shapes):
+        raise TeacherError(f"{folder}: the weights have more layers than config.json says")
+
+
+def _count(config: TeacherConfig, shapes: Shapes) -> tuple[int, int]:
+    """Parameters of the masked language model, and of its layers alone."""
+    if config.is_inheritable:
+        count = count_parameters(config.architecture, config.embedding)
+        return count.total, count.encoder
+    used = {name: shape for name, shape in shapes.items() if not _NO_MASKED_LM_PART.search(name)}
+    encoder = sum(math.prod(shape) for name, shape in used.items() if _LAYER.search(name))
+    return sum(math.prod(shape) for shape in _without_tied(used, config)), encoder
+
+
+def _without_tied(shapes: Shapes, config: TeacherConfig) -> list[tuple[int, ...]]:
+    """The shapes, with those of vocabulary matrices and biases taken once where they are tied."""
+    vocabulary = [shape for shape in shapes.values() if shape[:1] == (config.embedding.vocab_size,)]
+    others = [shape for shape in shapes.values() if shape[:1] != (config.embedding.vocab_size,)]
+    return others + (list(set(vocabulary)) if config.is_tied else vocabulary)
+
+
+def _require_tokenizer(folder: TeacherFolder) -> None:
+    present = folder.tokenizer()
+    if not any(set(files) <= set(present) for files in TOKENIZERS):
+        raise TeacherError(f"{folder.path} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)")
+    for name in present:
+        handed_on(name, folder.read(name), folder.path)
+
+
+def _tokenizer_max_length(folder: TeacherFolder, config: TeacherConfig) -> int:
+    """The tokenizer's own bound on a sequence, which also tells of tokens the teacher has no row for."""
+    _require_known_tokens(folder, config)
+    has_config = TOKENIZER_CONFIG in folder.tokenizer()
+    bound = folder.read_object(TOKENIZER_CONFIG).get("model_max_length") if has_config else None
+    is_sane = isinstance(bound, int) and not isinstance(bound, bool) and 0 < bound < _SANE_MAX_LENGTH
+    return int(bound) if bound and is_sane else config.max_sequence_length
+
+
+def _require_known_tokens(folder: TeacherFolder, config: TeacherConfig) -> None:
+    if "tokenizer.json" not in folder.tokenizer():
+        return
+    content, path = folder.read_object("tokenizer.json"), folder.path / "tokenizer.json"
+    try:
+        vocabulary = content["model"]["vocab"]
+        ids = [entry["id"] for entry in content.get("added_tokens") or ()]
+        highest = max([*ids, *(vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,))])
+        surplus = highest - config.embedding.vocab_size
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TeacherError(f"{path} is no tokenizer's file") from error
+    if surplus >= 0:
+        raise TeacherError(
+            f"{folder.path}: the tokenizer has token ids up to {highest:,}, the model's vocabulary ends before "
+            f"{config.embedding.vocab_size:,}; they do not belong together"
+        )

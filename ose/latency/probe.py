@@ -1,0 +1,146 @@
+"""The asking side of the latency process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Protocol, Self
+
+from pydantic import TypeAdapter
+
+from ose.coordinator.backend import LatencyProbe
+from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
+from ose.core.messages import LatencyTask
+from ose.errors import EvaluationError, WorkerLostError
+from ose.latency.fingerprint import device_fingerprint
+
+_PROGRAM = """
+from ose.core.imports import without_collection
+with without_collection():
+    from ose.latency.process import main
+main()
+"""
+
+_FINGERPRINT = TypeAdapter(DeviceFingerprint)
+_MEASUREMENT = TypeAdapter(LatencyMeasurement)
+
+
+class SubprocessLatencyProbe:
+    """Starts the latency process when told to, or at the first request that needs it, and stops it on closing.
+
+    A process that dies takes one request with it; the next request gets a new one.
+
+    Args:
+        protocol: Its device and threads are the process's.
+    """
+
+    def __init__(self, protocol: LatencyProtocol) -> None:
+        self.protocol = protocol
+        self._fingerprint: DeviceFingerprint | None = None
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the process; it gets ready by itself."""
+        self._process = self._process or self._started()
+
+    def close(self) -> None:
+        """Stop the process."""
+        self._stop()
+
+    def fingerprint(self) -> DeviceFingerprint:
+        """The device the process runs on; only for a GPU does it take the process to know."""
+        if self.protocol.device == "cpu":
+            return device_fingerprint("cpu")
+        if self._fingerprint is None:
+            self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self.protocol.device}))
+        return self._fingerprint
+
+    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+        """Measure one architecture.
+
+        Raises:
+            WorkerLostError: The process died.
+            EvaluationError: It answered with a failure.
+        """
+        return _MEASUREMENT.validate_python(self._ask({"measure": asdict(task)}))
+
+    def _ask(self, request: object) -> object:
+        self.start()
+        process = self._process
+        assert process and process.stdin and process.stdout
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line.endswith("\n"):
+            raise WorkerLostError(f"the latency process died (exit status {self._stop()})")
+        reply = json.loads(line)
+        if "failure" in reply:
+            raise EvaluationError(f"latency could not be measured: {reply['failure']['message']}")
+        return reply["result"]
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(self.protocol.threads)},
+        )
+
+    def _stop(self) -> int | None:
+        """Make sure that the process is gone; return its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        with suppress(BrokenPipeError), process:  # what it has not read is lost with it
+            process.kill()
+        return process.returncode
+
+
+class KeptProbe(LatencyProbe, Protocol):
+    """A probe of one protocol that can be closed."""
+
+    protocol: LatencyProtocol
+
+    def close(self) -> None:
+        """Stop what was started."""
+
+
+class ProbeKeeper:
+    """Keeps one probe between requests: starting it takes longer than a measurement.
+
+    Args:
+        make: Makes a probe for a protocol.
+    """
+
+    def __init__(self, make: Callable[[LatencyProtocol], KeptProbe]) -> None:
+        self._make = make
+        self._probe: KeptProbe | None = None
+
+    def probe(self, protocol: LatencyProtocol) -> KeptProbe:
+        """The probe for this protocol; one for another protocol is closed."""
+        if self._probe is None or self._probe.protocol != protocol:
+            self.close()
+            self._probe = self._make(protocol)
+        return self._probe
+
+    def close(self) -> None:
+        """Close the probe, if there is one."""
+        if self._probe is not None:
+            self._probe.close()
+            self._probe = None

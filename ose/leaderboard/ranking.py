@@ -1,0 +1,85 @@
+"""Where the candidates of a job stand among each other: ranks under any rule, and the Pareto front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ose.core.job import Job
+from ose.core.objectives import teacher_measures
+from ose.core.pareto import pareto_front
+from ose.core.score import Measures, Score, ScoreRule, score
+from ose.core.trust import LEADERS
+from ose.store.base import Store
+from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Objectives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What compares candidates that passed, and are within the limits.
+
+    Attributes:
+        rule: What ranks them.
+        teacher: What they are scored against; None while there is nothing to score.
+        ranks: By number, from 1.
+        leaders: Those of the first ranks, the best first; their raw losses tell how far to trust the order.
+        front: The numbers of those that no other one beats.
+    """
+
+    rule: ScoreRule
+    teacher: Measures | None
+    ranks: Mapping[int, int]
+    leaders: tuple[Objectives, ...]
+    front: frozenset[int]
+
+    def score(self, row: CandidateRow) -> Score | None:
+        """A candidate's score under the rule; None if it has no rank."""
+        if self.teacher is None or row.number not in self.ranks:
+            return None
+        return score(_measures(row), self.teacher, self.rule)
+
+
+def read_standing(store: Store, job: Job, rule: ScoreRule, limits: Limits = NO_LIMITS) -> Standing:
+    """Compare a job's candidates by three figures of each, whatever else is known of them.
+
+    Raises:
+        EvaluationError: Candidates have passed and their teacher has not been measured.
+    """
+    passed = store.objectives(job.id, limits)
+    teacher = teacher_measures(job) if passed else None
+    flags = pareto_front([tuple(each[1:]) for each in passed])
+    best_first = [] if teacher is None else _best_first(passed, teacher, rule)
+    return Standing(
+        rule=rule,
+        teacher=teacher,
+        ranks={each.number: rank for rank, each in enumerate(best_first, start=1)},
+        leaders=tuple(best_first[:LEADERS]),
+        front=frozenset(each.number for each, is_on_it in zip(passed, flags, strict=True) if is_on_it),
+    )
+
+
+def _best_first(passed: list[Objectives], teacher: Measures, rule: ScoreRule) -> list[Objectives]:
+    values = {each.number: score(_bare_measures(each), teacher, rule).value for each in passed}
+    return sorted(passed, key=lambda each: (-values[each.number], each.number))
+
+
+def _bare_measures(each: Objectives) -> Measures:
+    """What a score's value depends on. Spreads only make its own."""
+    return Measures(num_parameters=each.num_parameters, latency_ms=each.latency_p50_ms, loss_nats=each.loss_nats)
+
+
+def _measures(row: CandidateRow) -> Measures:
+    assert row.latency_p50_ms is not None and row.loss_nats is not None
+    return Measures(
+        num_parameters=row.num_parameters,
+        latency_ms=row.latency_p50_ms,
+        loss_nats=row.loss_nats,
+        latency_stderr_ms=_spread(row.latency_p50_stderr_ms),
+        loss_stderr_nats=_spread(row.loss_stderr_nats),
+        divergence_stderr_nats=row.divergence_stderr_nats,
+    )
+
+
+def _spread(stderr: float | None) -> float:
+    """Of a single sequence nobody knows it, nor then of the score."""
+    return float("nan") if stderr is None else stderr

@@ -1,0 +1,165 @@
+"""Choose a student, have it distilled, and export it with a manifest of where every number came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ose.core.failures import failure_report
+from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
+from ose.core.layers import MEASURED_RULES, LayerChoice, kept_layers
+from ose.core.recipe import DistillationSpec
+from ose.core.score import FORMULA_VERSION
+from ose.errors import ConflictError, InvalidInputError, NotFoundError
+from ose.inputs.checks import check_recipe
+from ose.leaderboard.read import LeaderboardQuery, read_leaderboard, teacher_json
+from ose.settings import require_within
+from ose.store.base import Store
+
+Distil = Callable[[Job, Candidate, DistillationSpec, Path], DistillationResult]
+"""Runs a distillation in a folder, from its last checkpoint if it holds one."""
+
+
+def choose_candidate(store: Store, job: Job, number: int | None) -> Candidate:
+    """The candidate asked for, or the job's best under its own score.
+
+    Raises:
+        NotFoundError: No such number.
+        ConflictError: No candidate has been scored yet.
+    """
+    if number is not None:
+        return store.candidate(job.id, number)
+    rows = read_leaderboard(store, job.id, LeaderboardQuery(limit=1)).rows
+    if not rows or rows[0].rank is None:
+        raise ConflictError(f"job {job.id} has no scored candidate yet ({job.status}); run it first")
+    return store.candidate(job.id, rows[0].candidate)
+
+
+def check_workers(spec: DistillationSpec, workers: int) -> None:
+    """Hold the number of processes that are to train together against a recipe.
+
+    Raises:
+        InvalidInputError: A step has less than a micro-batch for each.
+    """
+    if workers < 1:
+        raise InvalidInputError(f"workers must be positive, not {workers}")
+    require_within("max_workers", workers, f"workers is {workers:,}")
+    most = -(-spec.batch_size // spec.micro_batch_size)
+    if workers > most:
+        raise InvalidInputError(
+            f"{workers} workers cannot share {most} micro-batch{'es' if most > 1 else ''} a step (batch_size "
+            f"{spec.batch_size}, micro_batch_size {spec.micro_batch_size}); ask for at most {most}, or lower "
+            "micro_batch_size"
+        )
+
+
+def distil_student(
+    store: Store,
+    job: Job,
+    candidate: Candidate,
+    spec: DistillationSpec,
+    artifacts: Path,
+    distil: Distil,
+    now: Callable[[], datetime],
+) -> Distillation:
+    """Distil a candidate fully. The same request again goes on from its last checkpoint, or is done already.
+
+    Raises:
+        InvalidInputError: The recipe's losses do not fit teacher and student.
+        NotFoundError: The job was deleted meanwhile.
+        OseError: The distillation failed; the failure is stored with it.
+    """
+    check_recipe(spec, job.teacher, candidate.architecture)
+    folder = distillation_folder(job, candidate, spec, artifacts)
+    known = next((each for each in store.distillations(job.id) if each.folder == str(folder)), None)
+    if known is not None and known.status is DistillationStatus.SUCCEEDED:
+        return known
+    if known is None:
+        known = store.add_distillation(job.id, candidate.number, spec, str(folder), now())
+    else:
+        store.reopen_distillation(known.id)
+    try:
+        result = distil(job, candidate, spec, folder)
+    except Exception as error:
+        store.finish_distillation(known.id, now(), failure=failure_report(error))
+        raise
+    store.finish_distillation(known.id, now(), result=result)
+    return store.distillation(known.id)
+
+
+def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, artifacts: Path) -> Path:
+    """Where a distillation keeps its files: equal requests share it, so the second goes on with the first."""
+    key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:12]
+    return artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
+
+
+def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:
+    """The newest finished distillation of a job, or of one of its candidates.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    for distillation in store.distillations(job.id):
+        finished = distillation.status is DistillationStatus.SUCCEEDED
+        if finished and number in (None, distillation.candidate_number):
+            return distillation
+    which = f"job {job.id}" if number is None else f"candidate {number} of job {job.id}"
+    raise NotFoundError(f"{which} has no distilled student yet; run `ose distill {job.id}` first")
+
+
+def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict[str, Any]:
+    """Where every number of an exported student came from."""
+    candidate = store.candidate(job.id, distillation.candidate_number)
+    result = distillation.result
+    assert result is not None and candidate.latency is not None
+    return {
+        "ose_version": version("ose"),
+        "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": asdict(job.spec)},
+        "corpus": asdict(job.corpus),
+        "teacher": teacher_json(job),
+        "student": {
+            "candidate": candidate.number,
+            "architecture": asdict(candidate.architecture),
+            "layers": _layers(job, candidate, distillation.spec),
+            "hyperparameters": asdict(candidate.hyperparameters),
+            "num_parameters": candidate.num_parameters,
+            "num_encoder_parameters": candidate.num_encoder_parameters,
+            "flops": candidate.flops,
+            "latency_p50_ms": candidate.latency.p50_ms,
+            "latency_p90_ms": candidate.latency.p90_ms,
+            "latency_flagged": candidate.latency.is_flagged,
+            "loss_nats": result.loss_nats,
+            "loss_stderr_nats": result.loss_stderr_nats,
+            "masked_lm_loss_nats": result.masked_lm_loss_nats,
+            "masked_accuracy": result.masked_accuracy,
+            "masked_accuracy_stderr": result.masked_accuracy_stderr,
+        },
+        "search": {
+            "loss_nats": candidate.evaluation.loss_nats if candidate.evaluation else None,
+            "num_steps": candidate.num_steps,
+            "score": candidate.score,
+            "score_stderr": candidate.score_stderr,
+            "formula_version": FORMULA_VERSION,
+        },
+        "distillation": {"spec": asdict(distillation.spec), "wall_time_s": result.wall_time_s},
+        "latency": asdict(job.spec.latency),
+        "device": str(candidate.latency.fingerprint),
+        "latency_samples_ms": candidate.latency.samples_ms,
+    }
+
+
+def _layers(job: Job, candidate: Candidate, spec: DistillationSpec) -> LayerChoice | None:
+    """The teacher's layers that the student started from; the rule, where only measurements can tell which."""
+    if (spec.initialization or job.spec.search.initialization) == "random":
+        return None
+    kept = candidate.evaluation.teacher_layers if candidate.evaluation else None
+    asked = inheritance_of(job, candidate, spec.layers or kept).layers
+    if asked in MEASURED_RULES:
+        return asked
+    return kept_layers(asked, job.teacher.architecture.num_hidden_layers, candidate.architecture.num_hidden_layers)

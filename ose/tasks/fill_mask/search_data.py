@@ -1,0 +1,254 @@
+"""The batches of a search: drawn once from the corpus, the same for every candidate.
+
+A folder, named after everything that decides its content, holds
+
+    batches.safetensors        corrupted sequences, positions and true tokens, training and held-out
+    targets-00000.npy, ...     token ids drawn from the teacher's distribution at the training targets
+    held-out.npy               the teacher's full log-probabilities at the held-out targets
+    teacher.json               the teacher's own quality there
+
+Training targets are 48 draws each (96 bytes for a vocabulary of up to 65,536): an unbiased stand-in for
+the distribution at 1/600 of its size. In bfloat16 that distribution is 0.0001 nats from the one in float32
+(results/log.md). Held-out targets are kept whole, so the measured loss is exact. All
+arrays are read through memory maps: workers on one machine share one copy.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from transformers import PreTrainedModel
+
+from ose.artifacts.files import atomic_file, remove_leftovers, write_json
+from ose.core.measurement import TeacherQuality
+from ose.core.messages import DataSpan, DataSummary, DataTask, TargetsTask
+from ose.core.recipe import Precision
+from ose.data.corpus import Side, pack_corpus
+from ose.data.search_spans import ONE_SPAN, Span
+from ose.errors import CorpusError
+from ose.tasks.fill_mask.draws import systematic_draws
+from ose.tasks.fill_mask.evaluate import mean_and_stderr
+from ose.tasks.fill_mask.forward import logits_at
+from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
+from ose.tasks.fill_mask.teacher import load_tokenizer
+from ose.training.precision import autocast
+
+NUM_DRAWS = 48
+_ROWS_AT_ONCE = 16
+_MIN_HELD_OUT = 8
+_BATCHES = "batches.safetensors"
+_FIELDS = ("input_ids", "positions", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchData:
+    """Everything a candidate is trained and judged on.
+
+    Attributes:
+        train: N masked sequences.
+        draws: (N, K, S) ids drawn from the teacher's distributions, memory-mapped shard by shard.
+        held_out: M masked sequences.
+        held_out_log_probs: (M, K, V) float16, the teacher's, memory-mapped.
+        spans: Which of the N sequences which steps are trained on.
+    """
+
+    train: MaskedBatch
+    draws: list[np.ndarray]
+    held_out: MaskedBatch
+    held_out_log_probs: np.ndarray
+    spans: tuple[Span, ...] = ONE_SPAN
+
+    def draws_of(self, rows: torch.Tensor) -> torch.Tensor:
+        """(B, K, S) int64 draws of the given training sequences."""
+        begins = [0, *accumulate(map(len, self.draws))]
+        shards = [bisect_right(begins, row) - 1 for row in rows.tolist()]
+        picked = [self.draws[shard][row - begins[shard]] for shard, row in zip(shards, rows.tolist(), strict=True)]
+        return torch.from_numpy(np.stack(picked).astype(np.int64))
+
+    def log_probs_of(self, rows: torch.Tensor) -> torch.Tensor:
+        """(B, K, V) float32 log-probabilities of the teacher at the given held-out sequences."""
+        stored = torch.from_numpy(self.held_out_log_probs[rows.numpy()])
+        return stored.float().log_softmax(dim=-1)  # half precision left them a little off one
+
+
+def prepare_data(task: DataTask) -> DataSummary:
+    """Pack the corpus and draw the masks, unless the folder has them already.
+
+    Raises:
+        CorpusError: Too little text.
+        TeacherError: The tokenizer cannot be loaded.
+        StorageError: The folder cannot be written.
+    """
+    file = Path(task.folder) / _BATCHES
+    remove_leftovers(file.parent)
+    if not file.exists():
+        tokenizer = load_tokenizer(task.teacher.path, task.teacher.digest)
+        rule = MaskingRule.for_tokenizer(tokenizer)
+        batches: list[MaskedBatch] = []
+        wanted: dict[Side, int] = {"train": task.num_sequences, "validation": task.held_out_sequences}
+        for index, (side, count) in enumerate(wanted.items()):
+            if not count:
+                continue
+            packed = pack_corpus(task.corpus, task.corpus_spec, tokenizer, side, num_sequences=count, seed=task.seed)
+            generator = torch.Generator().manual_seed(2 * task.seed + index)
+            batches.append(draw_masks(torch.from_numpy(packed.astype(np.int64)), rule, generator))
+        for held_out in batches[1:]:
+            _check_held_out(len(held_out.input_ids))
+        save_batches(file.parent, *batches)
+    with safe_open(file, "pt") as stored:
+        counts = {key.split(".")[0]: stored.get_slice(key).get_shape()[0] for key in stored.keys()}  # noqa: SIM118
+    return DataSummary(num_sequences=counts["train"], held_out_sequences=counts.get("validation", 0))
+
+
+def _check_held_out(filled: int) -> None:
+    if filled < _MIN_HELD_OUT:
+        raise CorpusError(f"the held-out text fills only {filled} sequences; at least {_MIN_HELD_OUT} are needed")
+
+
+def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None = None) -> None:
+    """Write the masked sequences of a search, the first of its files; without held-out ones those of later steps.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    sides = {"train": train} if held_out is None else {"train": train, "validation": held_out}
+    tensors = {f"{side}.{name}": getattr(batch, name).int() for side, batch in sides.items() for name in _FIELDS}
+    with atomic_file(folder / _BATCHES) as temporary:
+        save_file(tensors, temporary)
+
+
+def compute_targets(task: TargetsTask, teacher: PreTrainedModel) -> TeacherQuality | None:
+    """Run the teacher over one shard and store what students need of it, unless it is stored already.
+
+    Returns:
+        The teacher's own quality for the held-out shard, None for a training shard.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    folder = Path(task.folder)
+    if task.shard is None:
+        return _held_out_targets(folder, teacher, _load_batch(folder, "validation"))
+    file = folder / f"targets-{task.shard:05d}.npy"
+    if not file.exists():
+        train = _load_batch(folder, "train")
+        generator = torch.Generator(teacher.device).manual_seed(task.seed * 1_000_003 + task.shard)
+        draws = [
+            _draw(_teacher_log_probs(teacher, train, rows, task.precision), generator)
+            for rows in torch.arange(task.first, task.last).split(_ROWS_AT_ONCE)
+        ]
+        _save_array(file, np.concatenate(draws))
+    return None
+
+
+def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> SearchData:
+    """Open a complete folder, and those for later steps. Large arrays stay on disk until they are touched."""
+    folders = [folder, *(Path(span.folder) for span in later)]
+    trains = [_load_batch(each, "train") for each in folders]
+    shards = [shard for each in folders for shard in sorted(each.glob("targets-*.npy"))]
+    first_rows = accumulate(len(each.input_ids) for each in trains)
+    return SearchData(
+        train=MaskedBatch(*(torch.cat([getattr(each, name) for each in trains]) for name in _FIELDS)),
+        draws=[np.load(shard, mmap_mode="r") for shard in shards],
+        held_out=_load_batch(folder, "validation"),
+        held_out_log_probs=np.load(folder / "held-out.npy", mmap_mode="r"),
+        spans=(*ONE_SPAN, *(Span(span.first_step, row) for span, row in zip(later, first_rows, strict=False))),
+    )
+
+
+def _load_batch(folder: Path, side: Side) -> MaskedBatch:
+    with safe_open(folder / _BATCHES, "pt") as stored:
+        return MaskedBatch(*(stored.get_tensor(f"{side}.{name}").long() for name in _FIELDS))
+
+
+def _teacher_log_probs(
+    teacher: PreTrainedModel, batch: MaskedBatch, rows: torch.Tensor, precision: Precision = "float32"
+) -> torch.Tensor:
+    input_ids, positions = batch.input_ids[rows].to(teacher.device), batch.positions[rows].to(teacher.device)
+    with torch.inference_mode(), autocast(teacher.device, precision):
+        return logits_at(teacher, input_ids, positions).float().log_softmax(dim=-1)
+
+
+def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:
+    dtype = np.uint16 if log_probs.shape[-1] <= 2**16 else np.uint32
+    return systematic_draws(log_probs, NUM_DRAWS, generator).cpu().numpy().astype(dtype)
+
+
+def _held_out_targets(folder: Path, teacher: PreTrainedModel, batch: MaskedBatch) -> TeacherQuality:
+    array, summary = folder / "held-out.npy", folder / "teacher.json"
+    stored = _stored_quality(summary)
+    if stored is not None and array.exists():
+        return stored
+    with nullcontext(_forget) if array.exists() else _growing_array(array, len(batch.labels)) as store:
+        quality = _judge(teacher, batch, store)
+    if stored is None:
+        write_json(summary, asdict(quality))
+    return stored or quality
+
+
+def _forget(_: np.ndarray) -> None:
+    """What is stored already."""
+
+
+def _stored_quality(summary: Path) -> TeacherQuality | None:
+    """What the folder says of the teacher; None if that is nothing, or was written before entropies were kept."""
+    if not summary.exists():
+        return None
+    content = json.loads(summary.read_text(encoding="utf8"))
+    entropies = tuple(content.pop("sequence_entropies_nats", ()))
+    return TeacherQuality(**content, sequence_entropies_nats=entropies) if entropies else None
+
+
+def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.ndarray], None]) -> TeacherQuality:
+    """The teacher's own quality; `store` gets its log-probabilities (M, K, V) at the targets, in half precision."""
+    entropies: list[float] = []
+    losses: list[float] = []
+    hits: list[float] = []
+    for rows in torch.arange(len(batch.input_ids)).split(_ROWS_AT_ONCE):
+        log_probs = _teacher_log_probs(teacher, batch, rows)
+        labels = batch.labels[rows].to(log_probs.device)
+        store(log_probs.half().cpu().numpy())
+        entropies += (-(log_probs.exp() * log_probs).sum(-1)).double().mean(dim=1).tolist()
+        losses += (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2)).tolist()
+        hits += (log_probs.argmax(-1) == labels).double().mean(dim=1).tolist()
+    entropy, entropy_stderr = mean_and_stderr(entropies)
+    return TeacherQuality(
+        entropy_nats=entropy,
+        entropy_stderr_nats=entropy_stderr,
+        masked_lm_loss_nats=mean_and_stderr(losses)[0],
+        masked_accuracy=mean_and_stderr(hits)[0],
+        num_targets=batch.labels.numel(),
+        sequence_entropies_nats=tuple(entropies),
+    )
+
+
+def _save_array(file: Path, array: np.ndarray) -> None:
+    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+@contextmanager
+def _growing_array(file: Path, length: int) -> Iterator[Callable[[np.ndarray], None]]:
+    """Takes an array of so many rows part by part, since it may be larger than memory; a file that is there stays."""
+    if file.exists():
+        yield lambda _: None
+        return
+    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+
+        def append(rows: np.ndarray) -> None:
+            if not stream.tell():
+                header = {"descr": rows.dtype.str, "fortran_order": False, "shape": (length, *rows.shape[1:])}
+                np.lib.format.write_array_header_1_0(stream, header)
+            stream.write(rows.data)
+
+        yield append

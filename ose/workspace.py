@@ -1,0 +1,361 @@
+"""Composition root: settings in, store, artifacts, backend and coordinator out.
+
+The only module of `ose` that names `workers`, and it does so lazily, so that whoever only submits or
+reads loads neither torch nor ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self
+
+from ose.access.gate import must_ask
+from ose.access.token_keeper import TokenKeeper
+from ose.access.token_marker import TokenMarker
+from ose.artifacts.private import close_to_others, private_folder
+from ose.coordinator.backend import Backend
+from ose.coordinator.cache_keys import anatomy_key, search_data_key
+from ose.coordinator.coordinator import Coordinator, utc_now
+from ose.coordinator.layer_stage import layer_scores
+from ose.core.cost import JobCost
+from ose.core.export import ExportSummary
+from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
+from ose.core.layer_subsets import LayerQuestion
+from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.progress import Progress, Silence, step_reporter
+from ose.core.recipe import DistillationSpec
+from ose.core.search_space import SearchSpace
+from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
+from ose.inputs.checks import check_latency_protocol, check_sequence_length
+from ose.inputs.job_file import load_job_file, parse_job
+from ose.inputs.memory import check_distillation_memory
+from ose.inputs.recipes import changed_recipe
+from ose.inputs.space_size import num_candidates
+from ose.inputs.spaces import load_space, shipped_spaces
+from ose.inputs.teachers import inspect_teacher
+from ose.jobs.checkers import Checkers
+from ose.jobs.cost import job_cost
+from ose.jobs.delete import delete_job, remove_leftovers
+from ose.jobs.extend import extended_job
+from ose.jobs.layer_report import LayerReport
+from ose.jobs.layers import rank_layers
+from ose.jobs.submit import cancel_job, job_json, jobs_json, submit_job
+from ose.leaderboard.read import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.settings import Settings, operator_limits
+from ose.store.base import Store
+from ose.store.engine import connect, has_place_for_tokens, open_store
+from ose.store.sql import SqlStore
+from ose.students.distill import (
+    check_workers,
+    choose_candidate,
+    distil_student,
+    find_distillation,
+    student_manifest,
+)
+from ose.students.student_queue import StudentQueue
+
+
+class Workspace:
+    """A database with its artifacts: where jobs are submitted, run and read. The verbs of `ose` in Python.
+
+    Args:
+        home: Folder of database and artifacts; None takes it from the environment (`OSE_HOME`), or `results`.
+        progress: Told what long-running verbs are doing.
+
+    Example:
+        >>> workspace = Workspace(home="results")  # doctest: +SKIP
+        >>> job = workspace.run(workspace.submit("job.yaml").id)  # doctest: +SKIP
+        >>> workspace.leaderboard(job.id).to_frame()  # doctest: +SKIP
+    """
+
+    def __init__(self, home: str | Path | None = None, progress: Progress | None = None) -> None:
+        self._settings = Settings() if home is None else Settings(home=Path(home))
+        self._progress = progress or Silence()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the database, and end checkers."""
+        for name in {"store", "lookout", "checkers"} & self.__dict__.keys():
+            getattr(self, name).close()
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, opened on first use, and migrated where that is needed and possible."""
+        close_to_others(self._settings.artifacts)
+        return open_store(self._settings.store_url, self.home)
+
+    @cached_property
+    def lookout(self) -> Store:
+        """The database once more, as it is, for who asks whether it answers while everybody else waits for it."""
+        return SqlStore(connect(self._settings.store_url, self.home))
+
+    @cached_property
+    def checkers(self) -> Checkers:
+        """Processes that check what others submit."""
+        return Checkers()
+
+    @property
+    def settings(self) -> Settings:
+        """What the environment and the caller have set."""
+        return self._settings
+
+    @property
+    def home(self) -> Path:
+        """Folder of the database and all files."""
+        return self._settings.home
+
+    @property
+    def ray_address(self) -> str | None:
+        """The running Ray cluster that jobs join, if there is one."""
+        return self._settings.ray_address
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of search data, checkpoints and students, made for its owner alone."""
+        private_folder(self._settings.artifacts)
+        return self._settings.artifacts
+
+    def submit(self, job: str | Path | Mapping[str, Any] | JobSpec) -> Job:
+        """Check a job and queue it.
+
+        Args:
+            job: A job file, its content, or a spec.
+
+        Raises:
+            InvalidInputError: It cannot be used; the message says what and why.
+        """
+        return submit_job(self.store, _spec(job), utc_now)
+
+    def extend(self, job_id: str, steps: int, top: int | None = None) -> Job:
+        """Queue a job that trains the leaders of another one further. See `extended_job`.
+
+        Raises:
+            InvalidInputError: The steps are not more than the job had.
+            ConflictError: The job has not ended, nothing has passed, or its teacher or text has changed.
+        """
+        return self.store.add_job(extended_job(self.store, job_id, steps, top, utc_now))
+
+    def run(self, job_id: str) -> Job:
+        """Run a job in the foreground, from wherever it stands. See `Coordinator.run`."""
+        return self.coordinator().run(job_id)
+
+    def coordinator(self) -> Coordinator:
+        """A new coordinator of this workspace's jobs."""
+        return Coordinator(self.store, self._make_backend, self.artifacts, self._progress)
+
+    def job(self, job_id: str) -> Job:
+        """Find a job by its id or the beginning of it."""
+        return self.store.job(job_id)
+
+    def spaces(self) -> list[SearchSpace]:
+        """The shipped search spaces."""
+        return shipped_spaces()
+
+    def space(self, name: str) -> SearchSpace:
+        """A shipped search space, or one in a YAML file."""
+        return load_space(name)
+
+    def describe(self, job_id: str) -> dict[str, Any]:
+        """A job under its JSON names, with the counts of its candidates."""
+        return job_json(self.store, self.store.job(job_id))
+
+    def cost(self, job_id: str) -> JobCost:
+        """What a job will cost at the pace of earlier ones, and, once it has ended, what it cost."""
+        return job_cost(self.store, self.store.job(job_id))
+
+    def jobs(self, limit: int = 50) -> list[Job]:
+        """The newest jobs that can be read."""
+        return self.store.jobs(limit)
+
+    def descriptions(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest jobs under their JSON names, those included whose rows cannot be read."""
+        return jobs_json(self.store, self.store.listed_jobs(limit))
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job."""
+        return cancel_job(self.store, job_id, utc_now)
+
+    def delete(self, job_id: str) -> Job:
+        """Delete a job with its candidates, students and exports, and the files that no other job uses.
+
+        Returns:
+            The job as it was.
+
+        Raises:
+            NotFoundError: No such job.
+            ConflictError: It runs and has to be cancelled first, or a coordinator runs a distillation of it.
+        """
+        return delete_job(self.store, self.artifacts, job_id, self.store.now)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a crash has left of the files of deleted jobs."""
+        remove_leftovers(self.store, self.artifacts, self.store.now())
+
+    def leaderboard(self, job_id: str, query: LeaderboardQuery | None = None) -> Leaderboard:
+        """A job's candidates, ranked."""
+        return read_leaderboard(self.store, job_id, query)
+
+    def layers(self, job: str | Path | Mapping[str, Any] | JobSpec, question: LayerQuestion) -> LayerReport:
+        """Rank the subsets of the teacher's layers, of which a search job of its own trains the best few.
+
+        Args:
+            job: A job file, its content, or a spec: its teacher, text and training count.
+            question: How many layers to keep, and how to compare.
+        """
+        score = partial(layer_scores, self.store, self._make_backend, self.artifacts, self._progress, utc_now)
+        return rank_layers(self.store, _spec(job), question, score, self.run, utc_now)
+
+    def distill(
+        self,
+        job_id: str,
+        *,
+        candidate: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+        workers: int = 1,
+    ) -> Distillation:
+        """Distil a job's best student, or another candidate, fully.
+
+        Args:
+            job_id: The job.
+            candidate: Number of the candidate; None takes the best.
+            changes: Fields of the job's `distillation` to override. A `preset` among them puts its recipe over the
+                job's, and the other changes stand above it.
+            workers: Processes that train together, on Ray if there are several. They follow the same curve,
+                whatever their number, and another number may go on where one has stopped.
+
+        Raises:
+            InvalidInputError: There is no such candidate, preset or field, or a value makes no sense.
+            ConflictError: No candidate has been scored yet.
+            OseError: The distillation failed; the failure is stored with it.
+        """
+        job = self.store.job(job_id)
+        spec = changed_recipe(job.spec.distillation, changes or {})
+        check_workers(spec, workers)
+        chosen = choose_candidate(self.store, job, candidate)
+        check_distillation_memory(job, chosen.architecture, spec, workers)
+        return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)
+
+    @cached_property
+    def students(self) -> StudentQueue:
+        """Distillations that others ask for, and the exports made of them."""
+        return StudentQueue(self.store, self._settings.artifacts, self._distil, _write_export, self.store.now)
+
+    @property
+    def tokens(self) -> TokenKeeper:
+        """Who may use this workspace over HTTP."""
+        return TokenKeeper(self.store, utc_now, self.token_marker)
+
+    @property
+    def token_marker(self) -> TokenMarker:
+        """What the home remembers of tokens."""
+        return TokenMarker(self.home)
+
+    def must_ask_for_tokens(self) -> bool:
+        """Whether a server of this workspace has to ask for tokens from its start. See `must_ask`.
+
+        A database that is not there is not made for the question.
+        """
+        has_tokens = has_place_for_tokens(self._settings.store_url) and self.tokens.exist()
+        return must_ask(self.token_marker, has_tokens)
+
+    def export(self, job_id: str, output: str | Path, *, candidate: int | None = None) -> ExportSummary:
+        """Write a distilled student as a directory that plain `transformers` loads.
+
+        Raises:
+            NotFoundError: Nothing has been distilled yet.
+            ConflictError: `output` is not empty.
+        """
+        job = self.store.job(job_id)
+        distillation = find_distillation(self.store, job, candidate)
+        manifest = student_manifest(self.store, job, distillation)
+        assert distillation.result is not None
+        return _write_export(Path(distillation.result.student_path), Path(output), manifest)
+
+    def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
+        """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""
+        from ose.workers.foreground import fill_mask
+
+        return fill_mask(Path(model), text, count)
+
+    def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
+        """Measure a model directory by the protocol that candidates are measured by.
+
+        Raises:
+            TeacherError: There is no masked language model in it.
+            JobFileError: The protocol cannot be measured by, or not on this model.
+        """
+        from ose.workers.foreground import latency_of_directory
+
+        protocol = protocol or LatencyProtocol()
+        check_latency_protocol(protocol)
+        facts = inspect_teacher(TeacherSpec(model=str(model)))
+        check_sequence_length("latency.sequence_length", protocol.sequence_length, facts)
+        return latency_of_directory(Path(facts.path), protocol)
+
+    def _make_backend(self, job: Job) -> Backend:
+        workers = job.spec.workers
+        if workers.uses_ray:
+            from ose.workers.ray.entry import start_ray_backend
+
+            fitting = self._fitting(workers, job, num_candidates(job.spec, job.teacher))
+            return start_ray_backend(fitting, self._settings.ray_address)
+        from ose.workers.inline import InlineBackend
+
+        return InlineBackend(workers)
+
+    def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
+        """As many of the workers asked for as there is work and room for; results do not depend on how many."""
+        from ose.coordinator.capacity import most_workers
+
+        count, reason = most_workers(workers, job.teacher, num_tasks, is_local=self.ray_address is None)
+        if count < workers.count:
+            self._progress.say(f"{count} of the {workers.count:,} workers asked for: {reason}")
+        return replace(workers, count=count)
+
+    def _distil(
+        self, workers: int, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path
+    ) -> DistillationResult:
+        from ose.workers.foreground import DistillationRequest, run_distillation
+
+        each = WorkersSpec(count=workers, cpus=job.spec.workers.cpus, gpus=1 if job.spec.workers.gpus else 0)
+        if workers > 1:
+            each = self._fitting(each, job, workers)
+        all_threads = job.spec.workers.count * each.cpus
+        request = DistillationRequest(
+            job=job,
+            architecture=candidate.architecture,
+            inheritance=inheritance_of(job, candidate, spec.layers),
+            spec=spec,
+            anatomy=self.artifacts / "anatomy" / anatomy_key(job),
+            search_data=self.artifacts / "search-data" / search_data_key(job),
+            packed_text=self.artifacts / "packed-text",
+            folder=folder,
+            threads=each.cpus if workers > 1 else min(all_threads, operator_limits().max_threads),
+            device="cuda" if each.gpus else "cpu",
+        )
+        self._progress.stage(f"Distilling {candidate.architecture}", spec.steps)
+        if each.count == 1:
+            return run_distillation(request, step_reporter(self._progress))
+        from ose.workers.ray.entry import distil_on_ray
+
+        return distil_on_ray(request, each, self.ray_address, step_reporter(self._progress))
+
+
+def _write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
+    from ose.workers.foreground import write_export
+
+    return write_export(student, output, manifest)
+
+
+def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:
+    if isinstance(job, Mapping):
+        return parse_job(job, Path.cwd())
+    return job if isinstance(job, JobSpec) else load_job_file(Path(job))

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+import torch
+from builders import architecture
+from searches import evaluate_task
+from transformers import PreTrainedModel
+
+from ose.core.inheritance import InheritanceSpec
+from ose.core.messages import AnatomyTask, DataTask
+from ose.distillation.candidate_evaluation import evaluate_candidate
+from ose.extraction.calibrate import open_anatomy, prepare_anatomy
+from ose.extraction.calibration import Anatomy
+from ose.extraction.initial import Start
+from ose.tasks.fill_mask.search_data import load_search_data
+
+SMALL = architecture(2, 2, 16, 24)
+
+
+def anatomy_task(search: DataTask, folder: Path, *, eliminates_layers: bool = False) -> AnatomyTask:
+    return AnatomyTask(
+        id="anatomy",
+        folder=str(folder),
+        teacher=search.teacher,
+        corpus=search.corpus,
+        corpus_spec=search.corpus_spec,
+        num_sequences=16,
+        eliminates_layers=eliminates_layers,
+    )
+
+
+@pytest.fixture(scope="module")
+def anatomy(search: DataTask, teacher: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Anatomy:
+    folder = tmp_path_factory.mktemp("anatomy")
+    prepare_anatomy(anatomy_task(search, folder, eliminates_layers=True), teacher)
+    return open_anatomy(folder)
+
+
+def test_it_is_measured_once(search: DataTask, teacher: PreTrainedModel, tmp_path: Path) -> None:
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    [file] = tmp_path.iterdir()
+    written = file.stat().st_mtime_ns
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    assert file.stat().st_mtime_ns == written
+
+
+def test_the_order_of_layers_is_measured_when_it_is_asked_for(
+    search: DataTask, teacher: PreTrainedModel, tmp_path: Path
+) -> None:
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    assert "layers.elimination" not in open_anatomy(tmp_path).importance
+    prepare_anatomy(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
+    assert sorted(open_anatomy(tmp_path).importance["layers.elimination"].tolist()) == [0, 1, 2, 3]
+    written = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    prepare_anatomy(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == written
+
+
+def test_it_is_a_function_of_teacher_and_text(
+    search: DataTask, teacher: PreTrainedModel, anatomy: Anatomy, tmp_path: Path
+) -> None:
+    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    again = open_anatomy(tmp_path)
+    assert torch.equal(again.normalized, anatomy.normalized)
+    assert len(anatomy.input_ids) == 16
+
+
+def test_a_student_extracted_with_it_starts_nearer_to_the_teacher(
+    search: DataTask, teacher: PreTrainedModel, anatomy: Anatomy
+) -> None:
+    data = load_search_data(Path(search.folder))
+    rates = {"learning_rate": 1e-9}
+    chosen = evaluate_task(search, SMALL, inheritance=InheritanceSpec(), hyperparameters=rates, num_steps=1)
+    leading = evaluate_task(search, SMALL, hyperparameters=rates, num_steps=1)
+    started = evaluate_candidate(chosen, teacher, data, anatomy)
+    assert started.loss_nats < evaluate_candidate(leading, teacher, data).loss_nats
+    assert started.teacher_layers == tuple(sorted(anatomy.importance["layers.elimination"].topk(2).indices.tolist()))
+
+
+@pytest.mark.parametrize("rule", ["influence", "ablation", "elimination"])
+def test_the_layers_kept_are_those_that_matter(rule: str, anatomy: Anatomy) -> None:
+    start = Start(initialization="inherit", inheritance=InheritanceSpec(layers=rule), seed=0, anatomy=anatomy)
+    scores = anatomy.importance[f"layers.{rule}"]
+    assert start.layers(4, 2) == tuple(sorted(scores.topk(2).indices.tolist()))
+    assert Start(initialization="random", inheritance=InheritanceSpec(), seed=0, anatomy=None).layers(4, 2) is None

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ose.errors import JobFileError
+from ose.inputs.yaml_text import parse_mapping, read_mapping
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "job.yaml: is empty"),
+        (b"# only a comment\n", "job.yaml: is empty"),
+        (b"- a\n- b\n", "job.yaml: must hold keys and values, not a list"),
+        (b"name: [1, 2\nother: 3\n", "job.yaml: line 2, column 6: is no valid YAML"),
+        (b"a: 1\n\tb: 2\n", "job.yaml: line 2, column 1: is no valid YAML"),
+        (b"name: a\nsteps: 3\nname: b\n", "job.yaml: line 3, column 1: is no valid YAML: key 'name' is given twice"),
+        (b"a: !!python/object/apply:os.system [ls]\n", "job.yaml: line 1, column 4: is no valid YAML"),
+        (b"a: 2024-13-45\n", "job.yaml: is no valid YAML"),
+        (b"a: \x01\n", "job.yaml: is no valid YAML"),
+        (b"name: caf\xe9\n", "job.yaml: is no UTF-8 text (byte 9 cannot be decoded)"),
+        (b"a: " + b"[" * 5000, "is no valid YAML"),
+    ],
+)
+def test_a_broken_file_is_one_line_with_its_place(tmp_path: Path, content: bytes, message: str):
+    path = tmp_path / "job.yaml"
+    path.write_bytes(content)
+    with pytest.raises(JobFileError) as caught:
+        read_mapping(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path):
+    with pytest.raises(JobFileError, match=r"none\.yaml: no such file"):
+        read_mapping(tmp_path / "none.yaml")
+    with pytest.raises(JobFileError, match="is a folder"):
+        read_mapping(tmp_path)
+    with pytest.raises(JobFileError, match="cannot be read"):
+        read_mapping(tmp_path / "null\0byte")
+
+
+def test_merge_keys_may_be_overridden():
+    assert parse_mapping("base: &base {a: 1}\nmine: {<<: *base, a: 2}", "job")["mine"] == {"a": 2}
+
+
+def test_what_unfolds_counts_each_time_it_stands_for_something(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OSE_MAX_YAML_VALUES", "100")
+    for count, passes in ((10, True), (30, False)):
+        text = f"a: &a [1, 2, 3, 4]\nb: [{', '.join(['*a'] * count)}]"
+        if passes:
+            assert len(parse_mapping(text, "job")["b"]) == count
+        else:
+            with pytest.raises(JobFileError, match=r"more than 100 values \(OSE_MAX_YAML_VALUES\)"):
+                parse_mapping(text, "job")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &a [*a]", "an alias stands inside of what it names"),
+        ("a: " + "[" * 40 + "]" * 40, "nested too deeply"),
+        ("a: 0x" + "f" * 200, "too long for what is no text"),
+        ("a: 1" + ":1" * 200, "too long for what is no text"),
+    ],
+)
+def test_what_would_take_long_is_refused_with_its_place(text: str, message: str):
+    with pytest.raises(JobFileError, match=r"job: line 1, column \d+: .*" + message):
+        parse_mapping(text, "job")
+
+
+def test_a_file_above_the_limit_is_not_parsed(tmp_path: Path):
+    path = tmp_path / "job.yaml"
+    path.write_text("# " * 200_000)
+    with pytest.raises(JobFileError, match=r"more than 200,000 bytes \(OSE_MAX_YAML_BYTES\)"):
+        read_mapping(path)

@@ -1,0 +1,84 @@
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from builders import architecture
+from searches import facts_of
+
+from ose.core.measurement import LatencyProtocol
+from ose.core.messages import LatencyTask
+from ose.errors import EvaluationError, WorkerLostError
+from ose.latency.fingerprint import device_fingerprint
+from ose.latency.probe import SubprocessLatencyProbe
+
+PROTOCOL = LatencyProtocol(sequence_length=16)
+
+
+def pid_of(probe: SubprocessLatencyProbe) -> int:
+    assert probe._process is not None
+    return probe._process.pid
+
+
+@pytest.fixture(scope="module")
+def first(tiny_roberta: Path) -> LatencyTask:
+    return LatencyTask(teacher=facts_of(tiny_roberta), architecture=architecture(1, 2, 16, 24), protocol=PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def probe(first: LatencyTask) -> Iterator[SubprocessLatencyProbe]:
+    """A probe whose first process has been killed under a request: its second one serves all tests."""
+    with SubprocessLatencyProbe(PROTOCOL) as probe:
+        probe.start()
+        os.kill(pid_of(probe), signal.SIGKILL)
+        with pytest.raises(WorkerLostError, match=r"the latency process died \(exit status -9\)"):
+            probe.measure(first)
+        yield probe
+
+
+@pytest.fixture
+def task(first: LatencyTask) -> LatencyTask:
+    return first
+
+
+def test_after_a_killed_process_models_are_measured_in_another_one(
+    probe: SubprocessLatencyProbe, task: LatencyTask
+) -> None:
+    measured = probe.measure(task)
+    assert pid_of(probe) != os.getpid()
+    assert 0 < measured.p10_ms <= measured.p50_ms <= measured.p90_ms
+    assert measured.fingerprint == probe.fingerprint() == device_fingerprint("cpu")
+
+
+def test_one_process_answers_every_request(probe: SubprocessLatencyProbe, task: LatencyTask) -> None:
+    probe.measure(task)
+    before = pid_of(probe)
+    probe.measure(replace(task, is_teacher=True))
+    assert pid_of(probe) == before
+
+
+def test_a_failure_there_is_an_error_here(probe: SubprocessLatencyProbe, task: LatencyTask, tmp_path: Path) -> None:
+    lost = replace(task, teacher=replace(task.teacher, path=str(tmp_path / "missing")))
+    with pytest.raises(EvaluationError, match=r"latency could not be measured: .*missing"):
+        probe.measure(lost)
+    assert probe.measure(task).p50_ms > 0
+
+
+def test_the_process_ends_with_its_standard_input(probe: SubprocessLatencyProbe) -> None:
+    probe.start()
+    process = probe._process
+    assert process is not None and process.stdin
+    process.stdin.close()
+    assert process.wait(timeout=30) == 0
+
+
+def test_leaving_stops_the_process() -> None:
+    with SubprocessLatencyProbe(PROTOCOL) as probe:
+        assert probe.fingerprint() == device_fingerprint("cpu")
+        assert probe._process is None, "a CPU is known without a process"
+        probe.start()
+        process = psutil.Process(pid_of(probe))
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,49 @@
+"""What rows say of layers. Ranking and filtering are walked end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import builders
+import pytest
+
+from ose.core.inheritance import InheritanceSpec
+from ose.core.layers import LayerChoice
+from ose.core.spec import SearchSpec
+from ose.leaderboard.csv import flat_rows
+from ose.leaderboard.read import Leaderboard, read_leaderboard
+from ose.store.base import Store
+from ose.store.engine import open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as store:
+        yield store
+
+
+def board(store: Store, choices: list[LayerChoice | None], **search: object) -> Leaderboard:
+    """A job whose first candidate was trained and kept layers 0 and 3."""
+    store.add_job(builders.new_job("job-1", spec=builders.job_spec(search=SearchSpec(**search))))
+    store.claim_job("job-1", "owner", builders.NOW, builders.NOW)
+    latency = store.add_latency("shape", "protocol", "device", builders.latency(), builders.NOW)
+    store.record_teacher("job-1", "owner", latency_id=latency.id, quality=builders.teacher_quality())
+    new = [builders.new_candidate(number, layers=layers) for number, layers in enumerate(choices, start=1)]
+    candidates = store.add_candidates("job-1", "owner", new)
+    store.attach_latency("job-1", "owner", [candidates[0].id], latency.id)
+    store.open_trial("job-1", "owner", candidates[0].id, "trial", "worker", builders.NOW)
+    kept = None if search.get("initialization") == "random" else (0, 3)
+    store.record_success("trial", builders.evaluation(teacher_layers=kept), None, builders.NOW)
+    return read_leaderboard(store, "job-1")
+
+
+def test_layers_are_those_kept_or_else_the_choice(store: Store) -> None:
+    found = board(store, ["top", "bottom", (1, 2), None], inheritance=InheritanceSpec(layers="even"))
+    assert [row.layers for row in found.rows] == [(0, 3), "bottom", (1, 2), "even"]
+    assert [row["layers"] for row in flat_rows(found.rows)] == [[0, 3], "bottom", [1, 2], "even"]
+
+
+def test_a_random_start_keeps_none(store: Store) -> None:
+    assert [row.layers for row in board(store, [None, None], initialization="random").rows] == [None, None]

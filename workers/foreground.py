@@ -1,0 +1,192 @@
+"""Full distillation, export and latency of one student: work that is done once, in the caller's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from ose.coordinator.cache_keys import num_anatomy_sequences
+from ose.core.architecture import Architecture
+from ose.core.export import ExportSummary
+from ose.core.inheritance import InheritanceSpec, Initialization
+from ose.core.job import DistillationResult, Job
+from ose.core.layers import has_to_eliminate
+from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.messages import AnatomyTask
+from ose.core.recipe import DistillationSpec
+from ose.data.training_text import training_text
+from ose.distillation.candidate_evaluation import held_out_quality
+from ose.distillation.curve import HeldOutCurve
+from ose.distillation.module import StepLosses
+from ose.distillation.run import DistillationRun, distill, save_student
+from ose.extraction.calibrate import open_anatomy, prepare_anatomy
+from ose.extraction.calibration import Anatomy
+from ose.extraction.initial import Start, initial_student
+from ose.latency.measure import measure_latency
+from ose.runtimes.torch import export_student, student_card
+from ose.runtimes.torch import fill_mask as fill_mask_of
+from ose.tasks.fill_mask.search_data import load_search_data
+from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillationRequest:
+    """A candidate to be distilled fully.
+
+    Attributes:
+        inheritance: What the student keeps of its teacher, whoever decided it.
+        anatomy: Folder of what is measured of the teacher for that; filled if it is not yet.
+        search_data: The folder whose held-out targets the candidates of the search were judged on.
+        packed_text: Folder of tokenised texts, shared by all distillations.
+        folder: Checkpoints, logs and the student.
+        threads: Threads of one operation.
+        device: Where to train.
+    """
+
+    job: Job
+    architecture: Architecture
+    inheritance: InheritanceSpec
+    spec: DistillationSpec
+    anatomy: Path
+    search_data: Path
+    packed_text: Path
+    folder: Path
+    threads: int
+    device: str = "cpu"
+
+
+def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepLosses], None]) -> DistillationResult:
+    """Distil, save the student, and judge it on the targets that the search used.
+
+    Raises:
+        OseError: Whatever went wrong; run it again to go on from the last checkpoint.
+    """
+    run, data = _load(request), load_search_data(request.search_data)
+    curve = HeldOutCurve(request.folder, run.student, data, request.spec.evaluate_every)
+
+    def on_step_and_curve(step: int, losses: StepLosses) -> None:
+        on_step(step, losses)
+        curve.at(step, is_last=step == request.spec.steps)
+
+    wall_time_s = distill(run, on_step_and_curve)
+    quality = held_out_quality(run.student, data)
+    path = save_student(run, {"job": request.job.id, "architecture": asdict(request.architecture)})
+    return DistillationResult(
+        student_path=str(path),
+        num_steps=request.spec.steps,
+        loss_nats=quality.loss_nats,
+        loss_stderr_nats=quality.loss_stderr_nats,
+        masked_lm_loss_nats=quality.masked_lm_loss_nats,
+        masked_accuracy=quality.masked_accuracy,
+        masked_accuracy_stderr=quality.masked_accuracy_stderr,
+        wall_time_s=wall_time_s,
+        sequence_losses_nats=quality.sequence_losses_nats,
+    )
+
+
+def assist_distillation(request: DistillationRequest) -> None:
+    """Train along with a process that runs the distillation, as another one of its group.
+
+    Raises:
+        OseError: Whatever went wrong.
+    """
+    distill(_load(request), lambda *_: None)
+
+
+def prepare_files(request: DistillationRequest) -> None:
+    """Pack the text and measure the teacher ahead of processes that would otherwise all do it at once.
+
+    Raises:
+        OseError: The text or the teacher cannot be read, or the files not be written.
+    """
+    quieten()
+    tokenizer = load_tokenizer(request.job.teacher.path, request.job.teacher.digest)
+    training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
+    if _needs_anatomy(request):
+        teacher = request.job.teacher
+        _anatomy(request, load_masked_lm(teacher.path, teacher.digest))
+
+
+def _load(request: DistillationRequest) -> DistillationRun:
+    quieten()
+    torch.set_num_threads(request.threads)
+    job = request.job
+    teacher = load_masked_lm(job.teacher.path, job.teacher.digest).to(request.device)
+    tokenizer = load_tokenizer(job.teacher.path, job.teacher.digest)
+    start = Start(
+        initialization=_initialization(request),
+        inheritance=request.inheritance,
+        seed=job.spec.search.seed,
+        anatomy=_anatomy(request, teacher) if _needs_anatomy(request) else None,
+    )
+    student = initial_student(teacher, request.architecture, start)
+    return DistillationRun(
+        spec=request.spec,
+        teacher=teacher,
+        student=student,
+        tokenizer=tokenizer,
+        sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
+        folder=request.folder,
+    )
+
+
+def _initialization(request: DistillationRequest) -> Initialization:
+    return request.spec.initialization or request.job.spec.search.initialization
+
+
+def _needs_anatomy(request: DistillationRequest) -> bool:
+    return _initialization(request) == "inherit" and request.inheritance.needs_anatomy
+
+
+def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
+    job = request.job
+    task = AnatomyTask(
+        id="anatomy",
+        folder=str(request.anatomy),
+        teacher=job.teacher,
+        corpus=job.corpus,
+        corpus_spec=job.spec.corpus,
+        num_sequences=num_anatomy_sequences(job.spec),
+        eliminates_layers=has_to_eliminate(
+            [request.inheritance.layers],
+            job.teacher.architecture.num_hidden_layers,
+            request.architecture.num_hidden_layers,
+        ),
+    )
+    prepare_anatomy(task, teacher)
+    return open_anatomy(request.anatomy).to(request.device)
+
+
+def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
+    """Export a distilled student with its manifest and card. See `export_student`."""
+    quieten()
+    return export_student(student, output, manifest, student_card(manifest))
+
+
+def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
+    """A model directory's likeliest fillings of the first mask. See `ose.runtimes.torch.fill_mask`."""
+    quieten()
+    return fill_mask_of(model, text, count)
+
+
+def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
+    """Measure a model directory in this process, which should have nothing else to do.
+
+    Raises:
+        TeacherError: There is no masked language model in `path`.
+        DependencyError: The device is not there.
+    """
+    quieten()
+    return measure_latency(load_masked_lm(path), protocol)
+
+
+def quieten() -> None:
+    """Keep transformers' progress bars and notices out of our own output."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()

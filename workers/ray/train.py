@@ -1,0 +1,155 @@
+"""A full distillation in several processes: Ray Train starts them, and starts them again when one dies.
+
+Use it through `ose.workers.ray.entry.distil_on_ray`: Ray reads its environment as it is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+from ose.core.job import DistillationResult
+from ose.core.spec import WorkersSpec
+from ose.distillation.module import StepLosses
+from ose.errors import OseError, WorkerLostError
+from ose.workers.foreground import DistillationRequest, assist_distillation, run_distillation
+from ose.workers.ray.cluster import RayCluster, beside_us
+from ose.workers.ray.process_group import ClusterNetworkConfig
+from ose.workers.ray.scratch import ScratchFolder
+
+_MAX_RESTARTS = 3
+"""Of all workers, after one has died. More means that the next start would end in the same way."""
+
+_NEWS_WITHIN_S = 1.0
+"""How long to wait for news before looking whether the workers are still there."""
+
+Step = tuple[int, StepLosses]
+
+
+class News:
+    """What the workers tell their caller: steps, then a result or an error. Lives in an actor."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Queue[Step | DistillationResult | OseError] = asyncio.Queue()
+
+    async def tell(self, item: Step | DistillationResult | OseError) -> None:
+        """Add an item."""
+        await self._news.put(item)
+
+    async def take(self, timeout_s: float) -> list[Step | DistillationResult | OseError]:
+        """All items that have not been taken, as soon as there is one; none if none comes in time."""
+        try:
+            items = [await asyncio.wait_for(self._news.get(), timeout_s)]
+        except TimeoutError:
+            return []
+        while not self._news.empty():
+            items.append(self._news.get_nowait())
+        return items
+
+
+class TrainingRun:
+    """Ray Train at work, in a thread of its own: in the main one it would take over what an interrupt does.
+
+    Args:
+        workers: How many, and what each one gets.
+        request: What they are to do.
+        news: Handle of the actor they tell it to.
+        storage: Folder for the little that Ray Train insists on writing.
+    """
+
+    def __init__(self, workers: WorkersSpec, request: DistillationRequest, news: Any, storage: Path) -> None:
+        self._trainer = TorchTrainer(
+            work,
+            train_loop_config={"request": request, "news": news},
+            torch_config=ClusterNetworkConfig(),
+            scaling_config=ScalingConfig(
+                num_workers=workers.count, use_gpu=workers.gpus > 0, resources_per_worker=_resources(workers)
+            ),
+            run_config=RunConfig(storage_path=str(storage), failure_config=FailureConfig(max_failures=_MAX_RESTARTS)),
+        )
+        self._end: BaseException | str | None = None
+        threading.Thread(target=self._run, name="ray-train", daemon=True).start()
+
+    @property
+    def end(self) -> BaseException | str | None:
+        """Why all workers have ended; None as long as they may have more to tell."""
+        return self._end
+
+    def _run(self) -> None:
+        try:
+            self._trainer.fit()
+            self._end = "they were done"
+        except BaseException as error:
+            self._end = error
+
+
+def distil_together(
+    request: DistillationRequest,
+    workers: WorkersSpec,
+    address: str | None,
+    on_step: Callable[[int, StepLosses], None],
+) -> DistillationResult:
+    """Distil on a Ray cluster. See `ose.workers.ray.entry.distil_on_ray`."""
+    with (
+        closing(ScratchFolder()) as scratch,
+        closing(RayCluster(workers, address, scratch.path)),
+    ):
+        news: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_us())(News).remote()
+        training = TrainingRun(workers, request, news, scratch.path / "train")
+        while True:
+            end = training.end
+            items = _answer(news.take.remote(_NEWS_WITHIN_S))
+            if not items and end is not None:
+                raise _lost(end)
+            for item in items:
+                match item:
+                    case DistillationResult():
+                        return item
+                    case OseError():
+                        raise item
+                    case step, losses:
+                        on_step(step, losses)
+
+
+def work(config: dict[str, Any]) -> None:
+    """One worker's part. An error that would come again ends the run; any other has Ray Train begin again."""
+    request, news = config["request"], config["news"]
+    try:
+        if ray.train.get_context().get_world_rank() > 0:
+            return assist_distillation(request)
+        result = run_distillation(request, lambda step, losses: news.tell.remote((step, losses)))
+        ray.get(news.tell.remote(result))
+    except OseError as error:
+        error.add_note(traceback.format_exc())
+        ray.get(news.tell.remote(error))
+
+
+def _resources(workers: WorkersSpec) -> dict[str, float]:
+    return {"CPU": workers.cpus, **({"GPU": workers.gpus} if workers.gpus else {})}
+
+
+def _answer(reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError as error:
+        raise WorkerLostError(f"the Ray cluster is gone: {error}") from error
+
+
+def _lost(end: BaseException | str) -> WorkerLostError:
+    """An error whose message has one line for each worker that failed last."""
+    failures = getattr(end, "worker_failures", {}) or {0: end}
+    told = "; ".join(f"worker {rank}: {str(failure).strip().splitlines()[0]}" for rank, failure in failures.items())
+    error = WorkerLostError(
+        f"the workers have stopped after {_MAX_RESTARTS} restarts ({told}); the last checkpoint is kept"
+    )
+    error.__cause__ = end if isinstance(end, BaseException) else None
+    return error
