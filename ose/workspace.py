@@ -1,39 +1,32 @@
-"""Composition root: settings in, store, artifacts, backend and coordinator out.
-
-The only module of `ose` that names `workers`, and it does so lazily, so that whoever only submits or
-reads loads neither torch nor ray.
-"""
+"""The verbs of `ose` in Python: where jobs are submitted, run and read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+from ose import composition
 from ose.access.gate import must_ask
 from ose.access.token_keeper import TokenKeeper
 from ose.access.token_marker import TokenMarker
-from ose.artifacts.private import close_to_others, private_folder
-from ose.coordinator.backend import Backend
-from ose.coordinator.cache_keys import anatomy_key, search_data_key
-from ose.coordinator.coordinator import Coordinator, utc_now
+from ose.artifacts.private import close_to_others
+from ose.coordinator.coordinator import Coordinator
 from ose.coordinator.layer_stage import layer_scores
+from ose.core.clock import utc_now
 from ose.core.cost import JobCost
 from ose.core.export import ExportSummary
-from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
+from ose.core.job import Distillation, Job
 from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.progress import Progress, Silence, step_reporter
-from ose.core.recipe import DistillationSpec
+from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace
-from ose.core.spec import JobSpec, TeacherSpec, WorkersSpec
+from ose.core.spec import JobSpec, TeacherSpec
 from ose.inputs.checks import check_latency_protocol, check_sequence_length
 from ose.inputs.job_file import load_job_file, parse_job
 from ose.inputs.memory import check_distillation_memory
 from ose.inputs.recipes import changed_recipe
-from ose.inputs.space_size import num_candidates
 from ose.inputs.spaces import load_space, shipped_spaces
 from ose.inputs.teachers import inspect_teacher
 from ose.jobs.checkers import Checkers
@@ -44,7 +37,7 @@ from ose.jobs.layer_report import LayerReport
 from ose.jobs.layers import rank_layers
 from ose.jobs.submit import cancel_job, job_json, jobs_json, submit_job
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, read_leaderboard
-from ose.settings import Settings, operator_limits
+from ose.settings import Settings
 from ose.store.base import Store
 from ose.store.engine import connect, has_place_for_tokens, open_store
 from ose.store.sql import SqlStore
@@ -74,6 +67,7 @@ class Workspace:
     def __init__(self, home: str | Path | None = None, progress: Progress | None = None) -> None:
         self._settings = Settings() if home is None else Settings(home=Path(home))
         self._progress = progress or Silence()
+        self._wiring = composition.Wiring(self._settings, self._progress)
 
     def __enter__(self) -> Self:
         return self
@@ -120,8 +114,7 @@ class Workspace:
     @property
     def artifacts(self) -> Path:
         """Folder of search data, checkpoints and students, made for its owner alone."""
-        private_folder(self._settings.artifacts)
-        return self._settings.artifacts
+        return self._wiring.artifacts
 
     def submit(self, job: str | Path | Mapping[str, Any] | JobSpec) -> Job:
         """Check a job and queue it.
@@ -149,7 +142,7 @@ class Workspace:
 
     def coordinator(self) -> Coordinator:
         """A new coordinator of this workspace's jobs."""
-        return Coordinator(self.store, self._make_backend, self.artifacts, self._progress)
+        return Coordinator(self.store, self._wiring.backend, self.artifacts, self._progress)
 
     def job(self, job_id: str) -> Job:
         """Find a job by its id or the beginning of it."""
@@ -210,7 +203,7 @@ class Workspace:
             job: A job file, its content, or a spec: its teacher, text and training count.
             question: How many layers to keep, and how to compare.
         """
-        score = partial(layer_scores, self.store, self._make_backend, self.artifacts, self._progress, utc_now)
+        score = partial(layer_scores, self.store, self._wiring.backend, self.artifacts, self._progress, utc_now)
         return rank_layers(self.store, _spec(job), question, score, self.run, utc_now)
 
     def distill(
@@ -241,12 +234,16 @@ class Workspace:
         check_workers(spec, workers)
         chosen = choose_candidate(self.store, job, candidate)
         check_distillation_memory(job, chosen.architecture, spec, workers)
-        return distil_student(self.store, job, chosen, spec, self.artifacts, partial(self._distil, workers), utc_now)
+        return distil_student(
+            self.store, job, chosen, spec, self.artifacts, partial(self._wiring.distil, workers), utc_now
+        )
 
     @cached_property
     def students(self) -> StudentQueue:
         """Distillations that others ask for, and the exports made of them."""
-        return StudentQueue(self.store, self._settings.artifacts, self._distil, _write_export, self.store.now)
+        return StudentQueue(
+            self.store, self._settings.artifacts, self._wiring.distil, composition.write_export, self.store.now
+        )
 
     @property
     def tokens(self) -> TokenKeeper:
@@ -277,13 +274,11 @@ class Workspace:
         distillation = find_distillation(self.store, job, candidate)
         manifest = student_manifest(self.store, job, distillation)
         assert distillation.result is not None
-        return _write_export(Path(distillation.result.student_path), Path(output), manifest)
+        return composition.write_export(Path(distillation.result.student_path), Path(output), manifest)
 
     def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
         """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""
-        from ose.workers.foreground import fill_mask
-
-        return fill_mask(Path(model), text, count)
+        return composition.fill_mask(Path(model), text, count)
 
     def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
         """Measure a model directory by the protocol that candidates are measured by.
@@ -292,67 +287,11 @@ class Workspace:
             TeacherError: There is no masked language model in it.
             JobFileError: The protocol cannot be measured by, or not on this model.
         """
-        from ose.workers.foreground import latency_of_directory
-
         protocol = protocol or LatencyProtocol()
         check_latency_protocol(protocol)
         facts = inspect_teacher(TeacherSpec(model=str(model)))
         check_sequence_length("latency.sequence_length", protocol.sequence_length, facts)
-        return latency_of_directory(Path(facts.path), protocol)
-
-    def _make_backend(self, job: Job) -> Backend:
-        workers = job.spec.workers
-        if workers.uses_ray:
-            from ose.workers.ray.entry import start_ray_backend
-
-            fitting = self._fitting(workers, job, num_candidates(job.spec, job.teacher))
-            return start_ray_backend(fitting, self._settings.ray_address)
-        from ose.workers.inline import InlineBackend
-
-        return InlineBackend(workers)
-
-    def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
-        """As many of the workers asked for as there is work and room for; results do not depend on how many."""
-        from ose.coordinator.capacity import most_workers
-
-        count, reason = most_workers(workers, job.teacher, num_tasks, is_local=self.ray_address is None)
-        if count < workers.count:
-            self._progress.say(f"{count} of the {workers.count:,} workers asked for: {reason}")
-        return replace(workers, count=count)
-
-    def _distil(
-        self, workers: int, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path
-    ) -> DistillationResult:
-        from ose.workers.foreground import DistillationRequest, run_distillation
-
-        each = WorkersSpec(count=workers, cpus=job.spec.workers.cpus, gpus=1 if job.spec.workers.gpus else 0)
-        if workers > 1:
-            each = self._fitting(each, job, workers)
-        all_threads = job.spec.workers.count * each.cpus
-        request = DistillationRequest(
-            job=job,
-            architecture=candidate.architecture,
-            inheritance=inheritance_of(job, candidate, spec.layers),
-            spec=spec,
-            anatomy=self.artifacts / "anatomy" / anatomy_key(job),
-            search_data=self.artifacts / "search-data" / search_data_key(job),
-            packed_text=self.artifacts / "packed-text",
-            folder=folder,
-            threads=each.cpus if workers > 1 else min(all_threads, operator_limits().max_threads),
-            device="cuda" if each.gpus else "cpu",
-        )
-        self._progress.stage(f"Distilling {candidate.architecture}", spec.steps)
-        if each.count == 1:
-            return run_distillation(request, step_reporter(self._progress))
-        from ose.workers.ray.entry import distil_on_ray
-
-        return distil_on_ray(request, each, self.ray_address, step_reporter(self._progress))
-
-
-def _write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
-    from ose.workers.foreground import write_export
-
-    return write_export(student, output, manifest)
+        return composition.latency_of_directory(Path(facts.path), protocol)
 
 
 def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:

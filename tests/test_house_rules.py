@@ -1,5 +1,6 @@
 """Rules of the repository that no linter knows."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,15 @@ CONTROL_PLANE = (
     "cli",
     "api",
     "client",
-    "bootstrap",
-    "service",
-    "search",
+    "workspace",
+    "composition",
+    "jobs",
+    "students",
+    "coordinator",
+    "access",
+    "leaderboard",
+    "strategies",
+    "inputs",
     "store",
     "artifacts",
     "core",
@@ -57,3 +64,16 @@ def test_submitting_querying_and_scheduling_load_neither_torch_nor_ray() -> None
 
 def test_the_check_for_heavy_libraries_would_see_one() -> None:
     assert "torch" in loaded_heavy_libraries(["ose.training.optimizer"]).split()
+
+
+@pytest.mark.parametrize("name", ["workers", "search_spaces"])
+def test_folders_beside_ose_are_imported_as_parts_of_it(name: str) -> None:
+    """A wheel has them inside `ose`: under another name a module would be there twice, or not at all."""
+    assert (ROOT / "ose" / name).resolve() == ROOT / name
+    alone = re.compile(rf"(?m)^\s*(?:from|import) {name}\b")
+    assert [path for path in python_files() if alone.search(path.read_text(encoding="utf8"))] == []
+
+
+def python_files() -> list[Path]:
+    folders = ("ose", "workers", "search_spaces", "tests", "benchmarks", "scripts")
+    return [path for folder in folders for path in (ROOT / folder).rglob("*.py")]

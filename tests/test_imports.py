@@ -7,7 +7,7 @@ CONTROL_PLANE = "job_file, spaces, teachers, corpora, checks"
 
 
 def test_reading_what_users_hand_in_loads_no_training_library():
-    program = f"import sys; from ose.service import {CONTROL_PLANE}; print(*sys.modules)"
+    program = f"import sys; from ose.inputs import {CONTROL_PLANE}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "ose.inputs.job_file" in loaded
     assert {"torch", "transformers", "ray", "datasets", "pyarrow", "optuna"}.isdisjoint(loaded)

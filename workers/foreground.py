@@ -21,7 +21,6 @@ from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.messages import AnatomyTask
 from ose.core.recipe import DistillationSpec
 from ose.data.training_text import training_text
-from ose.distillation.candidate_evaluation import held_out_quality
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
@@ -31,6 +30,7 @@ from ose.extraction.initial import Start, initial_student
 from ose.latency.measure import measure_latency
 from ose.runtimes.torch import export_student, student_card
 from ose.runtimes.torch import fill_mask as fill_mask_of
+from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 

@@ -8,12 +8,12 @@ import threading
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from ose.coordinator.backend import LatencyProbe
 from ose.core.imports import without_collection
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import Event, Task
 from ose.core.spec import WorkersSpec
 from ose.errors import WorkerLostError, WorkerStartError
+from ose.latency.base import LatencyProbe
 from ose.latency.probe import ProbeKeeper, SubprocessLatencyProbe
 from ose.workers.interruption import Interruption
 

@@ -198,7 +198,7 @@ def _other_lines(found: dict[str, Any]) -> list[str]:
 def main() -> None:
     arguments = parse_arguments()
     figures = figures_of(arguments)
-    command = " ".join(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]])
+    command = " ".join(["python", f"benchmarks/service/{Path(__file__).name}", *sys.argv[1:]])
     content = {"command": command, "targets": TARGETS, "databases": figures}
     write_report(arguments.output, "service", content, report(figures, arguments))
 

@@ -18,7 +18,7 @@ from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.inputs.job_file import spec_hash
 from ose.store import rows
-from ose.store.base import NewCandidate, NewJob
+from ose.store.new_rows import NewCandidate, NewJob
 from ose.store.sql import SqlStore
 from ose.store.tables import CANDIDATES
 

@@ -19,7 +19,8 @@ from benchmarks.shared.tables import write_csv
 from benchmarks.strategies.strategies_report import draw, markdown, summaries
 from ose.core.score import ScoreRule
 from ose.core.spec import Hyperparameters, SearchSpec
-from ose.strategies.base import OseStrategy, Strategy
+from ose.strategies.base import Strategy
+from ose.strategies.exhaustive import OseStrategy
 from ose.strategies.grid import Grid
 from ose.strategies.halving import HalvingStrategy, halving_rounds
 from ose.strategies.optuna import OptunaStrategy

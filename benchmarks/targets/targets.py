@@ -27,12 +27,12 @@ from ose.core.architecture import Architecture
 from ose.core.job import Job
 from ose.core.recipe import Precision
 from ose.core.significance import paired_difference
-from ose.distillation.candidate_evaluation import held_out_quality
 from ose.distillation.candidate_training import MAX_GRAD_NORM
 from ose.extraction.calibrate import open_anatomy
 from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
+from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
 from ose.tasks.fill_mask.search_data import NUM_DRAWS, SearchData, load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm

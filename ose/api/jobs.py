@@ -16,8 +16,8 @@ from ose.api.desk import CurrentDesk
 from ose.api.limits import ThreadPlace
 from ose.api.responses import Json
 from ose.api.schemas import EXTENSION_BODY, JOB_BODY, CostDocument, JobDocument, JobPage
+from ose.core.clock import utc_now
 from ose.jobs.submit import cancel_job, job_json, jobs_json, resume_job
-from ose.workspace import utc_now
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Reader, ThreadPlace])
 

@@ -16,7 +16,7 @@ from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
 from ose.core.trust import Trust
 from ose.inputs.requests import DistillationRequest, ExtensionRequest, TokenRequest
-from ose.leaderboard.read import LeaderboardRow
+from ose.leaderboard.row import LeaderboardRow
 
 EXAMPLE_JOB = {
     "name": "minilm-on-laptop",

@@ -15,7 +15,8 @@ from ose.core.job import layers_text
 from ose.core.shown import NAME, headline, shown
 from ose.core.trust import Trust
 from ose.leaderboard.confidence import hint
-from ose.leaderboard.read import Leaderboard, LeaderboardRow
+from ose.leaderboard.read import Leaderboard
+from ose.leaderboard.row import LeaderboardRow
 
 _LEFT_OUT_WHEN_NARROW = {"p90 ms", "score ±"}
 _WIDE = 104

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ose.core.job import Distillation
-    from ose.leaderboard.read import LeaderboardRow
+    from ose.leaderboard.row import LeaderboardRow
     from ose.workspace import Workspace
 
 SENTENCE = "If None, the <mask> value is used."

@@ -19,7 +19,7 @@ from ose.core.measurement import Evaluation
 from ose.core.messages import CheckpointFiles, DataSpan, EvaluateTask, TaskFailed, TaskSucceeded
 from ose.core.objectives import judged, measures, scale_of, teacher_measures, with_divergence_stderr
 from ose.core.score import score
-from ose.store.base import NewCandidate
+from ose.store.new_rows import NewCandidate
 from ose.strategies.base import Outcome, Proposal, Strategy
 
 _T = TypeVar("_T")

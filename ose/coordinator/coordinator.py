@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ose.coordinator.backend import Backend
@@ -28,11 +28,6 @@ from ose.errors import (
     WorkerStartError,
 )
 from ose.store.base import Store
-
-
-def utc_now() -> datetime:
-    """The current time, aware of its zone."""
-    return datetime.now(UTC)
 
 
 class Coordinator:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ose.coordinator.backend import LatencyProbe
 from ose.coordinator.cache_keys import latency_keys
 from ose.coordinator.run_context import RunContext
 from ose.coordinator.trials import open_trial, record_failure
@@ -16,6 +15,7 @@ from ose.core.job import Candidate, Job
 from ose.core.messages import LatencyTask
 from ose.core.pace import BestPace
 from ose.errors import EvaluationError, WorkerLostError
+from ose.latency.base import LatencyProbe
 from ose.store.base import StoredLatency
 
 WORKER = "latency"

@@ -1,4 +1,4 @@
-"""What is stored of an exception, and the two ways in which a run ends early inside this package."""
+"""What is stored of an exception, and the two ways in which a job's run ends early."""
 
 from __future__ import annotations
 

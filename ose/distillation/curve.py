@@ -10,7 +10,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file
-from ose.distillation.candidate_evaluation import held_out_quality
+from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData
 from ose.training.checkpoint import newest_state
 

@@ -25,12 +25,12 @@ from ose.core.layer_subsets import (
     score_subsets,
 )
 from ose.core.messages import LayerSubsetsTask
-from ose.distillation.candidate_evaluation import held_out_quality
 from ose.extraction.calibration import Anatomy
 from ose.extraction.initial import Start, initial_student
 from ose.families.bert.model import architecture_of
 from ose.tasks.fill_mask.evaluate import mean_and_stderr
 from ose.tasks.fill_mask.forward import encode
+from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData
 
 SCORED_SEQUENCES = 32

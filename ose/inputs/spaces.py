@@ -17,7 +17,7 @@ from ose.inputs.space_size import require_short_axis
 from ose.inputs.validation import validate
 from ose.inputs.yaml_text import parse_mapping, read_mapping
 
-_PACKAGE = "search_spaces"
+_PACKAGE = "ose.search_spaces"
 _SUFFIXES = (".yaml", ".yml")
 _RANGE_KEYS = {"start", "stop", "step"}
 

@@ -17,7 +17,8 @@ from ose.inputs.checks import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import spec_hash
 from ose.inputs.memory import check_memory
-from ose.store.base import NewJob, Store
+from ose.store.base import Store
+from ose.store.new_rows import NewJob
 from ose.tasks.teacher_folder import TeacherFolder
 
 FEWEST_LEADERS, MOST_LEADERS = 2, 8

@@ -21,7 +21,8 @@ from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
 from ose.inputs.texts import require_name, require_storable
-from ose.store.base import NewJob, Store
+from ose.store.base import Store
+from ose.store.new_rows import NewJob
 from ose.tasks.teacher_folder import TeacherFolder
 
 

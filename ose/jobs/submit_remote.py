@@ -25,7 +25,8 @@ from ose.inputs.requests import ExtensionRequest
 from ose.inputs.teacher_source import download_teacher, locate_teacher
 from ose.jobs.extend import extended_job
 from ose.jobs.submit import checked_job
-from ose.store.base import NewJob, Store
+from ose.store.base import Store
+from ose.store.new_rows import NewJob
 from ose.store.service_base import Submission
 from ose.tasks.teacher_folder import TeacherFolder
 

@@ -13,10 +13,10 @@ from typing import Protocol, Self
 
 from pydantic import TypeAdapter
 
-from ose.coordinator.backend import LatencyProbe
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.messages import LatencyTask
 from ose.errors import EvaluationError, WorkerLostError
+from ose.latency.base import LatencyProbe
 from ose.latency.fingerprint import device_fingerprint
 
 _PROGRAM = """

@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from ose.core.shown import csv_cell
-
-if TYPE_CHECKING:
-    from ose.leaderboard.read import LeaderboardRow
+from ose.leaderboard.row import LeaderboardRow
 
 
 def write_csv(rows: Sequence[LeaderboardRow], stream: TextIO) -> None:

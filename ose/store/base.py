@@ -19,60 +19,22 @@ from datetime import datetime
 from typing import Protocol
 
 from ose.core.access import JobQuota
-from ose.core.architecture import Architecture
 from ose.core.job import (
     Candidate,
-    CorpusFacts,
     Distillation,
     DistillationResult,
     FailureReport,
     Job,
     JobStatus,
-    TeacherFacts,
     Trial,
     UnreadableJob,
 )
-from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
-from ose.core.spec import Hyperparameters, JobSpec
+from ose.store.new_rows import NewCandidate, NewJob
 from ose.store.pages_base import PageStore
 from ose.store.service_base import ServiceStore
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """A job as it is submitted.
-
-    Attributes:
-        owner: The id of the token that it is submitted with; None for this machine itself.
-    """
-
-    id: str
-    spec: JobSpec
-    spec_hash: str
-    teacher: TeacherFacts
-    corpus: CorpusFacts
-    created_at: datetime
-    owner: str | None = None
-    space_size: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewCandidate:
-    """A candidate as the strategy proposes it."""
-
-    number: int
-    architecture: Architecture
-    hyperparameters: Hyperparameters
-    num_steps: int
-    num_parameters: int
-    num_encoder_parameters: int
-    flops: int
-    layers: LayerChoice | None = None
-    earlier_legs: tuple[int, ...] = ()
-    continues: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ from ose.core.measurement import Evaluation
 from ose.core.score import FORMULA_VERSION, Score
 from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
-from ose.store.base import NewCandidate
 from ose.store.change_sequence import writers_mark
 from ose.store.jobs import hold_job
+from ose.store.new_rows import NewCandidate
 from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
 from ose.store.transactions import Transactions
 

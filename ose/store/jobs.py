@@ -32,8 +32,8 @@ from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus, TrialSt
 from ose.core.measurement import TeacherQuality
 from ose.errors import ConflictError, NotFoundError, UnreadableError
 from ose.store import rows
-from ose.store.base import NewJob
 from ose.store.columns import UtcTime
+from ose.store.new_rows import NewJob
 from ose.store.quotas import hold_owner, require_place_for_job
 from ose.store.tables import CANDIDATES, JOBS, TRIALS
 from ose.store.transactions import Transactions, changes_one

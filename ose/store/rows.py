@@ -14,7 +14,7 @@ from ose.core.architecture import Architecture
 from ose.core.job import Candidate, CandidateStatus, Distillation, FailureReport, Job, JobStatus, Trial
 from ose.core.measurement import Evaluation, LatencyMeasurement
 from ose.errors import InvalidInputError, UnreadableError
-from ose.store.base import NewCandidate, NewJob
+from ose.store.new_rows import NewCandidate, NewJob
 from ose.store.pages import CandidateRow
 from ose.store.service_tables import TOKENS
 from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, LATENCIES, TRIALS

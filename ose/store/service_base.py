@@ -6,16 +6,14 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ose.core.access import JobQuota, Token
 from ose.core.export import Export
 from ose.core.job import Distillation, FailureReport, Job, JobStatus
 from ose.core.leftovers import Leftover
 from ose.core.recipe import DistillationSpec
-
-if TYPE_CHECKING:
-    from ose.store.base import NewJob
+from ose.store.new_rows import NewJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

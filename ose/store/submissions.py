@@ -12,9 +12,9 @@ from ose.core.access import JobQuota
 from ose.core.job import FailureReport, Job, JobStatus
 from ose.errors import ConflictError
 from ose.store import rows
-from ose.store.base import NewJob
 from ose.store.deletion import SqlDeletion
 from ose.store.jobs import as_stored, find_job
+from ose.store.new_rows import NewJob
 from ose.store.quotas import hold_owner, require_place_for_job, require_place_in_queue
 from ose.store.service_base import Submission
 from ose.store.service_tables import SUBMISSIONS

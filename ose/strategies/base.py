@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Protocol
 
 from ose.core.architecture import Architecture
@@ -106,25 +105,6 @@ class OneWave:
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Nothing depends on outcomes."""
-
-
-class OseStrategy(OneWave):
-    """The paper's search: every epsilon-th member of the order, with every element of Theta.
-
-    The stride starts at the smallest member. The paper runs Theta outermost; since nothing is told to
-    later proposals the result is the same, and this way a job's numbers follow its order of sizes.
-
-    Source:
-        arXiv 2010.08512, Algorithm 1.
-
-    Args:
-        members: Every epsilon-th of the order.
-        theta: How each is trained.
-        num_steps: The paper's s.
-    """
-
-    def __init__(self, members: Iterable[Member], theta: Sequence[Hyperparameters], num_steps: int) -> None:
-        super().__init__(proposals_of(product(members, theta), num_steps))
 
 
 def proposals_of(trainings: Iterable[tuple[Member, Hyperparameters]], num_steps: int) -> list[Proposal]:

@@ -8,7 +8,8 @@ from ose.core.architecture import Architecture, count_parameters
 from ose.core.job import TeacherFacts
 from ose.core.search_space import Member
 from ose.core.spec import JobSpec
-from ose.strategies.base import OseStrategy, Strategy
+from ose.strategies.base import Strategy
+from ose.strategies.exhaustive import OseStrategy
 from ose.strategies.extension import ExtensionStrategy
 from ose.strategies.grid import Grid
 from ose.strategies.halving import HalvingStrategy, halving_rounds

@@ -23,8 +23,8 @@ from ose.access.token_keeper import TokenKeeper
 from ose.access.token_marker import TokenMarker
 from ose.api.dependencies import ServerOptions
 from ose.api.proxies import trusted_proxies
-from ose.coordinator.coordinator import utc_now
 from ose.core.access import Scope
+from ose.core.clock import utc_now
 from ose.errors import InvalidInputError, StorageError, StoreError
 from ose.store.engine import connect
 from ose.store.service_tables import TOKENS

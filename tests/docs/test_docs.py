@@ -92,7 +92,7 @@ def test_job_files_and_benchmarks_in_the_documentation_of_recipes_work():
     minimal = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)[0])
     for block in re.findall(r"```yaml\n(.*?)```", RECIPES, flags=re.DOTALL):
         assert parse_job(minimal | yaml.safe_load(block), ROOT).distillation.preset == "minilm"
-    for script in re.findall(r"`(benchmarks/\w+\.py)`", RECIPES):
+    for script in re.findall(r"`(benchmarks/[\w/]+\.py)`", RECIPES):
         assert (ROOT / script).exists()
 
 

@@ -13,7 +13,7 @@ from ose.core.spec import SearchSpec
 from ose.core.trust import EXTENSION, LEADERS, Trust
 from ose.inputs.job_file import parse_job
 from ose.leaderboard.confidence import hint
-from ose.leaderboard.read import LeaderboardRow
+from ose.leaderboard.row import LeaderboardRow
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "TRUST.md").read_text(encoding="utf8")
@@ -51,5 +51,5 @@ def test_job_files_parse_and_every_strategy_is_told_of() -> None:
 
 
 def test_scripts_named_are_there() -> None:
-    scripts = set(re.findall(r"benchmarks/\w+\.py", TEXT))
+    scripts = set(re.findall(r"benchmarks/[\w/]+\.py", TEXT))
     assert len(scripts) == 3 and all((ROOT / script).exists() for script in scripts)

@@ -11,7 +11,7 @@ from ose.core.job import CorpusFacts, DistillationResult, FailureReport, Teacher
 from ose.core.measurement import DeviceFingerprint, Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, Hyperparameters, JobSpec, TeacherSpec
-from ose.store.base import NewCandidate, NewJob
+from ose.store.new_rows import NewCandidate, NewJob
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

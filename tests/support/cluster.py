@@ -23,8 +23,8 @@ from processes import eventually, kill
 from ose.access.token_keeper import TokenKeeper
 from ose.access.token_marker import TokenMarker
 from ose.client.remote import RemoteWorkspace
-from ose.coordinator.coordinator import utc_now
 from ose.core.access import Scope
+from ose.core.clock import utc_now
 from ose.store.engine import open_store
 
 ROOT = Path(__file__).parents[2]

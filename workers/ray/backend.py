@@ -11,11 +11,11 @@ from typing import Any
 
 import ray
 
-from ose.coordinator.backend import LatencyProbe
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import Event, Task
 from ose.core.spec import WorkersSpec
 from ose.errors import WorkerLostError
+from ose.latency.base import LatencyProbe
 from ose.latency.probe import ProbeKeeper, SubprocessLatencyProbe
 from ose.workers.ray.cluster import RayCluster, beside_us
 from ose.workers.ray.probe import RayLatencyProbe

@@ -25,8 +25,7 @@ def distance(shape: Architecture, teacher: Architecture) -> float:
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
+def script() -> ModuleType:
     from benchmarks.preferences import imagined_board
 
     return imagined_board

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -16,8 +15,7 @@ OPTIONS = Namespace(vocabulary=300, batch_size=3, sequence_length=20, steps=2)
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
+def script() -> ModuleType:
     from benchmarks.speed import step_profile
 
     return step_profile

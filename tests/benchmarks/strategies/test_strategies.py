@@ -14,7 +14,7 @@ import pytest
 
 from ose.core.score import ScoreRule
 from ose.core.spec import Hyperparameters
-from ose.strategies.base import OseStrategy
+from ose.strategies.exhaustive import OseStrategy
 from ose.strategies.halving import HalvingStrategy
 
 ROOT = Path(__file__).parents[3]
@@ -67,8 +67,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def tables() -> ModuleType:
     from benchmarks.fidelity import replay_table
 
     return replay_table

@@ -7,25 +7,13 @@ import torch
 from builders import beyond
 from distillations import SMALL, SPEC, Curve, NewRun
 from searches import PLAIN_START
-from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
 from ose.core.messages import DataTask
 from ose.data.corpus import pack_corpus
 from ose.distillation.run import DistillationRun, distill
 from ose.extraction.initial import initial_student
-from ose.tasks.fill_mask.search_data import SearchData, load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
-
-
-@pytest.fixture(scope="module")
-def teacher(search: DataTask) -> PreTrainedModel:
-    return load_masked_lm(search.teacher.path)
-
-
-@pytest.fixture(scope="module")
-def data(search: DataTask) -> SearchData:
-    return load_search_data(Path(search.folder))
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,12 @@ from ose.core.layers import LayerChoice
 from ose.core.measurement import Evaluation
 from ose.core.messages import DataTask, EvaluateTask
 from ose.distillation import candidate_evaluation
-from ose.distillation.candidate_evaluation import evaluate_candidate, evaluate_together, held_out_quality
+from ose.distillation.candidate_evaluation import evaluate_candidate, evaluate_together
 from ose.distillation.candidate_training import StudentTraining
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.forward import logits_at
+from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData
 from ose.training.cuda_stream import Lane
 

@@ -20,12 +20,12 @@ from ose.core.job import CorpusFacts
 from ose.core.layer_subsets import Subset, most_promising, rule_subsets
 from ose.core.layers import MEASURED_RULES, LayerRule
 from ose.core.messages import AnatomyTask, DataTask, LayerSubsetsTask
-from ose.distillation.candidate_evaluation import held_out_quality
 from ose.extraction import subsets
 from ose.extraction.calibrate import open_anatomy, prepare_anatomy
 from ose.extraction.initial import Start, initial_student
 from ose.extraction.subsets import score_layer_subsets, subset_scores
 from ose.families.bert.model import architecture_of
+from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
 

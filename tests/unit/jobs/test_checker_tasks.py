@@ -15,7 +15,7 @@ from ose.core.job import CorpusFacts, TeacherFacts
 from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters
 from ose.jobs.checker_tasks import Question, to_prepared
 from ose.jobs.submit_remote import PreparedJob
-from ose.store.base import NewJob
+from ose.store.new_rows import NewJob
 from ose.store.service_base import Submission
 
 ALWAYS_FULL = (PreparedJob, Submission, NewJob, TeacherFacts, CorpusFacts, EmbeddingShape, Extension, ExtendedCandidate)

@@ -20,7 +20,8 @@ from ose.core.score import Score, ScoreRule
 from ose.errors import EvaluationError, NotFoundError
 from ose.leaderboard.cache import LiveStanding, View
 from ose.leaderboard.page import LeaderboardPage, LeaderboardPages
-from ose.leaderboard.read import LeaderboardQuery, LeaderboardRow, read_leaderboard
+from ose.leaderboard.read import LeaderboardQuery, read_leaderboard
+from ose.leaderboard.row import LeaderboardRow
 from ose.store.base import Store
 from ose.store.engine import open_store
 from ose.store.pages import Order

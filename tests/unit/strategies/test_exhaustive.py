@@ -5,7 +5,8 @@ import pytest
 
 from ose.core.search_space import Member
 from ose.core.spec import Hyperparameters, SearchSpec
-from ose.strategies.base import OseStrategy, Outcome, Proposal
+from ose.strategies.base import Outcome, Proposal
+from ose.strategies.exhaustive import OseStrategy
 from ose.strategies.registry import build_strategy
 
 SPACE = builders.search_space(

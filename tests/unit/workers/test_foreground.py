@@ -13,11 +13,11 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.messages import DataTask
 from ose.core.presets import preset_spec
 from ose.core.spec import SearchSpec
-from ose.distillation.candidate_evaluation import held_out_quality
 from ose.distillation.curve import read_curve
 from ose.errors import TeacherError
 from ose.extraction.calibrate import open_anatomy
 from ose.latency import measure
+from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 from ose.workers.foreground import DistillationRequest, latency_of_directory, run_distillation

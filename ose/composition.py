@@ -1,0 +1,112 @@
+"""Composition root: which workers do the work of a workspace.
+
+The only module that names `ose.workers`, and it does so lazily: submitting and reading load neither torch nor ray.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ose.artifacts.private import private_folder
+from ose.coordinator.backend import Backend
+from ose.coordinator.cache_keys import anatomy_key, search_data_key
+from ose.core.export import ExportSummary
+from ose.core.job import Candidate, DistillationResult, Job, inheritance_of
+from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.progress import Progress, step_reporter
+from ose.core.recipe import DistillationSpec
+from ose.core.spec import WorkersSpec
+from ose.inputs.space_size import num_candidates
+from ose.settings import Settings, operator_limits
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """A workspace's way to those who work for it.
+
+    Args:
+        settings: Where the files lie, and which cluster is joined.
+        progress: Told what they are doing.
+    """
+
+    settings: Settings
+    progress: Progress
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of search data, checkpoints and students, made for its owner alone."""
+        private_folder(self.settings.artifacts)
+        return self.settings.artifacts
+
+    def backend(self, job: Job) -> Backend:
+        """Start the workers that a job asks for."""
+        workers = job.spec.workers
+        if workers.uses_ray:
+            from ose.workers.ray.entry import start_ray_backend
+
+            fitting = self._fitting(workers, job, num_candidates(job.spec, job.teacher))
+            return start_ray_backend(fitting, self.settings.ray_address)
+        from ose.workers.inline import InlineBackend
+
+        return InlineBackend(workers)
+
+    def distil(
+        self, workers: int, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path
+    ) -> DistillationResult:
+        """Distil a candidate fully, on so many workers, with its files in `folder`."""
+        from ose.workers.foreground import DistillationRequest, run_distillation
+
+        each = WorkersSpec(count=workers, cpus=job.spec.workers.cpus, gpus=1 if job.spec.workers.gpus else 0)
+        if workers > 1:
+            each = self._fitting(each, job, workers)
+        all_threads = job.spec.workers.count * each.cpus
+        request = DistillationRequest(
+            job=job,
+            architecture=candidate.architecture,
+            inheritance=inheritance_of(job, candidate, spec.layers),
+            spec=spec,
+            anatomy=self.artifacts / "anatomy" / anatomy_key(job),
+            search_data=self.artifacts / "search-data" / search_data_key(job),
+            packed_text=self.artifacts / "packed-text",
+            folder=folder,
+            threads=each.cpus if workers > 1 else min(all_threads, operator_limits().max_threads),
+            device="cuda" if each.gpus else "cpu",
+        )
+        self.progress.stage(f"Distilling {candidate.architecture}", spec.steps)
+        if each.count == 1:
+            return run_distillation(request, step_reporter(self.progress))
+        from ose.workers.ray.entry import distil_on_ray
+
+        return distil_on_ray(request, each, self.settings.ray_address, step_reporter(self.progress))
+
+    def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
+        """As many of the workers asked for as there is work and room for; results do not depend on how many."""
+        from ose.coordinator.capacity import most_workers
+
+        count, reason = most_workers(workers, job.teacher, num_tasks, is_local=self.settings.ray_address is None)
+        if count < workers.count:
+            self.progress.say(f"{count} of the {workers.count:,} workers asked for: {reason}")
+        return replace(workers, count=count)
+
+
+def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
+    """Write a distilled student as a directory that plain `transformers` loads."""
+    from ose.workers import foreground
+
+    return foreground.write_export(student, output, manifest)
+
+
+def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
+    """See `ose.runtimes.torch.fill_mask`."""
+    from ose.workers import foreground
+
+    return foreground.fill_mask(model, text, count)
+
+
+def latency_of_directory(model: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
+    """See `ose.workers.foreground.latency_of_directory`."""
+    from ose.workers import foreground
+
+    return foreground.latency_of_directory(model, protocol)
