@@ -20,6 +20,7 @@ from ose.inputs.spaces import load_space
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf8")
+PAGES = [*(ROOT / "docs" / "decisions").glob("*.md"), ROOT / "docs" / "GPU.md"]
 RECIPES = (ROOT / "docs" / "RECIPES.md").read_text(encoding="utf8")
 COMMANDS = get_command(app)
 YAML_IN_README = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
@@ -96,8 +97,17 @@ def test_job_files_and_benchmarks_in_the_documentation_of_recipes_work():
         assert (ROOT / script).exists()
 
 
-def test_files_named_in_the_architecture_exist():
-    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|yaml))`", ARCHITECTURE))
+def test_files_named_in_the_architecture_and_the_decisions_exist():
+    texts = [ARCHITECTURE, *(page.read_text(encoding="utf8") for page in PAGES)]
+    named = {name for text in texts for name in re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|yaml))`", text)}
     assert len(named) > 20
     missing = [name for name in named if not any((root / name).exists() for root in (ROOT, ROOT / "ose"))]
     assert not missing
+
+
+def test_every_decision_is_listed_and_the_map_stays_short():
+    pages = {page.name for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+    listed = re.findall(r"\]\((\d{4}-[a-z0-9-]+\.md)\)", (ROOT / "docs" / "decisions" / "README.md").read_text("utf8"))
+    assert set(listed) == pages and len(listed) == len(pages)
+    assert [name[:4] for name in sorted(pages)] == [f"{number:04d}" for number in range(1, len(pages) + 1)]
+    assert len(ARCHITECTURE.splitlines()) <= 120
