@@ -19,7 +19,8 @@ from ose.core.progress import Progress, step_reporter
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import WorkersSpec
 from ose.inputs.space_size import num_candidates
-from ose.settings import Settings, operator_limits
+from ose.limits import operator_limits
+from ose.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ CONTROL_PLANE = (
     "artifacts",
     "core",
     "settings",
+    "limits",
     "errors",
 )
 

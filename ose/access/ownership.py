@@ -5,7 +5,7 @@ from __future__ import annotations
 from ose.core.access import Caller, JobQuota
 from ose.core.job import Job
 from ose.errors import ForbiddenError
-from ose.settings import operator_limits
+from ose.limits import operator_limits
 from ose.store.base import Store
 
 

@@ -24,7 +24,7 @@ from ose.api.limits import limits_of
 from ose.api.middleware import BodyLimit, SameSite, SecurityHeaders
 from ose.api.this_machine import ThisMachineOnly
 from ose.leaderboard.page import LeaderboardPages
-from ose.settings import operator_limits
+from ose.limits import operator_limits
 from ose.workspace import Workspace
 
 PREFIX = "/api/v1"

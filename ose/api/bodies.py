@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from ose.api.limits import BodyPlace
 from ose.inputs.json_text import read_object
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 
 async def _json_bytes(request: Request, _: Annotated[None, BodyPlace]) -> bytes:

@@ -17,7 +17,7 @@ from ose.errors import InvalidInputError, ServiceError, TooSlowError, error_of
 from ose.jobs.checker_process import BROKEN, DONE, LENGTH
 from ose.jobs.checker_tasks import Question
 from ose.jobs.checkers import Checker, Checkers
-from ose.settings import setting_of
+from ose.limits import setting_of
 
 _LOG = logging.getLogger(__name__)
 

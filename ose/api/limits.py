@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from ose.api.auth import CurrentCaller
 from ose.api.places import Places
 from ose.core.access import Caller
-from ose.settings import OperatorLimits, setting_of
+from ose.limits import OperatorLimits, setting_of
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ose.api.problems import problem
-from ose.settings import setting_of
+from ose.limits import setting_of
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

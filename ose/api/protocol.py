@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ose.api.door import Door
 from ose.api.problems import problem
-from ose.settings import OperatorLimits, setting_of
+from ose.limits import OperatorLimits, setting_of
 
 _MOST_AHEAD = 8
 """Requests sent before the answer to an earlier one; each waits in memory."""

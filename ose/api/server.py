@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from ose.api.door import Door
 from ose.api.protocol import BoundedProtocol
-from ose.settings import OperatorLimits, operator_limits
+from ose.limits import OperatorLimits, operator_limits
 
 _GRACE_S = 5
 """Streams of events never end by themselves; so long after a request to stop they are cut."""

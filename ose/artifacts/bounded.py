@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ose.errors import OseError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 
 def read_at_most(file: BinaryIO, name: str | Path, limit: str, error: type[OseError]) -> bytes:

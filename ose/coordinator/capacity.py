@@ -7,7 +7,7 @@ import os
 from ose.core.job import TeacherFacts
 from ose.core.spec import WorkersSpec
 from ose.inputs.machine_memory import machine_memory_bytes
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 _PROCESS_BYTES = 2**29
 """Of a worker that has loaded torch and nothing else."""

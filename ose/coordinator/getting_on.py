@@ -8,7 +8,7 @@ from pathlib import Path
 from ose.artifacts.files import is_temporary
 from ose.coordinator.cache_keys import anatomy_key, search_data_parts
 from ose.core.job import FailureReport, Job
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 from ose.store.base import Store
 
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from ose.data.hub_dataset import DatasetId
 from ose.data.records import one_line, text_of
 from ose.errors import CorpusError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 _THREADS = 2
 """Of pyarrow: each has a stack, which counts."""

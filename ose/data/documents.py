@@ -23,7 +23,7 @@ from ose.data.parquet_text import iter_column
 from ose.data.records import one_line, text_of
 from ose.data.unpacking import COMPRESSIONS, iter_lines
 from ose.errors import CorpusError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 

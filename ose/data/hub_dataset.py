@@ -19,7 +19,7 @@ from subprocess import DEVNULL, PIPE
 from ose.core.hub_names import is_hub_part, is_revision
 from ose.data.records import one_line
 from ose.errors import CorpusError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 _PREFIX = "hf:"
 _ID = re.compile(r"(?P<name>[\w-][\w.-]*(/[\w-][\w.-]*){0,2})(@(?P<revision>[\w.-]+))?(:(?P<split>[\w.-]+))?")

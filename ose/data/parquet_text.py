@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ose.data.parquet_pages import iter_page_sizes
 from ose.data.records import one_line, require_field, text_of
 from ose.errors import CorpusError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 if TYPE_CHECKING:
     from pyarrow import DataType

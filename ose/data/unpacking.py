@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ose.errors import CorpusError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
 

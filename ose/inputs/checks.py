@@ -14,7 +14,7 @@ from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
 from ose.inputs.space_size import require_small_search
 from ose.inputs.teacher_config import INHERITABLE_CLASSES
-from ose.settings import require_within
+from ose.limits import require_within
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _DTYPES = ("float32", "bfloat16", "float16")

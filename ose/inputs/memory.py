@@ -9,7 +9,8 @@ from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec, WorkersSpec
 from ose.errors import InvalidInputError, JobFileError
 from ose.inputs.machine_memory import machine_memory_bytes
-from ose.settings import Settings, operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
+from ose.settings import Settings
 
 
 def check_memory(spec: JobSpec, teacher: TeacherFacts, corpus: CorpusFacts) -> None:

@@ -16,7 +16,7 @@ from ose.data.hub_dataset import parse_dataset_id
 from ose.errors import CorpusError, JobFileError, OseError, TeacherError
 from ose.inputs.patterns import PatternWalk
 from ose.inputs.spaces import shipped_space_names
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 _LONGEST_NAME = 4_096
 """Linux's bound on a path."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from ose.errors import CorpusError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 
 class PatternWalk:

@@ -9,7 +9,7 @@ from ose.core.job import TeacherFacts
 from ose.core.search_space import AXES, SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import SearchSpaceError
-from ose.settings import require_within
+from ose.limits import require_within
 
 _COUNTED_AT_ONCE = 1_000_000
 """Pairs of heads and hidden sizes that are looked at in a tenth of a second."""

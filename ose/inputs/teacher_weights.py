@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from ose.artifacts.bounded import require_few_values
 from ose.errors import TeacherError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 from ose.tasks.teacher_folder import WEIGHTS, TeacherFolder
 from ose.tasks.teacher_settings import INDEX
 

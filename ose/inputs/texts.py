@@ -7,7 +7,7 @@ from typing import Any
 
 from ose.core.shown import is_plain, is_unstorable
 from ose.errors import InvalidInputError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 
 def require_name(name: str, place: str) -> None:

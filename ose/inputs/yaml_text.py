@@ -10,7 +10,7 @@ import yaml
 
 from ose.artifacts.bounded import read_at_most
 from ose.errors import JobFileError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 _MAX_DEPTH = 32
 _MAX_DIGITS = 100

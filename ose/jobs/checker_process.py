@@ -21,7 +21,7 @@ from contextlib import suppress
 from ose.core.logs import log_to_stderr
 from ose.errors import InvalidInputError, OseError
 from ose.jobs.checker_tasks import Question, answer, warm_up
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 _LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 from ose.core.access import JobQuota
 from ose.core.job import DistillationStatus, JobStatus
 from ose.errors import QuotaError
-from ose.settings import setting_of
+from ose.limits import setting_of
 from ose.store.service_tables import TOKENS
 from ose.store.tables import DISTILLATIONS, JOBS
 

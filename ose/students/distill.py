@@ -19,7 +19,7 @@ from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
 from ose.inputs.checks import check_recipe
 from ose.leaderboard.read import LeaderboardQuery, read_leaderboard, teacher_json
-from ose.settings import require_within
+from ose.limits import require_within
 from ose.store.base import Store
 
 Distil = Callable[[Job, Candidate, DistillationSpec, Path], DistillationResult]

@@ -21,7 +21,7 @@ from ose.errors import NotFoundError, OseError, UnreadableError
 from ose.inputs.checks import check_recipe
 from ose.inputs.memory import check_distillation_memory
 from ose.inputs.recipes import changed_recipe
-from ose.settings import operator_limits
+from ose.limits import operator_limits
 from ose.store.base import Store
 from ose.students.distill import (
     check_workers,

@@ -10,7 +10,7 @@ from torch.nn import Module, Parameter
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ose.errors import TeacherError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 
 @contextmanager

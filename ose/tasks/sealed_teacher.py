@@ -11,12 +11,13 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from ose.artifacts.digests import digest_of_digests, digest_of_stream
 from ose.artifacts.files import storage_errors
+from ose.artifacts.scratch import ScratchFolder
 from ose.errors import TeacherError
 from ose.tasks.teacher_folder import WEIGHTS, TeacherFolder, read_small
 from ose.tasks.teacher_settings import handed_on
@@ -48,9 +49,11 @@ def sealed_teacher(path: Path, digest: str | None = None) -> Iterator[Path]:
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     with storage_errors(Path(tempfile.gettempdir())):
-        folder = tempfile.TemporaryDirectory(prefix="ose-teacher-")
-    with folder as name:
-        yield Path(name)
+        scratch = ScratchFolder("teacher")
+    with closing(scratch):
+        files = scratch.path / "files"
+        files.mkdir()
+        yield files
 
 
 def _sealed(stream: BinaryIO, source: Path, target: Path, wanted: str | None) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ose.errors import TeacherError
-from ose.settings import operator_limits, setting_of
+from ose.limits import operator_limits, setting_of
 
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from ose.api.app import create_app
 from ose.api.dependencies import ServerOptions
 from ose.api.problems import STATUS
 from ose.core.access import Scope
-from ose.settings import OperatorLimits, setting_of
+from ose.limits import OperatorLimits, setting_of
 from ose.workspace import Workspace
 
 TEXT = (Path(__file__).parents[2] / "docs" / "SERVICE.md").read_text(encoding="utf8")
@@ -54,5 +55,5 @@ def test_the_codes_are_those_of_the_app():
 
 def test_the_limits_are_those_of_the_settings():
     told = re.findall(r"^\| `(OSE_MAX_\w+|OSE_MIN_\w+)` \| ([\d,.]+) \| (.+) \|$", TEXT, re.MULTILINE)
-    fields = OperatorLimits.model_fields
-    assert told == [(setting_of(name), f"{field.default:,}", field.description) for name, field in fields.items()]
+    limits = fields(OperatorLimits)
+    assert told == [(setting_of(each.name), f"{each.default:,}", each.metadata["bounds"]) for each in limits]

@@ -46,13 +46,27 @@ def workspace(home: Path, progress: Any = None) -> Iterator[package.Workspace]:
         yield opened
 
 
+RECIPE = {
+    "steps": STEPS,
+    "batch_size": 6,
+    "micro_batch_size": 2,
+    "checkpoint_every": 2,
+    "precision": "float32",
+    "learning_rate": 5e-3,
+    "evaluate_every": 4,
+}
+
+
+def search(job: dict[str, Any], home: Path, **changes: float) -> tuple[Path, str]:
+    """A home with a finished job, whose distillation follows the recipe but for the changes."""
+    with workspace(home) as opened:
+        return home, opened.run(opened.submit({**job, "distillation": {**RECIPE, **changes}}).id).id
+
+
 @pytest.fixture
 def searched(job: dict[str, Any], tmp_path: Path) -> tuple[Path, str]:
     """A home with a finished job whose distillation has three micro-batches a step."""
-    recipe = {"steps": STEPS, "batch_size": 6, "micro_batch_size": 2, "checkpoint_every": 2, "precision": "float32"}
-    job["distillation"] = {**recipe, "learning_rate": 5e-3, "evaluate_every": 4}
-    with workspace(tmp_path / "home") as opened:
-        return tmp_path / "home", opened.run(opened.submit(job).id).id
+    return search(job, tmp_path / "home")
 
 
 def losses_of(home: Path) -> dict[str, dict[int, float]]:
@@ -90,9 +104,10 @@ def test_two_workers_go_on_where_one_stopped_and_follow_its_curve(searched: tupl
         assert seen[name] == pytest.approx(curve, rel=1e-4), name
 
 
-def test_a_loss_that_diverges_in_the_workers_is_told_and_stored(searched: tuple[Path, str]) -> None:
-    home, job_id = searched
-    with start(home, "distill", job_id, "--workers", "2", "--learning-rate", "1e30") as run:
+def test_a_loss_that_diverges_in_the_workers_is_told_and_stored(job: dict[str, Any], tmp_path: Path) -> None:
+    """A decay of a hundred thousand times itself turns every weight round and makes it as many times larger."""
+    home, job_id = search(job, tmp_path / "home", learning_rate=100, weight_decay=1000)
+    with start(home, "distill", job_id, "--workers", "2") as run:
         _, told = run.communicate(timeout=180)
     assert run.returncode == 2
     assert "error: the loss is nan at step" in told

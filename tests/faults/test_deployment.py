@@ -70,7 +70,7 @@ class Watch:
     def _look(self) -> None:
         while not self._is_over.wait(0.5):
             machines = self._place.lan.machines
-            self.seen_on |= {machine.name for machine in machines if machine.processes("latency_process")}
+            self.seen_on |= {machine.name for machine in machines if machine.processes("ose.latency.process")}
 
 
 def test_a_search_over_http_measures_where_the_cluster_says_and_survives_strikes(place: Cluster, store: Store) -> None:

@@ -143,6 +143,6 @@ def leftovers(cluster: Cluster) -> list[str]:
     """Temporary files, and processes that nobody needs any more."""
     files = [str(each) for each in cluster.volume.rglob("*.partial*")]
     files += [str(each) for machine in cluster.lan.machines for each in machine.tmp.glob("ose-ray-*")]
-    titles = (SEARCH_WORKERS, "ray::Board", "ray::ProbeActor", "latency_process")
+    titles = (SEARCH_WORKERS, "ray::Board", "ray::ProbeActor", "ose.latency.process")
     processes = [(machine, title) for machine in cluster.lan.machines for title in titles]
     return files + [f"{title} on {machine.name}" for machine, title in processes for _ in machine.processes(title)]

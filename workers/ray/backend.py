@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 
+from ose.artifacts.scratch import ScratchFolder
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import Event, Task
 from ose.core.spec import WorkersSpec
@@ -20,7 +21,6 @@ from ose.latency.probe import ProbeKeeper, SubprocessLatencyProbe
 from ose.workers.ray.cluster import RayCluster, beside_us
 from ose.workers.ray.probe import RayLatencyProbe
 from ose.workers.ray.queue import Board
-from ose.workers.ray.scratch import ScratchFolder
 from ose.workers.ray.workers import TuneWorkers
 
 _POLL_S = 1.0
@@ -48,7 +48,7 @@ class RayBackend:
 
     def __init__(self, workers: WorkersSpec, address: str | None = None) -> None:
         self.capacity = workers.count
-        self._scratch = ScratchFolder()
+        self._scratch = ScratchFolder("ray")
         self._probes = ProbeKeeper(SubprocessLatencyProbe if address is None else RayLatencyProbe)
         try:
             self._cluster = RayCluster(workers, address, self._scratch.path)

@@ -60,7 +60,7 @@ class RayCluster:
     def __init__(self, workers: WorkersSpec, address: str | None, scratch: Path) -> None:
         others = set(psutil.Process().children())
         if address is None:
-            with environment(KEEP_MEMORY):
+            with environment(KEEP_MEMORY | {"TMPDIR": str(_folder(scratch / "tmp"))}):
                 _connect(_local_options(workers, scratch))
         else:
             _join(address)
@@ -118,6 +118,12 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
     except OSError as error:
         raise DependencyError(f"no Ray cluster answers at {address}: {error.strerror or error}") from error
+
+
+def _folder(path: Path) -> Path:
+    """Where workers put what is temporary: it goes with the scratch folder, however they end."""
+    path.mkdir()
+    return path
 
 
 def _local_options(workers: WorkersSpec, scratch: Path) -> dict[str, Any]:

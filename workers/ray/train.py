@@ -17,6 +17,7 @@ import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
+from ose.artifacts.scratch import ScratchFolder
 from ose.core.job import DistillationResult
 from ose.core.spec import WorkersSpec
 from ose.distillation.module import StepLosses
@@ -24,7 +25,6 @@ from ose.errors import OseError, WorkerLostError
 from ose.workers.foreground import DistillationRequest, assist_distillation, run_distillation
 from ose.workers.ray.cluster import RayCluster, beside_us
 from ose.workers.ray.process_group import ClusterNetworkConfig
-from ose.workers.ray.scratch import ScratchFolder
 
 _MAX_RESTARTS = 3
 """Of all workers, after one has died. More means that the next start would end in the same way."""
@@ -100,7 +100,7 @@ def distil_together(
 ) -> DistillationResult:
     """Distil on a Ray cluster. See `ose.workers.ray.entry.distil_on_ray`."""
     with (
-        closing(ScratchFolder()) as scratch,
+        closing(ScratchFolder("ray")) as scratch,
         closing(RayCluster(workers, address, scratch.path)),
     ):
         news: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_us())(News).remote()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ose.workers.ray.scratch import ScratchFolder
+from ose.artifacts.scratch import ScratchFolder
 
 HOLD = """
 import time
-from ose.workers.ray.scratch import ScratchFolder
-folder = ScratchFolder()
+from ose.artifacts.scratch import ScratchFolder
+folder = ScratchFolder("test")
 (folder.path / "file").touch()
 print(folder.path, flush=True)
 time.sleep(60)
@@ -33,7 +33,7 @@ def holder(place: Path) -> tuple[subprocess.Popen[str], Path]:
 
 
 def test_a_folder_goes_when_it_is_closed(place: Path) -> None:
-    folder = ScratchFolder()
+    folder = ScratchFolder("test")
     (folder.path / "file").touch()
     folder.close()
     assert list(place.iterdir()) == []
@@ -42,9 +42,9 @@ def test_a_folder_goes_when_it_is_closed(place: Path) -> None:
 def test_the_folder_of_a_killed_process_goes_with_the_next_one(place: Path) -> None:
     process, path = holder(place)
     with process:
-        beside = ScratchFolder()
+        beside = ScratchFolder("test")
         assert (path / "file").exists()
         process.send_signal(signal.SIGKILL)
-    ScratchFolder().close()
+    ScratchFolder("test").close()
     assert list(place.iterdir()) == [beside.path]
     beside.close()

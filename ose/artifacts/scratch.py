@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import TextIO
 
-_PREFIX = "ose-ray-"
 _LOCK = "lock"
 
 
@@ -17,11 +16,14 @@ class ScratchFolder:
     """A temporary folder, removed by `close`; or, after a kill -9, by the next one that is made.
 
     A lock that the system gives up with the process tells the living from the dead.
+
+    Args:
+        kind: What it is for, as its name says: `ray`, `teacher`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
         _remove_orphans()
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self.path = Path(tempfile.mkdtemp(prefix=f"ose-{kind}-"))
         self._lock = _locked_file(self.path)
 
     def close(self) -> None:
@@ -39,7 +41,7 @@ def _locked_file(folder: Path) -> TextIO:
 
 
 def _remove_orphans() -> None:
-    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+    for lock in Path(tempfile.gettempdir()).glob(f"ose-*-*/{_LOCK}"):
         try:
             with lock.open("r+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
