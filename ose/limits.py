@@ -56,7 +56,7 @@ class OperatorLimits:
     max_streams: int = _limit(1_000, 1, "streams of events at once")
     max_streams_of_caller: int = _limit(100, 1, "streams of events at once for one token")
     max_connections: int = _limit(2_000, 1, "connections at once")
-    max_connections_of_address: int = _limit(1_000, 1, "connections at once from one address")
+    max_connections_of_address: int = _limit(1_500, 1, "connections at once from one address")
     max_head_bytes: int = _limit(65_536, 1_000, "bytes of a request beside its body")
     max_head_s: float = _limit(10, 0.001, "seconds until a request's head is there")
     max_body_s: float = _limit(30, 0.001, "seconds until its body is there")

@@ -289,7 +289,7 @@ def test_one_candidate_gets_one_worker(workspace: Workspace) -> None:
     )
     spec = builders.job_spec(space=one, workers=WorkersSpec(count=12), search=SearchSpec(steps=1))
     job = workspace.store.add_job(builders.new_job(spec=spec))
-    with closing(workspace._make_backend(job)) as backend:
+    with closing(workspace._wiring.backend(job)) as backend:
         assert backend.capacity == 1
         children = psutil.Process().children(recursive=True)
         assert sum("ImplicitFunc" in " ".join(each.cmdline()) for each in children) <= 1
