@@ -4,12 +4,13 @@
 
 Each attack is a test in `tests/attacks` that names the door, the fault as it was found, and what it tries. This runs all of
 them, those included that are too heavy for `make test`, and writes what was tried and what held. Every attack is bounded in
-count and time and goes to loopback alone.
+count and time and goes to loopback alone. A run that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,14 +35,22 @@ class Outcome:
 
 
 class Recorder:
-    """A pytest plugin that keeps what the attacks' marks say, and how each ended."""
+    """A pytest plugin that keeps what the attacks' marks say, and how each ended, a line in `file` for each."""
 
-    def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
+    def __init__(self, file: Path) -> None:
+        self._file = file
         self._marks: dict[str, tuple[str, str, str]] = {}
 
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The last of each attack, this run's and those of earlier ones."""
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        return list({outcome.test: outcome for outcome in (Outcome(**json.loads(line)) for line in lines)}.values())
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Note what each attack says of itself; tests without a mark are none."""
+        """Note what each attack says of itself, and leave out those that have held; tests without a mark are none."""
+        held = {outcome.test for outcome in self.outcomes if outcome.ended == "held"}
+        items[:] = [item for item in items if item.nodeid not in held]
         for item in items:
             if mark := item.get_closest_marker("attack"):
                 self._marks[item.nodeid] = mark.kwargs["door"], mark.kwargs["fault"], mark.kwargs["how"]
@@ -51,13 +60,17 @@ class Recorder:
         if report.nodeid in self._marks and (report.when == "call" or report.outcome != "passed"):
             door, fault, how = self._marks[report.nodeid]
             ended = {"passed": "held", "failed": "DID NOT HOLD", "skipped": "not tried"}[report.outcome]
-            self.outcomes.append(
-                Outcome(door=door, fault=fault, how=how, test=report.nodeid, ended=ended, seconds=report.duration)
+            test = report.nodeid.partition("@")[0]
+            outcome = Outcome(
+                door=door, fault=fault, how=how, test=test, ended=ended, seconds=round(report.duration, 2)
             )
+            with self._file.open("a") as file:
+                file.write(json.dumps(asdict(outcome)) + "\n")
 
 
-def attack(door: str | None) -> list[Outcome]:
-    recorder = Recorder()
+def attack(folder: Path, door: str | None) -> list[Outcome]:
+    folder.mkdir(parents=True, exist_ok=True)
+    recorder = Recorder(folder / "outcomes.jsonl")
     options = ["-o", "addopts=", "-q", "--import-mode=importlib", "-m", "attack"]
     chosen = [str(ATTACKS)] if door is None else [str(file) for file in ATTACKS.glob(f"test_{door}*.py")]
     pytest.main([*options, *chosen], plugins=[recorder])
@@ -84,7 +97,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--door", help="only the attacks of tests/attacks/test_DOOR*.py")
     arguments = parser.parse_args()
-    outcomes = attack(arguments.door)
+    outcomes = attack(arguments.output, arguments.door)
     write_report(arguments.output, "attacks", {"attacks": [asdict(each) for each in outcomes]}, report(outcomes))
     if not outcomes or any(each.ended == "DID NOT HOLD" for each in outcomes):
         raise SystemExit("not every attack held")
