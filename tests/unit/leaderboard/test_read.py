@@ -42,7 +42,7 @@ def board(store: Store, choices: list[LayerChoice | None], **search: object) -> 
 def test_layers_are_those_kept_or_else_the_choice(store: Store) -> None:
     found = board(store, ["top", "bottom", (1, 2), None], inheritance=InheritanceSpec(layers="even"))
     assert [row.layers for row in found.rows] == [(0, 3), "bottom", (1, 2), "even"]
-    assert [row["layers"] for row in flat_rows(found.rows)] == [[0, 3], "bottom", [1, 2], "even"]
+    assert [row["layers"] for row in flat_rows(found.rows, found.metric_names)] == [[0, 3], "bottom", [1, 2], "even"]
 
 
 def test_a_random_start_keeps_none(store: Store) -> None:
