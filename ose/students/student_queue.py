@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ose.coordinator.getting_on import futility
 from ose.coordinator.lease import LEASE_S, Lease
 from ose.core.export import Export, ExportFile, ExportSummary
 from ose.core.failures import failure_report
@@ -28,6 +29,7 @@ from ose.students.distill import (
     choose_candidate,
     distil_student,
     distillation_folder,
+    num_steps_kept,
     student_manifest,
 )
 
@@ -101,6 +103,8 @@ class StudentQueue:
         if claimed is None:
             return None
         distillation, workers = claimed
+        if not self._is_worth_it(distillation, owner):
+            return self._find(distillation.id)
         with Lease(_Leases(self._store), str(distillation.id), owner, self._now):
             try:
                 self._run(distillation, workers)
@@ -114,6 +118,16 @@ class StudentQueue:
                 if known is not None and known.failure is None:
                     raise error
         return self._find(distillation.id)
+
+    def _is_worth_it(self, distillation: Distillation, owner: str) -> bool:
+        """Whether it gets on at all; one that does not has failed now."""
+        num_steps = num_steps_kept(Path(distillation.folder))
+        failure = futility(distillation, num_steps)
+        if failure is not None:
+            self._store.finish_distillation(distillation.id, self._now(), failure=failure)
+        elif num_steps > distillation.num_recorded:
+            self._store.note_steps(distillation.id, owner, num_steps)
+        return failure is None
 
     def _find(self, distillation_id: int) -> Distillation | None:
         """None if its job was deleted, which may happen to one whose lease has ended."""
