@@ -29,8 +29,8 @@ def futility(claimed: Job | Distillation, recorded: int) -> FailureReport | None
     what = "job" if isinstance(claimed, Job) else "distillation"
     return FailureReport(
         code="abandoned",
-        message=f"{most} coordinators in a row died running this {what}, or had no worker that started, before it got on; "
-        f"it may need more memory than there is ({setting_of('max_claims')} says after how many it fails)",
+        message=f"{most} coordinators in a row died running this {what}, or had no worker that started, before it got "
+        f"on; it may need more memory than there is ({setting_of('max_claims')} says after how many it fails)",
     )
 
 

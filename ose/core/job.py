@@ -51,7 +51,7 @@ class CandidateStatus(StrEnum):
 
 
 class TrialStatus(StrEnum):
-    """States of one attempt. INTERRUPTED means that its coordinator died, which counts against nobody."""
+    """States of one attempt. INTERRUPTED means that its coordinator died, which is no failed attempt."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"

@@ -44,7 +44,7 @@ def evaluate_candidate(
             its device.
         data: The search's batches and the teacher's stored targets.
         anatomy: The teacher's, on its device; None where the task's inheritance needs none.
-        lane: On the teacher's device. Whoever evaluates several keeps one: each holds on to the memory it once used.
+        lane: On the teacher's device. To evaluate several, keep one: each holds on to the memory it once used.
 
     Raises:
         NonFiniteLossError: Training diverged.
@@ -174,7 +174,7 @@ def _longest_leg(task: EvaluateTask) -> LegEnd | None:
 
 
 def _keep(task: EvaluateTask, training: StudentTraining, loss_nats: float) -> None:
-    """Keep the weights of a candidate that may be gone on with. They are a cache, so a full disk stops nobody."""
+    """Keep the weights of a candidate that may be gone on with. They are a cache, so a full disk stops no training."""
     if task.checkpoints is None or loss_nats > task.checkpoints.loss_at_most:
         return
     try:

@@ -39,7 +39,7 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
 
     def now(self) -> datetime:
         with self._transactions.read() as connection:
-            if connection.dialect.name == "sqlite":  # a file, and so on the machine of whoever asks
+            if connection.dialect.name == "sqlite":  # a file, and so on the caller's machine
                 return datetime.now(UTC)
             return connection.execute(select(func.clock_timestamp(type_=UtcTime))).scalar_one()
 

@@ -1,4 +1,4 @@
-"""The tables. Whoever changes one here adds a revision to migrations/versions; a test compares the two."""
+"""The tables. A change here needs a revision in migrations/versions; a test compares the two."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class StudentQueue:
         distil_student(self._store, job, candidate, distillation.spec, self._artifacts, distil, self._now)
 
     def export_finished(self) -> list[Export]:
-        """Export every distilled student that has no export yet, whoever distilled it; what cannot be is left out."""
+        """Export every distilled student that has no export yet, also those of others; what cannot be is left out."""
         waiting = [each for each in self._store.unexported_distillations() if _is_here(each)]
         return [export for each in waiting if (export := self._try_export(each)) is not None]
 

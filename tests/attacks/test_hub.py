@@ -21,7 +21,7 @@ def answers(tmp_path: Path, teacher: Path, **told: int | None) -> Iterator[tuple
         hub = stack.enter_context(model_hub(teacher, {name.replace("__", "."): size for name, size in told.items()}))
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / "text.txt").write_text("Some text for a search, of a few words.\n" * 2_000)
-        more = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache"), "OSE_MAX_TEACHER_BYTES": "1_000_000_000"}
+        more = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache"), "OSE_MAX_TEACHER_BYTES": str(10**9)}
         server = stack.enter_context(serving(tmp_path / "home", tmp_path / "data", more=more))
         yield hub, server.ask("POST", "/api/v1/jobs", JOB)
 

@@ -64,8 +64,9 @@ def test_a_wrong_setting_is_told_by_its_name_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: Callable[[Path], Any], limit: Field[Any]
 ) -> None:
     """Not behind the name of the file that was read when it was needed."""
-    monkeypatch.setenv(setting_of(limit.name), "many")
-    with pytest.raises(SettingError, match=f"^{setting_of(limit.name)} must be a (whole )?number of at least .*'many'$"):
+    name = setting_of(limit.name)
+    monkeypatch.setenv(name, "many")
+    with pytest.raises(SettingError, match=f"^{name} must be a (whole )?number of at least .*'many'$"):
         read(tmp_path)
 
 
