@@ -73,7 +73,8 @@ def _look_at_patterns_first(dataset: DatasetId) -> None:
 
     def resolve_own(pattern: str, base_path: str, *more: Any, **options: Any) -> list[str]:
         _require_own(dataset, f"{base_path}/{pattern}" if is_relative_path(pattern) else pattern)
-        return resolve(pattern, base_path, *more, **options)
+        found: list[str] = resolve(pattern, base_path, *more, **options)
+        return found
 
     data_files.resolve_pattern = resolve_own  # the one place at which the library looks for files
 

@@ -70,18 +70,16 @@ def _fetch(spec: TeacherSpec) -> str:
         files = HfApi().model_info(spec.model, revision=revision.resolved, files_metadata=True).siblings or []
     except Exception as error:
         try:
-            return snapshot_download(spec.model, revision=spec.revision, local_files_only=True, **_FILES)
+            return str(snapshot_download(spec.model, revision=spec.revision, local_files_only=True, **_FILES))
         except FileNotFoundError:
             raise error from None
     _require_bounded(spec, {file.rfilename: file.size for file in files})
-    return snapshot_download(spec.model, revision=revision, **_FILES)
+    return str(snapshot_download(spec.model, revision=revision, **_FILES))
 
 
 def _require_bounded(spec: TeacherSpec, sizes: Mapping[str, int | None]) -> None:
     """Hold what would be fetched against the limits, before any of it is."""
-    from huggingface_hub.utils import filter_repo_objects
-
-    wanted = {name: _size(spec, name, sizes[name]) for name in filter_repo_objects(sizes, **_FILES)}
+    wanted = {name: _size(spec, name, sizes[name]) for name in sizes if _is_wanted(name)}
     for name, size in wanted.items():
         if name in SMALL_FILES:
             require_within(
@@ -89,6 +87,10 @@ def _require_bounded(spec: TeacherSpec, sizes: Mapping[str, int | None]) -> None
             )
     total = sum(wanted.values())
     require_within("max_teacher_bytes", total, f"teacher {spec.model!r} has {total:,} bytes", TeacherError)
+
+
+def _is_wanted(name: str) -> bool:
+    return name in SMALL_FILES or (name.endswith(".safetensors") and "/" not in name)
 
 
 def _size(spec: TeacherSpec, name: str, size: int | None) -> int:
