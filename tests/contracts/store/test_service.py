@@ -159,6 +159,15 @@ def test_one_that_runs_in_the_foreground_is_never_taken(store: Store) -> None:
     assert store.claim_distillation("owner", LATER, LATER) is None
 
 
+def test_one_that_failed_under_a_coordinator_and_goes_on_in_the_foreground_is_not_taken(store: Store) -> None:
+    add_finished_job(store)
+    made = store.request_distillation("job-1", 1, SPEC, "/a", 1, NOW)
+    store.claim_distillation("owner", NOW, SOON)
+    store.finish_distillation(made.id, NOW, failure=builders.failure())
+    store.reopen_distillation(made.id)
+    assert store.claim_distillation("other", LATER, LATER) is None
+
+
 def test_what_is_distilled_is_exported_once(store: Store) -> None:
     add_finished_job(store)
     made = store.add_distillation("job-1", 1, SPEC, "/a", NOW)
