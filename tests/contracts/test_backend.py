@@ -18,7 +18,7 @@ from ose.coordinator.backend import Backend
 from ose.core.architecture import Architecture
 from ose.core.job import CorpusFacts
 from ose.core.measurement import Evaluation, LatencyProtocol
-from ose.core.messages import DataSummary, DataTask, Event, LatencyTask, Task, TaskFailed, TaskSucceeded
+from ose.core.messages import DataRequest, DataSummary, Event, LatencyRequest, Request, RequestFailed, RequestSucceeded
 from ose.core.spec import WorkersSpec
 from ose.errors import EvaluationError
 from ose.workers.inline import InlineBackend
@@ -41,7 +41,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return request.getfixturevalue({"inline": "inline", "ray": "ray_backend"}[request.param])
 
 
-def run(backend: Backend, tasks: list[Task]) -> dict[str, Event]:
+def run(backend: Backend, tasks: list[Request]) -> dict[str, Event]:
     """Each task's event, after seeing to it that there is one for each and no more."""
     for task in tasks:
         backend.submit(task)
@@ -50,17 +50,17 @@ def run(backend: Backend, tasks: list[Task]) -> dict[str, Event]:
     while len(events) < len(tasks) and time.monotonic() < deadline:
         if (event := backend.next_event(1.0)) is not None:
             events.append(event)
-    assert Counter(event.task_id for event in events) == Counter(task.id for task in tasks)
+    assert Counter(event.request_id for event in events) == Counter(task.id for task in tasks)
     assert backend.next_event(0.05) is None
-    return {event.task_id: event for event in events}
+    return {event.request_id: event for event in events}
 
 
 def losses(event: Event) -> tuple[float, ...]:
-    assert isinstance(event, TaskSucceeded) and isinstance(event.result, Evaluation)
+    assert isinstance(event, RequestSucceeded) and isinstance(event.result, Evaluation)
     return (event.result.loss_nats, *event.result.training_losses_nats, *event.result.sequence_losses_nats)
 
 
-def trials(search: DataTask, shapes: list[Architecture], num_steps: int = 2) -> list[Task]:
+def trials(search: DataRequest, shapes: list[Architecture], num_steps: int = 2) -> list[Request]:
     return [evaluate_task(search, shape, id=str(shape), num_steps=num_steps) for shape in shapes]
 
 
@@ -71,11 +71,11 @@ def test_nothing_comes_of_nothing(backend: Backend) -> None:
 
 
 def test_data_and_targets_are_made_as_one_process_makes_them(
-    backend: Backend, search: DataTask, sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path
+    backend: Backend, search: DataRequest, sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     data = data_task(tmp_path / "data", sharp_roberta, corpus)
     made = run(backend, [data])["data"]
-    assert isinstance(made, TaskSucceeded)
+    assert isinstance(made, RequestSucceeded)
     assert made.result == DataSummary(num_sequences=NUM_SEQUENCES, held_out_sequences=HELD_OUT_SEQUENCES)
     run(backend, list(targets_tasks(data)))
     names = sorted(file.name for file in Path(search.folder).iterdir())
@@ -84,23 +84,23 @@ def test_data_and_targets_are_made_as_one_process_makes_them(
         assert (Path(data.folder) / name).read_bytes() == (Path(search.folder) / name).read_bytes()
 
 
-def test_a_task_gives_the_same_losses_on_every_backend(backend: Backend, inline: Backend, search: DataTask) -> None:
+def test_a_task_gives_the_same_losses_on_every_backend(backend: Backend, inline: Backend, search: DataRequest) -> None:
     here, there = run(backend, trials(search, SHAPES)), run(inline, trials(search, SHAPES))
     assert {name: losses(event) for name, event in here.items()} == {n: losses(e) for n, e in there.items()}
     assert len({losses(event) for event in here.values()}) == len(SHAPES)
 
 
-def test_what_ran_before_changes_nothing(backend: Backend, search: DataTask) -> None:
+def test_what_ran_before_changes_nothing(backend: Backend, search: DataRequest) -> None:
     forwards, backwards = run(backend, trials(search, SHAPES)), run(backend, trials(search, SHAPES[::-1]))
     assert {name: losses(event) for name, event in forwards.items()} == {n: losses(e) for n, e in backwards.items()}
 
 
-def test_a_failure_carries_code_message_and_traceback(backend: Backend, search: DataTask, tmp_path: Path) -> None:
+def test_a_failure_carries_code_message_and_traceback(backend: Backend, search: DataRequest, tmp_path: Path) -> None:
     diverging = evaluate_task(search, SMALL, id="diverging", hyperparameters={"learning_rate": 1e30})
     without_data = replace(evaluate_task(search, SMALL, id="without data"), folder=str(tmp_path))
     events = run(backend, [diverging, without_data, evaluate_task(search, SMALL, id="fine")])
-    assert isinstance(events["fine"], TaskSucceeded)
-    failures = {name: event.failure for name, event in events.items() if isinstance(event, TaskFailed)}
+    assert isinstance(events["fine"], RequestSucceeded)
+    failures = {name: event.failure for name, event in events.items() if isinstance(event, RequestFailed)}
     assert {name: failure.code for name, failure in failures.items()} == {
         "diverging": "non_finite_loss",
         "without data": "error",
@@ -110,7 +110,7 @@ def test_a_failure_carries_code_message_and_traceback(backend: Backend, search: 
     assert not any(failure.is_retryable for failure in failures.values())
 
 
-def test_workers_stay_warm(backend: Backend, search: DataTask, tmp_path: Path) -> None:
+def test_workers_stay_warm(backend: Backend, search: DataRequest, tmp_path: Path) -> None:
     """Teacher and data are gone after the first task of each worker, and nobody notices."""
     teacher = shutil.copytree(search.teacher.path, tmp_path / "teacher")
     folder = shutil.copytree(search.folder, tmp_path / "data")
@@ -119,14 +119,14 @@ def test_workers_stay_warm(backend: Backend, search: DataTask, tmp_path: Path) -
     shutil.rmtree(teacher)
     shutil.rmtree(folder)
     events = run(backend, [evaluate_task(moved, SMALL, id=str(n), num_steps=1) for n in range(10)])
-    assert [event for event in events.values() if isinstance(event, TaskFailed)] == []
+    assert [event for event in events.values() if isinstance(event, RequestFailed)] == []
 
 
-def test_the_probe_measures_on_a_device_it_can_name(backend: Backend, search: DataTask, tmp_path: Path) -> None:
+def test_the_probe_measures_on_a_device_it_can_name(backend: Backend, search: DataRequest, tmp_path: Path) -> None:
     lost = replace(search.teacher, path=str(tmp_path / "nowhere"))
     with backend.latency_probe(PROTOCOL) as probe:
         device = probe.fingerprint()
-        student = LatencyTask(teacher=search.teacher, architecture=SMALL, protocol=PROTOCOL)
+        student = LatencyRequest(teacher=search.teacher, architecture=SMALL, protocol=PROTOCOL)
         with pytest.raises(EvaluationError, match="nowhere"):
             probe.measure(replace(student, teacher=lost))
         measured = probe.measure(student)

@@ -13,21 +13,21 @@ import builders
 
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
+from ose.core.layer_choice import kept_layers
 from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets
-from ose.core.layers import kept_layers
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.messages import (
-    AnatomyTask,
+    CalibrationRequest,
+    DataRequest,
     DataSummary,
-    DataTask,
-    EvaluateTask,
+    EvaluationRequest,
     Event,
-    LatencyTask,
-    LayerSubsetsTask,
-    TargetsTask,
-    Task,
-    TaskFailed,
-    TaskSucceeded,
+    LatencyRequest,
+    LayerSubsetsRequest,
+    Request,
+    RequestFailed,
+    RequestSucceeded,
+    TargetsRequest,
 )
 
 Outcome = float | FailureReport
@@ -65,12 +65,12 @@ class FakeBackend:
     flagged: frozenset[Architecture] = frozenset()
     paces: Mapping[Architecture, Sequence[float]] = field(default_factory=dict)
     stages: dict[type, list[FailureReport]] = field(default_factory=dict)
-    pick: Callable[[Sequence[Task]], int] = lambda queue: 0
+    pick: Callable[[Sequence[Request]], int] = lambda queue: 0
     dies_at: int | None = None
     before_event: Callable[[], None] = _nothing
     name: str = "fake"
     capacity: int = 2
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[Request] = field(default_factory=list)
     measured: list[Architecture] = field(default_factory=list)
     best_paces: list[float | None] = field(default_factory=list)
     attempts: dict[Architecture, int] = field(default_factory=dict)
@@ -81,15 +81,15 @@ class FakeBackend:
     is_settled: bool = False
 
     def __post_init__(self) -> None:
-        self._queue: deque[Task] = deque()
+        self._queue: deque[Request] = deque()
         self._measurements: dict[Architecture, int] = {}
 
     @property
     def trained(self) -> list[Architecture]:
         """Architectures given out to be trained, in order."""
-        return [task.architecture for task in self.tasks if isinstance(task, EvaluateTask)]
+        return [task.architecture for task in self.tasks if isinstance(task, EvaluationRequest)]
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Request) -> None:
         self.is_settled = False
         self._count()
         self.tasks.append(task)
@@ -105,8 +105,8 @@ class FakeBackend:
         del self._queue[index]
         result = self._result(task)
         if isinstance(result, FailureReport):
-            return TaskFailed(task_id=task.id, worker="fake-0", failure=result)
-        return TaskSucceeded(task_id=task.id, worker="fake-0", result=result)
+            return RequestFailed(request_id=task.id, worker="fake-0", failure=result)
+        return RequestSucceeded(request_id=task.id, worker="fake-0", result=result)
 
     @contextmanager
     def latency_probe(self, protocol: LatencyProtocol) -> Iterator[FakeProbe]:
@@ -130,17 +130,17 @@ class FakeBackend:
         pace_ms = paces[min(self._measurements[architecture], len(paces)) - 1]
         return builders.latency(outcome, is_flagged=architecture in self.flagged, pace_ms=pace_ms)
 
-    def _result(self, task: Task) -> Any:
+    def _result(self, task: Request) -> Any:
         if failures := self.stages.get(type(task)):
             return failures.pop(0)
         match task:
-            case DataTask():
+            case DataRequest():
                 return DataSummary(num_sequences=task.num_sequences, held_out_sequences=task.held_out_sequences)
-            case AnatomyTask():
-                return TaskSucceeded(task_id=task.id, worker=self.name, result=None)
-            case TargetsTask():
+            case CalibrationRequest():
+                return RequestSucceeded(request_id=task.id, worker=self.name, result=None)
+            case TargetsRequest():
                 return builders.teacher_quality() if task.shard is None else None
-            case LayerSubsetsTask():
+            case LayerSubsetsRequest():
                 return tuple(subset_score(layers) for layers in combinations(range(4), task.keep))
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
         if not isinstance(outcome, float):
@@ -166,7 +166,7 @@ class FakeProbe:
     def fingerprint(self) -> DeviceFingerprint:
         return builders.fingerprint()
 
-    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+    def measure(self, task: LatencyRequest) -> LatencyMeasurement:
         assert self.backend.is_settled, "a worker that starts would disturb the measurement"
         self.backend.num_probes += not self.has_measured
         self.has_measured = True
@@ -174,7 +174,7 @@ class FakeProbe:
         return self.backend.latency_of(task.architecture)
 
 
-def _kept(task: EvaluateTask) -> Subset | None:
+def _kept(task: EvaluationRequest) -> Subset | None:
     """What a worker would say it kept; the last layers are the most important."""
     if task.initialization == "random":
         return None

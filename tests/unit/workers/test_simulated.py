@@ -14,7 +14,7 @@ from fake_search import Search, spec
 
 from ose.coordinator.coordinator import Coordinator
 from ose.core.job import CandidateStatus, JobStatus
-from ose.core.messages import DataSummary, DataTask, EvaluateTask, Task, TaskResult
+from ose.core.messages import DataRequest, DataSummary, EvaluationRequest, Request, Result
 from ose.core.progress import Silence
 from ose.store.base import Store
 from ose.store.engine import open_store
@@ -30,10 +30,10 @@ def store(empty_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def result(task: Task) -> TaskResult:
-    if isinstance(task, DataTask):
+def result(task: Request) -> Result:
+    if isinstance(task, DataRequest):
         return DataSummary(num_sequences=10, held_out_sequences=4)
-    return builders.evaluation() if isinstance(task, EvaluateTask) else builders.teacher_quality()
+    return builders.evaluation() if isinstance(task, EvaluationRequest) else builders.teacher_quality()
 
 
 def backend(clock: VirtualClock, num_workers: int = 4, faults: Faults = HARSH, seed: int = 3) -> SimulatedBackend:
