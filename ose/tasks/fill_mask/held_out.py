@@ -52,7 +52,7 @@ def held_out_quality(
 def judge(
     student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None, precision: Precision
 ) -> torch.Tensor:
-    """(1 + metrics, M): each held-out sequence's loss, and its figure by each of `METRICS`; nobody waits."""
+    """(1 + metrics, M): each held-out sequence's loss, and its figure by each of `METRICS`, not waited for."""
     device, held_out = student.device, data.held_out
     at_once = _ROWS_AT_ONCE_ON_GPU if device.type == "cuda" else _ROWS_AT_ONCE
     judged: list[torch.Tensor] = []
