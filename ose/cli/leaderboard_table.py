@@ -124,7 +124,7 @@ def _row_cells(row: LeaderboardRow) -> dict[str, str]:
 
 def _remark(row: LeaderboardRow) -> str:
     if row.error is not None:
-        return f"{row.status.lower()}: {headline(row.error['message'])}"
+        return f"{row.status.lower()}: {headline(row.error.message)}"
     return "*" if row.is_pareto else ""
 
 

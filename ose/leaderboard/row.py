@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ose.core.architecture import Architecture
-from ose.core.job import CandidateStatus
+from ose.core.job import CandidateStatus, ErrorDetail
 from ose.core.layer_choice import LayerChoice
 from ose.core.spec import Hyperparameters
 
@@ -17,15 +17,32 @@ class LeaderboardRow:
     Attributes:
         rank: By score among the candidates that passed; null for the others.
         candidate: Its number in the job.
+        status: REJECTED means that a limit of the job excludes it.
+        architecture: Its four numbers.
         layers: The teacher's layers it kept; before its training, the choice; null of a random start.
+        hyperparameters: It is trained with.
+        num_parameters: Of the whole masked language model, tied weights once.
+        num_encoder_parameters: Of its layers alone.
         flops: Of the encoder, one sequence of the latency protocol's length.
+        latency_p50_ms: Median of the encoder's forward pass.
+        latency_p90_ms: The 90th percentile of the same calls.
+        latency_flagged: Whether the measurement was disturbed: do not believe it.
         loss_nats: Cross-entropy to the teacher's distribution at held-out masked positions.
+        loss_stderr_nats: Its standard error over sequences.
+        masked_lm_loss_nats: Cross-entropy against the true tokens.
+        masked_accuracy: Share of the held-out targets whose true token it ranks first.
+        score: Under the rule that ranks; null without a rank.
+        score_stderr: Its standard error.
         group: 1 for the best candidate and all leaders that do not differ significantly from it; 2 for the first that
             does and those that do not from that one; null beyond the leaders.
         loss_to_best_nats: Its loss less that of the best candidate, on the same held-out sequences; null beyond the
             leaders.
-        score_to_best: Likewise its score. Both have the standard errors of a paired difference beside them.
+        loss_to_best_stderr_nats: The standard error of that difference, paired by sequence.
+        score_to_best: Likewise its score less that of the best one.
+        score_to_best_stderr: Its standard error, paired likewise.
         is_pareto: No other candidate has at most its parameters, latency and loss, and less of one.
+        num_steps: Training steps in all.
+        wall_time_s: Of its scored trial: build, training and evaluation.
         error: Code and message of a failure, or the limit that excludes it.
     """
 
@@ -55,4 +72,4 @@ class LeaderboardRow:
     is_pareto: bool
     num_steps: int
     wall_time_s: float | None
-    error: dict[str, str] | None
+    error: ErrorDetail | None
