@@ -28,8 +28,8 @@ from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.latency.measure import measure_latency
-from ose.runtimes.torch import export_student, student_card
-from ose.runtimes.torch import fill_mask as fill_mask_of
+from ose.runtimes.torch.export import export_student, student_card
+from ose.runtimes.torch.export import fill_mask as fill_mask_of
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
@@ -170,7 +170,7 @@ def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> Expor
 
 
 def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
-    """A model directory's likeliest fillings of the first mask. See `ose.runtimes.torch.fill_mask`."""
+    """A model directory's likeliest fillings of the first mask. See `ose.runtimes.torch.export.fill_mask`."""
     quieten()
     return fill_mask_of(model, text, count)
 
