@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from ose.artifacts.scratch import ScratchFolder
 from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
-from ose.core.job import DistillationResult, Job
+from ose.core.job import DistillationResult, Job, TeacherFacts
 from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import CalibrationRequest
+from ose.core.messages import CalibrationRequest, LatencyRequest, SavedModelRequest, TimedModel
 from ose.core.recipe import DistillationSpec
 from ose.data.training_text import training_text
 from ose.distillation.curve import HeldOutCurve
@@ -27,7 +29,9 @@ from ose.distillation.run import DistillationRun, distill, save_student
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.latency.measure import measure_latency
+from ose.latency.process import LatencyServer
+from ose.latency.timed_model import save_timed_model
+from ose.runtimes.registry import runtime_package
 from ose.runtimes.torch.export import export_student, student_card
 from ose.runtimes.torch.export import fill_mask as fill_mask_of
 from ose.tasks.fill_mask.held_out import held_out_quality
@@ -175,15 +179,23 @@ def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
     return fill_mask_of(model, text, count)
 
 
-def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
-    """Measure a model directory in this process, which should have nothing else to do.
+def latency_of(model: TeacherFacts, protocol: LatencyProtocol) -> LatencyMeasurement:
+    """Measure a model directory's model in this process, which should have nothing else to do.
 
     Raises:
-        TeacherError: There is no masked language model in `path`.
+        TeacherError: Its configuration cannot be loaded.
         DependencyError: The device is not there.
     """
     quieten()
-    return measure_latency(load_masked_lm(path), protocol)
+    runtime = runtime_package(protocol.runtime)
+    with closing(ScratchFolder("latency")) as scratch:
+        timed = TimedModel(teacher=model, architecture=model.architecture, is_teacher=True)
+        request = SavedModelRequest(
+            id="latency", folder=str(scratch.path / "model"), model=timed, runtime=runtime, precision=protocol.dtype
+        )
+        save_timed_model(request)
+        saved = LatencyRequest(folder=request.folder, vocab_size=model.embedding.vocab_size, protocol=protocol)
+        return LatencyServer(runtime).measure(saved)
 
 
 def quieten() -> None:

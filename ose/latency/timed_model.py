@@ -1,0 +1,44 @@
+"""Build the model whose latency is measured, and save it for the runtime that will run it. It takes torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForMaskedLM, PreTrainedModel
+from transformers.initialization import no_init_weights
+
+from ose.artifacts.files import atomic_directory
+from ose.core.messages import SavedModelRequest, TimedModel
+from ose.families.bert.model import build_blank_student, fill_with_noise
+from ose.runtimes.base import Part
+from ose.runtimes.registry import runtime_saver
+from ose.tasks.few_tensors import few_tensors
+from ose.tasks.fill_mask.teacher import load_config
+
+_PART: Part = "encoder"
+"""A fill-mask student is timed without its head, as it is deployed after it was fine-tuned."""
+
+
+def save_timed_model(request: SavedModelRequest) -> None:
+    """Save a model with weights of no meaning, on which latency does not depend.
+
+    Raises:
+        TeacherError: The teacher has no configuration that can be loaded.
+        StorageError: The model cannot be written.
+    """
+    saver = runtime_saver(request.runtime)
+    model = _built(request.model, "cpu" if saver.needs_weights else "meta")
+    if saver.needs_weights:
+        fill_with_noise(model)
+    with atomic_directory(Path(request.folder)) as folder:
+        saver.save(model, _PART, folder, request.precision)
+
+
+def _built(model: TimedModel, device: str) -> PreTrainedModel:
+    config = load_config(model.teacher.path)
+    if not model.is_teacher:
+        return build_blank_student(config, model.architecture, device)
+    with few_tensors(), no_init_weights(), torch.device(device):
+        teacher: PreTrainedModel = AutoModelForMaskedLM.from_config(config)
+    return teacher
