@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ose.coordinator.run_context import RunContext, new_id
@@ -39,10 +39,17 @@ def saved_model(context: RunContext, model: TimedModel) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # not empty, or never made
+            folder.parent.rmdir()
 
 
 def remove_saved_models(context: RunContext) -> None:
-    """Remove what a coordinator of this job has left that was killed in the middle of a measurement."""
+    """Remove what a coordinator of this job has left that was killed in the middle of a measurement.
+
+    Raises:
+        JobInterruptedError: The job is no longer ours, and neither is what lies there.
+    """
+    context.check_lease()
     shutil.rmtree(_job_folder(context), ignore_errors=True)
 
 

@@ -90,6 +90,7 @@ def _load(folder: Path) -> torch.nn.Module:
     transformers_logging.set_verbosity_error()
     description = json.loads((folder / DESCRIPTION).read_text(encoding="utf8"))
     kind = _model_class(description)
+    assert kind.config_class is not None  # of a model that could be built
     config = kind.config_class.from_pretrained(folder)
     with no_init_weights():
         model: PreTrainedModel = kind._from_config(config)
