@@ -13,7 +13,7 @@ from ose.artifacts.private import private_folder
 from ose.coordinator.backend import Backend
 from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_key
 from ose.core.export import ExportSummary
-from ose.core.job import Candidate, DistillationResult, Job, TeacherFacts, inheritance_of
+from ose.core.job import Candidate, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.progress import Progress, step_reporter
 from ose.core.recipe import DistillationSpec
@@ -106,8 +106,8 @@ def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
     return foreground.fill_mask(model, text, count)
 
 
-def latency_of(model: TeacherFacts, protocol: LatencyProtocol) -> LatencyMeasurement:
-    """See `ose.workers.foreground.latency_of`."""
+def latency_of_directory(model: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
+    """See `ose.workers.foreground.latency_of_directory`."""
     from ose.workers import foreground
 
-    return foreground.latency_of(model, protocol)
+    return foreground.latency_of_directory(model, protocol)

@@ -291,7 +291,7 @@ class Workspace:
         check_latency_protocol(protocol)
         facts = inspect_teacher(TeacherSpec(model=str(model)))
         check_sequence_length("latency.sequence_length", protocol.sequence_length, facts)
-        return composition.latency_of(facts, protocol)
+        return composition.latency_of_directory(Path(facts.path), protocol)
 
 
 def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:

@@ -17,10 +17,10 @@ from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
-from ose.core.job import DistillationResult, Job, TeacherFacts
+from ose.core.job import DistillationResult, Job
 from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import CalibrationRequest, LatencyRequest, SavedModelRequest, TimedModel
+from ose.core.messages import CalibrationRequest, LatencyRequest
 from ose.core.recipe import DistillationSpec
 from ose.data.training_text import training_text
 from ose.distillation.curve import HeldOutCurve
@@ -30,7 +30,7 @@ from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.latency.process import LatencyServer
-from ose.latency.timed_model import save_timed_model
+from ose.latency.timed_model import save_for_timing
 from ose.runtimes.registry import runtime_package
 from ose.runtimes.torch.export import export_student, student_card
 from ose.runtimes.torch.export import fill_mask as fill_mask_of
@@ -179,23 +179,20 @@ def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
     return fill_mask_of(model, text, count)
 
 
-def latency_of(model: TeacherFacts, protocol: LatencyProtocol) -> LatencyMeasurement:
-    """Measure a model directory's model in this process, which should have nothing else to do.
+def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
+    """Measure a model directory in this process, which should have nothing else to do.
 
     Raises:
-        TeacherError: Its configuration cannot be loaded.
+        TeacherError: There is no masked language model in `path`.
         DependencyError: The device is not there.
     """
     quieten()
-    runtime = runtime_package(protocol.runtime)
+    model, runtime = load_masked_lm(path), runtime_package(protocol.runtime)
     with closing(ScratchFolder("latency")) as scratch:
-        timed = TimedModel(teacher=model, architecture=model.architecture, is_teacher=True)
-        request = SavedModelRequest(
-            id="latency", folder=str(scratch.path / "model"), model=timed, runtime=runtime, precision=protocol.dtype
-        )
-        save_timed_model(request)
-        saved = LatencyRequest(folder=request.folder, vocab_size=model.embedding.vocab_size, protocol=protocol)
-        return LatencyServer(runtime).measure(saved)
+        folder = scratch.path / "model"
+        save_for_timing(model, folder, runtime, protocol.dtype)
+        request = LatencyRequest(folder=str(folder), vocab_size=model.config.vocab_size, protocol=protocol)
+        return LatencyServer(runtime).measure(request)
 
 
 def quieten() -> None:

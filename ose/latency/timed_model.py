@@ -27,12 +27,22 @@ def save_timed_model(request: SavedModelRequest) -> None:
         TeacherError: The teacher has no configuration that can be loaded.
         StorageError: The model cannot be written.
     """
-    saver = runtime_saver(request.runtime)
-    model = _built(request.model, "cpu" if saver.needs_weights else "meta")
-    if saver.needs_weights:
+    needs_weights = runtime_saver(request.runtime).needs_weights
+    model = _built(request.model, "cpu" if needs_weights else "meta")
+    if needs_weights:
         fill_with_noise(model)
-    with atomic_directory(Path(request.folder)) as folder:
-        saver.save(model, _PART, folder, request.precision)
+    save_for_timing(model, Path(request.folder), request.runtime, request.precision)
+
+
+def save_for_timing(model: PreTrainedModel, folder: Path, runtime: str, precision: str) -> None:
+    """Save what is timed of a model, with its weights only if the runtime needs them. The model is used up.
+
+    Raises:
+        StorageError: The model cannot be written.
+    """
+    saver = runtime_saver(runtime)
+    with atomic_directory(folder) as temporary:
+        saver.save(model if saver.needs_weights else model.to("meta"), _PART, temporary, precision)
 
 
 def _built(model: TimedModel, device: str) -> PreTrainedModel:

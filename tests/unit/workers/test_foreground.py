@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, architecture, job_spec
-from searches import facts_of, fill
+from searches import fill
 
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import DistillationResult, Job, JobStatus
@@ -20,7 +20,7 @@ from ose.latency import measure
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
-from ose.workers.foreground import FullDistillation, latency_of, run_distillation
+from ose.workers.foreground import FullDistillation, latency_of_directory, run_distillation
 
 SMALL = architecture(2, 2, 16, 24)
 SPEC = preset_spec(
@@ -154,7 +154,7 @@ def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataRequest
 def test_a_directory_is_measured(tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "TIMED_S", 0.05)
     monkeypatch.setattr(measure, "WARMUP_S", 0.0)
-    protocol, model = LatencyProtocol(sequence_length=16), facts_of(tiny_roberta)
-    assert latency_of(model, protocol).p50_ms > 0
+    protocol = LatencyProtocol(sequence_length=16)
+    assert latency_of_directory(tiny_roberta, protocol).p50_ms > 0
     with pytest.raises(TeacherError):
-        latency_of(replace(model, path=str(tmp_path)), protocol)
+        latency_of_directory(tmp_path, protocol)
