@@ -87,7 +87,8 @@ class RequestExecutor:
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
                 return score_layer_subsets(request, teacher, self._data_in(request.folder), calibration)
             case SavedModelRequest():
-                return save_timed_model(request)
+                save_timed_model(request)
+                return None
 
     def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != teacher:

@@ -41,8 +41,9 @@ def save_for_timing(model: PreTrainedModel, folder: Path, runtime: str, precisio
         StorageError: The model cannot be written.
     """
     saver = runtime_saver(runtime)
+    saved = model if saver.needs_weights else model.to_empty(device="meta")
     with atomic_directory(folder) as temporary:
-        saver.save(model if saver.needs_weights else model.to("meta"), _PART, temporary, precision)
+        saver.save(saved, _PART, temporary, precision)
 
 
 def _built(model: TimedModel, device: str) -> PreTrainedModel:
