@@ -18,7 +18,8 @@ from transformers.utils import logging as transformers_logging
 from ose.core.failures import failure_report
 from ose.core.measurement import LatencyMeasurement
 from ose.core.messages import LatencyRequest
-from ose.families.bert.model import build_blank_student, fill_with_noise
+from ose.families.bert.model import fill_with_noise
+from ose.families.registry import load_family
 from ose.latency.fingerprint import device_fingerprint
 from ose.latency.measure import measure_latency
 from ose.latency.reference_pace import Patience
@@ -36,7 +37,8 @@ def measure(request: LatencyRequest, patience: Patience) -> LatencyMeasurement:
         with few_tensors(), no_init_weights():
             model = AutoModelForMaskedLM.from_config(config)
     else:
-        model = build_blank_student(config, request.architecture, "cpu")
+        family, task = load_family(request.architecture.family), request.teacher.task
+        model = family.build_blank_student(config, request.architecture, task, "cpu")
     fill_with_noise(model.base_model)
     return measure_latency(model, request.protocol, request.best_pace_ms, patience)
 

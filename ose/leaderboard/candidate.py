@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from ose.core.plain import plain
 from ose.errors import NotFoundError
 from ose.leaderboard.confidence import read_comparison
 from ose.leaderboard.ranking import read_ranking
@@ -26,7 +27,7 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
         raise NotFoundError(f"job {job.id} was deleted at this moment")
     return {
         "job": job.id,
-        **asdict(to_row(row, job, ranking, read_comparison(store, job, ranking))),
+        **plain(to_row(row, job, ranking, read_comparison(store, job, ranking))),
         "earlier_legs": candidate.earlier_legs,
         "continues": candidate.continues,
         "evaluation": asdict(candidate.evaluation) if candidate.evaluation else None,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, TextIO
 
+from ose.core.plain import plain
 from ose.core.shown import csv_cell
 from ose.leaderboard.row import LeaderboardRow
 
@@ -27,7 +27,7 @@ def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
     flat = []
     for row in rows:
         values: dict[str, Any] = {}
-        for name, value in asdict(row).items():
+        for name, value in plain(row).items():
             if isinstance(value, dict):
                 values |= {f"{name}.{key}": inner for key, inner in value.items()}
             elif name == "error":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from ose.core.bounds import FACTOR, Bounds, require_bounds
 from ose.core.job import FailureReport, Job
 from ose.core.layer_choice import LayerChoice
+from ose.core.plain import plain
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
 from ose.errors import InvalidInputError
@@ -82,7 +83,7 @@ class Leaderboard:
             "teacher": self.teacher,
             "trust": asdict(self.trust) if self.trust else None,
             "hint": self.hint,
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [plain(row) for row in self.rows],
             "num_more": self.num_more,
         }
 
@@ -131,7 +132,7 @@ def teacher_json(job: Job) -> dict[str, Any]:
     return {
         "path": job.teacher.path,
         "digest": job.teacher.digest,
-        "architecture": asdict(job.teacher.architecture),
+        "architecture": plain(job.teacher.architecture),
         "num_parameters": job.teacher.num_parameters,
         "num_encoder_parameters": job.teacher.num_encoder_parameters,
         "latency_p50_ms": latency.p50_ms if latency else None,
