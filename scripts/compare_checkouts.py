@@ -195,7 +195,9 @@ def main() -> None:
     """Compare, part by part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs=2, type=Path, help="folders, each with its environment in .venv")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=["search", "ray", "halving", "extension", "others"])
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=["search", "ray", "halving", "extension", "others"]
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)

@@ -12,7 +12,7 @@ from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
-from ose.families.registry import known_family, load_shape
+from ose.families.registry import known_family
 from ose.inputs.space_size import require_small_search
 from ose.limits import require_within
 
@@ -27,11 +27,9 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
     Raises:
         JobFileError: A sequence is longer than the teacher's positions, the latency protocol asks for what there is
             not, or a number is above the operator's limit.
-        TeacherError: Its students' family has no head for its task.
         SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named, or the
             space is too large.
     """
-    check_head(teacher)
     check_workers_and_steps(spec)
     check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
     check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
@@ -45,20 +43,6 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
             "leave out the layers, or use search.initialization: inherit"
         )
     require_small_search(spec, teacher)
-
-
-def check_head(teacher: TeacherFacts) -> None:
-    """Refuse a teacher whose students would have no head for what it does.
-
-    Raises:
-        TeacherError: Their family has none for its task.
-    """
-    family = teacher.architecture.family
-    heads = load_shape(family).HEADS
-    if teacher.task not in heads:
-        raise TeacherError(
-            f"students of the family {family} have no head for {teacher.task}; they have one for {', '.join(heads)}"
-        )
 
 
 def check_workers_and_steps(spec: JobSpec) -> None:

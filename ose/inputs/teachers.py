@@ -21,6 +21,9 @@ from ose.tasks.teacher_settings import TOKENIZER_CONFIG, handed_on
 
 Shapes = dict[str, tuple[int, ...]]
 
+_TASK = "fill_mask"
+"""What a teacher is taken to do: masked language models alone are taken."""
+
 _HEAD_PREFIXES = (
     "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
     "lm_predictions.", "head.", "decoder.", "pred_layer.",
@@ -44,6 +47,7 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFo
     """
     folder = locate(spec)
     config = read_config(folder)
+    _require_students_head(config.architecture.family, _TASK, folder.path)
     weights = read_weights(folder)
     _require_as_many_tensors(config, weights.shapes, folder.path)
     _require_head(weights.shapes, folder.path)
@@ -61,6 +65,7 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFo
         num_parameters=total,
         num_encoder_parameters=encoder,
         can_be_inherited=config.is_inheritable,
+        task=_TASK,
     )
 
 
@@ -69,6 +74,14 @@ def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path
     layers = config.architecture.num_hidden_layers
     if layers > len(shapes):
         raise TeacherError(f"{folder}: config.json says {layers:,} layers, the weights are {len(shapes):,} tensors")
+
+
+def _require_students_head(family: str, task: str, folder: Path) -> None:
+    heads = load_shape(family).HEADS
+    if task not in heads:
+        raise TeacherError(
+            f"{folder}: students of the family {family} have no head for {task}; there are heads for {', '.join(heads)}"
+        )
 
 
 def _require_head(shapes: Shapes, folder: Path) -> None:
@@ -93,7 +106,7 @@ def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> N
 def _count(config: TeacherConfig, shapes: Shapes) -> tuple[int, int]:
     """Parameters of the masked language model, and of its layers alone."""
     if config.is_inheritable:
-        counts = FamilyCounts(config.embedding, family=config.architecture.family)
+        counts = FamilyCounts(config.embedding, _TASK, config.architecture.family)
         count = counts.parameters(config.architecture)
         return count.total, count.encoder
     used = {name: shape for name, shape in shapes.items() if not _NO_MASKED_LM_PART.search(name)}

@@ -41,15 +41,22 @@ def test_every_worker_counts_and_more_of_anything_takes_more():
     one = job_memory(spec(), teacher, builders.COUNTS, 0)
     assert job_memory(spec(workers=4), teacher, builders.COUNTS, 0) > 2 * one
     assert job_memory(spec(batch_size=3200), teacher, builders.COUNTS, 0) > one
-    assert job_memory(replace(spec(), space=builders.search_space(hidden_size=(4096,))), teacher, builders.COUNTS, 0) > one
+    assert (
+        job_memory(replace(spec(), space=builders.search_space(hidden_size=(4096,))), teacher, builders.COUNTS, 0) > one
+    )
     assert job_memory(spec(), replace(teacher, num_parameters=10**9), builders.COUNTS, 0) > one + 3 * GIGABYTE
 
 
 def test_text_counts_as_far_as_there_is_any():
     many = spec(steps=1_000_000)
     teacher = builders.teacher_facts()
-    assert worker_memory(many, teacher, builders.COUNTS, 1000).preparing < worker_memory(many, teacher, builders.COUNTS, 10**8).preparing
-    assert worker_memory(many, teacher, builders.COUNTS, 10**8) == worker_memory(many, teacher, builders.COUNTS, 0)  # max_tokens of it
+    assert (
+        worker_memory(many, teacher, builders.COUNTS, 1000).preparing
+        < worker_memory(many, teacher, builders.COUNTS, 10**8).preparing
+    )
+    assert worker_memory(many, teacher, builders.COUNTS, 10**8) == worker_memory(
+        many, teacher, builders.COUNTS, 0
+    )  # max_tokens of it
 
 
 @pytest.mark.parametrize("most", [2 * GIGABYTE, 4 * GIGABYTE, 20 * GIGABYTE])
