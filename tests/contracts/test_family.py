@@ -31,7 +31,9 @@ from ose.families.parts import run_block
 from ose.families.registry import FAMILIES, family_of_students, known_family, load_family, load_shape
 
 INPUT_IDS = torch.randint(5, 40, (6, 14), generator=torch.Generator().manual_seed(0))
-POSITIONS = torch.tensor([[1, 4, 9]]).expand(6, 3)
+TEXT = torch.randint(5, 40, (100, 14), generator=torch.Generator().manual_seed(1))
+POSITIONS = torch.tensor([[1, 4, 9]]).expand(100, 3)
+SAMPLE = MaskedSample(TEXT, POSITIONS, TEXT.gather(1, POSITIONS))
 SIZES = [(1, 1, 8, 8), (2, 2, 16, 24), (3, 4, 24, 10)]
 TEACHER = (3, 4, 32, 48)
 HEAD = "fill_mask"
@@ -67,8 +69,7 @@ def built(teacher: PreTrainedModel, shape: Architecture, seed: int = 0) -> PreTr
 
 
 def start(spec: InheritanceSpec, teacher: PreTrainedModel | None = None) -> Start:
-    sample = MaskedSample(INPUT_IDS, POSITIONS, INPUT_IDS.gather(1, POSITIONS))
-    calibration = None if teacher is None else measure_calibration(teacher.requires_grad_(False), sample)
+    calibration = None if teacher is None else measure_calibration(teacher.requires_grad_(False), SAMPLE)
     return Start(initialization="inherit", inheritance=spec, seed=0, calibration=calibration)
 
 
