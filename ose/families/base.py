@@ -97,7 +97,7 @@ class Family(Protocol):
         """The same with weights of no meaning, for callers that write them all: it takes milliseconds."""
 
     def architecture_of(self, model: PreTrainedModel) -> Architecture:
-        """The sizes of a model that the family builds, or of a teacher whose students it builds."""
+        """The sizes of a model of one of the family's classes."""
 
     def parts_of(self, model: PreTrainedModel, head: str) -> Parts:
         """Take a model apart.

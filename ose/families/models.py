@@ -11,7 +11,7 @@ from ose.families.registry import family_of_students, load_family
 
 
 def architecture_of(model: PreTrainedModel) -> Architecture:
-    """The family and sizes of a model; those of its students' family if none knows its own class."""
+    """The family and sizes of a model of a class that a family knows."""
     return _family(model).architecture_of(model)
 
 

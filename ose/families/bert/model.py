@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -71,7 +71,7 @@ def parts_of(model: PreTrainedModel, head: str) -> Parts:
     Raises:
         TeacherError: It has a parameter that no part names.
     """
-    base = model.base_model
+    base: Any = model.base_model
     parts = Parts(
         embeddings=_embeddings(base.embeddings),
         blocks=tuple(_block(layer) for layer in base.encoder.layer),
@@ -100,12 +100,12 @@ def _built(teacher: PreTrainedConfig, architecture: Architecture, head: str, dev
     return model.eval()
 
 
-def _embeddings(module: nn.Module) -> Embeddings:
-    tables = {name: each for name, each in module.named_children() if isinstance(each, nn.Embedding)}
-    return Embeddings(run=module, tables=tables, norm=module.LayerNorm)
+def _embeddings(module: Any) -> Embeddings:
+    names = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+    return Embeddings(run=module, tables={name: getattr(module, name) for name in names}, norm=module.LayerNorm)
 
 
-def _block(layer: nn.Module) -> Block:
+def _block(layer: Any) -> Block:
     attention = layer.attention.self
 
     def attend(states: torch.Tensor) -> torch.Tensor:
@@ -129,7 +129,7 @@ def _block(layer: nn.Module) -> Block:
     )
 
 
-def _vocabulary_head(model: PreTrainedModel) -> Head:
+def _vocabulary_head(model: Any) -> Head:
     if hasattr(model, "lm_head"):  # RoBERTa's, which has no choice of an activation
         head = model.lm_head
         dense, activation, norm, output = head.dense, ACT2FN["gelu"], head.layer_norm, head.decoder
@@ -154,7 +154,7 @@ def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
 class _HeadParts(NamedTuple):
     """How a model with a head is built, and what the head consists of."""
 
-    model_class: type
+    model_class: Any
     parts: Callable[[PreTrainedModel], Head]
 
 
