@@ -16,7 +16,7 @@ Order = Literal["score", "loss", "latency", "parameters", "candidate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateRow:
-    """A candidate without its samples and curves. RowMeasures are null where nothing is measured yet.
+    """A candidate without its samples and curves. Figures are null where nothing is measured yet.
 
     Attributes:
         number: 1, 2, ... in the job's order.

@@ -52,7 +52,7 @@ def held_out_quality(
 def judge(
     student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None, precision: Precision
 ) -> torch.Tensor:
-    """(3, M): each held-out sequence's loss, masked LM loss and share of tokens that are right; nobody waits."""
+    """(3, M): each held-out sequence's loss, masked LM loss and share of tokens that are right, not waited for."""
     device, held_out = student.device, data.held_out
     at_once = _ROWS_AT_ONCE_ON_GPU if device.type == "cuda" else _ROWS_AT_ONCE
     judged: list[torch.Tensor] = []
