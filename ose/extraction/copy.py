@@ -93,7 +93,7 @@ class _Carry:
         self._parameter(source.weight, target.weight, self._squares)
         self._parameter(source.bias, target.bias, self._basis)
 
-    def _parameter(self, source: torch.Tensor, target: nn.Parameter, *changes: torch.Tensor | None) -> None:
+    def _parameter(self, source: torch.Tensor, target: torch.Tensor, *changes: torch.Tensor | None) -> None:
         """What becomes of each dimension; None leaves it as it is. Tied parameters are written once."""
         if id(target) in self._written:
             return

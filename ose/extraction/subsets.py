@@ -100,8 +100,9 @@ def subset_scores(
     with torch.inference_mode():
         for some in rows.split(_ROWS_AT_ONCE):
             teacher_probs = data.log_probs_of(some).exp().to(teacher.device)
-            places = (each[some].to(teacher.device) for each in (data.held_out.input_ids, data.held_out.positions))
-            for subset, logits in _logits_of(parts, *places, subsets):
+            input_ids, positions = data.held_out.input_ids[some], data.held_out.positions[some]
+            run = _logits_of(parts, input_ids.to(teacher.device), positions.to(teacher.device), subsets)
+            for subset, logits in run:
                 picked = (teacher_probs * logits).sum(dim=-1)
                 losses[subset] += (logits.logsumexp(dim=-1) - picked).double().mean(dim=1).tolist()
     return [_score(subset, losses[subset]) for subset in subsets]

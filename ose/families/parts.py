@@ -109,7 +109,8 @@ class Parts:
 
     def modules(self) -> Iterator[nn.Module]:
         """What holds its parameters."""
-        for part in (self.embeddings, *self.blocks, self.head):
+        parts: tuple[Embeddings | Block | Head, ...] = (self.embeddings, *self.blocks, self.head)
+        for part in parts:
             yield from part.modules()
 
 

@@ -97,7 +97,8 @@ def fill_with_noise(module: nn.Module) -> None:
 def _built(teacher: PreTrainedConfig, architecture: Architecture, head: str, device: torch.device) -> PreTrainedModel:
     with device:
         model: PreTrainedModel = HEADS[head].model_class.from_config(student_config(teacher, architecture))
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _embeddings(module: Any) -> Embeddings:
