@@ -83,9 +83,7 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
         num_steps=request.spec.steps,
         loss_nats=quality.loss_nats,
         loss_stderr_nats=quality.loss_stderr_nats,
-        masked_lm_loss_nats=quality.masked_lm_loss_nats,
-        masked_accuracy=quality.masked_accuracy,
-        masked_accuracy_stderr=quality.masked_accuracy_stderr,
+        metrics=quality.metrics,
         wall_time_s=wall_time_s,
         sequence_losses_nats=quality.sequence_losses_nats,
     )

@@ -21,7 +21,7 @@ class Architecture:
         num_attention_heads: Heads A; they change neither parameters nor operations.
         hidden_size: Width H of the residual stream and of the embeddings.
         intermediate_size: Width I of the feed-forward layer.
-        family: A name of `ose.families.registry`.
+        family: What it is built like; shown where it is not `bert`.
 
     Raises:
         SearchSpaceError: A number is out of bounds, or A does not divide H.

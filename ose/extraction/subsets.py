@@ -24,12 +24,12 @@ from ose.core.layer_subsets import (
     rule_subsets,
     score_subsets,
 )
+from ose.core.measurement import mean_and_stderr
 from ose.core.messages import LayerSubsetsRequest
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.models import architecture_of, parts_of
 from ose.families.parts import Parts
-from ose.tasks.fill_mask.evaluate import mean_and_stderr
 from ose.tasks.fill_mask.forward import at_positions
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData
