@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ose.core.job import DistillationResult, Job
 from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.messages import CalibrationRequest, LatencyRequest
+from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.data.training_text import training_text
 from ose.distillation.curve import HeldOutCurve
@@ -80,7 +81,7 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
 
     wall_time_s = distill(run, on_step_and_curve)
     quality = held_out_quality(run.student, data)
-    path = save_student(run, {"job": request.job.id, "architecture": asdict(request.architecture)})
+    path = save_student(run, {"job": request.job.id, "architecture": plain(request.architecture)})
     return DistillationResult(
         student_path=str(path),
         num_steps=request.spec.steps,
@@ -126,6 +127,7 @@ def _load(request: FullDistillation) -> DistillationRun:
         inheritance=request.inheritance,
         seed=job.spec.search.seed,
         calibration=_calibration(request, teacher) if _needs_anatomy(request) else None,
+        task=job.teacher.task,
     )
     student = initial_student(teacher, request.architecture, start)
     return DistillationRun(

@@ -11,6 +11,7 @@ from ose.core.job import Candidate, Job, inheritance_of
 from ose.core.layer_choice import LayerChoice, has_to_eliminate
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
 from ose.core.messages import TimedModel
+from ose.core.plain import plain
 from ose.core.spec import JobSpec
 
 _ANATOMY_VERSION = 1
@@ -114,7 +115,7 @@ class CheckpointNames:
             {
                 "shared": self._shared,
                 "data": [part.key for part in self._parts if part.first_step < legs[-1]],
-                "architecture": asdict(candidate.architecture),
+                "architecture": plain(candidate.architecture),
                 "hyperparameters": asdict(candidate.hyperparameters),
                 "inheritance": asdict(inheritance_of(self._job, candidate)),
                 "legs": legs,

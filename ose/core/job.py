@@ -82,12 +82,13 @@ class TeacherFacts:
         path: The directory it is loaded from.
         digest: SHA-256 over its configuration, weights and tokenizer.
         model_type: Hugging Face's name of its family.
-        architecture: Its own <D, A, H, I>.
+        architecture: Its own sizes; its family is that of its students.
         embedding: Its vocabulary and positions.
         max_sequence_length: Longest input it takes.
         num_parameters: Of the whole masked language model.
         num_encoder_parameters: Of its layers alone.
         can_be_inherited: Whether students can start from its weights.
+        task: What it does, and its students with it.
     """
 
     path: str
@@ -99,6 +100,7 @@ class TeacherFacts:
     num_parameters: int
     num_encoder_parameters: int
     can_be_inherited: bool
+    task: str = "fill_mask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

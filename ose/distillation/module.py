@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from ose.core.recipe import DistillationSpec, LossWeights, relation_place
-from ose.families.bert.model import architecture_of
+from ose.families.models import architecture_of
 from ose.tasks.fill_mask.forward import Encoded, encode
 from ose.tasks.fill_mask.masking import MaskedBatch
 from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss, soft_target_loss

@@ -15,7 +15,7 @@ from ose.core.messages import CalibrationRequest
 from ose.data.corpus import pack_corpus
 from ose.extraction.calibration import Calibration, load_calibration, measure_calibration, save_calibration
 from ose.extraction.eliminate import elimination_ranks
-from ose.families.bert.parts import MaskedSample
+from ose.extraction.sample import MaskedSample
 from ose.tasks.fill_mask.masking import MaskingRule, draw_masks
 from ose.tasks.fill_mask.teacher import load_tokenizer
 
@@ -36,10 +36,10 @@ def prepare_calibration(request: CalibrationRequest, teacher: PreTrainedModel) -
     folder = Path(request.folder)
     remove_leftovers(folder)
     if not (folder / _FILE).exists():
-        save_calibration(folder / _FILE, measure_calibration(teacher, _sample(request)))
+        save_calibration(folder / _FILE, measure_calibration(teacher, _sample(request), request.teacher.task))
     if request.eliminates_layers and not (folder / _RANKS).exists():
         calibration = load_calibration(folder / _FILE).to(teacher.device)
-        write_json(folder / _RANKS, elimination_ranks(teacher, calibration).tolist())
+        write_json(folder / _RANKS, elimination_ranks(teacher, calibration, request.teacher.task).tolist())
 
 
 def open_calibration(folder: Path) -> Calibration:

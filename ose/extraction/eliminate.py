@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from ose.core.inheritance import InheritanceSpec
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.families.bert.model import architecture_of
+from ose.families.models import architecture_of
 from ose.tasks.fill_mask.forward import logits_at
 from ose.training.losses import cross_entropy_to
 
@@ -24,12 +24,13 @@ _SHARE = 4
 12 layers an hour on all of it, and their order is the same."""
 
 
-def elimination_ranks(teacher: PreTrainedModel, calibration: Calibration) -> torch.Tensor:
+def elimination_ranks(teacher: PreTrainedModel, calibration: Calibration, task: str = "fill_mask") -> torch.Tensor:
     """(L): the round in which each layer is left out, so that the D layers of highest rank are the ones to keep.
 
     Args:
-        teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`.
+        teacher: A frozen model of a family that OSE knows.
         calibration: Its own, on its device.
+        task: Whose head it has.
     """
     part = max(1, len(calibration.input_ids) // _SHARE)
     fitted, judged = calibration.sequences(0, part), calibration.sequences(len(calibration.input_ids) - part)
@@ -37,7 +38,7 @@ def elimination_ranks(teacher: PreTrainedModel, calibration: Calibration) -> tor
 
     def loss(kept: tuple[int, ...]) -> float:
         return float(
-            cross_entropy_to(log_probs, _logits(_refitted(teacher, kept, fitted), judged).log_softmax(-1)).mean()
+            cross_entropy_to(log_probs, _logits(_refitted(teacher, kept, fitted, task), judged).log_softmax(-1)).mean()
         )
 
     kept = tuple(range(teacher.config.num_hidden_layers))
@@ -48,9 +49,9 @@ def elimination_ranks(teacher: PreTrainedModel, calibration: Calibration) -> tor
     return ranks
 
 
-def _refitted(teacher: PreTrainedModel, kept: tuple[int, ...], sample: Calibration) -> PreTrainedModel:
+def _refitted(teacher: PreTrainedModel, kept: tuple[int, ...], sample: Calibration, task: str) -> PreTrainedModel:
     inheritance = InheritanceSpec(layers=kept, heads="leading", neurons="leading", hidden="leading")
-    start = Start(initialization="inherit", inheritance=inheritance, seed=0, calibration=sample)
+    start = Start(initialization="inherit", inheritance=inheritance, seed=0, calibration=sample, task=task)
     return initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=len(kept)), start)
 
 

@@ -28,8 +28,9 @@ from ose.core.measurement import mean_and_stderr
 from ose.core.messages import LayerSubsetsRequest
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.families.bert.model import architecture_of
-from ose.tasks.fill_mask.forward import encode
+from ose.families.models import architecture_of, parts_of
+from ose.families.parts import Parts
+from ose.tasks.fill_mask.forward import at_positions
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData
 
@@ -47,7 +48,7 @@ def score_layer_subsets(
 
     Args:
         request: How many layers to keep.
-        teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`; left as it is.
+        teacher: A frozen model of a family that OSE knows; left as it is.
         data: The search's held-out targets.
         calibration: The teacher's; None where the request's inheritance needs none.
 
@@ -56,9 +57,10 @@ def score_layer_subsets(
     """
 
     def measure(subsets: Sequence[Subset]) -> list[SubsetScore]:
-        return [replace(score, rules=rules.get(score.layers, ())) for score in subset_scores(teacher, data, subsets)]
+        scores = subset_scores(teacher, data, subsets, task)
+        return [replace(score, rules=rules.get(score.layers, ())) for score in scores]
 
-    total = teacher.config.num_hidden_layers
+    total, task = teacher.config.num_hidden_layers, request.teacher.task
     rules = rule_subsets(total, request.keep, {} if calibration is None else calibration.layer_importance())
     plain = score_subsets(total, request.keep, measure, also=list(rules))
     if request.inheritance.correction == "none":
@@ -80,6 +82,7 @@ def _refitted_score(
         inheritance=replace(request.inheritance, layers=layers),
         seed=0,
         calibration=calibration,
+        task=request.teacher.task,
     )
     shape = replace(architecture_of(teacher), num_hidden_layers=len(layers))
     student = initial_student(teacher, shape, start)
@@ -87,35 +90,36 @@ def _refitted_score(
     return replace(_score(layers, losses), is_refitted=True)
 
 
-def subset_scores(teacher: PreTrainedModel, data: SearchData, subsets: Sequence[Subset]) -> list[SubsetScore]:
+def subset_scores(
+    teacher: PreTrainedModel, data: SearchData, subsets: Sequence[Subset], task: str = "fill_mask"
+) -> list[SubsetScore]:
     """Cross-entropy between the teacher's distribution and that of each subset, in the order given."""
+    parts = parts_of(teacher, task)
     losses: dict[Subset, list[float]] = {subset: [] for subset in subsets}
     rows = torch.arange(min(SCORED_SEQUENCES, len(data.held_out.input_ids)))
     with torch.inference_mode():
         for some in rows.split(_ROWS_AT_ONCE):
             teacher_probs = data.log_probs_of(some).exp().to(teacher.device)
             input_ids, positions = data.held_out.input_ids[some], data.held_out.positions[some]
-            for subset, logits in _logits_of(teacher, input_ids, positions, subsets):
+            run = _logits_of(parts, input_ids.to(teacher.device), positions.to(teacher.device), subsets)
+            for subset, logits in run:
                 picked = (teacher_probs * logits).sum(dim=-1)
                 losses[subset] += (logits.logsumexp(dim=-1) - picked).double().mean(dim=1).tolist()
     return [_score(subset, losses[subset]) for subset in subsets]
 
 
 def _logits_of(
-    teacher: PreTrainedModel, input_ids: torch.Tensor, positions: torch.Tensor, subsets: Sequence[Subset]
+    parts: Parts, input_ids: torch.Tensor, positions: torch.Tensor, subsets: Sequence[Subset]
 ) -> Iterator[tuple[Subset, torch.Tensor]]:
     """Logits (B, K, V) of each subset, in lexicographic order, so that neighbours share most of their layers."""
-    input_ids, positions = input_ids.to(teacher.device), positions.to(teacher.device)
-    whole = encode(teacher, input_ids)
-    layers = teacher.base_model.encoder.layer
-    states = [teacher.base_model.embeddings(input_ids=input_ids)]  # after the first 0, 1, ... layers of `previous`
+    states = [parts.embeddings.run(input_ids=input_ids)]  # after the first 0, 1, ... layers of `previous`
     previous: Subset = ()
     for subset in sorted(set(subsets)):
         shared = _num_shared(previous, subset)
         del states[shared + 1 :]
         for layer in subset[shared:]:
-            states.append(layers[layer](states[-1]))
-        yield subset, replace(whole, states=states[-1]).logits(positions).float()
+            states.append(parts.blocks[layer].run(states[-1]))
+        yield subset, parts.head.run(at_positions(states[-1], positions)).float()
         previous = subset
 
 

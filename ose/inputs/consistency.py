@@ -12,8 +12,8 @@ from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
+from ose.families.registry import known_family
 from ose.inputs.space_size import require_small_search
-from ose.inputs.teacher_config import INHERITABLE_CLASSES
 from ose.limits import require_within
 from ose.runtimes.base import RuntimeRules
 from ose.runtimes.registry import runtime_package, runtime_rules
@@ -105,13 +105,13 @@ def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Archite
     Raises:
         InvalidInputError: Relations are asked for, and their layer or heads do not fit.
         SearchSpaceError: The layers named are not the teacher's, or not as many as the student has.
-        TeacherError: Relations are asked of a teacher whose attention has not BERT's names.
+        TeacherError: Relations are asked of a teacher whose attention no family knows.
     """
     if spec.layers is not None:
         _check_choice("distillation.", spec.layers, teacher, student.num_hidden_layers)
     if not spec.weights.relations:
         return
-    if teacher.model_type not in INHERITABLE_CLASSES:
+    if known_family(teacher.model_type) is None:
         raise TeacherError(
             f"relations need queries, keys and values, which OSE does not find in a {teacher.model_type} teacher; "
             "set distillation.weights.relations to 0"

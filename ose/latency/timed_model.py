@@ -10,7 +10,8 @@ from transformers.initialization import no_init_weights
 
 from ose.artifacts.files import atomic_directory
 from ose.core.messages import SavedModelRequest, TimedModel
-from ose.families.bert.model import build_blank_student, fill_with_noise
+from ose.families.bert.model import fill_with_noise
+from ose.families.registry import load_family
 from ose.runtimes.base import Part
 from ose.runtimes.registry import runtime_saver
 from ose.tasks.few_tensors import few_tensors
@@ -49,7 +50,8 @@ def save_for_timing(model: PreTrainedModel, folder: Path, runtime: str, precisio
 def _built(model: TimedModel, device: str) -> PreTrainedModel:
     config = load_config(model.teacher.path)
     if not model.is_teacher:
-        return build_blank_student(config, model.architecture, device)
+        family = load_family(model.architecture.family)
+        return family.build_blank_student(config, model.architecture, model.teacher.task, device)
     with few_tensors(), no_init_weights(), torch.device(device):
         teacher: PreTrainedModel = AutoModelForMaskedLM.from_config(config)
     return teacher

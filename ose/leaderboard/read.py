@@ -11,6 +11,7 @@ from ose.core.former_names import former_figures
 from ose.core.job import ErrorDetail, FailureReport, Job
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import metrics_json
+from ose.core.plain import plain
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
 from ose.errors import InvalidInputError
@@ -86,7 +87,7 @@ class Leaderboard:
             "teacher": self.teacher,
             "trust": asdict(self.trust) if self.trust else None,
             "hint": self.hint,
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [plain(row) for row in self.rows],
             "num_more": self.num_more,
         }
 
@@ -136,7 +137,7 @@ def teacher_json(job: Job) -> dict[str, Any]:
     return {
         "path": job.teacher.path,
         "digest": job.teacher.digest,
-        "architecture": asdict(job.teacher.architecture),
+        "architecture": plain(job.teacher.architecture),
         "num_parameters": job.teacher.num_parameters,
         "num_encoder_parameters": job.teacher.num_encoder_parameters,
         "latency_p50_ms": latency.p50_ms if latency else None,

@@ -15,7 +15,7 @@ from ose.core.export import ExportSummary
 from ose.core.measurement import metric_text
 from ose.core.shown import markdown
 from ose.errors import ConflictError
-from ose.families.bert.model import architecture_of
+from ose.families.models import architecture_of
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 
 MANIFEST = "ose_manifest.json"

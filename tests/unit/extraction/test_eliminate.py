@@ -5,7 +5,7 @@ from transformers import PreTrainedModel
 
 from ose.extraction.calibration import Calibration, measure_calibration
 from ose.extraction.eliminate import elimination_ranks
-from ose.families.bert.parts import MaskedSample, parts_of
+from ose.extraction.sample import MaskedSample
 
 IDLE = 2
 """The layer of the teacher that hands on what it is given."""
@@ -14,7 +14,7 @@ IDLE = 2
 @pytest.fixture(scope="module")
 def teacher() -> PreTrainedModel:
     model = shake(masked_lm("roberta", num_hidden_layers=4), by=0.2)
-    layers = parts_of(model).layers
+    layers = model.base_model.encoder.layer
     idle = layers[IDLE]
     with torch.no_grad():
         for dense in (idle.attention.output.dense, idle.output.dense):

@@ -45,7 +45,7 @@ def manifest() -> dict[str, Any]:
 def student(tmp_path_factory: pytest.TempPathFactory, sharp_roberta: Path) -> Path:
     """A student's folder as a distillation leaves it."""
     folder = tmp_path_factory.mktemp("student")
-    build_student(load_masked_lm(sharp_roberta).config, SHAPE, seed=0).save_pretrained(folder)
+    build_student(load_masked_lm(sharp_roberta).config, SHAPE, "fill_mask", seed=0).save_pretrained(folder)
     load_tokenizer(sharp_roberta).save_pretrained(folder)
     return folder
 
