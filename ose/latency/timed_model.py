@@ -10,9 +10,9 @@ from transformers.initialization import no_init_weights
 
 from ose.artifacts.files import atomic_directory
 from ose.core.messages import SavedModelRequest, TimedModel
-from ose.families.bert.model import fill_with_noise
 from ose.families.registry import load_family
 from ose.runtimes.base import Part
+from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.registry import runtime_saver
 from ose.tasks.few_tensors import few_tensors
 from ose.tasks.fill_mask.teacher import load_config

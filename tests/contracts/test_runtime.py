@@ -21,10 +21,11 @@ import ose
 from ose.core.job import JobStatus
 from ose.core.measurement import LatencyProtocol
 from ose.errors import JobFileError
-from ose.families.bert.model import build_blank_student, fill_with_noise
+from ose.families.bert.model import build_blank_student
 from ose.inputs.consistency import check_latency_protocol
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.runtimes.base import Engine, RuntimeRules, Saver, size_on_disk_bytes
+from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.registry import RUNTIMES, runtime_engine, runtime_package, runtime_rules, runtime_saver
 from ose.tasks.fill_mask.teacher import load_config, load_masked_lm
 

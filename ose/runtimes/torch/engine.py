@@ -19,8 +19,8 @@ from transformers.utils import logging as transformers_logging
 
 from ose.core.measurement import LatencyProtocol
 from ose.errors import DependencyError
-from ose.families.bert.model import fill_with_noise
 from ose.runtimes.base import Engine, Session, host_time_ms
+from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.torch.rules import DESCRIPTION, WEIGHTS
 
 

@@ -10,7 +10,8 @@ from searches import facts_of
 
 from ose.core.measurement import LatencyProtocol
 from ose.errors import DependencyError
-from ose.families.bert.model import build_blank_student, fill_with_noise
+from ose.families.bert.model import build_blank_student
+from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.torch.engine import ENGINE
 from ose.tasks.fill_mask.teacher import load_config
 
