@@ -12,7 +12,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ose.core.job import FailureReport
@@ -224,7 +224,7 @@ class SimulatedProbe:
     def measure(self, task: LatencyTask) -> LatencyMeasurement:
         """By the formula."""
         self._clock.advance_to(self._clock.now_s + _LATENCY_TASK_S)
-        return self._latency(task)
+        return replace(self._latency(task), fingerprint=_FINGERPRINT)
 
 
 def _is_lost(event: Event) -> bool:

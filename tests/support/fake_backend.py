@@ -6,29 +6,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import builders
+from fake_results import result_of
 
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
-from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets
+from ose.core.layer_subsets import Subset
 from ose.core.layers import kept_layers
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import (
-    AnatomyTask,
-    DataSummary,
-    DataTask,
-    EvaluateTask,
-    Event,
-    LatencyTask,
-    LayerSubsetsTask,
-    TargetsTask,
-    Task,
-    TaskFailed,
-    TaskSucceeded,
-)
+from ose.core.messages import EvaluateTask, Event, LatencyTask, Task, TaskFailed, TaskResult, TaskSucceeded
 
 Outcome = float | FailureReport
 """A held-out loss, or why there is none."""
@@ -117,6 +105,7 @@ class FakeBackend:
         self.is_settled = True
 
     def close(self) -> None:
+        self._queue.clear()
         self.is_closed = True
 
     def latency_of(self, architecture: Architecture) -> LatencyMeasurement:
@@ -130,18 +119,11 @@ class FakeBackend:
         pace_ms = paces[min(self._measurements[architecture], len(paces)) - 1]
         return builders.latency(outcome, is_flagged=architecture in self.flagged, pace_ms=pace_ms)
 
-    def _result(self, task: Task) -> Any:
+    def _result(self, task: Task) -> TaskResult | FailureReport:
         if failures := self.stages.get(type(task)):
             return failures.pop(0)
-        match task:
-            case DataTask():
-                return DataSummary(num_sequences=task.num_sequences, held_out_sequences=task.held_out_sequences)
-            case AnatomyTask():
-                return TaskSucceeded(task_id=task.id, worker=self.name, result=None)
-            case TargetsTask():
-                return builders.teacher_quality() if task.shard is None else None
-            case LayerSubsetsTask():
-                return tuple(subset_score(layers) for layers in combinations(range(4), task.keep))
+        if not isinstance(task, EvaluateTask):
+            return result_of(task)
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
         if not isinstance(outcome, float):
             return outcome
@@ -180,12 +162,6 @@ def _kept(task: EvaluateTask) -> Subset | None:
         return None
     depth, kept = task.teacher.architecture.num_hidden_layers, task.architecture.num_hidden_layers
     return kept_layers(task.inheritance.layers, depth, kept, range(depth))
-
-
-def subset_score(layers: Subset) -> SubsetScore:
-    """Of four layers: the lower, the better."""
-    rules = rule_subsets(4, len(layers), {}).get(layers, ())
-    return SubsetScore(layers=layers, loss_nats=float(sum(layers)), loss_stderr_nats=0.1, rules=rules)
 
 
 def _nth(table: Sequence[Any], counts: dict[Architecture, int], architecture: Architecture) -> Any:
