@@ -56,12 +56,6 @@ def root(tmp_path: Path, tiny_roberta: Path, real_text: list[str]) -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with Workspace(tmp_path / "home") as workspace:
-        yield workspace
-
-
-@pytest.fixture
 def url(workspace: Workspace, root: Path) -> Iterator[str]:
     with serving(workspace, ServerOptions(data_root=root)) as url:
         yield f"{url}/api/v1"

@@ -255,7 +255,6 @@ def test_a_local_job_is_bounded_too(tmp_path: Path, tiny_roberta: Path) -> None:
 
 
 @pytest.mark.flood
-@pytest.mark.slow
 @pytest.mark.attack(door="memory", fault=LINE, how="of 9.5 MB, below the limit, in a whole job")
 def test_a_whole_job_on_a_long_document_stays_small(tmp_path: Path, tiny_roberta: Path, real_text: list[str]) -> None:
     (tmp_path / "held-out.txt").write_text("\n".join(" ".join(document.split()) for document in real_text))
@@ -270,7 +269,6 @@ def test_a_whole_job_on_a_long_document_stays_small(tmp_path: Path, tiny_roberta
 
 
 @pytest.mark.flood
-@pytest.mark.slow
 @pytest.mark.attack(door="memory", fault=PARQUET, how="in a dataset as the hub has them")
 def test_a_dataset_is_read_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ose.data.hub_dataset import DatasetId, iter_dataset

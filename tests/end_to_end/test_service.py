@@ -22,13 +22,6 @@ from ose.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """The home that `ose` without --server has too."""
-    with Workspace(tmp_path / "home") as workspace:
-        yield workspace
-
-
-@pytest.fixture
 def url(workspace: Workspace, tmp_path: Path) -> Iterator[str]:
     with serving(workspace, ServerOptions(data_root=tmp_path, poll_s=0.05)) as url:
         yield url

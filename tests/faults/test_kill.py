@@ -126,7 +126,7 @@ def test_a_cancel_from_another_process_stops_a_run_within_seconds(
     assert store.jobs()[0].status is JobStatus.CANCELLED
 
 
-@pytest.mark.slow
+@pytest.mark.long("two more clusters; the same without Ray stays, and so do workers of Ray Train that are killed")
 @pytest.mark.ray
 def test_with_ray_a_killed_coordinator_takes_its_workers_along_and_the_job_goes_on(
     home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str], scratch: Path
