@@ -11,7 +11,7 @@ from typing import Any
 
 from ose.artifacts.private import private_folder
 from ose.coordinator.backend import Backend
-from ose.coordinator.cache_keys import anatomy_key, search_data_key
+from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_key
 from ose.core.export import ExportSummary
 from ose.core.job import Candidate, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
@@ -57,18 +57,18 @@ class Wiring:
         self, workers: int, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path
     ) -> DistillationResult:
         """Distil a candidate fully, on so many workers, with its files in `folder`."""
-        from ose.workers.foreground import DistillationRequest, run_distillation
+        from ose.workers.foreground import FullDistillation, run_distillation
 
         each = WorkersSpec(count=workers, cpus=job.spec.workers.cpus, gpus=1 if job.spec.workers.gpus else 0)
         if workers > 1:
             each = self._fitting(each, job, workers)
         all_threads = job.spec.workers.count * each.cpus
-        request = DistillationRequest(
+        request = FullDistillation(
             job=job,
             architecture=candidate.architecture,
             inheritance=inheritance_of(job, candidate, spec.layers),
             spec=spec,
-            anatomy=self.artifacts / "anatomy" / anatomy_key(job),
+            calibration=self.artifacts / CALIBRATIONS / calibration_key(job),
             search_data=self.artifacts / "search-data" / search_data_key(job),
             packed_text=self.artifacts / "packed-text",
             folder=folder,

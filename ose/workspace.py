@@ -23,18 +23,18 @@ from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec, TeacherSpec
-from ose.inputs.checks import check_latency_protocol, check_sequence_length
+from ose.inputs.consistency import check_latency_protocol, check_sequence_length
 from ose.inputs.job_file import load_job_file, parse_job
-from ose.inputs.memory import check_distillation_memory
+from ose.inputs.job_memory import check_distillation_memory
 from ose.inputs.recipes import changed_recipe
-from ose.inputs.spaces import load_space, shipped_spaces
+from ose.inputs.space_files import load_space, shipped_spaces
 from ose.inputs.teachers import inspect_teacher
 from ose.jobs.checkers import Checkers
-from ose.jobs.cost import job_cost
 from ose.jobs.delete import delete_job, remove_leftovers
+from ose.jobs.estimate import job_cost
 from ose.jobs.extend import extended_job
 from ose.jobs.layer_report import LayerReport
-from ose.jobs.layers import rank_layers
+from ose.jobs.layer_study import rank_layers
 from ose.jobs.submit import cancel_job, job_json, jobs_json, submit_job
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.settings import Settings

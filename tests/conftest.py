@@ -21,14 +21,14 @@ import pytest
 from process_watch import WATCH
 
 from ose.core.job import CorpusFacts
-from ose.core.messages import DataTask
+from ose.core.messages import DataRequest
 from ose.core.spec import WorkersSpec
 from ose.data.docstrings import docstrings_of
 
 if TYPE_CHECKING:
     from postgres import PostgresServer
 
-    from ose.workers.ray.backend import RayBackend
+    from ose.workers.ray.ray_backend import RayBackend
     from ose.workspace import Workspace
 
 USES_PROCESSES = ("processes", "ray", "postgres")
@@ -260,7 +260,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) -> Co
 
 
 @pytest.fixture(scope="session")
-def search(tmp_path_factory: pytest.TempPathFactory, sharp_roberta: Path, corpus: CorpusFacts) -> DataTask:
+def search(tmp_path_factory: pytest.TempPathFactory, sharp_roberta: Path, corpus: CorpusFacts) -> DataRequest:
     """The data task of a small search whose folder is complete. Read it only."""
     from searches import data_task, fill
 

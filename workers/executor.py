@@ -1,4 +1,4 @@
-"""Runs tasks inside a worker, keeping teacher and data loaded between them."""
+"""Runs requests inside a worker, keeping teacher and data loaded between them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from transformers.utils import logging as transformers_logging
 from ose.core.failures import failure_report
 from ose.core.job import TeacherFacts
 from ose.core.messages import (
-    AnatomyTask,
+    CalibrationRequest,
+    DataRequest,
     DataSpan,
-    DataTask,
-    EvaluateTask,
+    EvaluationRequest,
     Event,
-    LayerSubsetsTask,
-    TargetsTask,
-    Task,
-    TaskFailed,
-    TaskResult,
-    TaskSucceeded,
+    LayerSubsetsRequest,
+    Request,
+    RequestFailed,
+    RequestSucceeded,
+    Result,
+    TargetsRequest,
 )
 from ose.distillation.candidate_evaluation import evaluate_candidate
 from ose.errors import MemoryExhaustedError
-from ose.extraction.calibrate import open_anatomy, prepare_anatomy
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibrate import open_calibration, prepare_calibration
+from ose.extraction.calibration import Calibration
 from ose.extraction.subsets import score_layer_subsets
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
 from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
-from ose.training.cuda_stream import Lane
+from ose.training.cuda_stream import CudaStream
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc")
 """How torch's CPU allocator and C++ say so, inside a plain RuntimeError."""
 
 
-class TaskExecutor:
+class RequestExecutor:
     """One worker's warm state: the last teacher and the last search's data.
 
     Args:
@@ -52,38 +52,38 @@ class TaskExecutor:
         self._device = device
         self._teacher: tuple[TeacherFacts, PreTrainedModel] | None = None
         self._data: tuple[tuple[str, tuple[DataSpan, ...]], SearchData | ResidentData] | None = None
-        self._anatomy: tuple[str, Anatomy] | None = None
-        self._lane: Lane | None = None
+        self._calibration: tuple[str, Calibration] | None = None
+        self._stream: CudaStream | None = None
         torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
 
-    def run(self, task: Task) -> Event:
-        """Do the task. Whatever goes wrong becomes an event; only an interrupt passes through."""
+    def run(self, request: Request) -> Event:
+        """Do the request. Whatever goes wrong becomes an event; only an interrupt passes through."""
         try:
-            result = self._result(task)
+            result = self._result(request)
         except Exception as error:
-            return TaskFailed(task_id=task.id, worker=self._worker, failure=failure_report(_translated(error)))
-        return TaskSucceeded(task_id=task.id, worker=self._worker, result=result)
+            return RequestFailed(request_id=request.id, worker=self._worker, failure=failure_report(_translated(error)))
+        return RequestSucceeded(request_id=request.id, worker=self._worker, result=result)
 
-    def _result(self, task: Task) -> TaskResult:
-        match task:
-            case DataTask():
-                return prepare_data(task)
-            case TargetsTask():
-                return compute_targets(task, self._loaded(task.teacher))
-            case AnatomyTask():
-                return prepare_anatomy(task, self._loaded(task.teacher))
-            case EvaluateTask():
-                teacher = self._loaded(task.teacher)
-                anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
-                self._lane = self._lane or Lane(teacher.device)
-                data = self._data_in(task.folder, task.later_data)
-                return evaluate_candidate(task, teacher, data, anatomy, self._lane)
-            case LayerSubsetsTask():
-                teacher = self._loaded(task.teacher)
-                anatomy = self._anatomy_in(task.anatomy) if task.anatomy else None
-                return score_layer_subsets(task, teacher, self._data_in(task.folder), anatomy)
+    def _result(self, request: Request) -> Result:
+        match request:
+            case DataRequest():
+                return prepare_data(request)
+            case TargetsRequest():
+                return compute_targets(request, self._loaded(request.teacher))
+            case CalibrationRequest():
+                return prepare_calibration(request, self._loaded(request.teacher))
+            case EvaluationRequest():
+                teacher = self._loaded(request.teacher)
+                calibration = self._calibration_in(request.calibration) if request.calibration else None
+                self._stream = self._stream or CudaStream(teacher.device)
+                data = self._data_in(request.folder, request.later_data)
+                return evaluate_candidate(request, teacher, data, calibration, self._stream)
+            case LayerSubsetsRequest():
+                teacher = self._loaded(request.teacher)
+                calibration = self._calibration_in(request.calibration) if request.calibration else None
+                return score_layer_subsets(request, teacher, self._data_in(request.folder), calibration)
 
     def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != teacher:
@@ -96,10 +96,10 @@ class TaskExecutor:
             self._data = ((folder, later), on_device(data, torch.device(self._device)))
         return self._data[1]
 
-    def _anatomy_in(self, folder: str) -> Anatomy:
-        if self._anatomy is None or self._anatomy[0] != folder:
-            self._anatomy = (folder, open_anatomy(Path(folder)).to(self._device))
-        return self._anatomy[1]
+    def _calibration_in(self, folder: str) -> Calibration:
+        if self._calibration is None or self._calibration[0] != folder:
+            self._calibration = (folder, open_calibration(Path(folder)).to(self._device))
+        return self._calibration[1]
 
 
 def _translated(error: Exception) -> Exception:

@@ -11,21 +11,21 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from ose.coordinator.cache_keys import num_anatomy_sequences
+from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
-from ose.core.layers import has_to_eliminate
+from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import AnatomyTask
+from ose.core.messages import CalibrationRequest
 from ose.core.recipe import DistillationSpec
 from ose.data.training_text import training_text
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
-from ose.extraction.calibrate import open_anatomy, prepare_anatomy
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibrate import open_calibration, prepare_calibration
+from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.latency.measure import measure_latency
 from ose.runtimes.torch import export_student, student_card
@@ -36,12 +36,12 @@ from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DistillationRequest:
+class FullDistillation:
     """A candidate to be distilled fully.
 
     Attributes:
         inheritance: What the student keeps of its teacher, whoever decided it.
-        anatomy: Folder of what is measured of the teacher for that; filled if it is not yet.
+        calibration: Folder of what is measured of the teacher for that; filled if it is not yet.
         search_data: The folder whose held-out targets the candidates of the search were judged on.
         packed_text: Folder of tokenised texts, shared by all distillations.
         folder: Checkpoints, logs and the student.
@@ -53,7 +53,7 @@ class DistillationRequest:
     architecture: Architecture
     inheritance: InheritanceSpec
     spec: DistillationSpec
-    anatomy: Path
+    calibration: Path
     search_data: Path
     packed_text: Path
     folder: Path
@@ -61,7 +61,7 @@ class DistillationRequest:
     device: str = "cpu"
 
 
-def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepLosses], None]) -> DistillationResult:
+def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLosses], None]) -> DistillationResult:
     """Distil, save the student, and judge it on the targets that the search used.
 
     Raises:
@@ -90,7 +90,7 @@ def run_distillation(request: DistillationRequest, on_step: Callable[[int, StepL
     )
 
 
-def assist_distillation(request: DistillationRequest) -> None:
+def assist_distillation(request: FullDistillation) -> None:
     """Train along with a process that runs the distillation, as another one of its group.
 
     Raises:
@@ -99,7 +99,7 @@ def assist_distillation(request: DistillationRequest) -> None:
     distill(_load(request), lambda *_: None)
 
 
-def prepare_files(request: DistillationRequest) -> None:
+def prepare_files(request: FullDistillation) -> None:
     """Pack the text and measure the teacher ahead of processes that would otherwise all do it at once.
 
     Raises:
@@ -110,10 +110,10 @@ def prepare_files(request: DistillationRequest) -> None:
     training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
     if _needs_anatomy(request):
         teacher = request.job.teacher
-        _anatomy(request, load_masked_lm(teacher.path, teacher.digest))
+        _calibration(request, load_masked_lm(teacher.path, teacher.digest))
 
 
-def _load(request: DistillationRequest) -> DistillationRun:
+def _load(request: FullDistillation) -> DistillationRun:
     quieten()
     torch.set_num_threads(request.threads)
     job = request.job
@@ -123,7 +123,7 @@ def _load(request: DistillationRequest) -> DistillationRun:
         initialization=_initialization(request),
         inheritance=request.inheritance,
         seed=job.spec.search.seed,
-        anatomy=_anatomy(request, teacher) if _needs_anatomy(request) else None,
+        calibration=_calibration(request, teacher) if _needs_anatomy(request) else None,
     )
     student = initial_student(teacher, request.architecture, start)
     return DistillationRun(
@@ -136,31 +136,31 @@ def _load(request: DistillationRequest) -> DistillationRun:
     )
 
 
-def _initialization(request: DistillationRequest) -> Initialization:
+def _initialization(request: FullDistillation) -> Initialization:
     return request.spec.initialization or request.job.spec.search.initialization
 
 
-def _needs_anatomy(request: DistillationRequest) -> bool:
-    return _initialization(request) == "inherit" and request.inheritance.needs_anatomy
+def _needs_anatomy(request: FullDistillation) -> bool:
+    return _initialization(request) == "inherit" and request.inheritance.needs_calibration
 
 
-def _anatomy(request: DistillationRequest, teacher: PreTrainedModel) -> Anatomy:
+def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibration:
     job = request.job
-    task = AnatomyTask(
-        id="anatomy",
-        folder=str(request.anatomy),
+    request = CalibrationRequest(
+        id="calibration",
+        folder=str(request.calibration),
         teacher=job.teacher,
         corpus=job.corpus,
         corpus_spec=job.spec.corpus,
-        num_sequences=num_anatomy_sequences(job.spec),
+        num_sequences=num_calibration_sequences(job.spec),
         eliminates_layers=has_to_eliminate(
             [request.inheritance.layers],
             job.teacher.architecture.num_hidden_layers,
             request.architecture.num_hidden_layers,
         ),
     )
-    prepare_anatomy(task, teacher)
-    return open_anatomy(request.anatomy).to(request.device)
+    prepare_calibration(request, teacher)
+    return open_calibration(request.calibration).to(request.device)
 
 
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ose.core.imports import without_collection
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import Event, Task
+from ose.core.messages import Event, Request
 from ose.core.spec import WorkersSpec
 from ose.errors import WorkerLostError, WorkerStartError
 from ose.latency.base import LatencyProbe
@@ -18,10 +18,10 @@ from ose.latency.probe import ProbeKeeper, SubprocessLatencyProbe
 from ose.workers.interruption import Interruption
 
 if TYPE_CHECKING:
-    from ose.workers.executor import TaskExecutor
+    from ose.workers.executor import RequestExecutor
 
 _GRACE_S = 10.0
-"""How long one operation may take before a task that is dropped notices, or starting before it is not waited for."""
+"""How long one operation may take before a request that is dropped notices, or starting before it is not waited for."""
 
 
 class InlineBackend:
@@ -35,7 +35,7 @@ class InlineBackend:
     capacity = 1
 
     def __init__(self, workers: WorkersSpec) -> None:
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._is_closed = False
         self._interruption = Interruption()
@@ -44,12 +44,12 @@ class InlineBackend:
         self._thread = threading.Thread(target=self._work, args=(workers,), name="inline-worker", daemon=True)
         self._thread.start()
 
-    def submit(self, task: Task) -> None:
-        """Queue a task."""
-        self._tasks.put(task)
+    def submit(self, request: Request) -> None:
+        """Queue a request."""
+        self._requests.put(request)
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """The next ended task, or None if none ends in time.
+        """The next ended request, or None if none ends in time.
 
         Raises:
             WorkerStartError: The worker could not start.
@@ -70,11 +70,11 @@ class InlineBackend:
         """The one worker does nothing that was not asked for."""
 
     def close(self) -> None:
-        """Drop what is queued, and the task that runs at its next step. A worker that starts comes to that first."""
+        """Drop what is queued, and the request that runs at its next step. A worker that starts comes to that first."""
         self._probes.close()
         if not self._is_closed:
             self._is_closed = True
-            self._tasks.put(None)
+            self._requests.put(None)
             breaker = threading.Thread(target=self._interruption.break_off, args=(self._thread,), daemon=True)
             breaker.start()
             self._thread.join(_GRACE_S)
@@ -91,11 +91,11 @@ class InlineBackend:
             self._start_error = error
             raise  # its traceback is printed
         with contextlib.suppress(SystemExit), self._interruption.allowed():
-            while not self._is_closed and (task := self._tasks.get()) is not None:
-                self._events.put(executor.run(task))
+            while not self._is_closed and (request := self._requests.get()) is not None:
+                self._events.put(executor.run(request))
 
-    def _executor(self, workers: WorkersSpec) -> TaskExecutor:
+    def _executor(self, workers: WorkersSpec) -> RequestExecutor:
         with without_collection():
-            from ose.workers.executor import TaskExecutor  # seconds, in which the coordinator gets on
+            from ose.workers.executor import RequestExecutor  # seconds, in which the coordinator gets on
 
-        return TaskExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")
+        return RequestExecutor(self.name, workers.cpus, "cuda" if workers.gpus else "cpu")

@@ -1,6 +1,6 @@
 """Workers that exist on a virtual clock alone, so that a coordinator can be led through years of work in minutes.
 
-The coordinator's loop cannot tell: it submits tasks, waits for events, and its clock and its backend agree on the time.
+The coordinator's loop cannot tell: it submits requests, waits for events, and its clock and backend agree on the time.
 Waiting costs nothing, since the clock jumps to the next event. Tasks end, fail, take much longer than others and take
 their workers with them, all by draws that depend on the seed and on the order of submission.
 """
@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from ose.core.job import FailureReport
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import EvaluateTask, Event, LatencyTask, Task, TaskFailed, TaskResult, TaskSucceeded
+from ose.core.messages import EvaluationRequest, Event, LatencyRequest, Request, RequestFailed, RequestSucceeded, Result
 
 _FINGERPRINT = DeviceFingerprint(
     machine="simulated",
@@ -49,7 +49,7 @@ class VirtualClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """How often things go wrong, as shares of all tasks.
+    """How often things go wrong, as shares of all requests.
 
     Attributes:
         passing: Fails halfway for a reason that may be gone the next time.
@@ -72,8 +72,8 @@ class SimulatedBackend:
     Args:
         num_workers: Tasks that run at once.
         clock: Shared with the coordinator.
-        duration_s: How long a task takes if nothing happens to it, on the virtual clock.
-        result: What comes out of a task.
+        duration_s: How long a request takes if nothing happens to it, on the virtual clock.
+        result: What comes out of a request.
         latency: What a measurement finds.
         faults: How often things go wrong.
         seed: Of the draws.
@@ -88,9 +88,9 @@ class SimulatedBackend:
         self,
         num_workers: int,
         clock: VirtualClock,
-        duration_s: Callable[[Task], float],
-        result: Callable[[Task], TaskResult],
-        latency: Callable[[LatencyTask], LatencyMeasurement],
+        duration_s: Callable[[Request], float],
+        result: Callable[[Request], Result],
+        latency: Callable[[LatencyRequest], LatencyMeasurement],
         faults: Faults = Faults(),
         seed: int = 0,
     ) -> None:
@@ -99,18 +99,18 @@ class SimulatedBackend:
         self._idleness = _Idleness(num_workers)
         self._clock, self._faults, self._draw = clock, faults, random.Random(seed)
         self._duration_s, self._result, self._latency = duration_s, result, latency
-        self._queue: deque[Task] = deque()
+        self._queue: deque[Request] = deque()
         self._idle = deque(range(num_workers))
         self._ends: list[tuple[float, int, int, Event | None]] = []
 
-    def submit(self, task: Task) -> None:
-        """Queue a task."""
+    def submit(self, request: Request) -> None:
+        """Queue a request."""
         self.num_submitted += 1
-        self._queue.append(task)
+        self._queue.append(request)
         self._give_out()
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """The next ended task; None if none ends before so much virtual time has passed."""
+        """The next ended request; None if none ends before so much virtual time has passed."""
         deadline_s = self._clock.now_s + timeout_s
         while self._ends and self._ends[0][0] <= deadline_s:
             ended_s, _, worker, event = heapq.heappop(self._ends)
@@ -145,18 +145,18 @@ class SimulatedBackend:
     def _give_out(self) -> None:
         while self._queue and self._idle:
             self._idleness.changes(self._clock.now_s, len(self._idle))
-            if isinstance(self._queue[0], EvaluateTask):
+            if isinstance(self._queue[0], EvaluationRequest):
                 self._idleness.starts(self._clock.now_s)
             self._start(self._queue.popleft(), self._idle.popleft())
 
-    def _start(self, task: Task, worker: int) -> None:
-        taken_s, failure = self._fate(self._duration_s(task))
+    def _start(self, request: Request, worker: int) -> None:
+        taken_s, failure = self._fate(self._duration_s(request))
         name = f"simulated-{worker}"
         event: Event
         if failure is None:
-            event = TaskSucceeded(task_id=task.id, worker=name, result=self._result(task))
+            event = RequestSucceeded(request_id=request.id, worker=name, result=self._result(request))
         else:
-            event = TaskFailed(task_id=task.id, worker=name, failure=failure)
+            event = RequestFailed(request_id=request.id, worker=name, failure=failure)
         ends_s = self._clock.now_s + taken_s
         self._push(ends_s, worker, event)
         if _is_lost(event):
@@ -166,7 +166,7 @@ class SimulatedBackend:
         heapq.heappush(self._ends, (at_s, self._draw.getrandbits(62), worker, event))
 
     def _fate(self, duration_s: float) -> tuple[float, FailureReport | None]:
-        """How long a task takes, and why it fails if it does."""
+        """How long a request takes, and why it fails if it does."""
         faults = self._faults
         taken_s = duration_s * (faults.slowdown if self._draw.random() < faults.straggling else 1.0)
         drawn = self._draw.random()
@@ -210,7 +210,7 @@ class _Idleness:
 class SimulatedProbe:
     """Measures latencies by a formula, in no time but the clock's."""
 
-    def __init__(self, clock: VirtualClock, latency: Callable[[LatencyTask], LatencyMeasurement]) -> None:
+    def __init__(self, clock: VirtualClock, latency: Callable[[LatencyRequest], LatencyMeasurement]) -> None:
         self._clock = clock
         self._latency = latency
 
@@ -221,11 +221,11 @@ class SimulatedProbe:
         """A device that is none."""
         return _FINGERPRINT
 
-    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
         """By the formula."""
         self._clock.advance_to(self._clock.now_s + _LATENCY_TASK_S)
-        return replace(self._latency(task), fingerprint=_FINGERPRINT)
+        return replace(self._latency(request), fingerprint=_FINGERPRINT)
 
 
 def _is_lost(event: Event) -> bool:
-    return isinstance(event, TaskFailed) and event.failure.code == "worker_lost"
+    return isinstance(event, RequestFailed) and event.failure.code == "worker_lost"

@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import ose
 from benchmarks.shared.tables import write_csv
-from ose.cli.progress import terminal_progress
+from ose.cli.progress_lines import terminal_progress
 from ose.core.job import Distillation, Job, JobStatus
 from ose.core.presets import PRESETS
 from ose.core.recipe import DistillationSpec, Sequences

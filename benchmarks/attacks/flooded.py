@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.service.service_clients import percentile
 from benchmarks.shared.small_job import conditions, write_report
-from ose.inputs.quickstart import teacher_folder, write_text
+from ose.inputs.quickstart_job import teacher_folder, write_text
 
 sys.path.append(str(Path(__file__).parents[2] / "tests" / "support"))
 from floods import Server, open_files, serving, silent_hub

@@ -23,14 +23,14 @@ from benchmarks.shared.shapes import parse_shape
 from benchmarks.shared.tables import read_csv, write_csv
 from ose.core.architecture import Architecture
 from ose.core.inheritance import HeadRule, HiddenRule, InheritanceSpec, NeuronRule
-from ose.core.layers import LayerRule
+from ose.core.layer_choice import LayerRule
 from ose.core.measurement import Evaluation
-from ose.core.messages import AnatomyTask, DataTask, EvaluateTask, TargetsTask
+from ose.core.messages import CalibrationRequest, DataRequest, EvaluationRequest, TargetsRequest
 from ose.core.significance import paired_difference
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
 from ose.distillation.candidate_evaluation import evaluate_candidate
-from ose.extraction.calibrate import open_anatomy, prepare_anatomy
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibrate import open_calibration, prepare_calibration
+from ose.extraction.calibration import Calibration
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.teachers import inspect_teacher
 from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, prepare_data
@@ -88,12 +88,12 @@ class Bench:
         self.corpus = inspect_corpus(self.corpus_spec)
         self.teacher: PreTrainedModel = load_masked_lm(self.facts.path)
         self.data = self._data()
-        self.anatomy = self._anatomy()
+        self.calibration = self._calibration()
 
     def evaluate(self, shape: Architecture, rules: InheritanceSpec, steps: int) -> Evaluation:
         """Extract a student, train it, judge it."""
         rate, batch = self.options.learning_rate, self.options.batch_size
-        task = EvaluateTask(
+        task = EvaluationRequest(
             id="trial",
             folder=str(self.options.work),
             teacher=self.facts,
@@ -102,12 +102,12 @@ class Bench:
             num_steps=steps,
             initialization="inherit",
             inheritance=rules,
-            anatomy=str(self.options.work),
+            calibration=str(self.options.work),
             precision="auto",
             seed=0,
             weight_clip=None,
         )
-        return evaluate_candidate(task, self.teacher, self.data, self.anatomy)
+        return evaluate_candidate(task, self.teacher, self.data, self.calibration)
 
     def _data(self) -> SearchData:
         options, common = (
@@ -115,7 +115,7 @@ class Bench:
             {"id": "data", "folder": str(self.options.work), "teacher": self.facts, "seed": 0},
         )
         wanted = max([1, *options.steps]) * options.batch_size
-        data = DataTask(
+        data = DataRequest(
             corpus=self.corpus,
             corpus_spec=self.corpus_spec,
             num_sequences=wanted,
@@ -124,13 +124,13 @@ class Bench:
         )
         summary = prepare_data(data)
         for shard, count in ((None, summary.held_out_sequences), (0, summary.num_sequences)):
-            task = TargetsTask(shard=shard, first=0, last=count, precision="auto", **common)
+            task = TargetsRequest(shard=shard, first=0, last=count, precision="auto", **common)
             compute_targets(task, self.teacher)
         return load_search_data(options.work)
 
-    def _anatomy(self) -> Anatomy:
-        task = AnatomyTask(
-            id="anatomy",
+    def _calibration(self) -> Calibration:
+        task = CalibrationRequest(
+            id="calibration",
             folder=str(self.options.work),
             teacher=self.facts,
             corpus=self.corpus,
@@ -138,8 +138,8 @@ class Bench:
             num_sequences=max(1, DEFAULT.tokens // self.options.sequence_length),
             eliminates_layers=True,
         )
-        prepare_anatomy(task, self.teacher)
-        return open_anatomy(self.options.work)
+        prepare_calibration(task, self.teacher)
+        return open_calibration(self.options.work)
 
 
 def measure(bench: Bench, file: Path) -> list[dict[str, str]]:

@@ -124,17 +124,17 @@ class Replay:
 
     def run(self, strategy: Strategy) -> Found:
         """Ask and tell until nothing more is proposed."""
-        standing: dict[int, tuple[Proposal, Outcome]] = {}
+        ranking: dict[int, tuple[Proposal, Outcome]] = {}
         trained, spent_s = set(), 0.0
         while wave := strategy.ask():
             for proposal in wave:
                 outcome = self._outcome(proposal)
                 spent_s += self._cost_s(proposal)
                 trained.add(proposal.architecture)
-                standing.pop(proposal.continues or 0, None)
-                standing[proposal.number] = proposal, outcome
+                ranking.pop(proposal.continues or 0, None)
+                ranking[proposal.number] = proposal, outcome
                 strategy.tell(proposal.number, outcome)
-        return self._judged(list(standing.values()), len(trained), spent_s)
+        return self._judged(list(ranking.values()), len(trained), spent_s)
 
     def _outcome(self, proposal: Proposal) -> Outcome:
         entry = self._by_steps[self._nearest(proposal.num_steps)][proposal.architecture]
@@ -163,14 +163,14 @@ class Replay:
     def _nearest(self, steps: int) -> int:
         return min(self._by_steps, key=lambda known: abs(math.log(known / steps)))
 
-    def _judged(self, standing: Sequence[tuple[Proposal, Outcome]], num_trained: int, spent_s: float) -> Found:
-        first, _ = max(standing, key=lambda each: (each[1].score, -each[0].number))
+    def _judged(self, ranking: Sequence[tuple[Proposal, Outcome]], num_trained: int, spent_s: float) -> Found:
+        first, _ = max(ranking, key=lambda each: (each[1].score, -each[0].number))
         scores = {shape: final_score(self._table, shape, self._rule) for shape in self._table.truth}
         return Found(
             num_trained=num_trained,
             cost=spent_s / sum(entry.wall_time_s for entry in self._table.truth.values()),
             regret=1 - scores[first.architecture] / max(scores.values()),
-            hypervolume=self._covered([each.architecture for each in _front(standing)]),
+            hypervolume=self._covered([each.architecture for each in _front(ranking)]),
         )
 
     def _covered(self, shapes: Sequence[Architecture]) -> float:
@@ -187,10 +187,10 @@ def final_score(table: Table, shape: Architecture, rule: ScoreRule) -> float:
     return score(table.truth[shape].measures, table.teacher, rule).value
 
 
-def _front(standing: Sequence[tuple[Proposal, Outcome]]) -> list[Proposal]:
+def _front(ranking: Sequence[tuple[Proposal, Outcome]]) -> list[Proposal]:
     """Those that none of the others beats in latency and loss, as the search saw them."""
     front, best = [], math.inf
-    for proposal, outcome in sorted(standing, key=lambda each: (each[1].latency_p50_ms, each[1].loss_nats)):
+    for proposal, outcome in sorted(ranking, key=lambda each: (each[1].latency_p50_ms, each[1].loss_nats)):
         assert outcome.loss_nats is not None
         if outcome.loss_nats < best:
             front.append(proposal)

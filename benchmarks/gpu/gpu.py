@@ -35,7 +35,7 @@ from ose.core.architecture import Architecture, EmbeddingShape, count_flops, cou
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import TeacherFacts
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol, TeacherQuality
-from ose.core.messages import EvaluateTask, TargetsTask
+from ose.core.messages import EvaluationRequest, TargetsRequest
 from ose.core.score import Measures
 from ose.core.search_space import SearchSpace
 from ose.core.spec import Hyperparameters
@@ -149,7 +149,7 @@ def make_data(
         return draw_masks(torch.randint(5, vocab_size, shape, generator=generator), rule, generator)
 
     def targets(folder: str, shard: int | None, last: int) -> TeacherQuality | None:
-        task = TargetsTask(
+        task = TargetsRequest(
             id="", folder=folder, teacher=facts, shard=shard, first=0, last=last, seed=0, precision=options.precision
         )
         return compute_targets(task, teacher)
@@ -189,9 +189,9 @@ def measure_latencies(
             yield error
 
 
-def tasks_of(shapes: list[Architecture], facts: TeacherFacts, options: argparse.Namespace) -> list[EvaluateTask]:
+def tasks_of(shapes: list[Architecture], facts: TeacherFacts, options: argparse.Namespace) -> list[EvaluationRequest]:
     return [
-        EvaluateTask(
+        EvaluationRequest(
             id=str(shape),
             folder="",
             teacher=facts,
@@ -200,7 +200,7 @@ def tasks_of(shapes: list[Architecture], facts: TeacherFacts, options: argparse.
             num_steps=options.steps,
             initialization=options.initialization,
             inheritance=PLAIN_START,
-            anatomy=None,
+            calibration=None,
             precision=options.precision,
             seed=0,
             weight_clip=None,

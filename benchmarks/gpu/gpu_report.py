@@ -6,14 +6,14 @@ from typing import Any
 
 from ose.core.architecture import count_parameters
 from ose.core.measurement import Evaluation, LatencyMeasurement
-from ose.core.messages import EvaluateTask
+from ose.core.messages import EvaluationRequest
 from ose.core.score import Measures, ScoreRule, score
 
 TARGET_SHARE, TARGET_S = 0.4, 300.0
 
 
 def member_row(
-    task: EvaluateTask, outcome: Evaluation | Exception, latency: LatencyMeasurement | Exception, teacher: Measures
+    task: EvaluationRequest, outcome: Evaluation | Exception, latency: LatencyMeasurement | Exception, teacher: Measures
 ) -> dict[str, Any]:
     """One line of members.jsonl. Where something failed, `error` says what and there is no score."""
     parameters = count_parameters(task.architecture, task.teacher.embedding).total

@@ -31,7 +31,7 @@ from benchmarks.shared.tables import read_csv, write_csv
 from ose.core.architecture import Architecture
 from ose.core.kendall import kendall_tau
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.core.pace import BestPace, is_slow
 from ose.core.spec import TeacherSpec
 from ose.inputs.teachers import inspect_teacher
@@ -126,7 +126,9 @@ def measured_round(options: argparse.Namespace, busy: int, index: int, best_pace
     with busy_processes(busy), SubprocessLatencyProbe(protocol) as probe:
 
         def measured(shape: Architecture) -> tuple[LatencyMeasurement, float | None, bool]:
-            task = LatencyTask(teacher=teacher, architecture=shape, protocol=protocol, best_pace_ms=best_pace.best_ms)
+            task = LatencyRequest(
+                teacher=teacher, architecture=shape, protocol=protocol, best_pace_ms=best_pace.best_ms
+            )
             found = probe.measure(task)
             best_pace.learn(found)
             if not busy and index >= options.outside_rounds:

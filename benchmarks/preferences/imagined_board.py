@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.shared.shapes import parse_shape
 from ose.core.architecture import Architecture, count_flops, count_parameters
-from ose.inputs.spaces import load_space
+from ose.inputs.space_files import load_space
 
 AXES = ("num_hidden_layers", "hidden_size", "intermediate_size")
 SEQUENCE_LENGTH = 128

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.shared.shapes import parse_shape
 from benchmarks.shared.small_job import Run, conditions, job_content, run_job, write_report
-from ose.inputs.quickstart import teacher_folder
+from ose.inputs.quickstart_job import teacher_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from benchmarks.service.service_server import Server
 from benchmarks.shared.small_job import conditions, job_content, run_job, write_report
 from ose.errors import InvalidInputError
 from ose.inputs.job_file import parse_job
-from ose.inputs.quickstart import teacher_folder
+from ose.inputs.quickstart_job import teacher_folder
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))

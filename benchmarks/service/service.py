@@ -151,7 +151,7 @@ def link_teacher(data_root: Path) -> None:
     """The quickstart's teacher where jobs may name it."""
     import shutil
 
-    from ose.inputs.quickstart import teacher_folder
+    from ose.inputs.quickstart_job import teacher_folder
 
     shutil.copytree(teacher_folder(), data_root / "teacher")
 

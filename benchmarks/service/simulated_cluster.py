@@ -24,7 +24,15 @@ from benchmarks.shared.small_job import conditions, write_report
 from ose.coordinator.coordinator import Coordinator
 from ose.core.job import CandidateStatus, JobStatus
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
-from ose.core.messages import DataSummary, DataTask, EvaluateTask, LatencyTask, TargetsTask, Task, TaskResult
+from ose.core.messages import (
+    DataRequest,
+    DataSummary,
+    EvaluationRequest,
+    LatencyRequest,
+    Request,
+    Result,
+    TargetsRequest,
+)
 from ose.core.progress import Silence
 from ose.core.spec import SearchSpec, WorkersSpec
 from ose.store.base import Store
@@ -79,20 +87,20 @@ def add_simulated_job(store: Store, job_id: str, num_candidates: int, num_worker
 def simulated_backend(num_workers: int, clock: VirtualClock, losses: int) -> SimulatedBackend:
     known: dict[float, Evaluation] = {}
 
-    def duration_s(task: Task) -> float:
-        if not isinstance(task, EvaluateTask):
+    def duration_s(task: Request) -> float:
+        if not isinstance(task, EvaluationRequest):
             return 5.0
         return 10.0 + task.architecture.num_hidden_layers * task.architecture.hidden_size / 100
 
-    def result(task: Task) -> TaskResult:
-        if isinstance(task, DataTask):
+    def result(task: Request) -> Result:
+        if isinstance(task, DataRequest):
             return DataSummary(num_sequences=1000, held_out_sequences=task.held_out_sequences)
-        if isinstance(task, EvaluateTask):
+        if isinstance(task, EvaluationRequest):
             loss = round(2.2 + 40 / task.architecture.hidden_size, 2)
             return known.setdefault(loss, evaluation(loss, losses, losses))
-        return QUALITY if isinstance(task, TargetsTask) and task.shard is None else None
+        return QUALITY if isinstance(task, TargetsRequest) and task.shard is None else None
 
-    def measured(task: LatencyTask) -> LatencyMeasurement:
+    def measured(task: LatencyRequest) -> LatencyMeasurement:
         shape = task.architecture
         return latency(0.1 + shape.num_hidden_layers * shape.hidden_size / 100)
 

@@ -17,7 +17,7 @@ import yaml
 import ose
 from ose.core.cost import JobCost
 from ose.core.job import Candidate
-from ose.inputs.quickstart import teacher_folder, write_text
+from ose.inputs.quickstart_job import teacher_folder, write_text
 
 PLAIN = {"layers": "distilbert", "heads": "leading", "neurons": "leading", "hidden": "leading", "correction": "none"}
 """A start that needs no look at the teacher first."""

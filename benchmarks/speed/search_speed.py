@@ -172,7 +172,7 @@ def start_of(options: argparse.Namespace, teacher: Path, shape: Architecture, jo
     folder = (options.work / "starts" / str(shape)).absolute()
     if not folder.exists():
         search = job.spec.search
-        start = Start(initialization="inherit", inheritance=search.inheritance, seed=search.seed, anatomy=None)
+        start = Start(initialization="inherit", inheritance=search.inheritance, seed=search.seed, calibration=None)
         initial_student(load_masked_lm(teacher), shape, start).save_pretrained(folder)
     return folder
 

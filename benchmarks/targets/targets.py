@@ -22,13 +22,13 @@ from transformers import PreTrainedModel
 import ose
 from benchmarks.shared.shapes import parse_shape
 from benchmarks.shared.tables import write_csv
-from ose.coordinator.cache_keys import anatomy_key, search_data_key
+from ose.coordinator.cache_keys import calibration_key, search_data_key
 from ose.core.architecture import Architecture
 from ose.core.job import Job
 from ose.core.recipe import Precision
 from ose.core.significance import paired_difference
 from ose.distillation.candidate_training import MAX_GRAD_NORM
-from ose.extraction.calibrate import open_anatomy
+from ose.extraction.calibrate import open_calibration
 from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
@@ -134,12 +134,12 @@ class Bench:
         with ose.Workspace(home) as workspace:
             job = workspace.job(job_id)
         search = job.spec.search
-        anatomy = open_anatomy(home / "artifacts" / "anatomy" / anatomy_key(job))
+        calibration = open_calibration(home / "artifacts" / "calibration" / calibration_key(job))
         return Bench(
             job,
             load_masked_lm(job.teacher.path),
             load_search_data(home / "artifacts" / "search-data" / search_data_key(job)),
-            Start(initialization="inherit", inheritance=search.inheritance, seed=search.seed, anatomy=anatomy),
+            Start(initialization="inherit", inheritance=search.inheritance, seed=search.seed, calibration=calibration),
         )
 
     def train(self, shape: Architecture, steps: int, variant: Variant) -> PreTrainedModel:

@@ -17,11 +17,11 @@ from ose.access.gate import Gate
 from ose.api import docs_page, events, health, jobs, leaderboard, problems, spaces, students, tokens
 from ose.api.auth import FailureLimit
 from ose.api.broadcast import Broadcaster
-from ose.api.checks import Checks
 from ose.api.dependencies import ServerOptions
 from ose.api.desk import Desk
-from ose.api.limits import limits_of
 from ose.api.middleware import BodyLimit, SameSite, SecurityHeaders
+from ose.api.request_slots import limits_of
+from ose.api.submission_checks import Checks
 from ose.api.this_machine import ThisMachineOnly
 from ose.leaderboard.page import LeaderboardPages
 from ose.limits import operator_limits

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from ose.api.limits import BodyPlace
+from ose.api.request_slots import BodyPlace
 from ose.inputs.json_text import read_object
 from ose.limits import operator_limits, setting_of
 

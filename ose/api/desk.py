@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from ose.api.checks import Checks
-from ose.api.limits import Limits
+from ose.api.request_slots import RequestSlots
+from ose.api.submission_checks import Checks
 from ose.core.access import Caller
 from ose.jobs.checker_tasks import Question, to_prepared
 from ose.jobs.submit import job_json
@@ -26,7 +26,7 @@ class Desk:
         limits: Of what is written at once.
     """
 
-    def __init__(self, workspace: Workspace, checks: Checks, limits: Limits) -> None:
+    def __init__(self, workspace: Workspace, checks: Checks, limits: RequestSlots) -> None:
         self._workspace = workspace
         self._checks = checks
         self._limits = limits

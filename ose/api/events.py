@@ -15,7 +15,7 @@ from ose.access.gate import Gate
 from ose.api.auth import CurrentCaller, Reader
 from ose.api.broadcast import Broadcaster, Sight, State
 from ose.api.dependencies import CurrentWorkspace, JobId
-from ose.api.limits import CurrentLimits, StreamPlace
+from ose.api.request_slots import CurrentLimits, StreamPlace
 from ose.core.job import JobStatus
 from ose.errors import NotFoundError
 from ose.workspace import Workspace

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ose.api.auth import Reader
 from ose.api.dependencies import CurrentWorkspace
-from ose.api.limits import CurrentLimits, ThreadPlace
 from ose.api.problems import problem
+from ose.api.request_slots import CurrentLimits, ThreadPlace
 from ose.api.responses import Json
 from ose.errors import StoreError
 from ose.store.base import Store

@@ -13,7 +13,7 @@ from ose.api.auth import CurrentCaller, Reader, Submitter
 from ose.api.bodies import JsonBytes
 from ose.api.dependencies import CurrentWorkspace, JobId, Options
 from ose.api.desk import CurrentDesk
-from ose.api.limits import ThreadPlace
+from ose.api.request_slots import ThreadPlace
 from ose.api.responses import Json
 from ose.api.schemas import EXTENSION_BODY, JOB_BODY, CostDocument, JobDocument, JobPage
 from ose.core.clock import utc_now

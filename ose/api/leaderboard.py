@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ose.api.auth import CurrentCaller, Reader
 from ose.api.dependencies import CurrentWorkspace, JobId, Number, Pages
-from ose.api.limits import CurrentLimits, ThreadPlace
+from ose.api.request_slots import CurrentLimits, ThreadPlace
 from ose.api.responses import Json, json_bytes
 from ose.api.schemas import LeaderboardDocument
 from ose.core.job import Job

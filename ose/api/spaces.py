@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ose.api.auth import Reader
 from ose.api.dependencies import CurrentWorkspace
-from ose.api.limits import ThreadPlace
+from ose.api.request_slots import ThreadPlace
 from ose.api.responses import Json
 from ose.errors import NotFoundError
 from ose.inputs.space_json import space_json, summary_json

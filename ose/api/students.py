@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from ose.api.auth import Reader, Submitter
 from ose.api.bodies import OptionalJsonObject
 from ose.api.dependencies import CurrentWorkspace, JobId
-from ose.api.limits import CurrentLimits, ThreadPlace
+from ose.api.request_slots import CurrentLimits, ThreadPlace
 from ose.api.responses import Json
 from ose.api.schemas import DISTILLATION_BODY, DistillationDocument, ExportDocument
 from ose.core.export import Export

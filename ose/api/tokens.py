@@ -14,7 +14,7 @@ from starlette.responses import Response
 from ose.api.auth import Admin, CurrentCaller
 from ose.api.bodies import JsonObject
 from ose.api.dependencies import CurrentWorkspace, Options
-from ose.api.limits import CurrentLimits, ThreadPlace
+from ose.api.request_slots import CurrentLimits, ThreadPlace
 from ose.api.responses import Json
 from ose.api.schemas import TOKEN_BODY, NewTokenDocument, TokenDocument
 from ose.errors import ForbiddenError

@@ -41,7 +41,7 @@ class Context:
 
     def workspace(self) -> Workspace | RemoteWorkspace:
         """Open this machine's workspace, or the service's, telling progress on standard error."""
-        from ose.cli.progress import terminal_progress
+        from ose.cli.progress_lines import terminal_progress
 
         if self.server is not None:
             return self._service(self.server)
@@ -51,7 +51,7 @@ class Context:
         return Workspace(self.home, terminal_progress())
 
     def _service(self, url: str) -> RemoteWorkspace:
-        from ose.cli.progress import terminal_progress
+        from ose.cli.progress_lines import terminal_progress
         from ose.client import RemoteWorkspace
         from ose.settings import Settings
 

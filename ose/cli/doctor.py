@@ -74,7 +74,7 @@ def _ray(workspace: Workspace) -> str:
 
 
 def _spaces(workspace: Workspace) -> str:
-    from ose.inputs.spaces import shipped_spaces
+    from ose.inputs.space_files import shipped_spaces
 
     return ", ".join(f"{space.name} ({space.size})" for space in shipped_spaces())
 

@@ -12,17 +12,17 @@ import typer
 
 from ose import __version__
 from ose.cli import (
-    coordinator,
+    coordinators,
     doctor,
     inspection,
-    job,
+    jobs,
     layers,
     leaderboard,
     quickstart,
     serve,
-    space,
-    student,
-    token,
+    spaces,
+    students,
+    tokens,
 )
 from ose.cli.context import Context, say
 from ose.core.shown import shown, shown_block
@@ -45,16 +45,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-app.add_typer(job.app, name="job")
-app.add_typer(space.app, name="space")
-app.add_typer(token.app, name="token")
+app.add_typer(jobs.app, name="job")
+app.add_typer(spaces.app, name="space")
+app.add_typer(tokens.app, name="token")
 app.command("serve", epilog="Example: ose serve --port 8000")(serve.serve)
-app.command("coordinator", epilog="Example: ose coordinator")(coordinator.coordinator)
+app.command("coordinator", epilog="Example: ose coordinator")(coordinators.coordinator)
 app.command("quickstart", epilog="Example: ose quickstart")(quickstart.quickstart)
 app.command("leaderboard", epilog="Example: ose leaderboard 3f9c --pareto --max-latency-ms 10")(leaderboard.leaderboard)
 app.command("layers", epilog="Example: ose layers job.yaml --keep 3 --steps 50")(layers.layers)
-app.command("distill", epilog="Example: ose distill 3f9c --candidate 7 --steps 5000")(student.distill)
-app.command("export", epilog="Example: ose export 3f9c --output student")(student.export)
+app.command("distill", epilog="Example: ose distill 3f9c --candidate 7 --steps 5000")(students.distill)
+app.command("export", epilog="Example: ose export 3f9c --output student")(students.export)
 app.command("latency", epilog="Example: ose latency my-model --threads 2")(inspection.latency)
 app.command("doctor", epilog="Example: ose doctor")(doctor.doctor)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ose.cli.context import Context, say, this_command
-from ose.cli.job import run_to_end
+from ose.cli.jobs import run_to_end
 from ose.core.architecture import Architecture
 from ose.core.shown import shown
 
@@ -29,7 +29,7 @@ _MAX_THREADS = 8
 
 def quickstart(context: typer.Context) -> None:
     """Search, distil and export a small student of the teacher that comes along: minutes, no network."""
-    from ose.inputs.quickstart import teacher_folder, write_job_file, write_text
+    from ose.inputs.quickstart_job import teacher_folder, write_job_file, write_text
 
     options: Context = context.obj
     started = time.monotonic()

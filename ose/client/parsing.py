@@ -15,7 +15,7 @@ from ose.core.job import CandidateStatus, Distillation, Job
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, ServiceError
-from ose.inputs.spaces import load_space
+from ose.inputs.space_files import load_space
 from ose.inputs.yaml_text import read_mapping
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery
 

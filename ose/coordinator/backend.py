@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import Event, Task
+from ose.core.messages import Event, Request
 from ose.latency.base import LatencyProbe
 
 
 class Backend(Protocol):
-    """Runs tasks on workers that stay warm between them.
+    """Runs requests on workers that stay warm between them.
 
-    Every submitted task ends in exactly one event, also when its worker dies under it.
+    Every submitted request ends in exactly one event, also when its worker dies under it.
     """
 
     @property
@@ -24,18 +24,18 @@ class Backend(Protocol):
     def capacity(self) -> int:
         """Tasks that run at once. Submitting more queues them."""
 
-    def submit(self, task: Task) -> None:
-        """Queue a task."""
+    def submit(self, request: Request) -> None:
+        """Queue a request."""
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """The next ended task, or None if none ends in time.
+        """The next ended request, or None if none ends in time.
 
         Raises:
             WorkerLostError: No worker is left, and none will come back.
         """
 
     def latency_probe(self, protocol: LatencyProtocol) -> AbstractContextManager[LatencyProbe]:
-        """Open a probe. The coordinator measures with it only while no task is queued or running, and settled."""
+        """Open a probe. The coordinator measures with it only while no request is queued or running, and settled."""
 
     def settle(self) -> None:
         """Wait until no worker is busy with starting.

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from ose.core.job import Candidate, Job, inheritance_of
-from ose.core.layers import LayerChoice, has_to_eliminate
+from ose.core.layer_choice import LayerChoice, has_to_eliminate
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.core.spec import JobSpec
 
 _ANATOMY_VERSION = 1
+
+CALIBRATIONS = "anatomy"
+"""The folder of calibrations below the artifacts. The files keep the name under which earlier versions stored them."""
 """Goes up when what is measured changes, so that files of before are not read."""
 
 
@@ -96,7 +99,7 @@ class CheckpointNames:
         self._shared = _digest(
             {
                 "version": _CHECKPOINT_VERSION,
-                "anatomy": anatomy_key(job) if needs_anatomy(job.spec) else None,
+                "anatomy": calibration_key(job) if needs_calibration(job.spec) else None,
                 "initialization": search.initialization,
                 "seed": search.seed,
                 "weight_clip": search.weight_clip,
@@ -119,15 +122,15 @@ class CheckpointNames:
         )
 
 
-def anatomy_key(job: Job) -> str:
-    """Names the anatomy of a job's teacher on its corpus; jobs with other steps or seeds share it."""
+def calibration_key(job: Job) -> str:
+    """Names the calibration of a job's teacher on its corpus; jobs with other steps or seeds share it."""
     spec = job.spec
     return _digest(
         {
             "teacher": job.teacher.digest,
             "corpus": job.corpus.digest,
             "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
-            "num_sequences": num_anatomy_sequences(spec),
+            "num_sequences": num_calibration_sequences(spec),
             "version": _ANATOMY_VERSION,
         }
     )
@@ -138,16 +141,16 @@ def inheritance_key(spec: JobSpec) -> str:
     return _digest({**asdict(spec.search.inheritance), "layers": None})
 
 
-def num_anatomy_sequences(spec: JobSpec) -> int:
-    """Sequences of the sample that a teacher's anatomy is measured on."""
+def num_calibration_sequences(spec: JobSpec) -> int:
+    """Sequences of the sample that a teacher's calibration is measured on."""
     return max(1, spec.search.inheritance.tokens // spec.corpus.sequence_length)
 
 
-def needs_anatomy(spec: JobSpec) -> bool:
+def needs_calibration(spec: JobSpec) -> bool:
     """Whether students start from parts of the teacher that have to be chosen by measurement."""
     search = spec.search
     asked = (replace(search.inheritance, layers=choice) for choice in _layer_choices(spec))
-    return search.initialization == "inherit" and any(each.needs_anatomy for each in asked)
+    return search.initialization == "inherit" and any(each.needs_calibration for each in asked)
 
 
 def eliminates_layers(job: Job) -> bool:
@@ -160,18 +163,18 @@ def _layer_choices(spec: JobSpec) -> tuple[LayerChoice, ...]:
     return spec.space.layers or (spec.search.inheritance.layers,)
 
 
-def latency_keys(task: LatencyTask, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:
+def latency_keys(request: LatencyRequest, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:
     """Name a latency by its shape, its protocol and its device, as the store takes them."""
-    return shape_key(task), protocol_key(task.protocol), _digest(asdict(fingerprint))
+    return shape_key(request), protocol_key(request.protocol), _digest(asdict(fingerprint))
 
 
-def shape_key(task: LatencyTask) -> str:
+def shape_key(request: LatencyRequest) -> str:
     """Names what latency depends on: the shape alone for students, the very model for a teacher."""
-    if task.is_teacher:
-        return f"teacher:{task.teacher.digest[:24]}"
-    embedding = task.teacher.embedding
+    if request.is_teacher:
+        return f"teacher:{request.teacher.digest[:24]}"
+    embedding = request.teacher.embedding
     tables = f"{embedding.vocab_size}:{embedding.max_position_embeddings}:{embedding.type_vocab_size}"
-    return f"{task.teacher.model_type}:{tables}:{task.architecture}"
+    return f"{request.teacher.model_type}:{tables}:{request.architecture}"
 
 
 def protocol_key(protocol: LatencyProtocol) -> str:

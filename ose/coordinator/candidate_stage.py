@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from ose.coordinator.cache_keys import needs_anatomy, search_data_parts
+from ose.coordinator.cache_keys import needs_calibration, search_data_parts
 from ose.coordinator.checkpoints import Checkpoints
 from ose.coordinator.latency_stage import measure_latencies
 from ose.coordinator.run_context import RunContext
@@ -16,7 +16,7 @@ from ose.core.architecture import count_flops, count_parameters
 from ose.core.cost import remaining_s
 from ose.core.job import Candidate, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
-from ose.core.messages import CheckpointFiles, DataSpan, EvaluateTask, TaskFailed, TaskSucceeded
+from ose.core.messages import CheckpointFiles, DataSpan, EvaluationRequest, RequestFailed, RequestSucceeded
 from ose.core.objectives import judged, measures, scale_of, teacher_measures, with_divergence_stderr
 from ose.core.score import score
 from ose.store.new_rows import NewCandidate
@@ -76,7 +76,7 @@ class _Training:
         while self._waiting or self._running:
             self._dispatch()
             event = self._context.next_event()
-            trial, candidate = self._running.pop(event.task_id)
+            trial, candidate = self._running.pop(event.request_id)
             if _record(self._context, event, trial, candidate):
                 self._ended(candidate.number)
             else:
@@ -89,7 +89,7 @@ class _Training:
             trial = open_trial(self._context, candidate, backend.name)
             self._running[trial.id] = trial, candidate
             files = self._checkpoints.files(self._context.job, candidate)
-            backend.submit(_task(self._context, trial, candidate, self._data, files))
+            backend.submit(_request(self._context, trial, candidate, self._data, files))
 
     def _ended(self, number: int) -> None:
         ended = self._context.store.candidate(self._context.job.id, number)
@@ -171,12 +171,12 @@ def _data_spans(context: RunContext) -> tuple[DataSpan, ...]:
     )
 
 
-def _task(
+def _request(
     context: RunContext, trial: Trial, candidate: Candidate, data: tuple[DataSpan, ...], files: CheckpointFiles
-) -> EvaluateTask:
+) -> EvaluationRequest:
     search = context.job.spec.search
     first, *later = data
-    return EvaluateTask(
+    return EvaluationRequest(
         id=trial.id,
         folder=first.folder,
         teacher=context.job.teacher,
@@ -185,7 +185,7 @@ def _task(
         num_steps=candidate.num_steps,
         initialization=search.initialization,
         inheritance=inheritance_of(context.job, candidate),
-        anatomy=str(context.anatomy_folder) if needs_anatomy(context.job.spec) else None,
+        calibration=str(context.calibration_folder) if needs_calibration(context.job.spec) else None,
         precision=search.precision,
         seed=search.seed,
         weight_clip=search.weight_clip,
@@ -195,9 +195,9 @@ def _task(
     )
 
 
-def _record(context: RunContext, event: TaskSucceeded | TaskFailed, trial: Trial, candidate: Candidate) -> bool:
+def _record(context: RunContext, event: RequestSucceeded | RequestFailed, trial: Trial, candidate: Candidate) -> bool:
     """Store how a trial ended. False if the candidate is to be tried again."""
-    if isinstance(event, TaskFailed):
+    if isinstance(event, RequestFailed):
         return not record_failure(context, trial, event.failure)
     job, evaluation = context.job, event.result
     assert isinstance(evaluation, Evaluation) and candidate.latency is not None and job.teacher_quality is not None

@@ -17,7 +17,7 @@ from ose.errors import StorageError
 from ose.strategies.base import Outcome, Proposal
 from ose.strategies.halving import most_survivors
 
-Standing = tuple[bool, float]
+SortKey = tuple[bool, float]
 
 
 class Checkpoints:
@@ -37,7 +37,7 @@ class Checkpoints:
         self._search = job.spec.search
         self._names = CheckpointNames(job)
         self._num_kept = 0
-        self._best: list[tuple[Standing, int, Path]] = []
+        self._best: list[tuple[SortKey, int, Path]] = []
 
     def begin(self, proposals: Sequence[Proposal]) -> None:
         """A wave begins: of what is kept, only what it goes on with has a use."""
@@ -49,7 +49,7 @@ class Checkpoints:
         self._num_kept = max(self._search.keep_checkpoints, _most_continued(self._search, len(proposals)))
 
     def files(self, job: Job, candidate: Candidate) -> CheckpointFiles:
-        """What the task of a candidate says of files; job and candidate have been measured."""
+        """What the request of a candidate says of files; job and candidate have been measured."""
         *earlier, last = (self._file(candidate, leg) for leg in range(1, len(candidate.legs) + 1))
         return CheckpointFiles(
             earlier=tuple(map(str, earlier)), last=str(last), loss_at_most=self._loss_at_most(job, candidate)
@@ -59,9 +59,9 @@ class Checkpoints:
         """A candidate of the wave has come to its end."""
         if candidate.continues is not None:
             _remove(self._file(candidate, len(candidate.legs) - 1))
-        if outcome.standing is None:
+        if outcome.sort_key is None:
             return
-        entry = outcome.standing, -candidate.number, self._file(candidate, len(candidate.legs))
+        entry = outcome.sort_key, -candidate.number, self._file(candidate, len(candidate.legs))
         heapq.heappush(self._best, entry)
         self._trim(self._num_kept)
 

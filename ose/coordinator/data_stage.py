@@ -10,17 +10,25 @@ from collections.abc import Sequence
 from ose.coordinator.cache_keys import (
     SearchDataPart,
     eliminates_layers,
-    needs_anatomy,
-    num_anatomy_sequences,
+    needs_calibration,
+    num_calibration_sequences,
     search_data_parts,
 )
 from ose.coordinator.run_context import RunContext, new_id
 from ose.core.failures import StageFailedError
 from ose.core.measurement import TeacherQuality
-from ose.core.messages import AnatomyTask, DataSummary, DataTask, TargetsTask, Task, TaskFailed, TaskResult
+from ose.core.messages import (
+    CalibrationRequest,
+    DataRequest,
+    DataSummary,
+    Request,
+    RequestFailed,
+    Result,
+    TargetsRequest,
+)
 
 SHARD_SEQUENCES = 128
-"""Sequences of one targets task: some seconds of teacher time, so that workers share the pass evenly."""
+"""Sequences of one targets request: some seconds of teacher time, so that workers share the pass evenly."""
 
 
 def prepare_search_data(context: RunContext) -> TeacherQuality:
@@ -32,18 +40,18 @@ def prepare_search_data(context: RunContext) -> TeacherQuality:
     """
     parts = search_data_parts(context.job)
     context.progress.stage("Packing the corpus", len(parts))
-    tasks = _anatomy_tasks(context)
+    requests = _calibration_requests(context)
     for part in parts:
-        [summary] = run_tasks(context, [_data_task(context, part)])
+        [summary] = run_requests(context, [_data_request(context, part)])
         assert isinstance(summary, DataSummary)
-        tasks += _targets_tasks(context, part, summary)
-    context.progress.stage("Asking the teacher", len(tasks))
-    return next(result for result in run_tasks(context, tasks) if isinstance(result, TeacherQuality))
+        requests += _targets_requests(context, part, summary)
+    context.progress.stage("Asking the teacher", len(requests))
+    return next(result for result in run_requests(context, requests) if isinstance(result, TeacherQuality))
 
 
-def _data_task(context: RunContext, part: SearchDataPart) -> DataTask:
+def _data_request(context: RunContext, part: SearchDataPart) -> DataRequest:
     job = context.job
-    return DataTask(
+    return DataRequest(
         id=new_id(),
         folder=str(context.data_folder(part)),
         teacher=job.teacher,
@@ -55,26 +63,26 @@ def _data_task(context: RunContext, part: SearchDataPart) -> DataTask:
     )
 
 
-def _anatomy_tasks(context: RunContext) -> list[Task]:
-    """One task or none; it takes as long as many shards, so it goes out first."""
+def _calibration_requests(context: RunContext) -> list[Request]:
+    """One request or none; it takes as long as many shards, so it goes out first."""
     job = context.job
-    if not needs_anatomy(job.spec):
+    if not needs_calibration(job.spec):
         return []
-    task = AnatomyTask(
+    request = CalibrationRequest(
         id=new_id(),
-        folder=str(context.anatomy_folder),
+        folder=str(context.calibration_folder),
         teacher=job.teacher,
         corpus=job.corpus,
         corpus_spec=job.spec.corpus,
-        num_sequences=num_anatomy_sequences(job.spec),
+        num_sequences=num_calibration_sequences(job.spec),
         eliminates_layers=eliminates_layers(job),
     )
-    return [task]
+    return [request]
 
 
-def _targets_tasks(context: RunContext, part: SearchDataPart, summary: DataSummary) -> list[Task]:
-    def task(shard: int | None, first: int, last: int) -> TargetsTask:
-        return TargetsTask(
+def _targets_requests(context: RunContext, part: SearchDataPart, summary: DataSummary) -> list[Request]:
+    def request(shard: int | None, first: int, last: int) -> TargetsRequest:
+        return TargetsRequest(
             id=new_id(),
             folder=str(context.data_folder(part)),
             teacher=context.job.teacher,
@@ -87,31 +95,31 @@ def _targets_tasks(context: RunContext, part: SearchDataPart, summary: DataSumma
 
     count = summary.num_sequences
     firsts = range(0, count, SHARD_SEQUENCES)
-    shards = [task(shard, first, min(first + SHARD_SEQUENCES, count)) for shard, first in enumerate(firsts)]
-    return [task(None, 0, summary.held_out_sequences), *shards] if part.held_out_sequences else shards
+    shards = [request(shard, first, min(first + SHARD_SEQUENCES, count)) for shard, first in enumerate(firsts)]
+    return [request(None, 0, summary.held_out_sequences), *shards] if part.held_out_sequences else shards
 
 
-def run_tasks(context: RunContext, tasks: Sequence[Task]) -> list[TaskResult]:
-    """Run tasks that must all succeed; one that may do better is given out once more.
+def run_requests(context: RunContext, requests: Sequence[Request]) -> list[Result]:
+    """Run requests that must all succeed; one that may do better is given out once more.
 
     Raises:
         StageFailedError: One did not.
         JobInterruptedError: The job is no longer ours.
     """
-    results: list[TaskResult] = []
-    open_tasks = {task.id: task for task in tasks}
+    results: list[Result] = []
+    open_requests = {request.id: request for request in requests}
     retried: set[str] = set()
-    for task in tasks:
-        context.backend.submit(task)
-    while open_tasks:
+    for request in requests:
+        context.backend.submit(request)
+    while open_requests:
         event = context.next_event()
-        if not isinstance(event, TaskFailed):
-            del open_tasks[event.task_id]
+        if not isinstance(event, RequestFailed):
+            del open_requests[event.request_id]
             results.append(event.result)
             context.progress.advance()
-        elif event.failure.is_retryable and event.task_id not in retried:
-            retried.add(event.task_id)
-            context.backend.submit(open_tasks[event.task_id])
+        elif event.failure.is_retryable and event.request_id not in retried:
+            retried.add(event.request_id)
+            context.backend.submit(open_requests[event.request_id])
         else:
             raise StageFailedError(event.failure)
     return results

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ose.artifacts.files import is_temporary
-from ose.coordinator.cache_keys import anatomy_key, search_data_parts
+from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_parts
 from ose.core.job import FailureReport, Job
 from ose.limits import operator_limits, setting_of
 from ose.store.base import Store
@@ -35,7 +35,7 @@ def futility(job: Job, recorded: int) -> FailureReport | None:
 
 def _files(artifacts: Path, job: Job) -> Iterator[Path]:
     folders = [artifacts / "search-data" / part.key for part in search_data_parts(job)]
-    for folder in (*folders, artifacts / "anatomy" / anatomy_key(job)):
+    for folder in (*folders, artifacts / CALIBRATIONS / calibration_key(job)):
         for file in folder.rglob("*"):
             if not any(map(is_temporary, file.relative_to(folder).parts)):
                 yield file

@@ -12,7 +12,7 @@ from ose.coordinator.trials import open_trial, record_failure
 from ose.core.architecture import Architecture
 from ose.core.failures import failure_report
 from ose.core.job import Candidate, Job
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.core.pace import BestPace
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.base import LatencyProbe
@@ -91,7 +91,7 @@ def expect_latencies(context: RunContext, architectures: Iterable[Architecture])
     with context.backend.latency_probe(context.job.spec.latency) as probe:
         for shape in shapes:
             context.check_lease()
-            if _known(context, probe, _task(context.job, shape)) is None:
+            if _known(context, probe, _request(context.job, shape)) is None:
                 return probe.start()
 
 
@@ -124,23 +124,23 @@ def _measure_shapes(context: RunContext, probe: LatencyProbe, shapes: deque[_Sha
 
 def _latency_of(context: RunContext, probe: LatencyProbe, shape: _Shape, best_pace: BestPace) -> StoredLatency:
     """A stored measurement of this shape, device and protocol, or a new one if there is none to trust."""
-    task = _task(context.job, shape)
-    known = None if shape.was_slow else _known(context, probe, task)
+    request = _request(context.job, shape)
+    known = None if shape.was_slow else _known(context, probe, request)
     if known is not None:
         return known
     context.backend.settle()
-    found = probe.measure(replace(task, best_pace_ms=best_pace.best_ms))
-    return context.store.add_latency(*latency_keys(task, probe.fingerprint()), found, context.now())
+    found = probe.measure(replace(request, best_pace_ms=best_pace.best_ms))
+    return context.store.add_latency(*latency_keys(request, probe.fingerprint()), found, context.now())
 
 
-def _known(context: RunContext, probe: LatencyProbe, task: LatencyTask) -> StoredLatency | None:
+def _known(context: RunContext, probe: LatencyProbe, request: LatencyRequest) -> StoredLatency | None:
     """What was measured before and can be trusted."""
-    known = context.store.latency(*latency_keys(task, probe.fingerprint()))
+    known = context.store.latency(*latency_keys(request, probe.fingerprint()))
     return None if known is None or known.measurement.is_flagged else known
 
 
-def _task(job: Job, shape: _Shape) -> LatencyTask:
-    return LatencyTask(
+def _request(job: Job, shape: _Shape) -> LatencyRequest:
+    return LatencyRequest(
         teacher=job.teacher,
         architecture=shape.architecture,
         protocol=job.spec.latency,

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from ose.artifacts.files import write_json
 from ose.coordinator.backend import Backend
-from ose.coordinator.cache_keys import inheritance_key, needs_anatomy, search_data_key
-from ose.coordinator.data_stage import prepare_search_data, run_tasks
+from ose.coordinator.cache_keys import inheritance_key, needs_calibration, search_data_key
+from ose.coordinator.data_stage import prepare_search_data, run_requests
 from ose.coordinator.run_context import RunContext, new_id
 from ose.core.failures import StageFailedError
 from ose.core.job import Job
 from ose.core.layer_subsets import SubsetScore
-from ose.core.messages import LayerSubsetsTask
+from ose.core.messages import LayerSubsetsRequest
 from ose.core.progress import Progress
 from ose.errors import EvaluationError
 from ose.store.base import Store
@@ -72,15 +72,15 @@ def _scores(context: RunContext, keep: int) -> tuple[SubsetScore, ...]:
     try:
         prepare_search_data(context)
         context.progress.stage("Scoring subsets of layers", 1)
-        task = LayerSubsetsTask(
+        request = LayerSubsetsRequest(
             id=new_id(),
             folder=str(context.folder),
             teacher=context.job.teacher,
             keep=keep,
             inheritance=context.job.spec.search.inheritance,
-            anatomy=str(context.anatomy_folder) if needs_anatomy(context.job.spec) else None,
+            calibration=str(context.calibration_folder) if needs_calibration(context.job.spec) else None,
         )
-        [scores] = run_tasks(context, [task])
+        [scores] = run_requests(context, [request])
     except StageFailedError as error:
         raise EvaluationError(error.failure.message) from error
     assert isinstance(scores, tuple)

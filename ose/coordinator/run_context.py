@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from ose.coordinator.backend import Backend
-from ose.coordinator.cache_keys import SearchDataPart, anatomy_key, search_data_parts
+from ose.coordinator.cache_keys import CALIBRATIONS, SearchDataPart, calibration_key, search_data_parts
 from ose.core.failures import JobInterruptedError
 from ose.core.job import Job
 from ose.core.messages import Event
@@ -27,7 +27,7 @@ class RunContext:
 
     Attributes:
         owner: The coordinator, as the store knows it.
-        artifacts: Where search data, anatomies and checkpoints lie, shared with the workers.
+        artifacts: Where search data, calibrations and checkpoints lie, shared with the workers.
         is_lost: Says whether the job is no longer ours, or soon will not be.
         now: The clock.
     """
@@ -51,9 +51,9 @@ class RunContext:
         return self.artifacts / "search-data" / part.key
 
     @property
-    def anatomy_folder(self) -> Path:
+    def calibration_folder(self) -> Path:
         """What is measured of the job's teacher."""
-        return self.artifacts / "anatomy" / anatomy_key(self.job)
+        return self.artifacts / CALIBRATIONS / calibration_key(self.job)
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -65,7 +65,7 @@ class RunContext:
         return replace(self, job=self.store.job(self.job.id))
 
     def next_event(self) -> Event:
-        """Wait for the next ended task.
+        """Wait for the next ended request.
 
         Raises:
             JobInterruptedError: The job is no longer ours.
@@ -87,5 +87,5 @@ class RunContext:
 
 
 def new_id() -> str:
-    """Names a task or a trial."""
+    """Names a request or a trial."""
     return uuid.uuid4().hex

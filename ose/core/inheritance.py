@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from ose.core.bounds import LAYER, Bounds, require_bounds
-from ose.core.layers import MEASURED_RULES, LayerChoice
+from ose.core.layer_choice import MEASURED_RULES, LayerChoice
 
 Initialization = Literal["inherit", "random"]
 
@@ -47,7 +47,7 @@ class InheritanceSpec:
         require_bounds(self)
 
     @property
-    def needs_anatomy(self) -> bool:
+    def needs_calibration(self) -> bool:
         """Whether anything has to be measured of the teacher first."""
         rules = {self.heads, self.neurons, self.hidden}
         return rules != {"leading"} or self.correction != "none" or self.layers in MEASURED_RULES

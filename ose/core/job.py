@@ -9,7 +9,7 @@ from enum import StrEnum
 from ose.core.access import Owner
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.inheritance import InheritanceSpec
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Annotated, get_args
 
 from ose.core.bounds import DEPTH, STEPS, Bounds, require_bounds
-from ose.core.layers import MEASURED_RULES, LayerRule, kept_layers
+from ose.core.layer_choice import MEASURED_RULES, LayerRule, kept_layers
 
 Subset = tuple[int, ...]
 """Layers of the teacher, ascending, counted from 0."""

@@ -164,11 +164,11 @@ def _sampled_text(spec: JobSpec, corpus_bytes: int) -> int:
 
 
 def _sampling(spec: JobSpec, teacher: TeacherFacts) -> int:
-    """The teacher's passes for targets and for its anatomy."""
+    """The teacher's passes for targets and for its calibration."""
     shape, length = teacher.architecture, spec.corpus.sequence_length
     logits = _TEACHER_LOGITS * _logits(teacher, _ROWS_AT_ONCE, length)
     states = 0
-    if spec.search.initialization == "inherit" and spec.search.inheritance.needs_anatomy:
+    if spec.search.initialization == "inherit" and spec.search.inheritance.needs_calibration:
         sample = min(spec.search.inheritance.tokens, spec.corpus.max_tokens)
         states = _FLOAT * _SAMPLE_COPIES * sample * (2 * shape.num_hidden_layers + 1) * shape.hidden_size
     passed = _activations(shape, shape.num_attention_heads, _ROWS_AT_ONCE, length)

@@ -14,11 +14,11 @@ from ose.core.spec import CorpusSpec, Hyperparameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataTask:
+class DataRequest:
     """Pack the corpus and draw the masks of a search.
 
     Attributes:
-        id: Names the task in events.
+        id: Names the request in events.
         folder: Where the batches go; it is named after everything that decides them.
         num_sequences: Training sequences wanted at most.
         held_out_sequences: Held-out ones; 0 where other data of the search have them.
@@ -43,11 +43,11 @@ class DataSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetsTask:
+class TargetsRequest:
     """Run the teacher over one shard of the training sequences, or over the held-out ones.
 
     Attributes:
-        folder: The DataTask's.
+        folder: The DataRequest's.
         shard: Index of the shard; None means the held-out sequences.
         first, last: The shard's sequences, half-open.
         precision: Of the teacher's arithmetic on training sequences; the held-out ones are judged in float32.
@@ -64,7 +64,7 @@ class TargetsTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnatomyTask:
+class CalibrationRequest:
     """Measure on a sample of the corpus what students may keep of the teacher.
 
     Attributes:
@@ -106,13 +106,13 @@ class CheckpointFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateTask:
+class EvaluationRequest:
     """Train one candidate and judge it.
 
     Attributes:
         id: The trial's id.
         folder: The search data, with the held-out targets.
-        anatomy: The AnatomyTask's folder; None if the inheritance needs none.
+        calibration: The CalibrationRequest's folder; None if the inheritance needs none.
         earlier_legs: Steps at the end of each leg before the last.
         later_data: What later steps are trained on, if that is not in `folder`.
         checkpoints: Where legs may begin and end; None keeps no weights.
@@ -126,7 +126,7 @@ class EvaluateTask:
     num_steps: int
     initialization: Initialization
     inheritance: InheritanceSpec
-    anatomy: str | None
+    calibration: str | None
     precision: Precision
     seed: int
     weight_clip: float | None
@@ -141,12 +141,12 @@ class EvaluateTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerSubsetsTask:
+class LayerSubsetsRequest:
     """Score the subsets of `keep` layers of the teacher, untrained, on the held-out targets.
 
     Attributes:
         inheritance: How a student of such a subset would start; its layers do not count.
-        anatomy: The AnatomyTask's folder; None if the inheritance needs none.
+        calibration: The CalibrationRequest's folder; None if the inheritance needs none.
     """
 
     id: str
@@ -154,11 +154,11 @@ class LayerSubsetsTask:
     teacher: TeacherFacts
     keep: int
     inheritance: InheritanceSpec
-    anatomy: str | None
+    calibration: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyTask:
+class LatencyRequest:
     """Measure one architecture of the teacher's class, with random weights: latency does not depend on them.
 
     Attributes:
@@ -173,26 +173,26 @@ class LatencyTask:
     best_pace_ms: float | None = None
 
 
-Task = DataTask | TargetsTask | AnatomyTask | EvaluateTask | LayerSubsetsTask
-TaskResult = DataSummary | TeacherQuality | Evaluation | tuple[SubsetScore, ...] | None
+Request = DataRequest | TargetsRequest | CalibrationRequest | EvaluationRequest | LayerSubsetsRequest
+Result = DataSummary | TeacherQuality | Evaluation | tuple[SubsetScore, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSucceeded:
-    """A worker has done a task."""
+class RequestSucceeded:
+    """A worker has done a request."""
 
-    task_id: str
+    request_id: str
     worker: str
-    result: TaskResult
+    result: Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFailed:
-    """A worker could not do a task, or died under it."""
+class RequestFailed:
+    """A worker could not do a request, or died under it."""
 
-    task_id: str
+    request_id: str
     worker: str
     failure: FailureReport
 
 
-Event = TaskSucceeded | TaskFailed
+Event = RequestSucceeded | RequestFailed

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 from ose.core.architecture import Architecture
 from ose.core.bounds import BATCH, FACTOR, HEADS, LAYER, SEED, SHARE, STEPS, Bounds, require_bounds
 from ose.core.inheritance import Initialization
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.errors import InvalidInputError
 
 Precision = Literal["auto", "float32", "bfloat16"]

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple, get_args
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
 from ose.core.bounds import DEPTH, HEADS, INNER_WIDTH, LAYER, WIDTH, require_bounds
-from ose.core.layers import MEASURED_RULES, LayerChoice, LayerRule, kept_layers
+from ose.core.layer_choice import MEASURED_RULES, LayerChoice, LayerRule, kept_layers
 from ose.errors import SearchSpaceError
 
 FAMILIES = ("transformer",)

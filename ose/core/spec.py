@@ -23,7 +23,7 @@ from ose.core.bounds import (
 )
 from ose.core.hub_names import is_revision
 from ose.core.inheritance import InheritanceSpec, Initialization
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import LatencyProtocol
 from ose.core.recipe import DistillationSpec, Precision
 from ose.core.score import ScoreRule

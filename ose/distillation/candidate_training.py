@@ -7,7 +7,7 @@ import math
 import torch
 from transformers import PreTrainedModel
 
-from ose.core.messages import EvaluateTask
+from ose.core.messages import EvaluationRequest
 from ose.data.search_spans import batch_rows
 from ose.errors import NonFiniteLossError
 from ose.tasks.fill_mask.forward import logits_at
@@ -15,7 +15,7 @@ from ose.tasks.fill_mask.loss import sampled_cross_entropy
 from ose.tasks.fill_mask.resident_data import ResidentData
 from ose.tasks.fill_mask.search_data import SearchData
 from ose.training.attention import quick_attention
-from ose.training.cuda_stream import Lane
+from ose.training.cuda_stream import CudaStream
 from ose.training.optimizer import build_optimizer, learning_rate_factors
 from ose.training.phase_end import LegEnd
 from ose.training.precision import autocast
@@ -31,7 +31,7 @@ class StudentTraining:
 
     Args:
         student: On the device where it trains; so are the data, if that is a GPU.
-        task: How long, in which legs, and with which hyperparameters.
+        request: How long, in which legs, and with which hyperparameters.
         data: The search's batches and the teacher's draws.
         start: The end of an earlier leg, whose weights and moments take the place of the student's; None begins with
             the first step. Either gives the same numbers.
@@ -40,33 +40,33 @@ class StudentTraining:
     def __init__(
         self,
         student: PreTrainedModel,
-        task: EvaluateTask,
+        request: EvaluationRequest,
         data: SearchData | ResidentData,
         start: LegEnd | None = None,
     ) -> None:
-        self._student, self._task, self._data = student, task, data
-        device, hyperparameters = student.device, task.hyperparameters
+        self._student, self._request, self._data = student, request, data
+        device, hyperparameters = student.device, request.hyperparameters
         # The fused optimiser reads a learning rate on a GPU as float32; on a CPU float64 is what a plain number is.
         precision = torch.float64 if device.type == "cpu" else torch.float32
         self._rate = torch.zeros(1, dtype=precision, device=device)
         self._optimizer = build_optimizer(student, self._rate, weight_decay=hyperparameters.weight_decay)
-        factors = learning_rate_factors(task.legs, hyperparameters.warmup_fraction)
+        factors = learning_rate_factors(request.legs, hyperparameters.warmup_fraction)
         rates = [hyperparameters.learning_rate * factor for factor in factors]
         self._rates = torch.tensor(rates, dtype=precision, device=device)
-        rows = batch_rows(data.spans, len(data.train.input_ids), task.num_steps, hyperparameters.batch_size)
+        rows = batch_rows(data.spans, len(data.train.input_ids), request.num_steps, hyperparameters.batch_size)
         self._rows = rows.to(device)
-        self._losses = torch.zeros(task.num_steps, device=device)
+        self._losses = torch.zeros(request.num_steps, device=device)
         self.first_step = 0 if start is None else start.put(student, self._optimizer, self._losses)
         self._index = torch.full((1,), self.first_step, dtype=torch.long, device=device)
 
-    def run(self, lane: Lane) -> None:
+    def run(self, stream: CudaStream) -> None:
         """Queue all steps.
 
         Raises:
             NonFiniteLossError: Training diverged, on a CPU. On a GPU, `losses` tells.
         """
         with quick_attention(self._student):
-            lane.repeat(self._step, self._task.num_steps - self.first_step)
+            stream.repeat(self._step, self._request.num_steps - self.first_step)
 
     def losses(self) -> list[float]:
         """Each step's loss; waits for the last.
@@ -94,19 +94,19 @@ class StudentTraining:
         torch.nn.utils.clip_grad_norm_(self._student.parameters(), MAX_GRAD_NORM)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        if self._task.weight_clip is not None:
-            _clip_weights(self._student, self._task.weight_clip)
+        if self._request.weight_clip is not None:
+            _clip_weights(self._student, self._request.weight_clip)
         self._index += 1
 
     def _loss(self, rows: torch.Tensor) -> torch.Tensor:
         batch = self._data.train
-        with autocast(self._student.device, self._task.precision):
+        with autocast(self._student.device, self._request.precision):
             logits = logits_at(self._student, batch.input_ids[rows], batch.positions[rows])
         return sampled_cross_entropy(logits, self._data.draws_of(rows))
 
     def _require_finite(self, step: int, loss: float) -> None:
         if not math.isfinite(loss):
-            raise NonFiniteLossError(f"the loss is {loss} at step {step + 1} of {self._task.num_steps}")
+            raise NonFiniteLossError(f"the loss is {loss} at step {step + 1} of {self._request.num_steps}")
 
 
 def _clip_weights(model: torch.nn.Module, bound: float) -> None:

@@ -37,11 +37,11 @@ class StepLosses:
 
     @classmethod
     def of(cls, values: torch.Tensor) -> Self:
-        """From what `Trainee` returns."""
+        """From what `DistillationModule` returns."""
         return cls(**dict(zip((field.name for field in fields(cls)), values.tolist(), strict=True)))
 
 
-class Trainee(nn.Module):
+class DistillationModule(nn.Module):
     """A student with the projection that its hidden states need to be compared with the teacher's.
 
     The projection, one for all layers, is trained along and thrown away at the end (TinyBERT, arXiv 1909.10351, W_h).

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ose.artifacts.files import atomic_directory
 from ose.core.recipe import DistillationSpec
 from ose.distillation.batches import TrainingText, masking_rule, step_batches
-from ose.distillation.module import StepLosses, Trainee
+from ose.distillation.module import DistillationModule, StepLosses
 from ose.errors import NonFiniteLossError
 from ose.tasks.fill_mask.masking import MaskingRule
 from ose.training.attention import quick_attention
@@ -70,11 +70,11 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
     spec = run.spec
     torch.manual_seed(spec.seed)
     device = run.student.device
-    trainee = Trainee(run.student, run.teacher.config.hidden_size).to(device).eval()
-    optimizer = build_optimizer(trainee, spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas)
-    state = load_checkpoint(run.folder / "checkpoints", trainee, optimizer) or {"step": 0, "wall_time_s": 0.0}
+    module = DistillationModule(run.student, run.teacher.config.hidden_size).to(device).eval()
+    optimizer = build_optimizer(module, spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas)
+    state = load_checkpoint(run.folder / "checkpoints", module, optimizer) or {"step": 0, "wall_time_s": 0.0}
     rule = masking_rule(run.sequences, spec, run.tokenizer)
-    shared = share_gradients(trainee, lambda: _first_loss(run, trainee, rule))
+    shared = share_gradients(module, lambda: _first_loss(run, module, rule))
     started = time.perf_counter() - state["wall_time_s"]
     with ScalarLog(run.folder / "logs") if is_first() else nullcontext() as log:
         for step in range(state["step"], spec.steps):
@@ -82,7 +82,7 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
             set_learning_rate(optimizer, rate)
             with quick_attention(run.student):  # not while the student is judged, in `on_step`
                 losses = _train_step(run, shared, rule, step)
-            nn.utils.clip_grad_norm_(trainee.parameters(), spec.max_grad_norm)
+            nn.utils.clip_grad_norm_(module.parameters(), spec.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if log is None:
@@ -91,7 +91,7 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
             on_step(step + 1, losses)
             if (step + 1) % spec.checkpoint_every == 0 or step + 1 == spec.steps:
                 wall_time_s = time.perf_counter() - started
-                save_checkpoint(run.folder / "checkpoints", step + 1, trainee, optimizer, {"wall_time_s": wall_time_s})
+                save_checkpoint(run.folder / "checkpoints", step + 1, module, optimizer, {"wall_time_s": wall_time_s})
     return time.perf_counter() - started
 
 
@@ -104,13 +104,13 @@ def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
     return run.folder / "student"
 
 
-def _train_step(run: DistillationRun, trainee: nn.Module, rule: MaskingRule, step: int) -> StepLosses:
+def _train_step(run: DistillationRun, module: nn.Module, rule: MaskingRule, step: int) -> StepLosses:
     """Accumulate the gradients of one optimiser step, this process's part of them."""
     totals = torch.zeros(len(fields(StepLosses)), device=run.student.device)
     mine = step_batches(run.sequences, run.spec, rule, step)[rank() :: world_size()]
     for number, (batch, share) in enumerate(mine, 1):
-        with accumulating(trainee, is_last=number == len(mine)):
-            losses = trainee(batch, run.teacher, run.spec)
+        with accumulating(module, is_last=number == len(mine)):
+            losses = module(batch, run.teacher, run.spec)
             (losses[0] * (share * world_size())).backward()  # gradients are averaged over the processes, not summed
         totals += losses.detach() * share
     sum_over_processes(totals)
@@ -119,7 +119,7 @@ def _train_step(run: DistillationRun, trainee: nn.Module, rule: MaskingRule, ste
     return StepLosses.of(totals)
 
 
-def _first_loss(run: DistillationRun, trainee: Trainee, rule: MaskingRule) -> torch.Tensor:
+def _first_loss(run: DistillationRun, module: DistillationModule, rule: MaskingRule) -> torch.Tensor:
     """The loss of one micro-batch, the same in all processes."""
     batch, _ = step_batches(run.sequences, run.spec, rule, 0)[0]
-    return trainee(batch, run.teacher, run.spec)[0]
+    return module(batch, run.teacher, run.spec)[0]

@@ -1,4 +1,4 @@
-"""A teacher's anatomy: measured once for each teacher and corpus, kept in a folder, shared by all students."""
+"""A teacher's calibration: measured once for each teacher and corpus, kept in a folder, shared by all students."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import remove_leftovers, write_json
-from ose.core.messages import AnatomyTask
+from ose.core.messages import CalibrationRequest
 from ose.data.corpus import pack_corpus
-from ose.extraction.calibration import Anatomy, load_anatomy, measure_anatomy, save_anatomy
+from ose.extraction.calibration import Calibration, load_calibration, measure_calibration, save_calibration
 from ose.extraction.eliminate import elimination_ranks
 from ose.families.bert.parts import MaskedSample
 from ose.tasks.fill_mask.masking import MaskingRule, draw_masks
 from ose.tasks.fill_mask.teacher import load_tokenizer
 
-_FILE = "anatomy.safetensors"
+_FILE = "anatomy.safetensors"  # the name under which earlier versions stored it
 _RANKS = "layer-elimination.json"
 _SEED = 0
 """One sample for all seeds: what a teacher is like does not depend on the search."""
 
 
-def prepare_anatomy(task: AnatomyTask, teacher: PreTrainedModel) -> None:
+def prepare_calibration(request: CalibrationRequest, teacher: PreTrainedModel) -> None:
     """Draw the sample and measure the teacher on it, unless the folder has the result already.
 
     Raises:
@@ -33,28 +33,28 @@ def prepare_anatomy(task: AnatomyTask, teacher: PreTrainedModel) -> None:
         TeacherError: The tokenizer cannot be loaded.
         StorageError: The folder cannot be written.
     """
-    folder = Path(task.folder)
+    folder = Path(request.folder)
     remove_leftovers(folder)
     if not (folder / _FILE).exists():
-        save_anatomy(folder / _FILE, measure_anatomy(teacher, _sample(task)))
-    if task.eliminates_layers and not (folder / _RANKS).exists():
-        anatomy = load_anatomy(folder / _FILE).to(teacher.device)
-        write_json(folder / _RANKS, elimination_ranks(teacher, anatomy).tolist())
+        save_calibration(folder / _FILE, measure_calibration(teacher, _sample(request)))
+    if request.eliminates_layers and not (folder / _RANKS).exists():
+        calibration = load_calibration(folder / _FILE).to(teacher.device)
+        write_json(folder / _RANKS, elimination_ranks(teacher, calibration).tolist())
 
 
-def open_anatomy(folder: Path) -> Anatomy:
-    """Read what `prepare_anatomy` stored."""
-    anatomy = load_anatomy(folder / _FILE)
+def open_calibration(folder: Path) -> Calibration:
+    """Read what `prepare_calibration` stored."""
+    calibration = load_calibration(folder / _FILE)
     if not (folder / _RANKS).exists():
-        return anatomy
+        return calibration
     ranks = torch.tensor(json.loads((folder / _RANKS).read_text(encoding="utf8")))
-    return replace(anatomy, importance={**anatomy.importance, "layers.elimination": ranks})
+    return replace(calibration, importance={**calibration.importance, "layers.elimination": ranks})
 
 
-def _sample(task: AnatomyTask) -> MaskedSample:
-    tokenizer = load_tokenizer(task.teacher.path, task.teacher.digest)
+def _sample(request: CalibrationRequest) -> MaskedSample:
+    tokenizer = load_tokenizer(request.teacher.path, request.teacher.digest)
     packed = pack_corpus(
-        task.corpus, task.corpus_spec, tokenizer, "train", num_sequences=task.num_sequences, seed=_SEED
+        request.corpus, request.corpus_spec, tokenizer, "train", num_sequences=request.num_sequences, seed=_SEED
     )
     generator = torch.Generator().manual_seed(_SEED)
     masked = draw_masks(torch.from_numpy(packed.astype(np.int64)), MaskingRule.for_tokenizer(tokenizer), generator)

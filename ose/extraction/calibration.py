@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file
-from ose.core.layers import MEASURED_RULES
+from ose.core.layer_choice import MEASURED_RULES
 from ose.extraction.heads import head_statistics
 from ose.extraction.importance import gradient_scores, layer_ablation, principal_components, state_scores
 from ose.families.bert.parts import MaskedSample, Parts, captured_input, parts_of, run_layer
@@ -23,7 +23,7 @@ _Place = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anatomy:
+class Calibration:
     """A teacher of L layers on a sample of S tokens, of which M are masked.
 
     The residual stream is kept at 2 L + 1 places: after the embeddings (0), and after each layer's attention
@@ -49,12 +49,12 @@ class Anatomy:
     head_states: torch.Tensor
     importance: Mapping[str, torch.Tensor]
 
-    def to(self, device: torch.device | str) -> Anatomy:
+    def to(self, device: torch.device | str) -> Calibration:
         """The same with its states on `device`; the importance, which is small, stays where it is."""
         names = (each.name for each in fields(self) if each.name != "importance")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
-    def sequences(self, first: int, last: int | None = None) -> Anatomy:
+    def sequences(self, first: int, last: int | None = None) -> Calibration:
         """The states of some of the sequences, half-open, without a copy; the importance stays that of all."""
         of = slice(first, len(self.input_ids) if last is None else last)
         tokens, masked = (
@@ -84,7 +84,7 @@ class Anatomy:
         return self.normalized[place] * norm.weight + norm.bias
 
 
-def measure_anatomy(teacher: PreTrainedModel, sample: MaskedSample) -> Anatomy:
+def measure_calibration(teacher: PreTrainedModel, sample: MaskedSample) -> Calibration:
     """Run the teacher over a masked sample, and measure what a student may keep of it.
 
     Args:
@@ -101,7 +101,7 @@ def measure_anatomy(teacher: PreTrainedModel, sample: MaskedSample) -> Anatomy:
         importance["layers.ablation"] = layer_ablation(teacher, sample, streams[::2])
     importance |= gradient_scores(teacher, sample)
     normalized, means, deviations = (torch.stack(each) for each in zip(*places, strict=True))
-    return Anatomy(
+    return Calibration(
         input_ids=sample.input_ids,
         positions=sample.positions,
         normalized=normalized.cpu(),
@@ -112,23 +112,23 @@ def measure_anatomy(teacher: PreTrainedModel, sample: MaskedSample) -> Anatomy:
     )
 
 
-def save_anatomy(file: Path, anatomy: Anatomy) -> None:
-    """Write an anatomy as safetensors.
+def save_calibration(file: Path, calibration: Calibration) -> None:
+    """Write an calibration as safetensors.
 
     Raises:
         StorageError: The disk is full or not writable.
     """
-    tensors = {each.name: getattr(anatomy, each.name) for each in fields(Anatomy) if each.name != "importance"}
-    tensors |= {_SCORE + name: score for name, score in anatomy.importance.items()}
+    tensors = {each.name: getattr(calibration, each.name) for each in fields(Calibration) if each.name != "importance"}
+    tensors |= {_SCORE + name: score for name, score in calibration.importance.items()}
     with atomic_file(file) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
 
 
-def load_anatomy(file: Path) -> Anatomy:
-    """Read what `save_anatomy` wrote. The states stay on disk until they are touched."""
+def load_calibration(file: Path) -> Calibration:
+    """Read what `save_calibration` wrote. The states stay on disk until they are touched."""
     tensors = load_file(file)
     scores = {name.removeprefix(_SCORE): tensors.pop(name) for name in list(tensors) if name.startswith(_SCORE)}
-    return Anatomy(**tensors, importance=scores)
+    return Calibration(**tensors, importance=scores)
 
 
 def _walk(parts: Parts, input_ids: torch.Tensor) -> tuple[list[torch.Tensor], list[_Place], dict[str, torch.Tensor]]:

@@ -9,9 +9,9 @@ from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
 from ose.core.inheritance import HiddenRule, InheritanceSpec
-from ose.core.layers import kept_layers
+from ose.core.layer_choice import kept_layers
 from ose.errors import InvalidInputError
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibration import Calibration
 from ose.extraction.head_parts import strongest
 from ose.extraction.heads import HeadMaps, chosen_maps, leading_maps
 from ose.families.bert.model import architecture_of
@@ -46,7 +46,7 @@ class Extraction:
 
 
 def choose_extraction(
-    teacher: PreTrainedModel, student: Architecture, spec: InheritanceSpec, anatomy: Anatomy | None
+    teacher: PreTrainedModel, student: Architecture, spec: InheritanceSpec, calibration: Calibration | None
 ) -> Extraction:
     """Follow the rules of `spec`.
 
@@ -56,26 +56,26 @@ def choose_extraction(
         teacher: A model of a class in `INHERITABLE_MODEL_TYPES`.
         student: The shape wanted.
         spec: The rules.
-        anatomy: The teacher's; None will do where no rule needs it.
+        calibration: The teacher's; None will do where no rule needs it.
 
     Raises:
         InvalidInputError: The student is larger than the teacher in some axis, or the layers named do not fit.
     """
     whole = architecture_of(teacher)
     _check_fits(whole, student)
-    layers = chosen_layers(spec, whole.num_hidden_layers, student.num_hidden_layers, anatomy)
-    basis = _basis(spec.hidden, whole.hidden_size, student.hidden_size, anatomy)
+    layers = chosen_layers(spec, whole.num_hidden_layers, student.num_hidden_layers, calibration)
+    basis = _basis(spec.hidden, whole.hidden_size, student.hidden_size, calibration)
     return Extraction(
         layers=layers,
         basis=basis,
-        heads=tuple(_heads(teacher, whole, student, spec, anatomy, basis, layer) for layer in layers),
-        neurons=tuple(_neurons(student.intermediate_size, spec, anatomy, layer) for layer in layers),
+        heads=tuple(_heads(teacher, whole, student, spec, calibration, basis, layer) for layer in layers),
+        neurons=tuple(_neurons(student.intermediate_size, spec, calibration, layer) for layer in layers),
     )
 
 
-def chosen_layers(spec: InheritanceSpec, total: int, kept: int, anatomy: Anatomy | None) -> tuple[int, ...]:
-    """The teacher's layers that a student of `kept` layers keeps. See `ose.core.layers.kept_layers`."""
-    measured = {} if anatomy is None else anatomy.layer_importance()
+def chosen_layers(spec: InheritanceSpec, total: int, kept: int, calibration: Calibration | None) -> tuple[int, ...]:
+    """The teacher's layers that a student of `kept` layers keeps. See `ose.core.layer_choice.kept_layers`."""
+    measured = {} if calibration is None else calibration.layer_importance()
     importance = measured.get(spec.layers) if isinstance(spec.layers, str) else None
     return kept_layers(spec.layers, total, kept, importance)
 
@@ -88,14 +88,14 @@ def _check_fits(teacher: Architecture, student: Architecture) -> None:
             )
 
 
-def _basis(rule: HiddenRule, total: int, kept: int, anatomy: Anatomy | None) -> torch.Tensor:
+def _basis(rule: HiddenRule, total: int, kept: int, calibration: Calibration | None) -> torch.Tensor:
     everything = torch.eye(total)
     if rule == "leading" or kept == total:
         return everything[:, :kept]
-    assert anatomy is not None
+    assert calibration is not None
     if rule == "rotation":
-        return anatomy.importance["hidden.components"][:, :kept]
-    return everything[:, strongest(anatomy.importance[f"hidden.{rule}"], kept)]
+        return calibration.importance["hidden.components"][:, :kept]
+    return everything[:, strongest(calibration.importance[f"hidden.{rule}"], kept)]
 
 
 def _heads(
@@ -103,20 +103,20 @@ def _heads(
     whole: Architecture,
     student: Architecture,
     spec: InheritanceSpec,
-    anatomy: Anatomy | None,
+    calibration: Calibration | None,
     basis: torch.Tensor,
     layer: int,
 ) -> HeadMaps:
     if spec.heads == "leading":
         return leading_maps(whole, student)
-    assert anatomy is not None
-    of_layer = {name: scores[layer] for name, scores in anatomy.importance.items() if name.startswith("heads.")}
+    assert calibration is not None
+    of_layer = {name: scores[layer] for name, scores in calibration.importance.items() if name.startswith("heads.")}
     projection = parts_of(teacher).layers[layer].attention.output.dense.weight.detach().cpu()
     return chosen_maps(whole, student, of_layer[f"heads.{spec.heads}"], of_layer, basis.T @ projection)
 
 
-def _neurons(kept: int, spec: InheritanceSpec, anatomy: Anatomy | None, layer: int) -> torch.Tensor:
+def _neurons(kept: int, spec: InheritanceSpec, calibration: Calibration | None, layer: int) -> torch.Tensor:
     if spec.neurons == "leading":
         return torch.arange(kept)
-    assert anatomy is not None
-    return strongest(anatomy.importance[f"neurons.{spec.neurons}"][layer], kept)
+    assert calibration is not None
+    return strongest(calibration.importance[f"neurons.{spec.neurons}"][layer], kept)

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.core.inheritance import InheritanceSpec
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.bert.model import architecture_of
 from ose.tasks.fill_mask.forward import logits_at
@@ -24,15 +24,15 @@ _SHARE = 4
 12 layers an hour on all of it, and their order is the same."""
 
 
-def elimination_ranks(teacher: PreTrainedModel, anatomy: Anatomy) -> torch.Tensor:
+def elimination_ranks(teacher: PreTrainedModel, calibration: Calibration) -> torch.Tensor:
     """(L): the round in which each layer is left out, so that the D layers of highest rank are the ones to keep.
 
     Args:
         teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`.
-        anatomy: Its own, on its device.
+        calibration: Its own, on its device.
     """
-    part = max(1, len(anatomy.input_ids) // _SHARE)
-    fitted, judged = anatomy.sequences(0, part), anatomy.sequences(len(anatomy.input_ids) - part)
+    part = max(1, len(calibration.input_ids) // _SHARE)
+    fitted, judged = calibration.sequences(0, part), calibration.sequences(len(calibration.input_ids) - part)
     log_probs = _logits(teacher, judged).log_softmax(dim=-1)
 
     def loss(kept: tuple[int, ...]) -> float:
@@ -48,12 +48,12 @@ def elimination_ranks(teacher: PreTrainedModel, anatomy: Anatomy) -> torch.Tenso
     return ranks
 
 
-def _refitted(teacher: PreTrainedModel, kept: tuple[int, ...], sample: Anatomy) -> PreTrainedModel:
+def _refitted(teacher: PreTrainedModel, kept: tuple[int, ...], sample: Calibration) -> PreTrainedModel:
     inheritance = InheritanceSpec(layers=kept, heads="leading", neurons="leading", hidden="leading")
-    start = Start(initialization="inherit", inheritance=inheritance, seed=0, anatomy=sample)
+    start = Start(initialization="inherit", inheritance=inheritance, seed=0, calibration=sample)
     return initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=len(kept)), start)
 
 
-def _logits(model: PreTrainedModel, sample: Anatomy) -> torch.Tensor:
+def _logits(model: PreTrainedModel, sample: Calibration) -> torch.Tensor:
     with torch.inference_mode():
         return logits_at(model, sample.input_ids.to(model.device), sample.positions.to(model.device)).float()

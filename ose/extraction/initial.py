@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec, Initialization
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibration import Calibration
 from ose.extraction.choose import choose_extraction, chosen_layers
 from ose.extraction.copy import inherit
 from ose.extraction.refit import fit_to_teacher
@@ -23,19 +23,19 @@ class Start:
         initialization: From the teacher's weights or from random ones.
         inheritance: From which of them.
         seed: Decides random weights.
-        anatomy: The teacher's, on its device; None where the rules need none.
+        calibration: The teacher's, on its device; None where the rules need none.
     """
 
     initialization: Initialization
     inheritance: InheritanceSpec
     seed: int
-    anatomy: Anatomy | None
+    calibration: Calibration | None
 
     def layers(self, num_teacher_layers: int, num_student_layers: int) -> tuple[int, ...] | None:
         """The teacher's layers that a student of this depth keeps; None if it starts at random."""
         if self.initialization == "random":
             return None
-        return chosen_layers(self.inheritance, num_teacher_layers, num_student_layers, self.anatomy)
+        return chosen_layers(self.inheritance, num_teacher_layers, num_student_layers, self.calibration)
 
 
 def initial_student(teacher: PreTrainedModel, architecture: Architecture, start: Start) -> PreTrainedModel:
@@ -46,10 +46,10 @@ def initial_student(teacher: PreTrainedModel, architecture: Architecture, start:
     """
     if start.initialization == "random":
         return build_student(teacher.config, architecture, start.seed, teacher.device)
-    extraction = choose_extraction(teacher, architecture, start.inheritance, start.anatomy)
+    extraction = choose_extraction(teacher, architecture, start.inheritance, start.calibration)
     student = build_blank_student(teacher.config, architecture, teacher.device)
     inherit(teacher, student, extraction)
     if start.inheritance.correction == "least_squares":
-        assert start.anatomy is not None
-        fit_to_teacher(teacher, student, extraction, start.anatomy, start.inheritance.ridge)
+        assert start.calibration is not None
+        fit_to_teacher(teacher, student, extraction, start.calibration, start.inheritance.ridge)
     return student

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibration import Calibration
 from ose.extraction.choose import Extraction
 from ose.families.bert.parts import Parts, captured_input, parts_of
 from ose.tasks.fill_mask.forward import at_positions
@@ -33,7 +33,7 @@ _NOISE = 1e-10
 
 @torch.no_grad()
 def fit_to_teacher(
-    teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction, anatomy: Anatomy, ridge: float
+    teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction, calibration: Calibration, ridge: float
 ) -> None:
     """Refit a student that has just inherited, in place.
 
@@ -43,10 +43,10 @@ def fit_to_teacher(
         teacher: The model it was extracted from.
         student: Has inherited `extraction`; on the teacher's device.
         extraction: What it kept.
-        anatomy: The teacher's states on the sample; on the same device.
+        calibration: The teacher's states on the sample; on the same device.
         ridge: Strength of the pull to the copied weights, as a share of the inputs' mean variance.
     """
-    fit = _Fit(parts_of(teacher), parts_of(student), extraction.to(student.device), anatomy, ridge)
+    fit = _Fit(parts_of(teacher), parts_of(student), extraction.to(student.device), calibration, ridge)
     states = fit.embeddings()
     for index in range(len(extraction.layers)):
         states = fit.feed_forward(index, fit.attention(index, states))
@@ -60,13 +60,13 @@ class _Fit:
     teacher: Parts
     student: Parts
     extraction: Extraction
-    anatomy: Anatomy
+    calibration: Calibration
     ridge: float
 
     def embeddings(self) -> torch.Tensor:
         norm = self.student.embedding_norm
         with captured_input(norm) as sums:
-            self.student.embeddings(input_ids=self.anatomy.input_ids)
+            self.student.embeddings(input_ids=self.calibration.input_ids)
         _fit_norm(norm, sums[0].flatten(0, 1), self._stream(0))
         return norm(sums[0])
 
@@ -92,18 +92,20 @@ class _Fit:
     def head(self, states: torch.Tensor) -> None:
         """The head's function works on single channels, so its input is fitted in the student's own."""
         student, teacher = self.student, self.teacher
-        masked = at_positions(states, self.anatomy.positions).flatten(0, 1)
+        masked = at_positions(states, self.calibration.positions).flatten(0, 1)
         expected = self._teacher_stream(2 * len(teacher.layers)).unflatten(0, states.shape[:2])
-        expected = at_positions(expected, self.anatomy.positions).flatten(0, 1)
+        expected = at_positions(expected, self.calibration.positions).flatten(0, 1)
         basis = self.extraction.basis
         _fit_linear(student.head_dense, masked, teacher.head_dense(expected) @ basis, self.ridge)
         sums = student.activation(student.head_dense(masked))
-        _fit_norm(student.head_norm, sums, self.anatomy.head_states @ basis)
+        _fit_norm(student.head_norm, sums, self.calibration.head_states @ basis)
 
     def _into_stream(self, output: nn.Module, values: torch.Tensor, residual: torch.Tensor, place: int) -> torch.Tensor:
         """Fit a projection, and the LayerNorm behind it, to the teacher's stream at `place`."""
         flat, skipped = values.flatten(0, 1), residual.flatten(0, 1)
-        _fit_linear(output.dense, flat, self.anatomy.before_norm(place) @ self.extraction.basis - skipped, self.ridge)
+        _fit_linear(
+            output.dense, flat, self.calibration.before_norm(place) @ self.extraction.basis - skipped, self.ridge
+        )
         sums = output.dense(flat) + skipped
         _fit_norm(output.LayerNorm, sums, self._stream(place))
         return output.LayerNorm(sums).view_as(residual)
@@ -112,7 +114,7 @@ class _Fit:
         return self._teacher_stream(place) @ self.extraction.basis
 
     def _teacher_stream(self, place: int) -> torch.Tensor:
-        return self.anatomy.after_norm(place, _norm_at(self.teacher, place))
+        return self.calibration.after_norm(place, _norm_at(self.teacher, place))
 
 
 def _norm_at(parts: Parts, place: int) -> nn.LayerNorm:

@@ -24,8 +24,8 @@ from ose.core.layer_subsets import (
     rule_subsets,
     score_subsets,
 )
-from ose.core.messages import LayerSubsetsTask
-from ose.extraction.calibration import Anatomy
+from ose.core.messages import LayerSubsetsRequest
+from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.bert.model import architecture_of
 from ose.tasks.fill_mask.evaluate import mean_and_stderr
@@ -41,15 +41,15 @@ _ROWS_AT_ONCE = 16
 
 
 def score_layer_subsets(
-    task: LayerSubsetsTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None = None
+    request: LayerSubsetsRequest, teacher: PreTrainedModel, data: SearchData, calibration: Calibration | None = None
 ) -> tuple[SubsetScore, ...]:
-    """Score the subsets of `task.keep` layers, or the promising ones if there are very many.
+    """Score the subsets of `request.keep` layers, or the promising ones if there are very many.
 
     Args:
-        task: How many layers to keep.
+        request: How many layers to keep.
         teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`; left as it is.
         data: The search's held-out targets.
-        anatomy: The teacher's; None where the task's inheritance needs none.
+        calibration: The teacher's; None where the request's inheritance needs none.
 
     Returns:
         The plain scores, and behind them those of the subsets that were refitted; with the rules that keep them.
@@ -59,20 +59,27 @@ def score_layer_subsets(
         return [replace(score, rules=rules.get(score.layers, ())) for score in subset_scores(teacher, data, subsets)]
 
     total = teacher.config.num_hidden_layers
-    rules = rule_subsets(total, task.keep, {} if anatomy is None else anatomy.layer_importance())
-    plain = score_subsets(total, task.keep, measure, also=list(rules))
-    if task.inheritance.correction == "none":
+    rules = rule_subsets(total, request.keep, {} if calibration is None else calibration.layer_importance())
+    plain = score_subsets(total, request.keep, measure, also=list(rules))
+    if request.inheritance.correction == "none":
         return tuple(plain)
-    worth = {*(score.layers for score in most_promising(plain, task.keep, MAX_REFITTED)), *rules}
-    refitted = (_refitted_score(task, teacher, data, anatomy, layers) for layers in sorted(worth))
+    worth = {*(score.layers for score in most_promising(plain, request.keep, MAX_REFITTED)), *rules}
+    refitted = (_refitted_score(request, teacher, data, calibration, layers) for layers in sorted(worth))
     return (*plain, *(replace(score, rules=rules.get(score.layers, ())) for score in refitted))
 
 
 def _refitted_score(
-    task: LayerSubsetsTask, teacher: PreTrainedModel, data: SearchData, anatomy: Anatomy | None, layers: Subset
+    request: LayerSubsetsRequest,
+    teacher: PreTrainedModel,
+    data: SearchData,
+    calibration: Calibration | None,
+    layers: Subset,
 ) -> SubsetScore:
     start = Start(
-        initialization="inherit", inheritance=replace(task.inheritance, layers=layers), seed=0, anatomy=anatomy
+        initialization="inherit",
+        inheritance=replace(request.inheritance, layers=layers),
+        seed=0,
+        calibration=calibration,
     )
     shape = replace(architecture_of(teacher), num_hidden_layers=len(layers))
     student = initial_student(teacher, shape, start)

@@ -14,7 +14,7 @@ from typing import Any
 from ose.core.presets import with_preset
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.errors import JobFileError
-from ose.inputs.spaces import load_space
+from ose.inputs.space_files import load_space
 from ose.inputs.validation import validate
 from ose.inputs.yaml_text import read_mapping
 

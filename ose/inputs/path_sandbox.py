@@ -15,7 +15,7 @@ from ose.core.hub_names import is_repository
 from ose.data.hub_dataset import parse_dataset_id
 from ose.errors import CorpusError, JobFileError, OseError, TeacherError
 from ose.inputs.patterns import PatternWalk
-from ose.inputs.spaces import shipped_space_names
+from ose.inputs.space_files import shipped_space_names
 from ose.limits import operator_limits, setting_of
 
 _LONGEST_NAME = 4_096

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ose.core.bounds import shown
-from ose.core.layers import LayerChoice, LayerRule
+from ose.core.layer_choice import LayerChoice, LayerRule
 from ose.errors import JobFileError, SearchSpaceError
 from ose.inputs.key_paths import KeyPath, all_keys, dotted, fields_of, misplaced_booleans, non_finite_numbers, type_at
 

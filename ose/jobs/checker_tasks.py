@@ -16,9 +16,9 @@ from pydantic_core import to_json
 from ose.inputs.job_file import parse_job
 from ose.inputs.json_text import read_object
 from ose.inputs.requests import ExtensionRequest
-from ose.inputs.spaces import shipped_spaces
+from ose.inputs.space_files import shipped_spaces
 from ose.inputs.validation import validate
-from ose.jobs.cost import cost_json, job_cost
+from ose.jobs.estimate import cost_json, job_cost
 from ose.jobs.submit_remote import PreparedJob, prepared_extension, prepared_job
 from ose.store.base import Store
 from ose.store.engine import connect

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ose.artifacts.files import remove_retired, retire
-from ose.coordinator.cache_keys import anatomy_key, search_data_key, search_data_parts
+from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_key, search_data_parts
 from ose.core.job import Job
 from ose.core.leftovers import Leftover
 from ose.core.packed_text import packed_text_key
@@ -83,7 +83,7 @@ def shared_files(job: Job) -> frozenset[str]:
         {
             *(f"search-data/{part.key}" for part in search_data_parts(job)),
             f"checkpoints/{search_data_key(job)}",
-            f"anatomy/{anatomy_key(job)}",
+            f"{CALIBRATIONS}/{calibration_key(job)}",
             f"packed-text/{text}.npy",
             f"packed-text/{text}-documents",
         }

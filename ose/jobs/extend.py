@@ -13,10 +13,10 @@ from ose.core.objectives import judged, scale_of
 from ose.core.significance import score_difference
 from ose.core.spec import ExtendedCandidate, Extension, JobSpec
 from ose.errors import ConflictError, InvalidInputError
-from ose.inputs.checks import check_job
+from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import spec_hash
-from ose.inputs.memory import check_memory
+from ose.inputs.job_memory import check_memory
 from ose.store.base import Store
 from ose.store.new_rows import NewJob
 from ose.tasks.teacher_folder import TeacherFolder

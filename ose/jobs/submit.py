@@ -13,10 +13,10 @@ from ose.access.ownership import job_quota
 from ose.core.job import Job, JobStatus, UnreadableJob
 from ose.core.spec import JobSpec, TeacherSpec
 from ose.errors import ConflictError, UnreadableError
-from ose.inputs.checks import check_job
+from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import spec_hash
-from ose.inputs.memory import check_memory
+from ose.inputs.job_memory import check_memory
 from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 
 
 class LatencyProbe(Protocol):
@@ -17,7 +17,7 @@ class LatencyProbe(Protocol):
     def fingerprint(self) -> DeviceFingerprint:
         """The device it measures on."""
 
-    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
         """Measure one architecture.
 
         Raises:

@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from pydantic import TypeAdapter
 
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.base import LatencyProbe
 from ose.latency.fingerprint import device_fingerprint
@@ -66,14 +66,14 @@ class SubprocessLatencyProbe:
             self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self.protocol.device}))
         return self._fingerprint
 
-    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
         """Measure one architecture.
 
         Raises:
             WorkerLostError: The process died.
             EvaluationError: It answered with a failure.
         """
-        return _MEASUREMENT.validate_python(self._ask({"measure": asdict(task)}))
+        return _MEASUREMENT.validate_python(self._ask({"measure": asdict(request)}))
 
     def _ask(self, request: object) -> object:
         self.start()

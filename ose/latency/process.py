@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from ose.core.failures import failure_report
 from ose.core.measurement import LatencyMeasurement
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.families.bert.model import build_blank_student, fill_with_noise
 from ose.latency.fingerprint import device_fingerprint
 from ose.latency.measure import measure_latency
@@ -25,24 +25,24 @@ from ose.latency.reference_pace import Patience
 from ose.tasks.few_tensors import few_tensors
 from ose.tasks.fill_mask.teacher import load_config
 
-_TASK = TypeAdapter(LatencyTask)
+_TASK = TypeAdapter(LatencyRequest)
 
 
-def measure(task: LatencyTask, patience: Patience) -> LatencyMeasurement:
-    """Build the model of `task` with weights of no meaning, on which latency does not depend, and measure it."""
+def measure(request: LatencyRequest, patience: Patience) -> LatencyMeasurement:
+    """Build the model of `request` with weights of no meaning, on which latency does not depend, and measure it."""
     transformers_logging.set_verbosity_error()
-    config = load_config(task.teacher.path)
-    if task.is_teacher:
+    config = load_config(request.teacher.path)
+    if request.is_teacher:
         with few_tensors(), no_init_weights():
             model = AutoModelForMaskedLM.from_config(config)
     else:
-        model = build_blank_student(config, task.architecture, "cpu")
+        model = build_blank_student(config, request.architecture, "cpu")
     fill_with_noise(model.base_model)
-    return measure_latency(model, task.protocol, task.best_pace_ms, patience)
+    return measure_latency(model, request.protocol, request.best_pace_ms, patience)
 
 
 def answer(line: str, patience: Patience) -> dict[str, object]:
-    """Serve one request: `{"fingerprint": device}` or `{"measure": task}`."""
+    """Serve one request: `{"fingerprint": device}` or `{"measure": request}`."""
     try:
         request = json.loads(line)
         if "fingerprint" in request:

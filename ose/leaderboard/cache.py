@@ -20,10 +20,10 @@ from ose.core.objectives import teacher_measures
 from ose.core.score import Measures, ScoreRule, score
 from ose.core.trust import LEADERS
 from ose.errors import EvaluationError
-from ose.leaderboard.measures import FigureTable
+from ose.leaderboard.measures import MeasureTable
 from ose.leaderboard.ranked_list import RankedList
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, Changes, Figures, Limits, Objectives, Order
+from ose.store.pages import NO_LIMITS, CandidateLimits, Changes, Objectives, Order, RowMeasures
 
 _MAX_LISTS = 16
 """Orders of one job that are kept: a megabyte each for 100,000 candidates."""
@@ -50,11 +50,11 @@ class View:
 
     order: Order
     rule: ScoreRule
-    limits: Limits = NO_LIMITS
+    limits: CandidateLimits = NO_LIMITS
     front_only: bool = False
 
 
-class LiveStanding:
+class RankingCache:
     """One job's. Safe to use from several threads, which hold `lock` while they ask.
 
     Args:
@@ -73,7 +73,7 @@ class LiveStanding:
         self._looked_s = -inf
         self._job: Job | None = None
         self._mark: int | None = None
-        self._figures = FigureTable()
+        self._figures = MeasureTable()
         self._lists: OrderedDict[View, RankedList] = OrderedDict()
         self._shown: tuple[object, ...] = ()
         self._teacher: Measures | None = None
@@ -113,7 +113,7 @@ class LiveStanding:
             self._lists.popitem(last=False)
         return found
 
-    def ranks(self, numbers: Sequence[int], rule: ScoreRule, limits: Limits) -> dict[int, int]:
+    def ranks(self, numbers: Sequence[int], rule: ScoreRule, limits: CandidateLimits) -> dict[int, int]:
         """From 1; without candidates that did not pass or are beyond the limits."""
         known = [figures for number in numbers if (figures := self._figures.get(number)) is not None]
         ranked = [each for each in known if _is_ranked(each, limits)]
@@ -121,30 +121,30 @@ class LiveStanding:
         everyone = self.ordered(by_score)
         return {each.number: everyone.num_before(self._key(by_score, each), each.number) + 1 for each in ranked}
 
-    def leaders(self, rule: ScoreRule, limits: Limits) -> tuple[Objectives, ...]:
+    def leaders(self, rule: ScoreRule, limits: CandidateLimits) -> tuple[Objectives, ...]:
         """Those of the first ranks, the best first."""
         first = self.ordered(View(order="score", rule=rule, limits=limits)).some(0, LEADERS)
         known = [figures for _, number in first if (figures := self._figures.get(number)) is not None]
         return tuple(_objectives(each) for each in known if _is_ranked(each, limits))
 
-    def is_on_front(self, number: int, limits: Limits) -> bool:
+    def is_on_front(self, number: int, limits: CandidateLimits) -> bool:
         """Whether no other one beats it. Whatever beats one within limits is within them too."""
         figures = self._figures.get(number)
         return figures is not None and number in self._figures.front and _is_ranked(figures, limits)
 
-    def _members(self, view: View) -> Iterator[Figures]:
+    def _members(self, view: View) -> Iterator[RowMeasures]:
         if view.front_only:
             known = (self._figures.get(number) for number in sorted(self._figures.front))
             return (each for each in known if each is not None and _is_ranked(each, view.limits))
         return (each for each in self._figures if _is_shown(each, view.limits))
 
-    def _key(self, view: View, each: Figures) -> float:
+    def _key(self, view: View, each: RowMeasures) -> float:
         if view.order == "score":
             return -self._score(each, view.rule) if _is_ranked(each, view.limits) else inf
         value: float | None = getattr(each, _VALUES[view.order])
         return inf if value is None else value
 
-    def _score(self, each: Figures, rule: ScoreRule) -> float:
+    def _score(self, each: RowMeasures, rule: ScoreRule) -> float:
         assert each.latency_p50_ms is not None and each.loss_nats is not None
         if self._teacher is None:
             raise EvaluationError(f"the teacher of job {self.job_id} has not been measured yet")
@@ -176,7 +176,7 @@ class LiveStanding:
                 self._move(ordered, view, moved)
             self._lists[view] = ordered
 
-    def _move(self, ordered: RankedList, view: View, moved: list[tuple[Figures | None, Figures]]) -> None:
+    def _move(self, ordered: RankedList, view: View, moved: list[tuple[RowMeasures | None, RowMeasures]]) -> None:
         for before, after in moved:
             if before is not None and _is_shown(before, view.limits):
                 ordered.remove(self._key(view, before), before.number)
@@ -184,12 +184,12 @@ class LiveStanding:
                 ordered.add(self._key(view, after), after.number)
 
 
-def _objectives(each: Figures) -> Objectives:
+def _objectives(each: RowMeasures) -> Objectives:
     assert each.latency_p50_ms is not None and each.loss_nats is not None
     return Objectives(each.number, each.num_parameters, each.latency_p50_ms, each.loss_nats)
 
 
-def _is_ranked(each: Figures, limits: Limits) -> bool:
+def _is_ranked(each: RowMeasures, limits: CandidateLimits) -> bool:
     if not each.has_rank:
         return False
     bounds = (
@@ -200,6 +200,6 @@ def _is_ranked(each: Figures, limits: Limits) -> bool:
     return all(most is None or (value is not None and value <= most) for value, most in bounds)
 
 
-def _is_shown(each: Figures, limits: Limits) -> bool:
-    """Limits hide what was trained and is beyond them. A rejection by the job's own limits stays one."""
+def _is_shown(each: RowMeasures, limits: CandidateLimits) -> bool:
+    """CandidateLimits hide what was trained and is beyond them. A rejection by the job's own limits stays one."""
     return each.is_listed and (limits == NO_LIMITS or each.loss_nats is None or _is_ranked(each, limits))

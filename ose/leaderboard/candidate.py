@@ -7,7 +7,7 @@ from typing import Any
 
 from ose.errors import NotFoundError
 from ose.leaderboard.confidence import read_comparison
-from ose.leaderboard.ranking import read_standing
+from ose.leaderboard.ranking import read_ranking
 from ose.leaderboard.read import to_row
 from ose.store.base import Store
 
@@ -20,13 +20,13 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
     """
     job = store.job(job_id)
     candidate = store.candidate(job.id, number)
-    standing = read_standing(store, job, job.spec.score)
+    ranking = read_ranking(store, job, job.spec.score)
     row = next(iter(store.candidate_rows(job.id, [number])), None)
     if row is None:
         raise NotFoundError(f"job {job.id} was deleted at this moment")
     return {
         "job": job.id,
-        **asdict(to_row(row, job, standing, read_comparison(store, job, standing))),
+        **asdict(to_row(row, job, ranking, read_comparison(store, job, ranking))),
         "earlier_legs": candidate.earlier_legs,
         "continues": candidate.continues,
         "evaluation": asdict(candidate.evaluation) if candidate.evaluation else None,

@@ -10,7 +10,7 @@ from ose.core.job import Candidate, Job
 from ose.core.objectives import judged, scale_of
 from ose.core.significance import Scale
 from ose.core.trust import Distance, Leader, Trust, compare_leaders
-from ose.leaderboard.ranking import Standing
+from ose.leaderboard.ranking import Ranking
 from ose.store.base import Store
 from ose.store.pages import Objectives
 
@@ -34,17 +34,17 @@ class Comparison:
 NO_COMPARISON = Comparison()
 
 
-def read_comparison(store: Store, job: Job, standing: Standing) -> Comparison:
+def read_comparison(store: Store, job: Job, ranking: Ranking) -> Comparison:
     """Compare a job's leaders sequence by sequence.
 
     The raw losses of these few are read, and of no others. What came of it is kept for as long as the leaders' figures
     stay what they are, because every page of a leaderboard asks for it.
     """
-    if standing.teacher is None or not standing.leaders:
+    if ranking.teacher is None or not ranking.leaders:
         return NO_COMPARISON
     # Students of random weights first learn what all learn alike: their curves cross again and again.
     has_telling_curves = job.spec.search.initialization == "inherit"
-    return _compared(store, job.id, scale_of(job, standing.rule), standing.leaders, has_telling_curves)
+    return _compared(store, job.id, scale_of(job, ranking.rule), ranking.leaders, has_telling_curves)
 
 
 @lru_cache(maxsize=_NUM_KEPT)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from math import inf
 
 from ose.core.pareto import Objectives, beats, pareto_front
-from ose.store.pages import Figures
+from ose.store.pages import RowMeasures
 
 _MOST_FRONTED_ONE_BY_ONE = 500
 """So many changes at once, and the front is found anew: that takes as long."""
@@ -15,7 +15,7 @@ _MOST_FRONTED_ONE_BY_ONE = 500
 _HAS_RANK, _IS_LISTED = 1, 2
 
 
-class FigureTable:
+class MeasureTable:
     """The figures of all candidates, and which of them no other one beats."""
 
     def __init__(self) -> None:
@@ -27,16 +27,16 @@ class FigureTable:
     def __len__(self) -> int:
         return len(self._places)
 
-    def __iter__(self) -> Iterator[Figures]:
+    def __iter__(self) -> Iterator[RowMeasures]:
         for number in sorted(self._places):
             yield self._at(number, self._places[number])
 
-    def get(self, number: int) -> Figures | None:
+    def get(self, number: int) -> RowMeasures | None:
         """Of one candidate; None if it is not known yet."""
         place = self._places.get(number)
         return None if place is None else self._at(number, place)
 
-    def put(self, changed: Iterable[Figures]) -> None:
+    def put(self, changed: Iterable[RowMeasures]) -> None:
         """Take in what has changed."""
         changed = list(changed)
         if len(changed) > _MOST_FRONTED_ONE_BY_ONE:
@@ -56,9 +56,9 @@ class FigureTable:
             self._front = {number: point for (number, point), is_on in zip(ranked, flags, strict=True) if is_on}
         return self._front
 
-    def _at(self, number: int, place: int) -> Figures:
+    def _at(self, number: int, place: int) -> RowMeasures:
         latency, loss = self._latencies[place], self._losses[place]
-        return Figures(
+        return RowMeasures(
             number,
             self._parameters[place],
             None if latency == inf else latency,
@@ -67,7 +67,7 @@ class FigureTable:
             bool(self._flags[place] & _IS_LISTED),
         )
 
-    def _store(self, figures: Figures) -> None:
+    def _store(self, figures: RowMeasures) -> None:
         columns = (self._parameters, self._latencies, self._losses, self._flags)
         latency = inf if figures.latency_p50_ms is None else figures.latency_p50_ms
         loss = inf if figures.loss_nats is None else figures.loss_nats
@@ -80,7 +80,7 @@ class FigureTable:
             else:
                 column[place] = value
 
-    def _move(self, before: Figures | None, after: Figures) -> None:
+    def _move(self, before: RowMeasures | None, after: RowMeasures) -> None:
         """Correct the front, unless it is to be found anew."""
         if self._front is None:
             return
@@ -93,7 +93,7 @@ class FigureTable:
                 self._front = {**kept, after.number: point}
 
 
-def _point(figures: Figures) -> Objectives:
+def _point(figures: RowMeasures) -> Objectives:
     latency, loss = figures.latency_p50_ms, figures.loss_nats
     assert latency is not None and loss is not None
     return figures.num_parameters, latency, loss

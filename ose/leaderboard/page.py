@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from ose.core.job import Job
 from ose.errors import InvalidInputError, NotFoundError
-from ose.leaderboard.cache import LiveStanding, View
+from ose.leaderboard.cache import RankingCache, View
 from ose.leaderboard.confidence import NO_COMPARISON, Comparison, read_comparison
-from ose.leaderboard.ranking import Standing
+from ose.leaderboard.ranking import Ranking
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, limits_of, to_board, to_row
 from ose.store.base import Store
 from ose.store.pages import Order, Position
@@ -63,7 +63,7 @@ class LeaderboardPages:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._standings: OrderedDict[str, LiveStanding] = OrderedDict()
+        self._rankings: OrderedDict[str, RankingCache] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(
@@ -89,49 +89,49 @@ class LeaderboardPages:
             EvaluationError: Candidates have passed and their teacher has not been measured.
         """
         asked_s = monotonic()
-        standing = self._standing(job_id)
-        with standing.lock:
-            job = self._refreshed(standing, asked_s)
+        ranking = self._ranking(job_id)
+        with ranking.lock:
+            job = self._refreshed(ranking, asked_s)
             query = asked(job)
             begin = None if after is None else _read(after, query.order_by)
             question = (query, limit, after, write)
-            if question not in standing.answers:
-                standing.remember(question, write(self._page(standing, job, query, limit, begin)))
-            answer: T = standing.answers[question]
+            if question not in ranking.answers:
+                ranking.remember(question, write(self._page(ranking, job, query, limit, begin)))
+            answer: T = ranking.answers[question]
             return answer
 
-    def _refreshed(self, standing: LiveStanding, asked_s: float) -> Job:
+    def _refreshed(self, ranking: RankingCache, asked_s: float) -> Job:
         try:
-            return standing.refresh(asked_s)
+            return ranking.refresh(asked_s)
         except NotFoundError:  # it was deleted, and its figures need not be kept
             with self._lock:
-                self._standings.pop(standing.job_id, None)
+                self._rankings.pop(ranking.job_id, None)
             raise
 
-    def _standing(self, job_id: str) -> LiveStanding:
-        if job_id not in self._standings:  # or it is the beginning of one
+    def _ranking(self, job_id: str) -> RankingCache:
+        if job_id not in self._rankings:  # or it is the beginning of one
             job_id = self._store.job(job_id).id
         with self._lock:
-            found = self._standings.pop(job_id, None) or LiveStanding(self._store, job_id)
-            self._standings[job_id] = found
-            if len(self._standings) > _MAX_JOBS:
-                self._standings.popitem(last=False)
+            found = self._rankings.pop(job_id, None) or RankingCache(self._store, job_id)
+            self._rankings[job_id] = found
+            if len(self._rankings) > _MAX_JOBS:
+                self._rankings.popitem(last=False)
             return found
 
     def _page(
-        self, standing: LiveStanding, job: Job, query: LeaderboardQuery, limit: int, begin: Position | None
+        self, ranking: RankingCache, job: Job, query: LeaderboardQuery, limit: int, begin: Position | None
     ) -> LeaderboardPage:
         rule, limits = query.rule or job.spec.score, limits_of(query)
-        ordered = standing.ordered(View(order=query.order_by, rule=rule, limits=limits, front_only=query.pareto))
+        ordered = ranking.ordered(View(order=query.order_by, rule=rule, limits=limits, front_only=query.pareto))
         first = 0 if begin is None else ordered.num_before(_key(begin, query.order_by), begin.number + 1)
         shown = ordered.some(first, limit)
         numbers = [number for _, number in shown]
-        local = Standing(
+        local = Ranking(
             rule=rule,
-            teacher=standing.teacher,
-            ranks=standing.ranks(numbers, rule, limits),
-            leaders=standing.leaders(rule, limits),
-            front=frozenset(number for number in numbers if standing.is_on_front(number, limits)),
+            teacher=ranking.teacher,
+            ranks=ranking.ranks(numbers, rule, limits),
+            leaders=ranking.leaders(rule, limits),
+            front=frozenset(number for number in numbers if ranking.is_on_front(number, limits)),
         )
         comparison = self._comparison(job, local, numbers)
         rows = tuple(to_row(row, job, local, comparison) for row in self._store.candidate_rows(job.id, numbers))
@@ -139,10 +139,10 @@ class LeaderboardPages:
         following = _text(query.order_by, _end(*shown[-1], query.order_by, first + len(shown))) if num_more else None
         return LeaderboardPage(board=to_board(job, rule, rows, num_more, comparison.trust), next=following)
 
-    def _comparison(self, job: Job, standing: Standing, numbers: Sequence[int]) -> Comparison:
+    def _comparison(self, job: Job, ranking: Ranking, numbers: Sequence[int]) -> Comparison:
         """Raw losses are read for a page on which a leader stands, and for no other."""
-        has_leader = not {each.number for each in standing.leaders}.isdisjoint(numbers)
-        return read_comparison(self._store, job, standing) if has_leader else NO_COMPARISON
+        has_leader = not {each.number for each in ranking.leaders}.isdisjoint(numbers)
+        return read_comparison(self._store, job, ranking) if has_leader else NO_COMPARISON
 
 
 def _end(key: float, number: int, order: Order, num_before: int) -> Position:

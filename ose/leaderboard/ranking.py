@@ -11,11 +11,11 @@ from ose.core.pareto import pareto_front
 from ose.core.score import Measures, Score, ScoreRule, score
 from ose.core.trust import LEADERS
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Objectives
+from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, Objectives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Ranking:
     """What compares candidates that passed, and are within the limits.
 
     Attributes:
@@ -39,7 +39,7 @@ class Standing:
         return score(_measures(row), self.teacher, self.rule)
 
 
-def read_standing(store: Store, job: Job, rule: ScoreRule, limits: Limits = NO_LIMITS) -> Standing:
+def read_ranking(store: Store, job: Job, rule: ScoreRule, limits: CandidateLimits = NO_LIMITS) -> Ranking:
     """Compare a job's candidates by three figures of each, whatever else is known of them.
 
     Raises:
@@ -49,7 +49,7 @@ def read_standing(store: Store, job: Job, rule: ScoreRule, limits: Limits = NO_L
     teacher = teacher_measures(job) if passed else None
     flags = pareto_front([tuple(each[1:]) for each in passed])
     best_first = [] if teacher is None else _best_first(passed, teacher, rule)
-    return Standing(
+    return Ranking(
         rule=rule,
         teacher=teacher,
         ranks={each.number: rank for rank, each in enumerate(best_first, start=1)},

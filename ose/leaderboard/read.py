@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ose.core.bounds import FACTOR, Bounds, require_bounds
 from ose.core.job import FailureReport, Job
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
 from ose.errors import InvalidInputError
 from ose.leaderboard.confidence import NO_COMPARISON, Comparison, hint, read_comparison
 from ose.leaderboard.csv import flat_rows
-from ose.leaderboard.ranking import Standing, read_standing
+from ose.leaderboard.ranking import Ranking, read_ranking
 from ose.leaderboard.row import LeaderboardRow
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Order
+from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, Order
 
 if TYPE_CHECKING:
     import pandas
@@ -102,13 +102,13 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     query = query or LeaderboardQuery()
     job = store.job(job_id)
     limits = limits_of(query)
-    standing = read_standing(store, job, query.rule or job.spec.score, limits)
+    ranking = read_ranking(store, job, query.rule or job.spec.score, limits)
     page = store.candidate_page(job.id, order="candidate", limit=_ALL)
-    shown = [row for row in page.rows if _is_asked_for(row, standing, query, limits)]
-    comparison = read_comparison(store, job, standing)
-    rows = sorted((to_row(row, job, standing, comparison) for row in shown), key=_ORDERS[query.order_by])
+    shown = [row for row in page.rows if _is_asked_for(row, ranking, query, limits)]
+    comparison = read_comparison(store, job, ranking)
+    rows = sorted((to_row(row, job, ranking, comparison) for row in shown), key=_ORDERS[query.order_by])
     first = tuple(rows[: query.limit])
-    return to_board(job, standing.rule, first, len(rows) - len(first), comparison.trust)
+    return to_board(job, ranking.rule, first, len(rows) - len(first), comparison.trust)
 
 
 def to_board(
@@ -168,28 +168,28 @@ def _exponents(text: str) -> tuple[float, float, float]:
     return a, b, c
 
 
-def limits_of(query: LeaderboardQuery) -> Limits:
+def limits_of(query: LeaderboardQuery) -> CandidateLimits:
     """The query's, as the store has them."""
-    return Limits(
+    return CandidateLimits(
         max_latency_ms=query.max_latency_ms,
         max_parameters=query.max_parameters,
         max_loss_nats=query.max_loss_nats,
     )
 
 
-def _is_asked_for(row: CandidateRow, standing: Standing, query: LeaderboardQuery, limits: Limits) -> bool:
-    """Limits hide what was trained and is beyond them. A rejection by the job's own limits stays one."""
-    is_beyond = limits != NO_LIMITS and row.loss_nats is not None and row.number not in standing.ranks
-    return not is_beyond and (row.number in standing.front or not query.pareto)
+def _is_asked_for(row: CandidateRow, ranking: Ranking, query: LeaderboardQuery, limits: CandidateLimits) -> bool:
+    """CandidateLimits hide what was trained and is beyond them. A rejection by the job's own limits stays one."""
+    is_beyond = limits != NO_LIMITS and row.loss_nats is not None and row.number not in ranking.ranks
+    return not is_beyond and (row.number in ranking.front or not query.pareto)
 
 
-def to_row(row: CandidateRow, job: Job, standing: Standing, comparison: Comparison = NO_COMPARISON) -> LeaderboardRow:
+def to_row(row: CandidateRow, job: Job, ranking: Ranking, comparison: Comparison = NO_COMPARISON) -> LeaderboardRow:
     """A candidate among the others."""
-    scored, distance = standing.score(row), comparison.distances.get(row.number)
+    scored, distance = ranking.score(row), comparison.distances.get(row.number)
     own = {name: getattr(row, name) for name in _SAME}
     return LeaderboardRow(
         **own,
-        rank=standing.ranks.get(row.number),
+        rank=ranking.ranks.get(row.number),
         candidate=row.number,
         layers=_layers(row, job),
         score=scored.value if scored else None,
@@ -199,7 +199,7 @@ def to_row(row: CandidateRow, job: Job, standing: Standing, comparison: Comparis
         loss_to_best_stderr_nats=distance.loss_stderr_nats if distance else None,
         score_to_best=distance.score if distance else None,
         score_to_best_stderr=distance.score_stderr if distance else None,
-        is_pareto=row.number in standing.front,
+        is_pareto=row.number in ranking.front,
         error=_error(row.failure, row.rejection),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ose.core.architecture import Architecture
 from ose.core.job import CandidateStatus
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.spec import Hyperparameters
 
 

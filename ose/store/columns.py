@@ -14,10 +14,10 @@ from sqlalchemy import Boolean, Column, DateTime, Dialect, Enum, String, Text
 from sqlalchemy.types import TypeDecorator
 
 from ose.errors import UnreadableError
-from ose.store.places import places_of
+from ose.store.relative_paths import places_of
 
 
-class Encoded(TypeDecorator[Any]):
+class EncodedColumn(TypeDecorator[Any]):
     """One frozen dataclass, or a plain type, as JSON text.
 
     Text and not the databases' own JSON type, because that one refuses the NaN that a standard error

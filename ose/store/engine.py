@@ -17,8 +17,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ose.artifacts.private import close_to_others, private_file, private_folder
 from ose.errors import DependencyError, StorageError, StoreError
 from ose.store.migrate import migrate
-from ose.store.places import set_places
 from ose.store.reading import can_write, connect_reading
+from ose.store.relative_paths import set_places
 from ose.store.service_tables import TOKENS
 from ose.store.sql import SqlStore
 from ose.store.transactions import BEGIN_OPTION, FOREIGN_KEYS_OPTION, Transactions, display_name, store_errors

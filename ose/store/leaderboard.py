@@ -13,14 +13,14 @@ from ose.store import rows
 from ose.store.change_sequence import readers_mark
 from ose.store.pages import (
     NO_LIMITS,
+    CandidateLimits,
     CandidatePage,
     CandidateRow,
     Changes,
-    Figures,
-    Limits,
     Objectives,
     Order,
     Position,
+    RowMeasures,
 )
 from ose.store.tables import CANDIDATES
 from ose.store.transactions import Transactions
@@ -49,7 +49,7 @@ class SqlPages:
         order: Order = "score",
         limit: int = 50,
         after: Position | None = None,
-        limits: Limits = NO_LIMITS,
+        limits: CandidateLimits = NO_LIMITS,
     ) -> CandidatePage:
         found: list[Any] = []
         of_job = rows.SELECT_CANDIDATE_ROWS.where(CANDIDATES.c.job_id == job_id, _IS_LISTED, _is_within(limits))
@@ -78,9 +78,9 @@ class SqlPages:
         with self._transactions.read() as connection:
             mark = connection.execute(select(readers_mark(literal(job_id)))).scalar_one()
             found = connection.execute(query)
-            return Changes(mark=mark, figures=tuple(Figures(*row) for row in found))
+            return Changes(mark=mark, figures=tuple(RowMeasures(*row) for row in found))
 
-    def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
+    def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[Objectives]:
         c = CANDIDATES.c
         query = select(c.number, c.num_parameters, c.latency_p50_ms, c.loss_nats)
         passed = query.where(c.job_id == job_id, _HAS_RANK, _is_within(limits))
@@ -104,7 +104,7 @@ def _parts(of_job: Select[Any], order: Order, after: Position | None) -> list[Se
     return [valued.where(begins, or_(is_beyond, number > after.number)), rest]
 
 
-def _is_within(limits: Limits) -> ColumnElement[bool]:
+def _is_within(limits: CandidateLimits) -> ColumnElement[bool]:
     bounds = [
         (CANDIDATES.c.latency_p50_ms, limits.max_latency_ms),
         (CANDIDATES.c.num_parameters, limits.max_parameters),

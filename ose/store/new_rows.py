@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ose.core.architecture import Architecture
 from ose.core.job import CorpusFacts, TeacherFacts
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.spec import Hyperparameters, JobSpec
 
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from ose.core.architecture import Architecture
 from ose.core.job import CandidateStatus, FailureReport
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.spec import Hyperparameters
 
 Order = Literal["score", "loss", "latency", "parameters", "candidate"]
@@ -16,7 +16,7 @@ Order = Literal["score", "loss", "latency", "parameters", "candidate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateRow:
-    """A candidate without its samples and curves. Figures are null where nothing is measured yet.
+    """A candidate without its samples and curves. RowMeasures are null where nothing is measured yet.
 
     Attributes:
         number: 1, 2, ... in the job's order.
@@ -52,7 +52,7 @@ class CandidateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class CandidateLimits:
     """What a candidate may have at most; None is no limit. Under any limit, only candidates that passed are left."""
 
     max_latency_ms: float | None = None
@@ -60,7 +60,7 @@ class Limits:
     max_loss_nats: float | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = CandidateLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Objectives(NamedTuple):
     loss_nats: float
 
 
-class Figures(NamedTuple):
+class RowMeasures(NamedTuple):
     """What decides where a candidate stands; None where nothing is measured.
 
     Attributes:
@@ -126,4 +126,4 @@ class Changes:
     """
 
     mark: int
-    figures: tuple[Figures, ...]
+    figures: tuple[RowMeasures, ...]

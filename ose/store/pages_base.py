@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ose.store.pages import NO_LIMITS, CandidatePage, CandidateRow, Changes, Limits, Objectives, Order, Position
+from ose.store.pages import (
+    NO_LIMITS,
+    CandidateLimits,
+    CandidatePage,
+    CandidateRow,
+    Changes,
+    Objectives,
+    Order,
+    Position,
+)
 
 
 class PageStore(Protocol):
@@ -22,7 +31,7 @@ class PageStore(Protocol):
         order: Order = "score",
         limit: int = 50,
         after: Position | None = None,
-        limits: Limits = NO_LIMITS,
+        limits: CandidateLimits = NO_LIMITS,
     ) -> CandidatePage:
         """Some of a job's candidates, in order, without their raw measurements and without those SUPERSEDED.
 
@@ -45,5 +54,5 @@ class PageStore(Protocol):
             since: The mark of an earlier look; None gives all candidates.
         """
 
-    def objectives(self, job_id: str, limits: Limits = NO_LIMITS) -> list[Objectives]:
+    def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[Objectives]:
         """What the candidates that passed are compared by, by number."""

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from ose.core.access import Scope
 from ose.core.architecture import Architecture
 from ose.core.export import ExportFile
-from ose.store.columns import Encoded, OneOf, PathText, UtcTime
+from ose.store.columns import EncodedColumn, OneOf, PathText, UtcTime
 from ose.store.tables import metadata
 
 SUBMISSIONS = Table(
@@ -37,9 +37,9 @@ EXPORTS = Table(
     Column("id", ForeignKey("distillations.id"), primary_key=True),
     Column("job_id", ForeignKey("jobs.id"), nullable=False, index=True),
     Column("candidate_number", Integer, nullable=False),
-    Column("architecture", Encoded(Architecture), nullable=False),
+    Column("architecture", EncodedColumn(Architecture), nullable=False),
     Column("folder", PathText, nullable=False),
-    Column("files", Encoded(tuple[ExportFile, ...]), nullable=False),
+    Column("files", EncodedColumn(tuple[ExportFile, ...]), nullable=False),
     Column("max_logit_difference", Float, nullable=False),
     Column("created_at", UtcTime, nullable=False),
 )

@@ -29,12 +29,12 @@ from ose.core.job import (
     TeacherFacts,
     TrialStatus,
 )
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.store.change_sequence import writers_mark
-from ose.store.columns import Encoded, OneOf, PathText, UtcTime, failure_columns
+from ose.store.columns import EncodedColumn, OneOf, PathText, UtcTime, failure_columns
 
 # Constraints are named by one rule, so that a later revision can drop one on every database.
 metadata = MetaData(
@@ -53,14 +53,14 @@ JOBS = Table(
     Column("id", String(64), primary_key=True),
     Column("name", Text, nullable=False),
     Column("status", OneOf(JobStatus), nullable=False),
-    Column("spec", Encoded(JobSpec), nullable=False),
+    Column("spec", EncodedColumn(JobSpec), nullable=False),
     Column("spec_hash", String(64), nullable=False),
-    Column("teacher", Encoded(TeacherFacts), nullable=False),
-    Column("corpus", Encoded(CorpusFacts), nullable=False),
+    Column("teacher", EncodedColumn(TeacherFacts), nullable=False),
+    Column("corpus", EncodedColumn(CorpusFacts), nullable=False),
     Column("created_at", UtcTime, nullable=False, index=True),
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
-    Column("teacher_quality", Encoded(TeacherQuality)),
+    Column("teacher_quality", EncodedColumn(TeacherQuality)),
     Column("teacher_latency_id", ForeignKey("latencies.id")),
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
@@ -85,10 +85,10 @@ CANDIDATES = Table(
     Column("num_attention_heads", Integer, nullable=False),
     Column("hidden_size", Integer, nullable=False),
     Column("intermediate_size", Integer, nullable=False),
-    Column("layers", Encoded(LayerChoice)),
-    Column("hyperparameters", Encoded(Hyperparameters), nullable=False),
+    Column("layers", EncodedColumn(LayerChoice)),
+    Column("hyperparameters", EncodedColumn(Hyperparameters), nullable=False),
     Column("num_steps", Integer, nullable=False),
-    Column("earlier_legs", Encoded(tuple[int, ...]), nullable=False, server_default="[]"),
+    Column("earlier_legs", EncodedColumn(tuple[int, ...]), nullable=False, server_default="[]"),
     Column("continues", Integer),
     Column("num_parameters", BigInteger, nullable=False),
     Column("num_encoder_parameters", BigInteger, nullable=False),
@@ -106,7 +106,7 @@ CANDIDATES = Table(
     Column("masked_lm_loss_nats", Float),
     Column("masked_accuracy", Float),
     Column("wall_time_s", Float),
-    Column("teacher_layers", Encoded(tuple[int, ...])),
+    Column("teacher_layers", EncodedColumn(tuple[int, ...])),
     Column("score", Float),
     Column("score_stderr", Float),
     Column("score_formula_version", Integer),
@@ -138,7 +138,7 @@ TRIALS = Table(
     Column("worker", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
-    Column("evaluation", Encoded(Evaluation)),
+    Column("evaluation", EncodedColumn(Evaluation)),
     *failure_columns(),
 )
 
@@ -155,7 +155,7 @@ LATENCIES = Table(
     Column("fingerprint_key", Text, nullable=False),
     Column("p50_ms", Float, nullable=False),
     Column("p90_ms", Float, nullable=False),
-    Column("measurement", Encoded(LatencyMeasurement), nullable=False),
+    Column("measurement", EncodedColumn(LatencyMeasurement), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Index(None, "shape_key", "protocol_key", "fingerprint_key"),
 )
@@ -167,11 +167,11 @@ DISTILLATIONS = Table(
     Column("job_id", String(64), nullable=False),
     Column("candidate_number", Integer, nullable=False),
     Column("status", OneOf(DistillationStatus), nullable=False),
-    Column("spec", Encoded(DistillationSpec), nullable=False),
+    Column("spec", EncodedColumn(DistillationSpec), nullable=False),
     Column("folder", PathText, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
-    Column("result", Encoded(DistillationResult)),
+    Column("result", EncodedColumn(DistillationResult)),
     *failure_columns(),
     # Of those that a coordinator runs. One that somebody runs in the foreground has no lease.
     Column("num_workers", Integer, nullable=False, server_default="1"),

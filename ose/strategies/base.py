@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ose.core.architecture import Architecture
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.search_space import Member
 from ose.core.significance import Judged
 from ose.core.spec import Hyperparameters
@@ -63,7 +63,7 @@ class Outcome:
     judged: Judged | None = None
 
     @property
-    def standing(self) -> tuple[bool, float] | None:
+    def sort_key(self) -> tuple[bool, float] | None:
         """What outcomes are ordered by, the greatest best: by score what has passed, then the rest by loss.
 
         A limit on loss excludes a candidate from the result, but not from being trained further, which may bring it

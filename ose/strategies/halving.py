@@ -85,8 +85,8 @@ def halving_rounds(search: SearchSpec) -> tuple[int, ...]:
 
 def upper_part(outcomes: dict[int, Outcome], eta: int) -> list[int]:
     """The numbers of those that go on, ascending: one in eta, and all that are tied with the last of them."""
-    standings = {number: outcome.standing for number, outcome in outcomes.items()}
-    trained = [(standing, -number) for number, standing in standings.items() if standing is not None]
+    sort_keys = {number: outcome.sort_key for number, outcome in outcomes.items()}
+    trained = [(sort_key, -number) for number, sort_key in sort_keys.items() if sort_key is not None]
     best_first = [-number for _, number in sorted(trained, reverse=True)]
     count = num_survivors(len(outcomes), eta)
     upper, rest = best_first[:count], best_first[count : _TIED * count]

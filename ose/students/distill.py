@@ -13,11 +13,11 @@ from typing import Any
 
 from ose.core.failures import failure_report
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
-from ose.core.layers import MEASURED_RULES, LayerChoice, kept_layers
+from ose.core.layer_choice import MEASURED_RULES, LayerChoice, kept_layers
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
-from ose.inputs.checks import check_recipe
+from ose.inputs.consistency import check_recipe
 from ose.leaderboard.read import LeaderboardQuery, read_leaderboard, teacher_json
 from ose.limits import require_within
 from ose.store.base import Store

@@ -18,8 +18,8 @@ from ose.core.failures import failure_report
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.recipe import DistillationSpec
 from ose.errors import NotFoundError, OseError, UnreadableError
-from ose.inputs.checks import check_recipe
-from ose.inputs.memory import check_distillation_memory
+from ose.inputs.consistency import check_recipe
+from ose.inputs.job_memory import check_distillation_memory
 from ose.inputs.recipes import changed_recipe
 from ose.limits import operator_limits
 from ose.store.base import Store

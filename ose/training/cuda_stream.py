@@ -12,7 +12,7 @@ import torch
 
 Step = Callable[[], None]
 Stamp = Any
-"""A point in a lane's time: a `torch.cuda.Event` on a GPU, else seconds."""
+"""A point in a stream's time: a `torch.cuda.Event` on a GPU, else seconds."""
 
 PLAIN_STEPS = 3
 """Run before a step is recorded: the first makes the optimiser's state and all of them load kernels and workspaces,
@@ -21,14 +21,14 @@ which a recording cannot. They train like any other; three is what PyTorch's not
 _log = logging.getLogger(__name__)
 
 
-class Lane:
-    """Runs one student after the other, beside other lanes.
+class CudaStream:
+    """Runs one student after the other, beside other streams.
 
-    A GPU works its lanes off at the same time, and asynchronously: what is called within `work` returns before it is
+    A GPU works its streams off at the same time, and asynchronously: what is called within `work` returns before it is
     done, so the host builds the next student while this one trains. On a CPU all is done when the call returns, and
     what is computed is the same.
 
-    A lane is used again once its last student was waited for: the memory that its graph has reserved is then the next
+    A stream is used again once its last student was waited for: the memory that its graph has reserved is then the next
     one's.
 
     Args:
@@ -79,9 +79,9 @@ class Lane:
     def _record(self, step: Step) -> Step:
         """Record one call of `step`, without running it, and return what replays it.
 
-        `torch.cuda.graph` would wait for all lanes and hand all unused memory back first; and unless told otherwise it
-        records every graph on one stream, whose workspace graphs that run at the same time would then share. The last
-        graph is kept until the next one is there, because the memory they share goes with its last user.
+        `torch.cuda.graph` would wait for all streams and hand all unused memory back first; and unless told otherwise
+        it records every graph on one stream, whose workspace graphs that run at the same time would then share. The
+        last graph is kept until the next one is there, because the memory they share goes with its last user.
         """
         graph = torch.cuda.CUDAGraph()
         graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
@@ -97,7 +97,7 @@ def repeat(step: Step, times: int, record: Callable[[Step], Step] | None) -> Non
     """Call `step` so many times, all but the first few by way of its recording.
 
     Args:
-        step: See `Lane.repeat`.
+        step: See `CudaStream.repeat`.
         times: Calls in all.
         record: Makes a recording without running it; None calls `step` itself each time. If it fails, which changes
             nothing but takes the gain, `step` is called instead.
@@ -113,7 +113,7 @@ def repeat(step: Step, times: int, record: Callable[[Step], Step] | None) -> Non
 
 
 def seconds_between(first: Stamp, last: Stamp) -> float:
-    """Seconds from one stamp of a lane to another; both have been waited for."""
+    """Seconds from one stamp of a stream to another; both have been waited for."""
     return last - first if isinstance(first, float) else first.elapsed_time(last) / 1e3
 
 

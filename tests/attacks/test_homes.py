@@ -30,7 +30,7 @@ from ose.core.job import Distillation, Job, JobStatus
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.errors import UnreadableError
-from ose.jobs.cost import job_cost
+from ose.jobs.estimate import job_cost
 from ose.store.base import Store
 from ose.store.engine import connect, open_store
 from ose.workspace import Workspace

@@ -37,15 +37,15 @@ from ose.core.architecture import Architecture
 from ose.core.job import CorpusFacts
 from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
 from ose.core.messages import (
+    DataRequest,
     DataSummary,
-    DataTask,
     Event,
-    LatencyTask,
-    LayerSubsetsTask,
-    Task,
-    TaskFailed,
-    TaskResult,
-    TaskSucceeded,
+    LatencyRequest,
+    LayerSubsetsRequest,
+    Request,
+    RequestFailed,
+    RequestSucceeded,
+    Result,
 )
 from ose.core.spec import WorkersSpec
 from ose.errors import EvaluationError
@@ -101,7 +101,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return made(request)
 
 
-def run(backend: Backend, tasks: list[Task]) -> dict[str, Event]:
+def run(backend: Backend, tasks: list[Request]) -> dict[str, Event]:
     """Each task's event, after seeing to it that there is one for each and no more."""
     for task in tasks:
         backend.submit(task)
@@ -110,23 +110,23 @@ def run(backend: Backend, tasks: list[Task]) -> dict[str, Event]:
     while len(events) < len(tasks) and time.monotonic() < deadline:
         if (event := backend.next_event(1.0)) is not None:
             events.append(event)
-    assert Counter(event.task_id for event in events) == Counter(task.id for task in tasks)
+    assert Counter(event.request_id for event in events) == Counter(task.id for task in tasks)
     assert backend.next_event(0.05) is None
-    return {event.task_id: event for event in events}
+    return {event.request_id: event for event in events}
 
 
 def losses(event: Event) -> tuple[float, ...]:
-    assert isinstance(event, TaskSucceeded) and isinstance(event.result, Evaluation)
+    assert isinstance(event, RequestSucceeded) and isinstance(event.result, Evaluation)
     return (event.result.loss_nats, *event.result.training_losses_nats, *event.result.sequence_losses_nats)
 
 
-def trials(search: DataTask, shapes: list[Architecture], num_steps: int = 2) -> list[Task]:
+def trials(search: DataRequest, shapes: list[Architecture], num_steps: int = 2) -> list[Request]:
     return [evaluate_task(search, shape, id=str(shape), num_steps=num_steps) for shape in shapes]
 
 
-def result(backend: Backend, task: Task) -> TaskResult:
+def result(backend: Backend, task: Request) -> Result:
     event = run(backend, [task])[task.id]
-    assert isinstance(event, TaskSucceeded), event
+    assert isinstance(event, RequestSucceeded), event
     assert event.worker
     return event.result
 
@@ -144,7 +144,7 @@ def test_waiting_for_nothing_takes_as_long_as_was_said(backend: Backend) -> None
 
 
 def test_every_task_has_a_result_of_its_kind(
-    any_backend: Backend, search: DataTask, corpus: CorpusFacts, tmp_path: Path
+    any_backend: Backend, search: DataRequest, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     data = data_task(tmp_path / "data", Path(search.teacher.path), corpus)
     summary = DataSummary(num_sequences=NUM_SEQUENCES, held_out_sequences=HELD_OUT_SEQUENCES)
@@ -152,18 +152,18 @@ def test_every_task_has_a_result_of_its_kind(
     held_out, *shards = targets_tasks(data)
     assert isinstance(result(any_backend, held_out), TeacherQuality)
     assert {result(any_backend, shard) for shard in shards} == {None}
-    assert result(any_backend, anatomy_task(tmp_path / "anatomy", search)) is None
-    subsets = LayerSubsetsTask(
-        id="subsets", folder=search.folder, teacher=search.teacher, keep=2, inheritance=LEADING, anatomy=None
+    assert result(any_backend, anatomy_task(tmp_path / "calibration", search)) is None
+    subsets = LayerSubsetsRequest(
+        id="subsets", folder=search.folder, teacher=search.teacher, keep=2, inheritance=LEADING, calibration=None
     )
     assert {score.layers for score in result(any_backend, subsets)} == set(combinations(range(4), 2))
 
 
-def test_candidates_beyond_the_capacity_wait_and_are_judged_too(any_backend: Backend, search: DataTask) -> None:
+def test_candidates_beyond_the_capacity_wait_and_are_judged_too(any_backend: Backend, search: DataRequest) -> None:
     events = run(any_backend, trials(search, SHAPES))
     assert len(events) > any_backend.capacity
     for event in events.values():
-        assert isinstance(event, TaskSucceeded) and isinstance(event.result, Evaluation)
+        assert isinstance(event, RequestSucceeded) and isinstance(event.result, Evaluation)
         assert event.worker and event.result.num_steps == 2 and math.isfinite(event.result.loss_nats)
 
 
@@ -172,18 +172,18 @@ def test_candidates_beyond_the_capacity_wait_and_are_judged_too(any_backend: Bac
     [*TRAINING, pytest.param(fake, id="fake"), pytest.param(lambda: simulated(Faults(lasting=0.5)), id="simulated")],
     indirect=True,
 )
-def test_a_failure_says_why_and_other_tasks_go_on(any_backend: Backend, search: DataTask) -> None:
+def test_a_failure_says_why_and_other_tasks_go_on(any_backend: Backend, search: DataRequest) -> None:
     diverging = evaluate_task(search, DIVERGING, id="diverging", hyperparameters={"learning_rate": 1e30})
     events = run(any_backend, [diverging, *trials(search, SHAPES)]).values()
-    failures = [event.failure for event in events if isinstance(event, TaskFailed)]
+    failures = [event.failure for event in events if isinstance(event, RequestFailed)]
     assert 1 <= len(failures) < len(events)
     assert {(failure.code, failure.is_retryable) for failure in failures} == {("non_finite_loss", False)}
     assert all(failure.message for failure in failures)
 
 
-def test_a_probe_measures_on_the_device_that_it_names(any_backend: Backend, search: DataTask) -> None:
+def test_a_probe_measures_on_the_device_that_it_names(any_backend: Backend, search: DataRequest) -> None:
     any_backend.settle()
-    student = LatencyTask(teacher=search.teacher, architecture=SMALL, protocol=PROTOCOL)
+    student = LatencyRequest(teacher=search.teacher, architecture=SMALL, protocol=PROTOCOL)
     with any_backend.latency_probe(PROTOCOL) as probe:
         probe.start()
         measured = [probe.measure(student), probe.measure(replace(student, architecture=SHAPES[-1]))]
@@ -192,7 +192,7 @@ def test_a_probe_measures_on_the_device_that_it_names(any_backend: Backend, sear
 
 
 @pytest.mark.parametrize("make", [inline, fake, simulated])  # Ray's is in tests/support/ray_life.py
-def test_what_is_queued_is_dropped_on_closing_which_may_be_done_twice(make: Any, search: DataTask) -> None:
+def test_what_is_queued_is_dropped_on_closing_which_may_be_done_twice(make: Any, search: DataRequest) -> None:
     backend = make()
     for name in ("first", "second"):
         backend.submit(evaluate_task(search, SMALL, id=name, num_steps=100_000))
@@ -202,11 +202,11 @@ def test_what_is_queued_is_dropped_on_closing_which_may_be_done_twice(make: Any,
 
 
 def test_data_and_targets_are_made_as_one_process_makes_them(
-    backend: Backend, search: DataTask, sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path
+    backend: Backend, search: DataRequest, sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     data = data_task(tmp_path / "data", sharp_roberta, corpus)
     made = run(backend, [data])["data"]
-    assert isinstance(made, TaskSucceeded)
+    assert isinstance(made, RequestSucceeded)
     assert made.result == DataSummary(num_sequences=NUM_SEQUENCES, held_out_sequences=HELD_OUT_SEQUENCES)
     run(backend, list(targets_tasks(data)))
     names = sorted(file.name for file in Path(search.folder).iterdir())
@@ -216,24 +216,24 @@ def test_data_and_targets_are_made_as_one_process_makes_them(
 
 
 def test_a_task_gives_the_same_losses_on_every_backend(
-    backend: Backend, warm_inline: Backend, search: DataTask
+    backend: Backend, warm_inline: Backend, search: DataRequest
 ) -> None:
     here, there = run(backend, trials(search, SHAPES)), run(warm_inline, trials(search, SHAPES))
     assert {name: losses(event) for name, event in here.items()} == {n: losses(e) for n, e in there.items()}
     assert len({losses(event) for event in here.values()}) == len(SHAPES)
 
 
-def test_what_ran_before_changes_nothing(backend: Backend, search: DataTask) -> None:
+def test_what_ran_before_changes_nothing(backend: Backend, search: DataRequest) -> None:
     forwards, backwards = run(backend, trials(search, SHAPES)), run(backend, trials(search, SHAPES[::-1]))
     assert {name: losses(event) for name, event in forwards.items()} == {n: losses(e) for n, e in backwards.items()}
 
 
-def test_a_failure_carries_code_message_and_traceback(backend: Backend, search: DataTask, tmp_path: Path) -> None:
+def test_a_failure_carries_code_message_and_traceback(backend: Backend, search: DataRequest, tmp_path: Path) -> None:
     diverging = evaluate_task(search, SMALL, id="diverging", hyperparameters={"learning_rate": 1e30})
     without_data = replace(evaluate_task(search, SMALL, id="without data"), folder=str(tmp_path))
     events = run(backend, [diverging, without_data, evaluate_task(search, SMALL, id="fine")])
-    assert isinstance(events["fine"], TaskSucceeded)
-    failures = {name: event.failure for name, event in events.items() if isinstance(event, TaskFailed)}
+    assert isinstance(events["fine"], RequestSucceeded)
+    failures = {name: event.failure for name, event in events.items() if isinstance(event, RequestFailed)}
     assert {name: failure.code for name, failure in failures.items()} == {
         "diverging": "non_finite_loss",
         "without data": "error",
@@ -243,7 +243,7 @@ def test_a_failure_carries_code_message_and_traceback(backend: Backend, search: 
     assert not any(failure.is_retryable for failure in failures.values())
 
 
-def test_workers_stay_warm(backend: Backend, search: DataTask, tmp_path: Path) -> None:
+def test_workers_stay_warm(backend: Backend, search: DataRequest, tmp_path: Path) -> None:
     """Teacher and data are gone after the first task of each worker, and nobody notices."""
     teacher = shutil.copytree(search.teacher.path, tmp_path / "teacher")
     folder = shutil.copytree(search.folder, tmp_path / "data")
@@ -252,13 +252,13 @@ def test_workers_stay_warm(backend: Backend, search: DataTask, tmp_path: Path) -
     shutil.rmtree(teacher)
     shutil.rmtree(folder)
     events = run(backend, [evaluate_task(moved, SMALL, id=str(n), num_steps=1) for n in range(10)])
-    assert [event for event in events.values() if isinstance(event, TaskFailed)] == []
+    assert [event for event in events.values() if isinstance(event, RequestFailed)] == []
 
 
 def test_a_probe_times_the_teacher_too_and_says_what_it_cannot_build(
-    backend: Backend, search: DataTask, tmp_path: Path
+    backend: Backend, search: DataRequest, tmp_path: Path
 ) -> None:
-    teacher = LatencyTask(
+    teacher = LatencyRequest(
         teacher=search.teacher, architecture=search.teacher.architecture, protocol=PROTOCOL, is_teacher=True
     )
     with backend.latency_probe(PROTOCOL) as probe:

@@ -15,7 +15,7 @@ from ose.cli.main import app
 from ose.core.presets import PRESETS, RECIPE_FIELDS
 from ose.core.recipe import LossWeights
 from ose.inputs.job_file import parse_job
-from ose.inputs.spaces import load_space
+from ose.inputs.space_files import load_space
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf8")

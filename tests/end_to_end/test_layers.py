@@ -7,8 +7,8 @@ from itertools import combinations
 
 import pytest
 
+from ose.core.layer_choice import MEASURED_RULES
 from ose.core.layer_subsets import LayerQuestion
-from ose.core.layers import MEASURED_RULES
 from ose.core.progress import Silence
 from ose.workspace import Workspace
 

@@ -17,7 +17,7 @@ from ose.api.app import create_app
 from ose.api.dependencies import ServerOptions
 from ose.errors import InvalidInputError
 from ose.inputs.job_file import parse_job
-from ose.inputs.quickstart import teacher_folder
+from ose.inputs.quickstart_job import teacher_folder
 from ose.workspace import Workspace
 
 

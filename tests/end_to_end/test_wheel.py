@@ -50,7 +50,7 @@ def run(program: Path, *arguments: str, home: Path) -> str:
 def test_a_wheel_puts_one_package_where_it_is_installed(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"ose"}
-    assert {"ose/workers/executor.py", "ose/workers/ray/backend.py", "ose/search_spaces/bort.yaml"} <= set(names)
+    assert {"ose/workers/executor.py", "ose/workers/ray/ray_backend.py", "ose/search_spaces/bort.yaml"} <= set(names)
     assert len(names) == len(set(names))
 
 

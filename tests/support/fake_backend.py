@@ -13,10 +13,10 @@ from fake_results import result_of
 
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
+from ose.core.layer_choice import kept_layers
 from ose.core.layer_subsets import Subset
-from ose.core.layers import kept_layers
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import EvaluateTask, Event, LatencyTask, Task, TaskFailed, TaskResult, TaskSucceeded
+from ose.core.messages import EvaluationRequest, Event, LatencyRequest, Request, RequestFailed, RequestSucceeded, Result
 
 Outcome = float | FailureReport
 """A held-out loss, or why there is none."""
@@ -53,12 +53,12 @@ class FakeBackend:
     flagged: frozenset[Architecture] = frozenset()
     paces: Mapping[Architecture, Sequence[float]] = field(default_factory=dict)
     stages: dict[type, list[FailureReport]] = field(default_factory=dict)
-    pick: Callable[[Sequence[Task]], int] = lambda queue: 0
+    pick: Callable[[Sequence[Request]], int] = lambda queue: 0
     dies_at: int | None = None
     before_event: Callable[[], None] = _nothing
     name: str = "fake"
     capacity: int = 2
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[Request] = field(default_factory=list)
     measured: list[Architecture] = field(default_factory=list)
     best_paces: list[float | None] = field(default_factory=list)
     attempts: dict[Architecture, int] = field(default_factory=dict)
@@ -69,15 +69,15 @@ class FakeBackend:
     is_settled: bool = False
 
     def __post_init__(self) -> None:
-        self._queue: deque[Task] = deque()
+        self._queue: deque[Request] = deque()
         self._measurements: dict[Architecture, int] = {}
 
     @property
     def trained(self) -> list[Architecture]:
         """Architectures given out to be trained, in order."""
-        return [task.architecture for task in self.tasks if isinstance(task, EvaluateTask)]
+        return [task.architecture for task in self.tasks if isinstance(task, EvaluationRequest)]
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Request) -> None:
         self.is_settled = False
         self._count()
         self.tasks.append(task)
@@ -93,8 +93,8 @@ class FakeBackend:
         del self._queue[index]
         result = self._result(task)
         if isinstance(result, FailureReport):
-            return TaskFailed(task_id=task.id, worker="fake-0", failure=result)
-        return TaskSucceeded(task_id=task.id, worker="fake-0", result=result)
+            return RequestFailed(request_id=task.id, worker="fake-0", failure=result)
+        return RequestSucceeded(request_id=task.id, worker="fake-0", result=result)
 
     @contextmanager
     def latency_probe(self, protocol: LatencyProtocol) -> Iterator[FakeProbe]:
@@ -119,10 +119,10 @@ class FakeBackend:
         pace_ms = paces[min(self._measurements[architecture], len(paces)) - 1]
         return builders.latency(outcome, is_flagged=architecture in self.flagged, pace_ms=pace_ms)
 
-    def _result(self, task: Task) -> TaskResult | FailureReport:
+    def _result(self, task: Request) -> Result | FailureReport:
         if failures := self.stages.get(type(task)):
             return failures.pop(0)
-        if not isinstance(task, EvaluateTask):
+        if not isinstance(task, EvaluationRequest):
             return result_of(task)
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
         if not isinstance(outcome, float):
@@ -148,7 +148,7 @@ class FakeProbe:
     def fingerprint(self) -> DeviceFingerprint:
         return builders.fingerprint()
 
-    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+    def measure(self, task: LatencyRequest) -> LatencyMeasurement:
         assert self.backend.is_settled, "a worker that starts would disturb the measurement"
         self.backend.num_probes += not self.has_measured
         self.has_measured = True
@@ -156,7 +156,7 @@ class FakeProbe:
         return self.backend.latency_of(task.architecture)
 
 
-def _kept(task: EvaluateTask) -> Subset | None:
+def _kept(task: EvaluationRequest) -> Subset | None:
     """What a worker would say it kept; the last layers are the most important."""
     if task.initialization == "random":
         return None

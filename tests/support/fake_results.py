@@ -8,28 +8,28 @@ import builders
 
 from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets
 from ose.core.messages import (
-    AnatomyTask,
+    CalibrationRequest,
+    DataRequest,
     DataSummary,
-    DataTask,
-    EvaluateTask,
-    LayerSubsetsTask,
-    TargetsTask,
-    Task,
-    TaskResult,
+    EvaluationRequest,
+    LayerSubsetsRequest,
+    Request,
+    Result,
+    TargetsRequest,
 )
 
 
-def result_of(task: Task) -> TaskResult:
+def result_of(task: Request) -> Result:
     match task:
-        case DataTask():
+        case DataRequest():
             return DataSummary(num_sequences=task.num_sequences, held_out_sequences=task.held_out_sequences)
-        case AnatomyTask():
+        case CalibrationRequest():
             return None
-        case TargetsTask():
+        case TargetsRequest():
             return builders.teacher_quality() if task.shard is None else None
-        case LayerSubsetsTask():
+        case LayerSubsetsRequest():
             return tuple(subset_score(layers) for layers in combinations(range(4), task.keep))
-        case EvaluateTask():
+        case EvaluationRequest():
             return builders.evaluation(num_steps=task.num_steps)
 
 

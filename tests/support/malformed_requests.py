@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ose.inputs.quickstart import teacher_folder
+from ose.inputs.quickstart_job import teacher_folder
 
 PREFIX = "/api/v1"
 NONSENSE: list[Any] = [

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from ose.coordinator.backend import Backend
-from ose.core.messages import EvaluateTask
+from ose.core.messages import EvaluationRequest
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +93,7 @@ def is_ray_agent(process: psutil.Process) -> bool:
     return "Agent" in _title(process)
 
 
-def wait_for_all(backend: Backend, task: EvaluateTask) -> None:
+def wait_for_all(backend: Backend, task: EvaluationRequest) -> None:
     """Until every worker has done `task`: processes start one after the other."""
     served: set[str] = set()
     while len(served) < backend.capacity:

@@ -12,7 +12,7 @@ from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, TeacherFacts
 from ose.core.measurement import TeacherQuality
-from ose.core.messages import AnatomyTask, DataTask, EvaluateTask, TargetsTask
+from ose.core.messages import CalibrationRequest, DataRequest, EvaluationRequest, TargetsRequest
 from ose.core.recipe import Precision
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
 from ose.extraction.initial import Start
@@ -30,7 +30,7 @@ SHARD_SEQUENCES = 16
 LEADING = InheritanceSpec(layers="distilbert", heads="leading", neurons="leading", hidden="leading", correction="none")
 """The parts of the teacher as they lie: nothing has to be measured first."""
 
-PLAIN_START = Start(initialization="inherit", inheritance=LEADING, seed=0, anatomy=None)
+PLAIN_START = Start(initialization="inherit", inheritance=LEADING, seed=0, calibration=None)
 
 
 def write_corpus(folder: Path, documents: list[str]) -> CorpusFacts:
@@ -52,7 +52,7 @@ def facts_of(teacher: Path) -> TeacherFacts:
     return inspect_teacher(TeacherSpec(model=str(teacher)))
 
 
-def data_task(folder: Path, teacher: Path, corpus: CorpusFacts, **changes: Any) -> DataTask:
+def data_task(folder: Path, teacher: Path, corpus: CorpusFacts, **changes: Any) -> DataRequest:
     values = {
         "id": "data",
         "folder": str(folder),
@@ -63,18 +63,18 @@ def data_task(folder: Path, teacher: Path, corpus: CorpusFacts, **changes: Any) 
         "held_out_sequences": HELD_OUT_SEQUENCES,
         "seed": 0,
     }
-    return DataTask(**{**values, **changes})
+    return DataRequest(**{**values, **changes})
 
 
 def targets_tasks(
-    data: DataTask, num_sequences: int = NUM_SEQUENCES, precision: Precision = "float32"
-) -> list[TargetsTask]:
+    data: DataRequest, num_sequences: int = NUM_SEQUENCES, precision: Precision = "float32"
+) -> list[TargetsRequest]:
     """The held-out task, then the shards'."""
     firsts = range(0, num_sequences, SHARD_SEQUENCES)
     shards = [(None, 0, HELD_OUT_SEQUENCES)]
     shards += [(i, first, min(first + SHARD_SEQUENCES, num_sequences)) for i, first in enumerate(firsts)]
     return [
-        TargetsTask(
+        TargetsRequest(
             id=f"targets-{shard}",
             folder=data.folder,
             teacher=data.teacher,
@@ -88,9 +88,9 @@ def targets_tasks(
     ]
 
 
-def anatomy_task(folder: Path, search: DataTask) -> AnatomyTask:
-    return AnatomyTask(
-        id="anatomy",
+def anatomy_task(folder: Path, search: DataRequest) -> CalibrationRequest:
+    return CalibrationRequest(
+        id="calibration",
         folder=str(folder),
         teacher=search.teacher,
         corpus=search.corpus,
@@ -100,7 +100,7 @@ def anatomy_task(folder: Path, search: DataTask) -> AnatomyTask:
     )
 
 
-def fill(data: DataTask) -> TeacherQuality:
+def fill(data: DataRequest) -> TeacherQuality:
     """Do everything that a job does before its first candidate."""
     teacher = load_masked_lm(data.teacher.path)
     summary = prepare_data(data)
@@ -109,7 +109,7 @@ def fill(data: DataTask) -> TeacherQuality:
     return results[0]
 
 
-def evaluate_task(data: DataTask, architecture: Architecture, **changes: Any) -> EvaluateTask:
+def evaluate_task(data: DataRequest, architecture: Architecture, **changes: Any) -> EvaluationRequest:
     hyperparameters = {"batch_size": 8, **changes.pop("hyperparameters", {})}
     values = {
         "id": "trial",
@@ -120,9 +120,9 @@ def evaluate_task(data: DataTask, architecture: Architecture, **changes: Any) ->
         "num_steps": 3,
         "initialization": "inherit",
         "inheritance": LEADING,
-        "anatomy": None,
+        "calibration": None,
         "precision": "float32",
         "seed": 0,
         "weight_clip": None,
     }
-    return EvaluateTask(**{**values, **changes})
+    return EvaluationRequest(**{**values, **changes})

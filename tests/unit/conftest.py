@@ -10,19 +10,19 @@ import pytest
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from ose.core.messages import DataTask
+    from ose.core.messages import DataRequest
     from ose.tasks.fill_mask.search_data import SearchData
 
 
 @pytest.fixture(scope="module")
-def teacher(search: DataTask) -> PreTrainedModel:
+def teacher(search: DataRequest) -> PreTrainedModel:
     from ose.tasks.fill_mask.teacher import load_masked_lm
 
     return load_masked_lm(search.teacher.path)
 
 
 @pytest.fixture(scope="module")
-def data(search: DataTask) -> SearchData:
+def data(search: DataRequest) -> SearchData:
     from ose.tasks.fill_mask.search_data import load_search_data
 
     return load_search_data(Path(search.folder))

@@ -11,21 +11,21 @@ from ose.core.spec import WorkersSpec
 from ose.workers.ray.environment import prepare_environment
 
 if TYPE_CHECKING:
-    from ose.workers.foreground import DistillationRequest
-    from ose.workers.ray.backend import RayBackend
+    from ose.workers.foreground import FullDistillation
+    from ose.workers.ray.ray_backend import RayBackend
 
 
 def start_ray_backend(workers: WorkersSpec, address: str | None = None) -> RayBackend:
     """Start workers on a cluster of this machine, or on the one at `address`. See `RayBackend`."""
     prepare_environment(is_local=address is None)
     with without_collection():
-        from ose.workers.ray.backend import RayBackend  # only now: Ray reads its environment as it is imported
+        from ose.workers.ray.ray_backend import RayBackend  # only now: Ray reads its environment as it is imported
 
     return RayBackend(workers, address)
 
 
 def distil_on_ray(
-    request: DistillationRequest, workers: WorkersSpec, address: str | None, on_step: Callable[[int, Any], None]
+    request: FullDistillation, workers: WorkersSpec, address: str | None, on_step: Callable[[int, Any], None]
 ) -> DistillationResult:
     """Distil in several processes on a cluster of this machine, or on the one at `address`.
 

@@ -22,7 +22,7 @@ from ose.core.job import DistillationResult
 from ose.core.spec import WorkersSpec
 from ose.distillation.module import StepLosses
 from ose.errors import OseError, WorkerLostError
-from ose.workers.foreground import DistillationRequest, assist_distillation, run_distillation
+from ose.workers.foreground import FullDistillation, assist_distillation, run_distillation
 from ose.workers.ray.cluster import RayCluster, beside_us
 from ose.workers.ray.process_group import ClusterNetworkConfig
 
@@ -66,7 +66,7 @@ class TrainingRun:
         storage: Folder for the little that Ray Train insists on writing.
     """
 
-    def __init__(self, workers: WorkersSpec, request: DistillationRequest, news: Any, storage: Path) -> None:
+    def __init__(self, workers: WorkersSpec, request: FullDistillation, news: Any, storage: Path) -> None:
         self._trainer = TorchTrainer(
             work,
             train_loop_config={"request": request, "news": news},
@@ -93,7 +93,7 @@ class TrainingRun:
 
 
 def distil_together(
-    request: DistillationRequest,
+    request: FullDistillation,
     workers: WorkersSpec,
     address: str | None,
     on_step: Callable[[int, StepLosses], None],

@@ -31,7 +31,7 @@ from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file, remove_leftovers, write_json
 from ose.core.measurement import TeacherQuality
-from ose.core.messages import DataSpan, DataSummary, DataTask, TargetsTask
+from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.corpus import Side, pack_corpus
 from ose.data.search_spans import ONE_SPAN, Span
@@ -81,7 +81,7 @@ class SearchData:
         return stored.float().log_softmax(dim=-1)  # half precision left them a little off one
 
 
-def prepare_data(task: DataTask) -> DataSummary:
+def prepare_data(request: DataRequest) -> DataSummary:
     """Pack the corpus and draw the masks, unless the folder has them already.
 
     Raises:
@@ -89,18 +89,20 @@ def prepare_data(task: DataTask) -> DataSummary:
         TeacherError: The tokenizer cannot be loaded.
         StorageError: The folder cannot be written.
     """
-    file = Path(task.folder) / _BATCHES
+    file = Path(request.folder) / _BATCHES
     remove_leftovers(file.parent)
     if not file.exists():
-        tokenizer = load_tokenizer(task.teacher.path, task.teacher.digest)
+        tokenizer = load_tokenizer(request.teacher.path, request.teacher.digest)
         rule = MaskingRule.for_tokenizer(tokenizer)
         batches: list[MaskedBatch] = []
-        wanted: dict[Side, int] = {"train": task.num_sequences, "validation": task.held_out_sequences}
+        wanted: dict[Side, int] = {"train": request.num_sequences, "validation": request.held_out_sequences}
         for index, (side, count) in enumerate(wanted.items()):
             if not count:
                 continue
-            packed = pack_corpus(task.corpus, task.corpus_spec, tokenizer, side, num_sequences=count, seed=task.seed)
-            generator = torch.Generator().manual_seed(2 * task.seed + index)
+            packed = pack_corpus(
+                request.corpus, request.corpus_spec, tokenizer, side, num_sequences=count, seed=request.seed
+            )
+            generator = torch.Generator().manual_seed(2 * request.seed + index)
             batches.append(draw_masks(torch.from_numpy(packed.astype(np.int64)), rule, generator))
         for held_out in batches[1:]:
             _check_held_out(len(held_out.input_ids))
@@ -127,7 +129,7 @@ def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None 
         save_file(tensors, temporary)
 
 
-def compute_targets(task: TargetsTask, teacher: PreTrainedModel) -> TeacherQuality | None:
+def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> TeacherQuality | None:
     """Run the teacher over one shard and store what students need of it, unless it is stored already.
 
     Returns:
@@ -136,16 +138,16 @@ def compute_targets(task: TargetsTask, teacher: PreTrainedModel) -> TeacherQuali
     Raises:
         StorageError: The folder cannot be written.
     """
-    folder = Path(task.folder)
-    if task.shard is None:
+    folder = Path(request.folder)
+    if request.shard is None:
         return _held_out_targets(folder, teacher, _load_batch(folder, "validation"))
-    file = folder / f"targets-{task.shard:05d}.npy"
+    file = folder / f"targets-{request.shard:05d}.npy"
     if not file.exists():
         train = _load_batch(folder, "train")
-        generator = torch.Generator(teacher.device).manual_seed(task.seed * 1_000_003 + task.shard)
+        generator = torch.Generator(teacher.device).manual_seed(request.seed * 1_000_003 + request.shard)
         draws = [
-            _draw(_teacher_log_probs(teacher, train, rows, task.precision), generator)
-            for rows in torch.arange(task.first, task.last).split(_ROWS_AT_ONCE)
+            _draw(_teacher_log_probs(teacher, train, rows, request.precision), generator)
+            for rows in torch.arange(request.first, request.last).split(_ROWS_AT_ONCE)
         ]
         _save_array(file, np.concatenate(draws))
     return None

@@ -12,7 +12,7 @@ from builders import NOW
 from stored import claimed
 
 from ose.core.job import CandidateStatus
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.spec import Hyperparameters
 from ose.errors import ConflictError, NotFoundError, StoreError
 from ose.store.base import Store

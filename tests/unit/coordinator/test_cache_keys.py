@@ -6,9 +6,9 @@ import pytest
 from ose.coordinator.cache_keys import eliminates_layers, latency_keys, search_data_key, search_data_parts, shape_key
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, Job, JobStatus
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.core.spec import (
     CorpusSpec,
     ExtendedCandidate,
@@ -72,13 +72,13 @@ def test_jobs_do_not_share_what_differs(changes: dict) -> None:
     assert search_data_key(job(**changes)) != search_data_key(job())
 
 
-def task(**changes: object) -> LatencyTask:
+def task(**changes: object) -> LatencyRequest:
     values = {
         "teacher": builders.teacher_facts(),
         "architecture": builders.architecture(),
         "protocol": LatencyProtocol(),
     }
-    return LatencyTask(**{**values, **changes})
+    return LatencyRequest(**{**values, **changes})
 
 
 def test_a_students_latency_depends_on_its_shape_and_not_on_its_teachers_weights() -> None:

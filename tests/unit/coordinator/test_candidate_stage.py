@@ -9,7 +9,7 @@ from fake_search import MEMBERS, SPEC, Search, spec
 
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Candidate, CandidateStatus, FailureReport, JobStatus, TrialStatus
-from ose.core.messages import EvaluateTask
+from ose.core.messages import EvaluationRequest
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import ScoreRule, score
 from ose.core.spec import Hyperparameters, Limits
@@ -122,7 +122,7 @@ def test_every_element_of_theta_is_trained_on_one_latency(store: Store) -> None:
     theta = (Hyperparameters(learning_rate=1e-3), Hyperparameters(learning_rate=1e-4))
     search, backend = Search(store, spec(hyperparameters=theta)), FakeBackend()
     search.run(backend)
-    tasks = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    tasks = [task for task in backend.tasks if isinstance(task, EvaluationRequest)]
     assert [(t.architecture, t.hyperparameters) for t in tasks] == [(m, t) for m in MEMBERS for t in theta]
     assert backend.measured.count(FIRST) == 1
 
@@ -139,7 +139,7 @@ def test_a_task_says_all_that_decides_a_candidate(store: Store) -> None:
     search = Search(store, spec(steps=7, seed=3, initialization="random", weight_clip=0.5, epsilon=100))
     backend = FakeBackend()
     search.run(backend)
-    [task] = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    [task] = [task for task in backend.tasks if isinstance(task, EvaluationRequest)]
     job = search.store.job(search.job_id)
     assert (task.architecture, task.hyperparameters, task.teacher) == (FIRST, Hyperparameters(), job.teacher)
     assert (task.num_steps, task.seed, task.initialization, task.weight_clip) == (7, 3, "random", 0.5)
@@ -155,7 +155,7 @@ def test_candidates_that_differ_in_layers_alone_share_one_latency(store: Store) 
     assert len(backend.measured) == len(shapes) + 1  # and the teacher
     assert len(search.candidates()) == len(layers) * len(shapes)
     assert all(candidate.latency is not None for candidate in search.candidates())
-    tasks = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    tasks = [task for task in backend.tasks if isinstance(task, EvaluationRequest)]
     assert [candidate.layers for candidate in search.candidates()] == len(shapes) * list(layers)
     assert [task.inheritance for task in tasks] == [
         InheritanceSpec(layers=choice, tokens=448) for _ in shapes for choice in layers
@@ -165,7 +165,7 @@ def test_candidates_that_differ_in_layers_alone_share_one_latency(store: Store) 
 def test_without_the_axis_the_jobs_own_layers_are_kept(store: Store) -> None:
     search, backend = Search(store, spec(inheritance=InheritanceSpec(layers="bottom"), epsilon=100)), FakeBackend()
     search.run(backend)
-    [task] = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    [task] = [task for task in backend.tasks if isinstance(task, EvaluationRequest)]
     assert task.inheritance.layers == "bottom"
     assert search.candidate(FIRST).layers is None
 

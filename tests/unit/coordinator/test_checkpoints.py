@@ -13,7 +13,7 @@ from fake_search import SPEC, Search, spec
 
 from ose.coordinator.cache_keys import CheckpointNames
 from ose.core.job import Candidate, CandidateStatus, JobStatus
-from ose.core.messages import EvaluateTask
+from ose.core.messages import EvaluationRequest
 from ose.core.spec import JobSpec, Limits
 from ose.store.base import Store
 
@@ -28,7 +28,7 @@ class WritingBackend(FakeBackend):
     num_retrained: int = 0
 
     def _result(self, task: Any) -> Any:
-        if not isinstance(task, EvaluateTask):
+        if not isinstance(task, EvaluationRequest):
             return super()._result(task)
         assert task.checkpoints is not None
         loss = loss_of(task)
@@ -40,7 +40,7 @@ class WritingBackend(FakeBackend):
         return builders.evaluation(loss, num_steps=task.num_steps, sequence_losses_nats=(loss - 0.01, loss + 0.01))
 
 
-def loss_of(task: EvaluateTask) -> float:
+def loss_of(task: EvaluationRequest) -> float:
     shape = task.architecture
     size = (
         shape.num_hidden_layers * 7 + shape.hidden_size / 8 + shape.intermediate_size / 64 + shape.num_attention_heads

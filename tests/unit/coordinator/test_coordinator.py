@@ -12,7 +12,7 @@ from fake_search import MEMBERS, Search, spec
 from ose.coordinator.coordinator import Coordinator
 from ose.coordinator.lease import LEASE_S
 from ose.core.job import CandidateStatus, FailureReport, JobStatus, TrialStatus
-from ose.core.messages import DataTask, EvaluateTask
+from ose.core.messages import DataRequest, EvaluationRequest
 from ose.core.progress import Silence
 from ose.errors import ConflictError, DependencyError, StoreError, WorkerLostError
 from ose.store.base import Store
@@ -43,7 +43,7 @@ def test_results_are_kept_whatever_order_they_come_in(store: Store) -> None:
 
 def test_a_straggler_holds_up_nobody(store: Store) -> None:
     def others_first(queue: list) -> int:
-        is_straggler = [isinstance(t, EvaluateTask) and t.architecture == MEMBERS[0] for t in queue]
+        is_straggler = [isinstance(t, EvaluationRequest) and t.architecture == MEMBERS[0] for t in queue]
         return is_straggler.index(False) if False in is_straggler else 0
 
     search = Search(store)
@@ -90,7 +90,7 @@ def test_a_job_whose_coordinator_fell_silent_is_taken_over_and_the_old_one_stops
 
 def test_a_cancel_from_elsewhere_stops_the_run(search: Search) -> None:
     def cancel() -> None:
-        if any(isinstance(task, EvaluateTask) for task in backend.tasks):
+        if any(isinstance(task, EvaluationRequest) for task in backend.tasks):
             elsewhere = open_store(database_url(search.store))
             elsewhere.cancel_job(search.job_id, search.clock())
             elsewhere.close()
@@ -190,7 +190,7 @@ def test_all_candidates_failing_fails_the_job_with_a_reason(search: Search) -> N
 
 def test_a_failed_stage_fails_the_job_with_its_workers_words(search: Search) -> None:
     failure = FailureReport(code="invalid_corpus", message="the text is too short", traceback="Traceback ...")
-    job = search.run(FakeBackend(stages={DataTask: [failure]}))
+    job = search.run(FakeBackend(stages={DataRequest: [failure]}))
     assert (job.status, job.failure) == (JobStatus.FAILED, failure)
     assert search.run().status is JobStatus.SUCCEEDED
 

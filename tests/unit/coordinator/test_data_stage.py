@@ -6,7 +6,7 @@ from fake_search import Search, spec
 
 from ose.coordinator.data_stage import SHARD_SEQUENCES
 from ose.core.job import Candidate, FailureReport, JobStatus
-from ose.core.messages import DataSpan, DataTask, EvaluateTask, TargetsTask
+from ose.core.messages import DataRequest, DataSpan, EvaluationRequest, TargetsRequest
 from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters
 from ose.store.base import Store
 
@@ -14,15 +14,15 @@ LOST = FailureReport(code="worker_lost", message="worker 1 died", is_retryable=T
 FULL_DISK = FailureReport(code="storage", message="the disk is full", traceback="Traceback ...")
 
 
-def targets(backend: FakeBackend) -> list[TargetsTask]:
-    return [task for task in backend.tasks if isinstance(task, TargetsTask)]
+def targets(backend: FakeBackend) -> list[TargetsRequest]:
+    return [task for task in backend.tasks if isinstance(task, TargetsRequest)]
 
 
 @pytest.mark.parametrize("batch_size", [1, 32, 100])
 def test_shards_cover_the_training_sequences_once_and_the_held_out_ones_too(store: Store, batch_size: int) -> None:
     search, backend = Search(store, spec(hyperparameters=(Hyperparameters(batch_size=batch_size),))), FakeBackend()
     search.run(backend)
-    [data] = [task for task in backend.tasks if isinstance(task, DataTask)]
+    [data] = [task for task in backend.tasks if isinstance(task, DataRequest)]
     assert data.num_sequences == 10 * batch_size
     shards = [task for task in targets(backend) if task.shard is not None]
     assert [task.shard for task in shards] == list(range(len(shards)))
@@ -39,14 +39,14 @@ def test_an_extension_adds_data_for_its_own_steps_and_holds_out_nothing_more(sto
     extension = Extension(job="job-1", candidates=(extended(first.candidates()[0]),), data_steps=(10,))
     second = Search(store, replace(spec(steps=30), extends=extension), "job-2")
     assert second.run(backend).status is JobStatus.SUCCEEDED
-    data = [task for task in backend.tasks if isinstance(task, DataTask)]
+    data = [task for task in backend.tasks if isinstance(task, DataRequest)]
     assert [(task.num_sequences, task.held_out_sequences) for task in data] == [(320, 128), (640, 0)]
     for each in data:
         shards = [task for task in targets(backend) if task.folder == each.folder and task.shard is not None]
         assert [row for task in shards for row in range(task.first, task.last)] == list(range(each.num_sequences))
         assert {task.seed for task in shards} == {each.seed}
     assert [task.folder for task in targets(backend) if task.shard is None] == [data[0].folder]
-    [evaluate] = [task for task in backend.tasks if isinstance(task, EvaluateTask)]
+    [evaluate] = [task for task in backend.tasks if isinstance(task, EvaluationRequest)]
     assert evaluate.folder == data[0].folder
     assert evaluate.later_data == (DataSpan(folder=data[1].folder, first_step=10),)
     assert (evaluate.legs, second.candidates()[0].legs) == ((10, 30), (10, 30))
@@ -68,7 +68,7 @@ def test_the_teachers_quality_is_recorded(search: Search) -> None:
     assert quality is not None and quality.entropy_nats == 3.0
 
 
-@pytest.mark.parametrize("stage", [DataTask, TargetsTask])
+@pytest.mark.parametrize("stage", [DataRequest, TargetsRequest])
 def test_a_lost_workers_task_is_given_out_once_more(search: Search, stage: type) -> None:
     backend = FakeBackend(stages={stage: [LOST]})
     assert search.run(backend).status is JobStatus.SUCCEEDED
@@ -77,12 +77,12 @@ def test_a_lost_workers_task_is_given_out_once_more(search: Search, stage: type)
 
 
 def test_a_task_that_is_lost_twice_fails_the_job(search: Search) -> None:
-    job = search.run(FakeBackend(stages={DataTask: [LOST, LOST]}))
+    job = search.run(FakeBackend(stages={DataRequest: [LOST, LOST]}))
     assert (job.status, job.failure) == (JobStatus.FAILED, LOST)
 
 
 def test_a_targets_task_that_fails_fails_the_job(search: Search) -> None:
-    backend = FakeBackend(stages={TargetsTask: [FULL_DISK]})
+    backend = FakeBackend(stages={TargetsRequest: [FULL_DISK]})
     job = search.run(backend)
     assert (job.status, job.failure) == (JobStatus.FAILED, FULL_DISK)
     assert backend.trained == []

@@ -11,7 +11,7 @@ from fake_search import Clock
 from ose.coordinator.layer_stage import layer_scores
 from ose.core.job import Job, JobStatus
 from ose.core.layer_subsets import SubsetScore
-from ose.core.messages import LayerSubsetsTask
+from ose.core.messages import LayerSubsetsRequest
 from ose.core.progress import Silence
 from ose.errors import EvaluationError
 from ose.store.base import Store
@@ -36,14 +36,14 @@ def test_subsets_are_scored_once_for_each_size(store: Store, tmp_path: Path) -> 
     backend = FakeBackend()
     first = scores(store, tmp_path, [backend])
     assert first[0] == subset_score((0, 1)) and len(first) == 6
-    assert backend.is_closed and isinstance(backend.tasks[-1], LayerSubsetsTask)
+    assert backend.is_closed and isinstance(backend.tasks[-1], LayerSubsetsRequest)
     assert scores(store, tmp_path, []) == first
     assert len(scores(store, tmp_path, [FakeBackend()], keep=3)) == 4
     assert store.jobs() == []
 
 
 def test_a_worker_that_cannot_is_told_and_nothing_kept(store: Store, tmp_path: Path) -> None:
-    backend = FakeBackend(stages={LayerSubsetsTask: [builders.failure("error", message="no", is_retryable=False)]})
+    backend = FakeBackend(stages={LayerSubsetsRequest: [builders.failure("error", message="no", is_retryable=False)]})
     with pytest.raises(EvaluationError, match="no"):
         scores(store, tmp_path, [backend])
     assert backend.is_closed

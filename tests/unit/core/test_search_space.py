@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
-from ose.core.layers import MEASURED_RULES, LayerRule, kept_layers
+from ose.core.layer_choice import MEASURED_RULES, LayerRule, kept_layers
 from ose.core.search_space import Member, SearchSpace
 from ose.errors import SearchSpaceError
 

@@ -7,7 +7,7 @@ from builders import NOW, job_spec
 from transformers import PreTrainedTokenizerBase
 
 from ose.core.job import Job, JobStatus
-from ose.core.messages import DataTask
+from ose.core.messages import DataRequest
 from ose.core.recipe import Sequences
 from ose.data.training_text import training_text
 from ose.errors import CorpusError
@@ -15,7 +15,7 @@ from ose.tasks.fill_mask.teacher import load_tokenizer
 
 
 @pytest.fixture
-def job(search: DataTask) -> Job:
+def job(search: DataRequest) -> Job:
     return Job(
         id="job-1",
         status=JobStatus.SUCCEEDED,

@@ -9,7 +9,7 @@ from distillations import SMALL, SPEC, Curve, NewRun
 from searches import PLAIN_START
 
 from ose.core.architecture import Architecture
-from ose.core.messages import DataTask
+from ose.core.messages import DataRequest
 from ose.data.corpus import pack_corpus
 from ose.distillation.run import DistillationRun, distill
 from ose.extraction.initial import initial_student
@@ -17,13 +17,13 @@ from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 
 
 @pytest.fixture(scope="module")
-def sequences(search: DataTask) -> np.ndarray:
+def sequences(search: DataRequest) -> np.ndarray:
     tokenizer = load_tokenizer(search.teacher.path)
     return pack_corpus(search.corpus, search.corpus_spec, tokenizer, "train")[:30]  # an epoch ends within a batch
 
 
 @pytest.fixture
-def new_run(search: DataTask, sequences: np.ndarray, tmp_path: Path) -> NewRun:
+def new_run(search: DataRequest, sequences: np.ndarray, tmp_path: Path) -> NewRun:
     teacher, tokenizer = load_masked_lm(search.teacher.path), load_tokenizer(search.teacher.path)
 
     def make(folder: str = "run", shape: Architecture = SMALL, **changes: Any) -> DistillationRun:

@@ -12,9 +12,9 @@ from models import masked_lm
 from searches import LEADING, evaluate_task, fill
 from transformers import PreTrainedModel
 
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import Evaluation
-from ose.core.messages import DataTask, EvaluateTask
+from ose.core.messages import DataRequest, EvaluationRequest
 from ose.distillation import candidate_evaluation
 from ose.distillation.candidate_evaluation import evaluate_candidate, evaluate_together
 from ose.distillation.candidate_training import StudentTraining
@@ -23,7 +23,7 @@ from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData
-from ose.training.cuda_stream import Lane
+from ose.training.cuda_stream import CudaStream
 
 OWN = architecture(4, 4, 32, 64)
 SMALL = architecture(2, 2, 16, 24)
@@ -33,20 +33,20 @@ def without_times(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, wall_time_s=0, training_time_s=0, peak_memory_bytes=0)
 
 
-def train_student(student: PreTrainedModel, task: EvaluateTask, data: SearchData) -> list[float]:
+def train_student(student: PreTrainedModel, task: EvaluationRequest, data: SearchData) -> list[float]:
     training = StudentTraining(student, task, data)
-    training.run(Lane(student.device))
+    training.run(CudaStream(student.device))
     return training.losses()
 
 
-def start(teacher: PreTrainedModel, task: EvaluateTask) -> PreTrainedModel:
-    how = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, anatomy=None)
+def start(teacher: PreTrainedModel, task: EvaluationRequest) -> PreTrainedModel:
+    how = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, calibration=None)
     return initial_student(teacher, task.architecture, how)
 
 
 @pytest.mark.parametrize("initialization", ["inherit", "random"])
 def test_the_same_task_gives_the_same_numbers(
-    initialization: str, search: DataTask, teacher: PreTrainedModel, data: SearchData
+    initialization: str, search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     task = evaluate_task(search, SMALL, initialization=initialization)
     first = evaluate_candidate(task, teacher, data)
@@ -54,7 +54,7 @@ def test_the_same_task_gives_the_same_numbers(
     assert without_times(evaluate_candidate(task, teacher, data)) == without_times(first)
 
 
-def test_bfloat16_trains_along_the_same_curve(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_bfloat16_trains_along_the_same_curve(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     curves = []
     for precision in ("float32", "bfloat16"):
         task = evaluate_task(search, SMALL, num_steps=8, precision=precision, hyperparameters={"learning_rate": 1e-3})
@@ -64,7 +64,9 @@ def test_bfloat16_trains_along_the_same_curve(search: DataTask, teacher: PreTrai
     assert curves[0] != curves[1] == pytest.approx(curves[0], rel=2e-3)
 
 
-def test_the_layers_asked_for_are_kept_and_told(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_the_layers_asked_for_are_kept_and_told(
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+) -> None:
     def evaluated(layers: LayerChoice, **changes: object) -> Evaluation:
         task = evaluate_task(search, SMALL, num_steps=1, inheritance=replace(LEADING, layers=layers), **changes)
         return evaluate_candidate(task, teacher, data)
@@ -76,7 +78,7 @@ def test_the_layers_asked_for_are_kept_and_told(search: DataTask, teacher: PreTr
     assert evaluated("top", initialization="random").teacher_layers is None
 
 
-def test_the_seed_decides_random_weights(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_the_seed_decides_random_weights(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     losses = {
         evaluate_candidate(
             evaluate_task(search, SMALL, initialization="random", seed=seed, num_steps=1), teacher, data
@@ -87,7 +89,7 @@ def test_the_seed_decides_random_weights(search: DataTask, teacher: PreTrainedMo
 
 
 def test_the_teachers_own_shape_starts_at_the_teachers_entropy(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     task = evaluate_task(search, OWN, hyperparameters={"learning_rate": 1e-30})
     evaluation = evaluate_candidate(task, teacher, data)
@@ -99,13 +101,13 @@ def test_the_teachers_own_shape_starts_at_the_teachers_entropy(
 
 
 def test_no_student_is_nearer_to_the_teacher_than_the_teacher(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     evaluation = evaluate_candidate(evaluate_task(search, SMALL), teacher, data)
     assert evaluation.loss_nats > fill(search).entropy_nats + 0.01
 
 
-def test_an_evaluation_is_consistent(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_an_evaluation_is_consistent(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     evaluation = evaluate_candidate(evaluate_task(search, SMALL, num_steps=5), teacher, data)
     losses = torch.tensor(evaluation.sequence_losses_nats, dtype=torch.float64)
     assert len(losses) == len(data.held_out.input_ids)
@@ -117,7 +119,7 @@ def test_an_evaluation_is_consistent(search: DataTask, teacher: PreTrainedModel,
 
 
 def test_the_held_out_loss_is_that_of_the_whole_distributions(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     student = start(teacher, evaluate_task(search, SMALL))
     quality = held_out_quality(student, data)
@@ -127,7 +129,7 @@ def test_the_held_out_loss_is_that_of_the_whole_distributions(
     assert quality.loss_nats == pytest.approx(-(theirs * ours).sum(-1).mean().item(), abs=1e-3)
 
 
-def test_more_steps_bring_a_student_nearer(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_more_steps_bring_a_student_nearer(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     few, many = (
         evaluate_candidate(
             evaluate_task(
@@ -148,7 +150,7 @@ def test_more_steps_bring_a_student_nearer(search: DataTask, teacher: PreTrained
 
 @pytest.mark.parametrize("shape", [SMALL, architecture(1, 4, 32, 8)])
 def test_every_architecture_sees_the_same_batches_in_the_same_order(
-    shape: object, search: DataTask, teacher: PreTrainedModel, data: SearchData
+    shape: object, search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     task = evaluate_task(search, shape, num_steps=7)
     student = start(teacher, task)
@@ -159,19 +161,19 @@ def test_every_architecture_sees_the_same_batches_in_the_same_order(
     assert torch.equal(torch.cat(seen), repeated)
 
 
-def test_a_training_that_diverges_is_told(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_a_training_that_diverges_is_told(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     task = evaluate_task(search, SMALL, num_steps=4, hyperparameters={"learning_rate": 1e30})
     with pytest.raises(NonFiniteLossError, match=r"the loss is (nan|inf) at step [234] of 4"):
         evaluate_candidate(task, teacher, data)
 
 
-def test_a_last_step_that_diverges_is_told_too(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_a_last_step_that_diverges_is_told_too(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     task = evaluate_task(search, SMALL, num_steps=1, hyperparameters={"learning_rate": 1e30})
     with pytest.raises(NonFiniteLossError, match="the held-out loss is"):
         evaluate_candidate(task, teacher, data)
 
 
-def test_clipped_weights_stay_in_their_bounds(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_clipped_weights_stay_in_their_bounds(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     task = evaluate_task(search, SMALL, weight_clip=0.05)
     student = start(teacher, task)
     assert max(parameter.abs().max() for parameter in student.parameters()) > 0.5
@@ -181,7 +183,7 @@ def test_clipped_weights_stay_in_their_bounds(search: DataTask, teacher: PreTrai
 
 
 def test_a_student_larger_than_its_teacher_cannot_inherit(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     with pytest.raises(InvalidInputError, match="its num_hidden_layers is larger"):
         evaluate_candidate(evaluate_task(search, architecture(5, 4, 32, 64)), teacher, data)
@@ -189,14 +191,14 @@ def test_a_student_larger_than_its_teacher_cannot_inherit(
     assert math.isfinite(evaluate_candidate(task, teacher, data).loss_nats)
 
 
-def test_the_teacher_is_left_as_it_was(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_the_teacher_is_left_as_it_was(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
     before = copy.deepcopy(teacher.state_dict())
     evaluate_candidate(evaluate_task(search, OWN), teacher, data)
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
-def test_a_teacher_of_another_class_is_learnt_from(search: DataTask, data: SearchData, tmp_path: Path) -> None:
+def test_a_teacher_of_another_class_is_learnt_from(search: DataRequest, data: SearchData, tmp_path: Path) -> None:
     teacher = masked_lm("distilbert")
     train = replace(data.train, input_ids=data.train.input_ids[:, :20] % 40, positions=data.train.positions % 20)
     held_out = replace(
@@ -217,7 +219,7 @@ def test_a_teacher_of_another_class_is_learnt_from(search: DataTask, data: Searc
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_several_at_once_give_what_one_after_another_gives(
-    at_once: int, search: DataTask, teacher: PreTrainedModel, data: SearchData
+    at_once: int, search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     shapes = [SMALL, OWN, architecture(1, 4, 32, 8), architecture(3, 2, 24, 10)]
     tasks = [evaluate_task(search, shape, num_steps=5) for shape in shapes]
@@ -230,7 +232,7 @@ def test_several_at_once_give_what_one_after_another_gives(
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_a_candidate_that_fails_takes_no_other_along(
-    at_once: int, search: DataTask, teacher: PreTrainedModel, data: SearchData
+    at_once: int, search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     sound = evaluate_task(search, SMALL)
     too_deep = evaluate_task(search, architecture(5, 4, 32, 64))
@@ -244,7 +246,7 @@ def test_a_candidate_that_fails_takes_no_other_along(
 
 
 def test_a_finished_candidate_leaves_no_model_behind(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData, monkeypatch: pytest.MonkeyPatch
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU has no room for students that wait for the garbage collector."""
     students: list[weakref.ref[PreTrainedModel]] = []

@@ -9,7 +9,7 @@ from searches import PLAIN_START, evaluate_task
 from transformers import PreTrainedModel
 
 from ose.core.measurement import Evaluation
-from ose.core.messages import CheckpointFiles, DataTask, EvaluateTask
+from ose.core.messages import CheckpointFiles, DataRequest, EvaluationRequest
 from ose.distillation import candidate_training
 from ose.distillation.candidate_evaluation import QueuedCandidate, evaluate_candidate
 from ose.distillation.candidate_training import StudentTraining
@@ -17,7 +17,7 @@ from ose.extraction.initial import initial_student
 from ose.tasks.fill_mask.resident_data import make_resident
 from ose.tasks.fill_mask.search_data import SearchData
 from ose.tasks.fill_mask.teacher import load_masked_lm
-from ose.training.cuda_stream import Lane, repeat
+from ose.training.cuda_stream import CudaStream, repeat
 
 SMALL = architecture(2, 2, 16, 24)
 
@@ -25,7 +25,7 @@ SMALL = architecture(2, 2, 16, 24)
 class Trained:
     """A student trained seven steps, its steps repeated as told."""
 
-    def __init__(self, search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+    def __init__(self, search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
         task = evaluate_task(search, SMALL, num_steps=7, weight_clip=0.5, hyperparameters={"learning_rate": 1e-2})
         self.student = initial_student(teacher, task.architecture, PLAIN_START)
         self.training = StudentTraining(self.student, task, data)
@@ -36,7 +36,7 @@ class Trained:
 
 
 def test_a_recording_given_up_half_way_changes_no_number(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     def fail_half_way(_: Callable[[], None]) -> Callable[[], None]:
         given_up.training._loss(torch.arange(8)).backward()
@@ -48,7 +48,7 @@ def test_a_recording_given_up_half_way_changes_no_number(
 
 
 def test_a_whole_candidate_is_queued_without_asking_the_device_for_a_number(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData, monkeypatch: pytest.MonkeyPatch
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Meta tensors have no numbers, so whatever waits for one fails. The fused optimiser does not know them."""
     monkeypatch.setattr(
@@ -57,12 +57,12 @@ def test_a_whole_candidate_is_queued_without_asking_the_device_for_a_number(
     meta = torch.device("meta")
     nowhere = load_masked_lm(search.teacher.path).to(meta)
     task = evaluate_task(search, SMALL, num_steps=7, weight_clip=0.5)
-    candidate = QueuedCandidate(task, nowhere, make_resident(data, meta), None, Lane(meta))
+    candidate = QueuedCandidate(task, nowhere, make_resident(data, meta), None, CudaStream(meta))
     with pytest.raises(NotImplementedError, match="no data"):
         candidate.evaluation()
 
 
-def legs_task(search: DataTask, folder: Path, *legs: int, **changes: object) -> EvaluateTask:
+def legs_task(search: DataRequest, folder: Path, *legs: int, **changes: object) -> EvaluationRequest:
     """A candidate whose weights are kept in `folder` at the end of each leg."""
     files = [str(folder / f"{'-'.join(map(str, legs[: number + 1]))}.safetensors") for number in range(len(legs))]
     checkpoints = CheckpointFiles(earlier=tuple(files[:-1]), last=files[-1], loss_at_most=float("inf"))
@@ -76,7 +76,7 @@ def numbers(evaluation: Evaluation) -> Evaluation:
 
 @pytest.mark.parametrize("initialization", ["inherit", "random"])
 def test_legs_give_the_same_numbers_whatever_is_left_of_the_earlier_ones(
-    initialization: str, search: DataTask, teacher: PreTrainedModel, data: SearchData, tmp_path: Path
+    initialization: str, search: DataRequest, teacher: PreTrainedModel, data: SearchData, tmp_path: Path
 ) -> None:
     def evaluated(*legs: int, folder: Path = tmp_path) -> Evaluation:
         task = legs_task(search, folder, *legs, initialization=initialization, weight_clip=0.5)
@@ -95,7 +95,9 @@ def test_legs_give_the_same_numbers_whatever_is_left_of_the_earlier_ones(
     assert numbers(again) == numbers(in_one_go)
 
 
-def test_each_leg_warms_up_and_decays_for_itself(search: DataTask, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_each_leg_warms_up_and_decays_for_itself(
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+) -> None:
     in_legs, at_once = (
         evaluate_candidate(evaluate_task(search, SMALL, num_steps=6, earlier_legs=legs), teacher, data)
         for legs in ((3,), ())
@@ -106,7 +108,7 @@ def test_each_leg_warms_up_and_decays_for_itself(search: DataTask, teacher: PreT
 
 @pytest.mark.parametrize(("bound", "is_kept"), [(-1.0, False), (0.0, True), (1.0, True)])
 def test_weights_are_kept_only_where_the_loss_is_low_enough(
-    bound: float, is_kept: bool, search: DataTask, teacher: PreTrainedModel, data: SearchData, tmp_path: Path
+    bound: float, is_kept: bool, search: DataRequest, teacher: PreTrainedModel, data: SearchData, tmp_path: Path
 ) -> None:
     loss = evaluate_candidate(legs_task(search, tmp_path / "other", 2), teacher, data).loss_nats
     task = legs_task(search, tmp_path, 2)
@@ -117,7 +119,7 @@ def test_weights_are_kept_only_where_the_loss_is_low_enough(
 
 
 def test_a_folder_that_cannot_be_written_costs_no_result(
-    search: DataTask, teacher: PreTrainedModel, data: SearchData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    search: DataRequest, teacher: PreTrainedModel, data: SearchData, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     task = legs_task(search, tmp_path / "file", 2)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ose.core.recipe import LossWeights
 from ose.distillation.batches import masking_rule, step_batches
-from ose.distillation.module import StepLosses, Trainee
+from ose.distillation.module import DistillationModule, StepLosses
 from ose.distillation.run import DistillationRun, _train_step, distill, save_student
 from ose.errors import NonFiniteLossError
 from ose.tasks.fill_mask.forward import logits_at
@@ -19,16 +19,16 @@ from ose.training.losses import cosine_loss, soft_target_loss
 AS_WIDE = architecture(2, 4, 32, 24)
 
 
-def first_step(run: DistillationRun) -> tuple[StepLosses, Trainee]:
-    """The losses of the first step, and the trainee with its gradients."""
+def first_step(run: DistillationRun) -> tuple[StepLosses, DistillationModule]:
+    """The losses of the first step, and the module with its gradients."""
     torch.manual_seed(0)
-    trainee = Trainee(run.student, run.teacher.config.hidden_size).eval()
+    module = DistillationModule(run.student, run.teacher.config.hidden_size).eval()
     rule = masking_rule(run.sequences, run.spec, run.tokenizer)
-    return _train_step(run, trainee, rule, 0), trainee
+    return _train_step(run, module, rule, 0), module
 
 
-def gradients(trainee: Trainee) -> dict[str, torch.Tensor]:
-    return {name: parameter.grad for name, parameter in trainee.named_parameters() if parameter.grad is not None}
+def gradients(module: DistillationModule) -> dict[str, torch.Tensor]:
+    return {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
 
 
 def test_every_loss_goes_down(new_run: NewRun) -> None:
@@ -68,13 +68,13 @@ def test_a_loss_without_weight_is_left_out(kept: str, new_run: NewRun) -> None:
     run = new_run(weights=LossWeights(**weights))
     calls: list[object] = []
     hook = run.teacher.base_model.register_forward_hook(lambda *_: calls.append(1))
-    losses, trainee = first_step(run)
+    losses, module = first_step(run)
     hook.remove()
     values = {name: getattr(losses, name) for name in weights}
     assert {name for name, value in values.items() if value != 0} == {kept}
     assert losses.total == pytest.approx(2 * values[kept])
     assert len(calls) == (kept != "masked_lm")
-    assert ("projection.weight" in gradients(trainee)) is (kept in ("cosine", "hidden_states"))
+    assert ("projection.weight" in gradients(module)) is (kept in ("cosine", "hidden_states"))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -122,11 +122,11 @@ def test_documents_of_several_lengths_weigh_by_their_targets(new_run: NewRun, se
     groups = (np.concatenate([sequences[:9, :11], sequences[:9, -1:]], axis=1), sequences[:20])
     weights = LossWeights(soft_targets=0, masked_lm=1, cosine=0)
     run = replace(new_run(weights=weights, batch_size=12, micro_batch_size=4), sequences=groups)
-    losses, trainee = first_step(run)
+    losses, module = first_step(run)
     rule = masking_rule(groups, run.spec, run.tokenizer)
     batches = [batch for batch, _ in step_batches(groups, run.spec, rule, 0)]
     assert len({batch.input_ids.shape[1] for batch in batches}) == 2
-    trainee.zero_grad()
+    module.zero_grad()
     logits = [logits_at(run.student, batch.input_ids, batch.positions).flatten(0, 1) for batch in batches]
     labels = [batch.labels.flatten() for batch in batches]
     expected = torch.nn.functional.cross_entropy(torch.cat(logits), torch.cat(labels))
@@ -143,8 +143,8 @@ def test_a_narrower_student_is_compared_through_a_projection_that_is_not_kept(ne
 
 
 def test_a_student_as_wide_as_its_teacher_needs_no_projection(new_run: NewRun) -> None:
-    _, trainee = first_step(new_run(shape=AS_WIDE))
-    assert not list(trainee.projection.parameters())
+    _, module = first_step(new_run(shape=AS_WIDE))
+    assert not list(module.projection.parameters())
 
 
 def test_masks_are_drawn_anew_and_every_sequence_is_seen_once_an_epoch(new_run: NewRun, sequences: np.ndarray) -> None:
@@ -160,10 +160,10 @@ def test_masks_are_drawn_anew_and_every_sequence_is_seen_once_an_epoch(new_run: 
 
 def test_bfloat16_follows_single_precision_closely(new_run: NewRun) -> None:
     exact, _ = first_step(new_run())
-    rounded, trainee = first_step(new_run(precision="bfloat16"))
+    rounded, module = first_step(new_run(precision="bfloat16"))
     assert rounded.total != exact.total
     assert rounded.total == pytest.approx(exact.total, rel=0.02)
-    assert {gradient.dtype for gradient in gradients(trainee).values()} == {torch.float32}
+    assert {gradient.dtype for gradient in gradients(module).values()} == {torch.float32}
 
 
 def test_a_distillation_that_diverges_is_told_and_keeps_its_checkpoint(new_run: NewRun) -> None:

@@ -7,19 +7,19 @@ from searches import evaluate_task
 from transformers import PreTrainedModel
 
 from ose.core.inheritance import InheritanceSpec
-from ose.core.messages import AnatomyTask, DataTask
+from ose.core.messages import CalibrationRequest, DataRequest
 from ose.distillation.candidate_evaluation import evaluate_candidate
-from ose.extraction.calibrate import open_anatomy, prepare_anatomy
-from ose.extraction.calibration import Anatomy
+from ose.extraction.calibrate import open_calibration, prepare_calibration
+from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start
 from ose.tasks.fill_mask.search_data import load_search_data
 
 SMALL = architecture(2, 2, 16, 24)
 
 
-def anatomy_task(search: DataTask, folder: Path, *, eliminates_layers: bool = False) -> AnatomyTask:
-    return AnatomyTask(
-        id="anatomy",
+def anatomy_task(search: DataRequest, folder: Path, *, eliminates_layers: bool = False) -> CalibrationRequest:
+    return CalibrationRequest(
+        id="calibration",
         folder=str(folder),
         teacher=search.teacher,
         corpus=search.corpus,
@@ -30,56 +30,58 @@ def anatomy_task(search: DataTask, folder: Path, *, eliminates_layers: bool = Fa
 
 
 @pytest.fixture(scope="module")
-def anatomy(search: DataTask, teacher: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Anatomy:
-    folder = tmp_path_factory.mktemp("anatomy")
-    prepare_anatomy(anatomy_task(search, folder, eliminates_layers=True), teacher)
-    return open_anatomy(folder)
+def calibration(search: DataRequest, teacher: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Calibration:
+    folder = tmp_path_factory.mktemp("calibration")
+    prepare_calibration(anatomy_task(search, folder, eliminates_layers=True), teacher)
+    return open_calibration(folder)
 
 
-def test_it_is_measured_once(search: DataTask, teacher: PreTrainedModel, tmp_path: Path) -> None:
-    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+def test_it_is_measured_once(search: DataRequest, teacher: PreTrainedModel, tmp_path: Path) -> None:
+    prepare_calibration(anatomy_task(search, tmp_path), teacher)
     [file] = tmp_path.iterdir()
     written = file.stat().st_mtime_ns
-    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
+    prepare_calibration(anatomy_task(search, tmp_path), teacher)
     assert file.stat().st_mtime_ns == written
 
 
 def test_the_order_of_layers_is_measured_when_it_is_asked_for(
-    search: DataTask, teacher: PreTrainedModel, tmp_path: Path
+    search: DataRequest, teacher: PreTrainedModel, tmp_path: Path
 ) -> None:
-    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
-    assert "layers.elimination" not in open_anatomy(tmp_path).importance
-    prepare_anatomy(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
-    assert sorted(open_anatomy(tmp_path).importance["layers.elimination"].tolist()) == [0, 1, 2, 3]
+    prepare_calibration(anatomy_task(search, tmp_path), teacher)
+    assert "layers.elimination" not in open_calibration(tmp_path).importance
+    prepare_calibration(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
+    assert sorted(open_calibration(tmp_path).importance["layers.elimination"].tolist()) == [0, 1, 2, 3]
     written = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-    prepare_anatomy(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
+    prepare_calibration(anatomy_task(search, tmp_path, eliminates_layers=True), teacher)
     assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == written
 
 
 def test_it_is_a_function_of_teacher_and_text(
-    search: DataTask, teacher: PreTrainedModel, anatomy: Anatomy, tmp_path: Path
+    search: DataRequest, teacher: PreTrainedModel, calibration: Calibration, tmp_path: Path
 ) -> None:
-    prepare_anatomy(anatomy_task(search, tmp_path), teacher)
-    again = open_anatomy(tmp_path)
-    assert torch.equal(again.normalized, anatomy.normalized)
-    assert len(anatomy.input_ids) == 16
+    prepare_calibration(anatomy_task(search, tmp_path), teacher)
+    again = open_calibration(tmp_path)
+    assert torch.equal(again.normalized, calibration.normalized)
+    assert len(calibration.input_ids) == 16
 
 
 def test_a_student_extracted_with_it_starts_nearer_to_the_teacher(
-    search: DataTask, teacher: PreTrainedModel, anatomy: Anatomy
+    search: DataRequest, teacher: PreTrainedModel, calibration: Calibration
 ) -> None:
     data = load_search_data(Path(search.folder))
     rates = {"learning_rate": 1e-9}
     chosen = evaluate_task(search, SMALL, inheritance=InheritanceSpec(), hyperparameters=rates, num_steps=1)
     leading = evaluate_task(search, SMALL, hyperparameters=rates, num_steps=1)
-    started = evaluate_candidate(chosen, teacher, data, anatomy)
+    started = evaluate_candidate(chosen, teacher, data, calibration)
     assert started.loss_nats < evaluate_candidate(leading, teacher, data).loss_nats
-    assert started.teacher_layers == tuple(sorted(anatomy.importance["layers.elimination"].topk(2).indices.tolist()))
+    assert started.teacher_layers == tuple(
+        sorted(calibration.importance["layers.elimination"].topk(2).indices.tolist())
+    )
 
 
 @pytest.mark.parametrize("rule", ["influence", "ablation", "elimination"])
-def test_the_layers_kept_are_those_that_matter(rule: str, anatomy: Anatomy) -> None:
-    start = Start(initialization="inherit", inheritance=InheritanceSpec(layers=rule), seed=0, anatomy=anatomy)
-    scores = anatomy.importance[f"layers.{rule}"]
+def test_the_layers_kept_are_those_that_matter(rule: str, calibration: Calibration) -> None:
+    start = Start(initialization="inherit", inheritance=InheritanceSpec(layers=rule), seed=0, calibration=calibration)
+    scores = calibration.importance[f"layers.{rule}"]
     assert start.layers(4, 2) == tuple(sorted(scores.topk(2).indices.tolist()))
-    assert Start(initialization="random", inheritance=InheritanceSpec(), seed=0, anatomy=None).layers(4, 2) is None
+    assert Start(initialization="random", inheritance=InheritanceSpec(), seed=0, calibration=None).layers(4, 2) is None

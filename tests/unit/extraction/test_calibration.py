@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from ose.extraction.calibration import Anatomy, load_anatomy, measure_anatomy, save_anatomy
+from ose.extraction.calibration import Calibration, load_calibration, measure_calibration, save_calibration
 from ose.extraction.importance import principal_components
 from ose.families.bert.parts import MaskedSample, parts_of
 from ose.tasks.fill_mask.forward import logits_at
@@ -35,29 +35,29 @@ def teacher_of(family: str) -> PreTrainedModel:
 @FAMILIES
 def test_states_are_the_models_own(family: str) -> None:
     teacher = teacher_of(family)
-    anatomy = measure_anatomy(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE)
     with torch.no_grad():
         expected = teacher(input_ids=SAMPLE.input_ids, output_hidden_states=True)
     parts = parts_of(teacher)
     norms = [parts.embedding_norm, *(layer.output.LayerNorm for layer in parts.layers)]
     for place, norm, states in zip((0, 2, 4, 6), norms, expected.hidden_states, strict=True):
-        torch.testing.assert_close(anatomy.after_norm(place, norm), states.flatten(0, 1), rtol=0, atol=1e-5)
-        restored = F.layer_norm(anatomy.before_norm(place), (32,), norm.weight, norm.bias, norm.eps)
+        torch.testing.assert_close(calibration.after_norm(place, norm), states.flatten(0, 1), rtol=0, atol=1e-5)
+        restored = F.layer_norm(calibration.before_norm(place), (32,), norm.weight, norm.bias, norm.eps)
         torch.testing.assert_close(restored, states.flatten(0, 1), rtol=0, atol=1e-5)
     vocabulary = teacher.get_output_embeddings().weight
-    logits = anatomy.head_states @ vocabulary.T + parts.vocabulary_bias
+    logits = calibration.head_states @ vocabulary.T + parts.vocabulary_bias
     wanted = logits_at(teacher, SAMPLE.input_ids, SAMPLE.positions).flatten(0, 1)
     torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-4)
 
 
 def test_what_is_saved_is_read(tmp_path: Path) -> None:
-    anatomy = measure_anatomy(teacher_of("roberta"), SAMPLE)
-    save_anatomy(tmp_path / "anatomy.safetensors", anatomy)
-    read = load_anatomy(tmp_path / "anatomy.safetensors")
-    assert torch.equal(read.normalized, anatomy.normalized)
-    assert torch.equal(read.head_states, anatomy.head_states)
+    calibration = measure_calibration(teacher_of("roberta"), SAMPLE)
+    save_calibration(tmp_path / "calibration.safetensors", calibration)
+    read = load_calibration(tmp_path / "calibration.safetensors")
+    assert torch.equal(read.normalized, calibration.normalized)
+    assert torch.equal(read.head_states, calibration.head_states)
     assert {name: score.tolist() for name, score in read.importance.items()} == {
-        name: score.tolist() for name, score in anatomy.importance.items()
+        name: score.tolist() for name, score in calibration.importance.items()
     }
 
 
@@ -67,7 +67,7 @@ def test_parts_that_nobody_reads_score_nothing(family: str) -> None:
     for layer in parts_of(teacher).layers:
         layer.output.dense.weight[:, 7] = 0
         layer.attention.output.dense.weight[:, 8:16] = 0
-    importance = measure_anatomy(teacher, SAMPLE).importance
+    importance = measure_calibration(teacher, SAMPLE).importance
     for rule in ("norm", "gradient", "fluctuation"):
         scores = importance[f"heads.{rule}"]
         assert scores.shape == (3, 4)
@@ -83,7 +83,7 @@ def test_a_constant_neuron_does_not_fluctuate() -> None:
     layer = parts_of(teacher).layers[1]
     layer.intermediate.dense.weight[5] = 0
     layer.intermediate.dense.bias[5] = 2.0
-    importance = measure_anatomy(teacher, SAMPLE).importance
+    importance = measure_calibration(teacher, SAMPLE).importance
     assert importance["neurons.fluctuation"][1, 5] < 1e-9 < importance["neurons.activation"][1, 5]
 
 
@@ -98,7 +98,7 @@ def test_a_layer_that_does_nothing_matters_least() -> None:
     before = parts_of(teacher).layers[0].output.LayerNorm
     before.weight.fill_(1.0)
     before.bias.zero_()
-    importance = measure_anatomy(teacher, SAMPLE).importance
+    importance = measure_calibration(teacher, SAMPLE).importance
     for rule in ("influence", "ablation"):
         scores = importance[f"layers.{rule}"].tolist()
         assert abs(scores[1]) < 1e-5 < abs(scores[0])
@@ -116,14 +116,14 @@ def test_ablation_is_the_loss_without_the_layer() -> None:
 
     without = copy.deepcopy(teacher)
     without.base_model.encoder.layer = nn.ModuleList(list(without.base_model.encoder.layer)[::2])
-    measured = measure_anatomy(teacher, SAMPLE).importance["layers.ablation"][1].item()
+    measured = measure_calibration(teacher, SAMPLE).importance["layers.ablation"][1].item()
     assert measured == pytest.approx(loss(without) - loss(teacher), abs=1e-5)
 
 
 def test_gradient_of_a_head_is_the_slope_of_the_loss_by_its_mask() -> None:
     teacher = teacher_of("roberta")
     one = MaskedSample(SAMPLE.input_ids[:1], SAMPLE.positions[:1], SAMPLE.labels[:1])
-    measured = measure_anatomy(teacher, one).importance["heads.gradient"][2, 3].item()
+    measured = measure_calibration(teacher, one).importance["heads.gradient"][2, 3].item()
 
     def loss(mask: float) -> float:
         changed = copy.deepcopy(teacher)
@@ -148,7 +148,7 @@ def test_principal_components_are_orthonormal_and_find_the_subspace() -> None:
 def test_measuring_leaves_the_teacher_as_it_was() -> None:
     teacher = teacher_of("roberta")
     before = copy.deepcopy(teacher.state_dict())
-    anatomy = measure_anatomy(teacher, SAMPLE)
-    assert isinstance(anatomy, Anatomy)
+    calibration = measure_calibration(teacher, SAMPLE)
+    assert isinstance(calibration, Calibration)
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())
     assert all(parameter.grad is None for parameter in teacher.parameters())

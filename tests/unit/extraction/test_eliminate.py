@@ -3,7 +3,7 @@ import torch
 from models import masked_lm, shake
 from transformers import PreTrainedModel
 
-from ose.extraction.calibration import Anatomy, measure_anatomy
+from ose.extraction.calibration import Calibration, measure_calibration
 from ose.extraction.eliminate import elimination_ranks
 from ose.families.bert.parts import MaskedSample, parts_of
 
@@ -26,11 +26,11 @@ def teacher() -> PreTrainedModel:
     return model
 
 
-def anatomy_of(model: PreTrainedModel, count: int = 24) -> Anatomy:
+def anatomy_of(model: PreTrainedModel, count: int = 24) -> Calibration:
     generator = torch.Generator().manual_seed(0)
     input_ids = torch.randint(5, 40, (count, 14), generator=generator)
     positions = torch.rand(count, 14, generator=generator).topk(3).indices.sort().values
-    return measure_anatomy(model, MaskedSample(input_ids, positions, input_ids.gather(1, positions)))
+    return measure_calibration(model, MaskedSample(input_ids, positions, input_ids.gather(1, positions)))
 
 
 def test_a_layer_that_does_nothing_goes_first(teacher: PreTrainedModel) -> None:
@@ -41,8 +41,8 @@ def test_a_layer_that_does_nothing_goes_first(teacher: PreTrainedModel) -> None:
 
 def test_it_is_a_function_of_the_teacher_and_leaves_it_as_it_was(teacher: PreTrainedModel) -> None:
     before = {name: weight.clone() for name, weight in teacher.named_parameters()}
-    anatomy = anatomy_of(teacher)
-    assert torch.equal(elimination_ranks(teacher, anatomy), elimination_ranks(teacher, anatomy))
+    calibration = anatomy_of(teacher)
+    assert torch.equal(elimination_ranks(teacher, calibration), elimination_ranks(teacher, calibration))
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.named_parameters())
 
 

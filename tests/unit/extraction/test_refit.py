@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec
-from ose.extraction.calibration import Anatomy, measure_anatomy
+from ose.extraction.calibration import Calibration, measure_calibration
 from ose.extraction.choose import choose_extraction
 from ose.extraction.copy import inherit
 from ose.extraction.refit import fit_to_teacher
@@ -36,12 +36,14 @@ def build(family: str) -> PreTrainedModel:
     return masked_lm(family, **shape).requires_grad_(False)
 
 
-def heir(teacher: PreTrainedModel, shape: Architecture, spec: InheritanceSpec, anatomy: Anatomy) -> PreTrainedModel:
+def heir(
+    teacher: PreTrainedModel, shape: Architecture, spec: InheritanceSpec, calibration: Calibration
+) -> PreTrainedModel:
     student = build_student(teacher.config, shape, seed=5)
-    extraction = choose_extraction(teacher, shape, spec, anatomy)
+    extraction = choose_extraction(teacher, shape, spec, calibration)
     inherit(teacher, student, extraction)
     if spec.correction == "least_squares":
-        fit_to_teacher(teacher, student, extraction, anatomy, spec.ridge)
+        fit_to_teacher(teacher, student, extraction, calibration, spec.ridge)
     return student
 
 
@@ -57,13 +59,13 @@ def error(student: PreTrainedModel, teacher: PreTrainedModel) -> float:
 @FAMILIES
 def test_with_the_teachers_own_shape_every_rule_gives_the_teacher(family: str) -> None:
     teacher = build(family)
-    anatomy = measure_anatomy(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE)
     layers = ("distilbert", "even", "alternate", "bottom", "top", "influence", "ablation", "elimination", (0, 1, 2, 3))
     rules = itertools.zip_longest(layers, HEADS, NEURONS, ("leading", "activation", "rotation"), fillvalue="leading")
     for choice, heads, neurons, hidden in rules:
         for correction in ("none", "least_squares"):
             spec = InheritanceSpec(layers=choice, heads=heads, neurons=neurons, hidden=hidden, correction=correction)
-            student = heir(teacher, TEACHER, spec, anatomy)
+            student = heir(teacher, TEACHER, spec, calibration)
             torch.testing.assert_close(logits(student), logits(teacher), rtol=0, atol=1e-5)
 
 
@@ -75,13 +77,13 @@ def test_dropping_what_the_teacher_does_not_use_changes_nothing(family: str, cor
     for layer, head in zip(parts_of(teacher).layers, unused_heads, strict=True):
         layer.attention.output.dense.weight[:, head * 8 : head * 8 + 8] = 0
         layer.output.dense.weight[:, unused_neurons] = 0
-    anatomy = measure_anatomy(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE)
     smaller_ffn = architecture(4, 4, 32, 32)
     for neurons, heads in itertools.product(NEURONS, HEADS):
         spec = InheritanceSpec(
             layers="distilbert", heads=heads, neurons=neurons, hidden="leading", correction=correction
         )
-        student = heir(teacher, smaller_ffn, spec, anatomy)
+        student = heir(teacher, smaller_ffn, spec, calibration)
         torch.testing.assert_close(logits(student), logits(teacher), rtol=0, atol=1e-5)
 
 
@@ -91,10 +93,10 @@ def test_a_head_that_the_teacher_does_not_use_is_the_one_left_out(family: str) -
     teacher = build(family)
     for layer in parts_of(teacher).layers:
         layer.attention.output.dense.weight[:, 8:16] = 0
-    anatomy = measure_anatomy(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE)
     for heads in HEADS:
         spec = InheritanceSpec(layers="distilbert", heads=heads, neurons="leading", hidden="leading", correction="none")
-        extraction = choose_extraction(teacher, architecture(4, 3, 24, 48), spec, anatomy)
+        extraction = choose_extraction(teacher, architecture(4, 3, 24, 48), spec, calibration)
         for maps in extraction.heads:
             assert maps.value.argmax(dim=0).tolist() == [*range(8), *range(16, 32)]
 
@@ -114,9 +116,9 @@ def test_a_head_that_the_teacher_does_not_use_is_the_one_left_out(family: str) -
 )
 def test_the_fit_comes_closer_to_the_teacher_on_text_it_has_not_seen(family: str, shape: Architecture) -> None:
     teacher = build(family)
-    anatomy = measure_anatomy(teacher, SAMPLE)
-    fitted = heir(teacher, shape, InheritanceSpec(layers="distilbert"), anatomy)
-    copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), anatomy)
+    calibration = measure_calibration(teacher, SAMPLE)
+    fitted = heir(teacher, shape, InheritanceSpec(layers="distilbert"), calibration)
+    copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), calibration)
     assert error(fitted, teacher) < error(copied, teacher)
 
 
@@ -125,19 +127,19 @@ def test_a_constant_that_is_dropped_goes_into_the_bias() -> None:
     for layer in parts_of(teacher).layers:
         layer.intermediate.dense.weight[:12] = 0
         layer.intermediate.dense.bias[:12] = 2.0
-    anatomy = measure_anatomy(teacher, SAMPLE)
-    student = heir(teacher, architecture(4, 4, 32, 36), InheritanceSpec(layers="distilbert"), anatomy)
+    calibration = measure_calibration(teacher, SAMPLE)
+    student = heir(teacher, architecture(4, 4, 32, 36), InheritanceSpec(layers="distilbert"), calibration)
     torch.testing.assert_close(logits(student), logits(teacher), rtol=0, atol=1e-4)
 
 
 def test_the_stronger_the_ridge_the_closer_to_the_copy() -> None:
     teacher = build("roberta")
-    anatomy = measure_anatomy(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE)
     shape = architecture(2, 4, 16, 24)
-    copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), anatomy)
+    copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), calibration)
     distances = []
     for ridge in (0.01, 1.0, 100.0):
-        fitted = heir(teacher, shape, InheritanceSpec(layers="distilbert", ridge=ridge), anatomy)
+        fitted = heir(teacher, shape, InheritanceSpec(layers="distilbert", ridge=ridge), calibration)
         pairs = zip(fitted.parameters(), copied.parameters(), strict=True)
         distances.append(sum((a - b).square().sum().item() for a, b in pairs if a.ndim == 2))
     assert distances[0] > distances[1] > distances[2]
@@ -145,8 +147,8 @@ def test_the_stronger_the_ridge_the_closer_to_the_copy() -> None:
 
 def test_the_teacher_and_its_anatomy_stay_as_they_were() -> None:
     teacher = build("roberta")
-    anatomy = measure_anatomy(teacher, SAMPLE)
-    before, states = copy.deepcopy(teacher.state_dict()), anatomy.normalized.clone()
-    heir(teacher, architecture(2, 2, 16, 24), InheritanceSpec(layers="distilbert"), anatomy)
+    calibration = measure_calibration(teacher, SAMPLE)
+    before, states = copy.deepcopy(teacher.state_dict()), calibration.normalized.clone()
+    heir(teacher, architecture(2, 2, 16, 24), InheritanceSpec(layers="distilbert"), calibration)
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())
-    assert torch.equal(anatomy.normalized, states)
+    assert torch.equal(calibration.normalized, states)

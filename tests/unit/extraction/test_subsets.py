@@ -17,11 +17,11 @@ from transformers import PreTrainedModel
 
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts
+from ose.core.layer_choice import MEASURED_RULES, LayerRule
 from ose.core.layer_subsets import Subset, most_promising, rule_subsets
-from ose.core.layers import MEASURED_RULES, LayerRule
-from ose.core.messages import AnatomyTask, DataTask, LayerSubsetsTask
+from ose.core.messages import CalibrationRequest, DataRequest, LayerSubsetsRequest
 from ose.extraction import subsets
-from ose.extraction.calibrate import open_anatomy, prepare_anatomy
+from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.initial import Start, initial_student
 from ose.extraction.subsets import score_layer_subsets, subset_scores
 from ose.families.bert.model import architecture_of
@@ -30,9 +30,9 @@ from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
 
 
-def task(search: DataTask, keep: int, inheritance: InheritanceSpec = LEADING) -> LayerSubsetsTask:
-    return LayerSubsetsTask(
-        id="layers", folder=search.folder, teacher=search.teacher, keep=keep, inheritance=inheritance, anatomy=None
+def task(search: DataRequest, keep: int, inheritance: InheritanceSpec = LEADING) -> LayerSubsetsRequest:
+    return LayerSubsetsRequest(
+        id="layers", folder=search.folder, teacher=search.teacher, keep=keep, inheritance=inheritance, calibration=None
     )
 
 
@@ -44,7 +44,7 @@ def cut(teacher: PreTrainedModel, layers: Subset) -> PreTrainedModel:
 
 @pytest.mark.parametrize("kind", ["roberta", "bert"])
 def test_subsets_score_what_the_rest_of_the_teacher_does(
-    kind: str, search: DataTask, tiny_bert: Path, corpus: CorpusFacts, tmp_path: Path
+    kind: str, search: DataRequest, tiny_bert: Path, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     if kind == "bert":
         search = data_task(tmp_path / "data", tiny_bert, corpus, num_sequences=8)
@@ -61,7 +61,7 @@ def test_subsets_score_what_the_rest_of_the_teacher_does(
     assert len({score.loss_nats for score in scores}) == len(scores)
 
 
-def test_all_layers_are_the_teacher_which_stays_as_it_was(search: DataTask) -> None:
+def test_all_layers_are_the_teacher_which_stays_as_it_was(search: DataRequest) -> None:
     teacher, data = load_masked_lm(search.teacher.path), load_search_data(Path(search.folder))
     before = {name: weights.clone() for name, weights in teacher.state_dict().items()}
     whole, alone, again = subset_scores(teacher, data, [(0, 1, 2, 3), (3,), (0, 1, 2, 3)])
@@ -72,7 +72,7 @@ def test_all_layers_are_the_teacher_which_stays_as_it_was(search: DataTask) -> N
     assert teacher.config.num_hidden_layers == 4 == len(teacher.base_model.encoder.layer)
 
 
-def test_shared_beginnings_are_computed_once(search: DataTask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_beginnings_are_computed_once(search: DataRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subsets, "_ROWS_AT_ONCE", 100)
     teacher, data = load_masked_lm(search.teacher.path), load_search_data(Path(search.folder))
     calls: list[int] = []
@@ -82,7 +82,7 @@ def test_shared_beginnings_are_computed_once(search: DataTask, monkeypatch: pyte
     assert calls == [0, 1, 2, 3, *[0, 1, 2, 3], *[1, 2, 3], *[2, 3]]  # the whole teacher, then each beginning
 
 
-def test_a_part_of_the_held_out_sequences_is_enough(search: DataTask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_the_held_out_sequences_is_enough(search: DataRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     teacher, data = load_masked_lm(search.teacher.path), load_search_data(Path(search.folder))
     monkeypatch.setattr(subsets, "SCORED_SEQUENCES", 5)
     [score] = subset_scores(teacher, data, [(0, 3)])
@@ -91,12 +91,12 @@ def test_a_part_of_the_held_out_sequences_is_enough(search: DataTask, monkeypatc
 
 
 def test_promising_subsets_are_scored_as_students_start(
-    search: DataTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    search: DataRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subsets, "MAX_REFITTED", 2)
     teacher, data = load_masked_lm(search.teacher.path), load_search_data(Path(search.folder))
-    measured = AnatomyTask(
-        id="anatomy",
+    measured = CalibrationRequest(
+        id="calibration",
         folder=str(tmp_path),
         teacher=search.teacher,
         corpus=search.corpus,
@@ -104,18 +104,18 @@ def test_promising_subsets_are_scored_as_students_start(
         num_sequences=16,
         eliminates_layers=True,
     )
-    prepare_anatomy(measured, teacher)
-    anatomy, spec = open_anatomy(tmp_path), InheritanceSpec()
-    scores = score_layer_subsets(task(search, 2, spec), teacher, data, anatomy)
+    prepare_calibration(measured, teacher)
+    calibration, spec = open_calibration(tmp_path), InheritanceSpec()
+    scores = score_layer_subsets(task(search, 2, spec), teacher, data, calibration)
     plain = {score.layers: score.loss_nats for score in scores if not score.is_refitted}
     refitted = {score.layers: score.loss_nats for score in scores if score.is_refitted}
     best = sorted(plain, key=lambda layers: plain[layers])[:2]
-    importance = {rule: anatomy.importance[f"layers.{rule}"].tolist() for rule in MEASURED_RULES}
+    importance = {rule: calibration.importance[f"layers.{rule}"].tolist() for rule in MEASURED_RULES}
     kept = rule_subsets(4, 2, importance)
     assert refitted.keys() == {*best, *kept}
     assert {score.layers: score.rules for score in scores if score.rules} == kept
     assert {rule for rules in kept.values() for rule in rules} == set(get_args(LayerRule))
-    start = Start(initialization="inherit", inheritance=replace(spec, layers=(0, 3)), seed=0, anatomy=anatomy)
+    start = Start(initialization="inherit", inheritance=replace(spec, layers=(0, 3)), seed=0, calibration=calibration)
     student = initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=2), start)
     assert refitted[0, 3] == held_out_quality(student, data, subsets.SCORED_SEQUENCES).loss_nats != plain[0, 3]
     assert most_promising(scores, 2, 1)[0].loss_nats == min(refitted.values())

@@ -22,7 +22,7 @@ from ose.store.engine import connect, open_store
 from ose.store.tables import JOBS
 
 LONGER = replace(SPEC, search=replace(SPEC.search, steps=20))
-"""Other search data, the same anatomy and text."""
+"""Other search data, the same calibration and text."""
 
 
 @pytest.fixture

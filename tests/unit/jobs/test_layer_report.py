@@ -8,8 +8,8 @@ import builders
 import pytest
 
 from ose.core.job import Candidate, CandidateStatus, Job, JobStatus
+from ose.core.layer_choice import LayerRule
 from ose.core.layer_subsets import Subset, SubsetScore
-from ose.core.layers import LayerRule
 from ose.core.spec import SearchSpec
 from ose.jobs.layer_report import LayerReport, layer_report
 

@@ -10,7 +10,7 @@ from builders import architecture
 from searches import facts_of
 
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.fingerprint import device_fingerprint
 from ose.latency.probe import SubprocessLatencyProbe
@@ -24,12 +24,12 @@ def pid_of(probe: SubprocessLatencyProbe) -> int:
 
 
 @pytest.fixture(scope="module")
-def first(tiny_roberta: Path) -> LatencyTask:
-    return LatencyTask(teacher=facts_of(tiny_roberta), architecture=architecture(1, 2, 16, 24), protocol=PROTOCOL)
+def first(tiny_roberta: Path) -> LatencyRequest:
+    return LatencyRequest(teacher=facts_of(tiny_roberta), architecture=architecture(1, 2, 16, 24), protocol=PROTOCOL)
 
 
 @pytest.fixture(scope="module")
-def probe(first: LatencyTask) -> Iterator[SubprocessLatencyProbe]:
+def probe(first: LatencyRequest) -> Iterator[SubprocessLatencyProbe]:
     """A probe whose first process has been killed under a request: its second one serves all tests."""
     with SubprocessLatencyProbe(PROTOCOL) as probe:
         probe.start()
@@ -40,12 +40,12 @@ def probe(first: LatencyTask) -> Iterator[SubprocessLatencyProbe]:
 
 
 @pytest.fixture
-def task(first: LatencyTask) -> LatencyTask:
+def task(first: LatencyRequest) -> LatencyRequest:
     return first
 
 
 def test_after_a_killed_process_models_are_measured_in_another_one(
-    probe: SubprocessLatencyProbe, task: LatencyTask
+    probe: SubprocessLatencyProbe, task: LatencyRequest
 ) -> None:
     measured = probe.measure(task)
     assert pid_of(probe) != os.getpid()
@@ -53,14 +53,14 @@ def test_after_a_killed_process_models_are_measured_in_another_one(
     assert measured.fingerprint == probe.fingerprint() == device_fingerprint("cpu")
 
 
-def test_one_process_answers_every_request(probe: SubprocessLatencyProbe, task: LatencyTask) -> None:
+def test_one_process_answers_every_request(probe: SubprocessLatencyProbe, task: LatencyRequest) -> None:
     probe.measure(task)
     before = pid_of(probe)
     probe.measure(replace(task, is_teacher=True))
     assert pid_of(probe) == before
 
 
-def test_a_failure_there_is_an_error_here(probe: SubprocessLatencyProbe, task: LatencyTask, tmp_path: Path) -> None:
+def test_a_failure_there_is_an_error_here(probe: SubprocessLatencyProbe, task: LatencyRequest, tmp_path: Path) -> None:
     lost = replace(task, teacher=replace(task.teacher, path=str(tmp_path / "missing")))
     with pytest.raises(EvaluationError, match=r"latency could not be measured: .*missing"):
         probe.measure(lost)

@@ -9,7 +9,7 @@ from builders import architecture
 from searches import facts_of
 
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.latency import measure
 from ose.latency.fingerprint import device_fingerprint
 from ose.latency.process import answer, main
@@ -19,13 +19,15 @@ SHAPE = architecture(1, 2, 16, 24)
 
 
 @pytest.fixture
-def task(tiny_roberta: Path, monkeypatch: pytest.MonkeyPatch) -> LatencyTask:
+def task(tiny_roberta: Path, monkeypatch: pytest.MonkeyPatch) -> LatencyRequest:
     monkeypatch.setattr(measure, "TIMED_S", 0.05)
     monkeypatch.setattr(measure, "WARMUP_S", 0.0)
-    return LatencyTask(teacher=facts_of(tiny_roberta), architecture=SHAPE, protocol=LatencyProtocol(sequence_length=16))
+    return LatencyRequest(
+        teacher=facts_of(tiny_roberta), architecture=SHAPE, protocol=LatencyProtocol(sequence_length=16)
+    )
 
 
-def ask(task: LatencyTask) -> dict[str, object]:
+def ask(task: LatencyRequest) -> dict[str, object]:
     return json.loads(json.dumps(answer(json.dumps({"measure": asdict(task)}), Patience())))
 
 
@@ -34,19 +36,19 @@ def test_a_fingerprint_is_answered() -> None:
 
 
 @pytest.mark.parametrize("is_teacher", [False, True])
-def test_a_measurement_is_answered(is_teacher: bool, task: LatencyTask) -> None:
+def test_a_measurement_is_answered(is_teacher: bool, task: LatencyRequest) -> None:
     result = ask(replace(task, is_teacher=is_teacher))["result"]
     assert result["p50_ms"] > 0
     assert len(result["samples_ms"]) >= 30
 
 
-def test_the_teachers_weights_are_not_needed(task: LatencyTask, tmp_path: Path) -> None:
+def test_the_teachers_weights_are_not_needed(task: LatencyRequest, tmp_path: Path) -> None:
     config = (Path(task.teacher.path) / "config.json").read_text()
     (tmp_path / "config.json").write_text(config)
     assert "result" in ask(replace(task, teacher=replace(task.teacher, path=str(tmp_path))))
 
 
-def test_a_larger_model_takes_longer(task: LatencyTask) -> None:
+def test_a_larger_model_takes_longer(task: LatencyRequest) -> None:
     small, large = (
         ask(replace(task, architecture=shape))["result"]["p50_ms"] for shape in (SHAPE, architecture(6, 4, 128, 512))
     )
@@ -63,7 +65,7 @@ def test_a_request_that_makes_no_sense_is_a_failure(line: str, code: str) -> Non
     assert "Traceback" in failure["traceback"]
 
 
-def test_a_gpu_that_is_not_there_is_a_failure(task: LatencyTask) -> None:
+def test_a_gpu_that_is_not_there_is_a_failure(task: LatencyRequest) -> None:
     failure = ask(replace(task, protocol=LatencyProtocol(device="cuda:77")))["failure"]
     assert failure["code"] == "dependency"
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ose.core.pareto import pareto_front
-from ose.leaderboard.measures import FigureTable
-from ose.store.pages import Figures
+from ose.leaderboard.measures import MeasureTable
+from ose.store.pages import RowMeasures
 
 SMALL = st.integers(1, 4)
 ONE = st.builds(
-    lambda number, size, latency, loss, has_rank: Figures(number, size, float(latency), float(loss), has_rank),
+    lambda number, size, latency, loss, has_rank: RowMeasures(number, size, float(latency), float(loss), has_rank),
     st.integers(1, 12),
     SMALL,
     SMALL,
@@ -21,8 +21,8 @@ ONE = st.builds(
 
 
 @given(st.lists(ONE, max_size=25))
-def test_the_front_is_corrected_as_figures_come(changes: list[Figures]) -> None:
-    table, known = FigureTable(), {}
+def test_the_front_is_corrected_as_figures_come(changes: list[RowMeasures]) -> None:
+    table, known = MeasureTable(), {}
     for figures in changes:
         assert set(table.front) <= set(known)
         table.put([figures])
@@ -35,6 +35,6 @@ def test_the_front_is_corrected_as_figures_come(changes: list[Figures]) -> None:
 
 
 def test_what_is_not_measured_stays_unknown() -> None:
-    table, unmeasured = FigureTable(), Figures(3, 100, None, None, False, False)
+    table, unmeasured = MeasureTable(), RowMeasures(3, 100, None, None, False, False)
     table.put([unmeasured])
     assert table.get(3) == unmeasured and table.front == {}

@@ -18,7 +18,7 @@ from stored import start_trial
 from ose.core.job import Candidate, CandidateStatus, Job
 from ose.core.score import Score, ScoreRule
 from ose.errors import EvaluationError, NotFoundError
-from ose.leaderboard.cache import LiveStanding, View
+from ose.leaderboard.cache import RankingCache, View
 from ose.leaderboard.page import LeaderboardPage, LeaderboardPages
 from ose.leaderboard.read import LeaderboardQuery, read_leaderboard
 from ose.leaderboard.row import LeaderboardRow
@@ -160,14 +160,14 @@ def test_scores_need_a_teacher(store: Store) -> None:
 
 
 def test_one_look_answers_all_that_were_asked_before_it(running: Store) -> None:
-    standing, everyone = LiveStanding(running, "job-1"), View(order="candidate", rule=ScoreRule())
+    ranking, everyone = RankingCache(running, "job-1"), View(order="candidate", rule=ScoreRule())
     before_s = monotonic()
-    standing.refresh(before_s)
+    ranking.refresh(before_s)
     running.add_candidates("job-1", "owner", [builders.new_candidate(1)])
-    standing.refresh(before_s)
-    assert len(standing.ordered(everyone)) == 0
-    standing.refresh(monotonic())
-    assert len(standing.ordered(everyone)) == 1
+    ranking.refresh(before_s)
+    assert len(ranking.ordered(everyone)) == 0
+    ranking.refresh(monotonic())
+    assert len(ranking.ordered(everyone)) == 1
 
 
 def test_a_job_is_found_by_the_beginning_of_its_id(running: Store) -> None:

@@ -10,7 +10,7 @@ import builders
 import pytest
 
 from ose.core.inheritance import InheritanceSpec
-from ose.core.layers import LayerChoice
+from ose.core.layer_choice import LayerChoice
 from ose.core.spec import SearchSpec
 from ose.leaderboard.csv import flat_rows
 from ose.leaderboard.read import Leaderboard, read_leaderboard

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ose.training.cuda_stream import PLAIN_STEPS, Lane, repeat, seconds_between
+from ose.training.cuda_stream import PLAIN_STEPS, CudaStream, repeat, seconds_between
 
 CPU = torch.device("cpu")
 
@@ -60,13 +60,13 @@ def test_a_recording_without_memory_is_a_failure() -> None:
 
 
 def test_on_a_cpu_work_is_done_when_the_call_returns() -> None:
-    lane, recorder = Lane(CPU), Recorder()
-    before = lane.stamp()
-    with lane.work():
-        lane.repeat(recorder.step, 5)
+    stream, recorder = CudaStream(CPU), Recorder()
+    before = stream.stamp()
+    with stream.work():
+        stream.repeat(recorder.step, 5)
     assert recorder.calls == ["step"] * 5
-    lane.wait()
-    assert 0 < seconds_between(before, lane.stamp()) < 1
+    stream.wait()
+    assert 0 < seconds_between(before, stream.stamp()) < 1
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -76,18 +76,18 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is n
 def test_a_recorded_step_does_what_a_plain_one_does() -> None:
     totals = []
     for uses_graphs in (False, True):
-        lane = Lane(torch.device("cuda"), uses_graphs=uses_graphs)
+        stream = CudaStream(torch.device("cuda"), uses_graphs=uses_graphs)
         counter, total = torch.zeros(1, device="cuda"), torch.zeros(1, device="cuda")
 
         def step(counter: torch.Tensor = counter, total: torch.Tensor = total) -> None:
             counter.add_(1)
             total.add_(counter * counter)
 
-        with lane.work():
-            before = lane.stamp()
-            lane.repeat(step, 20)
-            after = lane.stamp()
-        lane.wait()
+        with stream.work():
+            before = stream.stamp()
+            stream.repeat(step, 20)
+            after = stream.stamp()
+        stream.wait()
         totals.append(total.item())
         assert seconds_between(before, after) > 0
     assert totals == [2870.0, 2870.0]

@@ -14,7 +14,7 @@ from builders import architecture, beyond
 from together import Group, Outcome, Work, distil_alone, group_of
 from torch import nn
 
-from ose.core.messages import DataTask
+from ose.core.messages import DataRequest
 from ose.core.presets import preset_spec
 from ose.core.recipe import LossWeights
 from ose.data.corpus import pack_corpus
@@ -45,12 +45,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
 
 
 @pytest.fixture(scope="module")
-def sequences(search: DataTask) -> np.ndarray:
+def sequences(search: DataRequest) -> np.ndarray:
     return pack_corpus(search.corpus, search.corpus_spec, load_tokenizer(search.teacher.path), "train")[:24]
 
 
 @pytest.fixture
-def new_work(search: DataTask, sequences: np.ndarray, tmp_path: Path) -> NewWork:
+def new_work(search: DataRequest, sequences: np.ndarray, tmp_path: Path) -> NewWork:
     def make(folder: str = "run", **changes: Any) -> Work:
         work = Work(teacher=search.teacher.path, shape=NARROW, spec=SPEC, text=sequences, folder=tmp_path / folder)
         own = {name: changes.pop(name) for name in ("teacher", "shape", "text") if name in changes}

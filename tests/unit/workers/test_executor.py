@@ -9,17 +9,17 @@ from searches import LEADING, evaluate_task, facts_of, targets_tasks
 
 from ose.core.job import CorpusFacts, FailureReport
 from ose.core.measurement import Evaluation, TeacherQuality
-from ose.core.messages import DataSummary, DataTask, LayerSubsetsTask, TaskFailed, TaskSucceeded
+from ose.core.messages import DataRequest, DataSummary, LayerSubsetsRequest, RequestFailed, RequestSucceeded
 from ose.workers import executor
-from ose.workers.executor import TaskExecutor
+from ose.workers.executor import RequestExecutor
 
 SMALL = architecture(2, 2, 16, 24)
 
 
 @pytest.fixture
-def worker() -> Iterator[TaskExecutor]:
+def worker() -> Iterator[RequestExecutor]:
     before = torch.get_num_threads()
-    yield TaskExecutor("worker-1", threads=1)
+    yield RequestExecutor("worker-1", threads=1)
     torch.set_num_threads(before)
 
 
@@ -41,35 +41,35 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def failure_of(event: object) -> FailureReport:
-    assert isinstance(event, TaskFailed)
+    assert isinstance(event, RequestFailed)
     assert event.worker == "worker-1"
     return event.failure
 
 
 def test_a_whole_search_is_done_task_by_task(
-    worker: TaskExecutor, search: DataTask, corpus: CorpusFacts, tmp_path: Path
+    worker: RequestExecutor, search: DataRequest, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     data = replace(search, folder=str(tmp_path / "data"))
-    subsets = LayerSubsetsTask(
-        id="layers", folder=data.folder, teacher=data.teacher, keep=2, inheritance=LEADING, anatomy=None
+    subsets = LayerSubsetsRequest(
+        id="layers", folder=data.folder, teacher=data.teacher, keep=2, inheritance=LEADING, calibration=None
     )
     tasks = [data, *targets_tasks(data), evaluate_task(data, SMALL), subsets]
     events = [worker.run(task) for task in tasks]
-    assert all(isinstance(event, TaskSucceeded) for event in events)
-    assert [event.task_id for event in events] == [task.id for task in tasks]
+    assert all(isinstance(event, RequestSucceeded) for event in events)
+    assert [event.request_id for event in events] == [task.id for task in tasks]
     assert {event.worker for event in events} == {"worker-1"}
-    results = [event.result for event in events if isinstance(event, TaskSucceeded)]
+    results = [event.result for event in events if isinstance(event, RequestSucceeded)]
     assert [type(result) for result in results] == [DataSummary, TeacherQuality, *[type(None)] * 3, Evaluation, tuple]
 
 
-def test_teacher_and_data_are_loaded_once(worker: TaskExecutor, search: DataTask, loads: list[object]) -> None:
+def test_teacher_and_data_are_loaded_once(worker: RequestExecutor, search: DataRequest, loads: list[object]) -> None:
     for task in (*targets_tasks(search), *[evaluate_task(search, SMALL, num_steps=1)] * 3):
-        assert isinstance(worker.run(task), TaskSucceeded)
+        assert isinstance(worker.run(task), RequestSucceeded)
     assert loads == [search.teacher.path, search.folder]
 
 
 def test_another_teacher_takes_the_place_of_the_last(
-    worker: TaskExecutor, search: DataTask, tiny_roberta: Path, loads: list[object]
+    worker: RequestExecutor, search: DataRequest, tiny_roberta: Path, loads: list[object]
 ) -> None:
     task = evaluate_task(search, SMALL, num_steps=1)
     other = replace(task, teacher=facts_of(tiny_roberta))
@@ -78,13 +78,13 @@ def test_another_teacher_takes_the_place_of_the_last(
     assert losses[0] == losses[2] != losses[1]
 
 
-def test_memory_that_runs_out_is_worth_another_try(worker: TaskExecutor, search: DataTask) -> None:
+def test_memory_that_runs_out_is_worth_another_try(worker: RequestExecutor, search: DataRequest) -> None:
     vast = beyond(architecture(1, 2, 16), intermediate_size=2**44)
     failure = failure_of(worker.run(evaluate_task(search, vast, initialization="random")))
     assert failure.code == "out_of_memory"
     assert failure.is_retryable
     assert len(failure.message.splitlines()) == 1
-    assert isinstance(worker.run(evaluate_task(search, SMALL, num_steps=1)), TaskSucceeded)
+    assert isinstance(worker.run(evaluate_task(search, SMALL, num_steps=1)), RequestSucceeded)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_memory_that_runs_out_is_worth_another_try(worker: TaskExecutor, search:
     ids=["python", "cuda", "mmap", "c++", "other", "disk"],
 )
 def test_every_form_of_exhausted_memory_is_recognised(
-    error: Exception, is_memory: bool, worker: TaskExecutor, search: DataTask, monkeypatch: pytest.MonkeyPatch
+    error: Exception, is_memory: bool, worker: RequestExecutor, search: DataRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "evaluate_candidate", raiser(error))
     failure = failure_of(worker.run(evaluate_task(search, SMALL)))
@@ -116,7 +116,7 @@ def raiser(error: BaseException) -> object:
 
 
 def test_an_unforeseen_error_is_stored_with_its_traceback(
-    worker: TaskExecutor, search: DataTask, tmp_path: Path
+    worker: RequestExecutor, search: DataRequest, tmp_path: Path
 ) -> None:
     failure = failure_of(worker.run(evaluate_task(replace(search, folder=str(tmp_path / "missing")), SMALL)))
     assert failure.code == "error"
@@ -133,19 +133,21 @@ def test_an_unforeseen_error_is_stored_with_its_traceback(
     ],
 )
 def test_an_expected_error_is_stored_under_its_code(
-    changes: dict[str, object], code: str, worker: TaskExecutor, search: DataTask
+    changes: dict[str, object], code: str, worker: RequestExecutor, search: DataRequest
 ) -> None:
     shape = changes.pop("architecture", SMALL)
     failure = failure_of(worker.run(evaluate_task(search, shape, **changes)))
     assert (failure.code, failure.is_retryable) == (code, False)
 
 
-def test_a_teacher_that_is_gone_is_told(worker: TaskExecutor, search: DataTask, tmp_path: Path) -> None:
+def test_a_teacher_that_is_gone_is_told(worker: RequestExecutor, search: DataRequest, tmp_path: Path) -> None:
     task = replace(targets_tasks(search)[0], teacher=replace(search.teacher, path=str(tmp_path / "gone")))
     assert failure_of(worker.run(task)).code == "invalid_teacher"
 
 
-def test_an_interrupt_passes_through(worker: TaskExecutor, search: DataTask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_passes_through(
+    worker: RequestExecutor, search: DataRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executor, "evaluate_candidate", raiser(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         worker.run(evaluate_task(search, SMALL))
@@ -153,6 +155,6 @@ def test_an_interrupt_passes_through(worker: TaskExecutor, search: DataTask, mon
 
 def test_a_worker_uses_the_threads_it_was_given() -> None:
     before = torch.get_num_threads()
-    TaskExecutor("worker-1", threads=2)
+    RequestExecutor("worker-1", threads=2)
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)

@@ -10,17 +10,17 @@ from searches import fill
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import DistillationResult, Job, JobStatus
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import DataTask
+from ose.core.messages import DataRequest
 from ose.core.presets import preset_spec
 from ose.core.spec import SearchSpec
 from ose.distillation.curve import read_curve
 from ose.errors import TeacherError
-from ose.extraction.calibrate import open_anatomy
+from ose.extraction.calibrate import open_calibration
 from ose.latency import measure
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
-from ose.workers.foreground import DistillationRequest, latency_of_directory, run_distillation
+from ose.workers.foreground import FullDistillation, latency_of_directory, run_distillation
 
 SMALL = architecture(2, 2, 16, 24)
 SPEC = preset_spec(
@@ -35,7 +35,7 @@ SPEC = preset_spec(
 
 
 @pytest.fixture
-def job(search: DataTask) -> Job:
+def job(search: DataRequest) -> Job:
     return Job(
         id="job-1",
         status=JobStatus.SUCCEEDED,
@@ -47,13 +47,13 @@ def job(search: DataTask) -> Job:
     )
 
 
-def request(job: Job, search: DataTask, folder: Path, **changes: Any) -> DistillationRequest:
-    return DistillationRequest(
+def request(job: Job, search: DataRequest, folder: Path, **changes: Any) -> FullDistillation:
+    return FullDistillation(
         job=job,
         architecture=SMALL,
         inheritance=InheritanceSpec(),
         spec=replace(SPEC, **changes),
-        anatomy=folder.parent / "anatomy",
+        calibration=folder.parent / "calibration",
         search_data=Path(search.folder),
         packed_text=folder / "packed",
         folder=folder / "run",
@@ -69,7 +69,7 @@ def figures(result: DistillationResult) -> DistillationResult:
     return replace(result, wall_time_s=0, student_path="")
 
 
-def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataTask, tmp_path: Path) -> None:
+def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataRequest, tmp_path: Path) -> None:
     steps: list[int] = []
     result = run_distillation(request(job, search, tmp_path), lambda step, _: steps.append(step))
     assert steps == [1, 2, 3, 4, 5, 6]
@@ -81,7 +81,7 @@ def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataT
     assert load_tokenizer(result.student_path).mask_token_id is not None
 
 
-def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search: DataTask, tmp_path: Path) -> None:
+def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def interrupt(step: int, _: object) -> None:
         if step == 5:
             raise KeyboardInterrupt
@@ -95,7 +95,7 @@ def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search
 
 
 def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
-    job: Job, search: DataTask, tmp_path: Path
+    job: Job, search: DataRequest, tmp_path: Path
 ) -> None:
     def interrupt(step: int, _: object) -> None:
         if step == 6:
@@ -116,7 +116,7 @@ def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
     assert read_curve(wanted.folder / "curve.csv") == curve
 
 
-def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataTask, tmp_path: Path) -> None:
+def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def first_loss(name: str, **changes: object) -> float:
         losses: list[float] = []
         asked = replace(request(job, search, tmp_path / name), **changes)
@@ -124,21 +124,23 @@ def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataT
         return losses[0]
 
     usual = first_loss("usual")
-    kept = tuple(sorted(open_anatomy(tmp_path / "anatomy").importance["layers.elimination"].topk(2).indices.tolist()))
+    kept = tuple(
+        sorted(open_calibration(tmp_path / "calibration").importance["layers.elimination"].topk(2).indices.tolist())
+    )
     other = next(layers for layers in combinations(range(4), 2) if layers != kept)
     assert first_loss("same", inheritance=InheritanceSpec(layers=kept)) == usual
     assert first_loss("other", inheritance=InheritanceSpec(layers=other)) != usual
     assert first_loss("random", spec=replace(SPEC, initialization="random")) != usual
 
 
-def test_no_curve_is_written_unless_asked_for(job: Job, search: DataTask, tmp_path: Path) -> None:
+def test_no_curve_is_written_unless_asked_for(job: Job, search: DataRequest, tmp_path: Path) -> None:
     wanted = request(job, search, tmp_path, steps=1)
     result = run_distillation(wanted, ignore)
     assert not (wanted.folder / "curve.csv").exists()
     assert sum(result.sequence_losses_nats) / len(result.sequence_losses_nats) == pytest.approx(result.loss_nats)
 
 
-def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataTask, tmp_path: Path) -> None:
+def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def at_start(**changes: Any) -> float:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         wanted = request(job, search, folder, steps=1, evaluate_every=1, **changes)

@@ -11,7 +11,7 @@ from builders import architecture
 from searches import evaluate_task
 
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import DataTask, TaskFailed, TaskSucceeded
+from ose.core.messages import DataRequest, RequestFailed, RequestSucceeded
 from ose.core.spec import WorkersSpec
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.workers.inline import InlineBackend
@@ -27,29 +27,29 @@ def backend() -> Iterator[InlineBackend]:
     backend.close()
 
 
-def test_tasks_end_in_the_order_they_came(backend: InlineBackend, search: DataTask) -> None:
+def test_tasks_end_in_the_order_they_came(backend: InlineBackend, search: DataRequest) -> None:
     tasks = [evaluate_task(search, SMALL, id=name, num_steps=1) for name in ("first", "second")]
     for task in tasks:
         backend.submit(task)
     events = [backend.next_event(LONG_S), backend.next_event(LONG_S)]
-    assert [event.task_id for event in events if event] == ["first", "second"]
-    assert all(isinstance(event, TaskSucceeded) and event.worker == "inline" for event in events)
+    assert [event.request_id for event in events if event] == ["first", "second"]
+    assert all(isinstance(event, RequestSucceeded) and event.worker == "inline" for event in events)
     assert backend.next_event(0.01) is None
 
 
-def test_a_failed_task_does_not_stop_the_next(backend: InlineBackend, search: DataTask, tmp_path: Path) -> None:
+def test_a_failed_task_does_not_stop_the_next(backend: InlineBackend, search: DataRequest, tmp_path: Path) -> None:
     backend.submit(evaluate_task(replace(search, folder=str(tmp_path)), SMALL, id="lost"))
     backend.submit(evaluate_task(search, SMALL, id="fine", num_steps=1))
-    assert isinstance(backend.next_event(LONG_S), TaskFailed)
-    assert isinstance(backend.next_event(LONG_S), TaskSucceeded)
+    assert isinstance(backend.next_event(LONG_S), RequestFailed)
+    assert isinstance(backend.next_event(LONG_S), RequestSucceeded)
 
 
-def test_the_coordinator_looks_up_while_a_task_runs(backend: InlineBackend, search: DataTask) -> None:
+def test_the_coordinator_looks_up_while_a_task_runs(backend: InlineBackend, search: DataRequest) -> None:
     backend.submit(evaluate_task(search, SMALL, num_steps=10_000))
     assert backend.next_event(0.1) is None
 
 
-def test_closing_drops_what_is_queued_and_what_runs(backend: InlineBackend, search: DataTask) -> None:
+def test_closing_drops_what_is_queued_and_what_runs(backend: InlineBackend, search: DataRequest) -> None:
     backend.submit(evaluate_task(search, SMALL, num_steps=10_000))
     backend.submit(evaluate_task(search, SMALL))
     assert backend.next_event(0.1) is None
@@ -74,10 +74,10 @@ def test_latency_is_measured_in_one_process_of_its_own_until_closing(monkeypatch
 
 
 def test_nothing_is_raised_in_a_worker_that_leaves_by_itself(
-    backend: InlineBackend, search: DataTask, monkeypatch: pytest.MonkeyPatch
+    backend: InlineBackend, search: DataRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend.submit(evaluate_task(search, SMALL, num_steps=1))
-    assert isinstance(backend.next_event(LONG_S), TaskSucceeded)
+    assert isinstance(backend.next_event(LONG_S), RequestSucceeded)
     told_to_end = backend._tasks.put
 
     def slowly(nothing: None) -> None:

@@ -7,7 +7,7 @@ from builders import architecture
 from searches import evaluate_task
 
 from ose.core.measurement import Evaluation
-from ose.core.messages import DataTask
+from ose.core.messages import DataRequest
 from ose.distillation.candidate_evaluation import evaluate_candidate
 from ose.tasks.fill_mask.resident_data import make_resident, on_device
 from ose.tasks.fill_mask.search_data import SearchData, load_search_data
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def data(search: DataTask) -> SearchData:
+def data(search: DataRequest) -> SearchData:
     return load_search_data(Path(search.folder))
 
 
@@ -31,7 +31,7 @@ def test_resident_data_are_the_same(data: SearchData) -> None:
     assert torch.equal(resident.held_out.labels, data.held_out.labels)
 
 
-def test_candidates_see_no_difference(search: DataTask, data: SearchData) -> None:
+def test_candidates_see_no_difference(search: DataRequest, data: SearchData) -> None:
     def evaluated(of: object) -> Evaluation:
         task = evaluate_task(search, architecture(2, 2, 16, 24), num_steps=7)
         seen = evaluate_candidate(task, load_masked_lm(search.teacher.path), of)

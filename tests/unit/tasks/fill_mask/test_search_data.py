@@ -13,7 +13,7 @@ from searches import HELD_OUT_SEQUENCES, NUM_SEQUENCES, SEQUENCE_LENGTH, SHARD_S
 
 from ose.core.bounds import MAX_SEED
 from ose.core.job import CorpusFacts
-from ose.core.messages import DataSpan, DataSummary, DataTask
+from ose.core.messages import DataRequest, DataSpan, DataSummary
 from ose.data.search_spans import Span
 from ose.errors import CorpusError, StorageError
 from ose.tasks.fill_mask.search_data import NUM_DRAWS, SearchData, compute_targets, load_search_data, prepare_data
@@ -24,12 +24,12 @@ NUM_TARGETS = round(0.15 * SEQUENCE_LENGTH)
 
 
 @pytest.fixture(scope="module")
-def data(search: DataTask) -> SearchData:
+def data(search: DataRequest) -> SearchData:
     return load_search_data(Path(search.folder))
 
 
 @pytest.fixture(scope="module")
-def teacher_log_probs(search: DataTask, data: SearchData) -> dict[str, torch.Tensor]:
+def teacher_log_probs(search: DataRequest, data: SearchData) -> dict[str, torch.Tensor]:
     """(N, K, V) of the whole model's, by the longest way."""
     teacher = load_masked_lm(search.teacher.path)
     found = {}
@@ -40,7 +40,7 @@ def teacher_log_probs(search: DataTask, data: SearchData) -> dict[str, torch.Ten
     return found
 
 
-def copy_of(search: DataTask, folder: Path) -> DataTask:
+def copy_of(search: DataRequest, folder: Path) -> DataRequest:
     shutil.copytree(search.folder, folder)
     for file in folder.iterdir():
         os.utime(file, (0, 0))
@@ -55,12 +55,12 @@ def touched(folder: str) -> set[str]:
     return {file.name for file in Path(folder).iterdir() if file.stat().st_mtime != 0}
 
 
-def test_a_folder_holds_what_its_docstring_says(search: DataTask) -> None:
+def test_a_folder_holds_what_its_docstring_says(search: DataRequest) -> None:
     assert set(contents(search.folder)) == set(FILES)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
-    search: DataTask, sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path
+    search: DataRequest, sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
     fill(data_task(tmp_path / "again", sharp_roberta, corpus))
     fill(data_task(tmp_path / "other", sharp_roberta, corpus, seed=1))
@@ -73,7 +73,7 @@ def test_the_largest_seed_is_one(sharp_roberta: Path, corpus: CorpusFacts, tmp_p
     assert fill(data_task(tmp_path / "data", sharp_roberta, corpus, seed=MAX_SEED)).num_targets > 0
 
 
-def test_what_is_there_is_never_done_again(search: DataTask, tmp_path: Path) -> None:
+def test_what_is_there_is_never_done_again(search: DataRequest, tmp_path: Path) -> None:
     task = copy_of(search, tmp_path / "data")
     quality = fill(task)
     assert touched(task.folder) == set()
@@ -81,7 +81,7 @@ def test_what_is_there_is_never_done_again(search: DataTask, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("lost", FILES)
-def test_after_an_interruption_only_what_is_missing_is_done(lost: str, search: DataTask, tmp_path: Path) -> None:
+def test_after_an_interruption_only_what_is_missing_is_done(lost: str, search: DataRequest, tmp_path: Path) -> None:
     task = copy_of(search, tmp_path / "data")
     (Path(task.folder) / lost).rename(Path(task.folder) / f".{lost}.0123abcd.partial")
     assert fill(task) == fill(search)
@@ -90,7 +90,7 @@ def test_after_an_interruption_only_what_is_missing_is_done(lost: str, search: D
     assert touched(task.folder) == {lost}
 
 
-def test_a_folder_from_before_entropies_were_kept_is_judged_again(search: DataTask, tmp_path: Path) -> None:
+def test_a_folder_from_before_entropies_were_kept_is_judged_again(search: DataRequest, tmp_path: Path) -> None:
     task = copy_of(search, tmp_path / "data")
     summary = Path(task.folder) / "teacher.json"
     older = json.loads(summary.read_text())
@@ -100,7 +100,7 @@ def test_a_folder_from_before_entropies_were_kept_is_judged_again(search: DataTa
     assert touched(task.folder) == {"teacher.json"}
 
 
-def test_batches_are_masked_sequences_of_the_sizes_asked_for(search: DataTask, data: SearchData) -> None:
+def test_batches_are_masked_sequences_of_the_sizes_asked_for(search: DataRequest, data: SearchData) -> None:
     mask = load_tokenizer(search.teacher.path).mask_token_id
     for batch, count in ((data.train, NUM_SEQUENCES), (data.held_out, HELD_OUT_SEQUENCES)):
         assert batch.input_ids.shape == (count, SEQUENCE_LENGTH)
@@ -132,7 +132,7 @@ def test_held_out_targets_are_the_teachers_whole_distributions(
 
 
 def test_the_teachers_quality_by_hand(
-    search: DataTask, data: SearchData, teacher_log_probs: dict[str, torch.Tensor]
+    search: DataRequest, data: SearchData, teacher_log_probs: dict[str, torch.Tensor]
 ) -> None:
     log_probs, labels = teacher_log_probs["held_out"], data.held_out.labels
     entropies = -(log_probs.exp() * log_probs).sum(-1).mean(dim=1)
@@ -175,7 +175,7 @@ def test_each_token_is_drawn_as_often_as_it_is_likely(
     assert chi_square < degrees + 5 * math.sqrt(2 * degrees)
 
 
-def test_rows_are_found_across_shards(search: DataTask, data: SearchData) -> None:
+def test_rows_are_found_across_shards(search: DataRequest, data: SearchData) -> None:
     shards = [np.load(Path(search.folder) / f"targets-{i:05d}.npy") for i in range(3)]
     assert [len(shard) for shard in shards] == [SHARD_SEQUENCES, SHARD_SEQUENCES, NUM_SEQUENCES - 2 * SHARD_SEQUENCES]
     rows = torch.tensor([39, 0, 15, 16, 31, 32, 0])
@@ -183,7 +183,7 @@ def test_rows_are_found_across_shards(search: DataTask, data: SearchData) -> Non
 
 
 def test_later_steps_have_text_of_their_own_behind_the_first(
-    search: DataTask, data: SearchData, tmp_path: Path
+    search: DataRequest, data: SearchData, tmp_path: Path
 ) -> None:
     later = replace(search, folder=str(tmp_path / "later"), num_sequences=20, held_out_sequences=0, seed=7)
     assert prepare_data(later) == prepare_data(later) == DataSummary(num_sequences=20, held_out_sequences=0)
@@ -206,7 +206,7 @@ def test_large_arrays_stay_on_disk(data: SearchData) -> None:
 
 
 def test_precision_is_that_of_the_targets_to_train_on_alone(
-    search: DataTask, data: SearchData, teacher_log_probs: dict[str, torch.Tensor], tmp_path: Path
+    search: DataRequest, data: SearchData, teacher_log_probs: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     task = copy_of(search, tmp_path / "data")
     for file in (*Path(task.folder).glob("targets-*.npy"), Path(task.folder) / "held-out.npy"):
@@ -223,7 +223,7 @@ def test_precision_is_that_of_the_targets_to_train_on_alone(
 
 @pytest.mark.parametrize(("vocab_size", "dtype"), [(2**16, np.uint16), (2**16 + 1, np.uint32)])
 def test_draws_take_the_smallest_integers_that_hold_the_vocabulary(
-    vocab_size: int, dtype: type, search: DataTask, tmp_path: Path
+    vocab_size: int, dtype: type, search: DataRequest, tmp_path: Path
 ) -> None:
     task = copy_of(search, tmp_path / "data")
     (Path(task.folder) / "targets-00002.npy").unlink()

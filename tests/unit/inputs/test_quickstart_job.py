@@ -13,7 +13,7 @@ import yaml
 
 from ose.data.docstrings import iter_docstrings
 from ose.data.packing import pack_sequences
-from ose.inputs import quickstart
+from ose.inputs import quickstart_job
 from ose.inputs.job_file import load_job_file
 from ose.inputs.teachers import inspect_teacher
 from ose.tasks.fill_mask.evaluate import masked_lm_quality
@@ -25,9 +25,9 @@ from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 
 @pytest.fixture
 def small_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    monkeypatch.setattr(quickstart, "TRAIN_BYTES", 60_000)
-    monkeypatch.setattr(quickstart, "HELD_OUT_BYTES", 30_000)
-    return quickstart.write_text(tmp_path)
+    monkeypatch.setattr(quickstart_job, "TRAIN_BYTES", 60_000)
+    monkeypatch.setattr(quickstart_job, "HELD_OUT_BYTES", 30_000)
+    return quickstart_job.write_text(tmp_path)
 
 
 def documents(file: Path) -> list[str]:
@@ -39,12 +39,12 @@ def test_text_is_real_disjoint_and_written_once(small_text: tuple[Path, Path]) -
     assert 60_000 <= sum(len(text.encode()) for text in documents(train)) < 200_000
     assert set(documents(train)).isdisjoint(documents(held_out))
     before = [file.stat().st_mtime_ns for file in small_text]
-    assert quickstart.write_text(train.parent) == small_text
+    assert quickstart_job.write_text(train.parent) == small_text
     assert [file.stat().st_mtime_ns for file in small_text] == before
 
 
 def test_the_job_file_is_valid_and_fits_the_teacher(small_text: tuple[Path, Path], tmp_path: Path) -> None:
-    spec = load_job_file(quickstart.write_job_file(tmp_path, *small_text, threads=2))
+    spec = load_job_file(quickstart_job.write_job_file(tmp_path, *small_text, threads=2))
     teacher = inspect_teacher(spec.teacher)
     members = list(spec.space.members(teacher.embedding))
     assert len(members) >= 24
@@ -55,7 +55,7 @@ def test_the_job_file_is_valid_and_fits_the_teacher(small_text: tuple[Path, Path
 
 
 def test_the_teacher_beats_what_counting_can_do() -> None:
-    folder = quickstart.teacher_folder()
+    folder = quickstart_job.teacher_folder()
     assert (folder / "model.safetensors").stat().st_size <= 10_000_000
     assert "held-out" in (folder / "README.md").read_text(encoding="utf8")
     tokenizer, model = load_tokenizer(folder), load_masked_lm(folder)

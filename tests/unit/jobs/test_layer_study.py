@@ -18,13 +18,13 @@ from ose.coordinator.coordinator import Coordinator
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import Job, JobStatus
 from ose.core.layer_subsets import LayerQuestion, SubsetScore
-from ose.core.messages import DataTask
+from ose.core.messages import DataRequest
 from ose.core.progress import Silence
 from ose.core.score import ScoreRule
 from ose.core.spec import CorpusSpec, Hyperparameters, JobSpec, Limits, SearchSpec, TeacherSpec
 from ose.errors import ConflictError, InvalidInputError
 from ose.jobs.layer_report import LayerReport
-from ose.jobs.layers import rank_layers
+from ose.jobs.layer_study import rank_layers
 from ose.store.base import Store
 from ose.store.engine import open_store
 
@@ -128,7 +128,9 @@ def test_another_question_is_another_job(change: str, asking: Asking, spec: JobS
 
 
 def test_a_job_that_failed_is_tried_again(asking: Asking, spec: JobSpec) -> None:
-    asking.backend = FakeBackend(stages={DataTask: [builders.failure("storage", message="full", is_retryable=False)]})
+    asking.backend = FakeBackend(
+        stages={DataRequest: [builders.failure("storage", message="full", is_retryable=False)]}
+    )
     with pytest.raises(ConflictError, match=r"job \w+ failed: full; the same command tries again"):
         asking.ask(spec)
     assert len(asking.ask(spec).rows) == len(RULES)

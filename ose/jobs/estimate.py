@@ -15,10 +15,10 @@ from random import Random
 from typing import Any
 
 from ose.coordinator.cache_keys import (
-    anatomy_key,
+    calibration_key,
     eliminates_layers,
-    needs_anatomy,
-    num_anatomy_sequences,
+    needs_calibration,
+    num_calibration_sequences,
     protocol_key,
     search_data_parts,
 )
@@ -182,23 +182,23 @@ def _teacher_is_measured(job: Job, past: Sequence[_Past]) -> bool:
 
 
 def _teacher_flops(job: Job, past: Sequence[_Past]) -> int:
-    """The teacher's passes for targets and for its anatomy, as far as no earlier job has left them behind."""
+    """The teacher's passes for targets and for its calibration, as far as no earlier job has left them behind."""
     prepared = [each.job for each in past if each.job.teacher_quality is not None]
     passes = 0.0
     known = {part.key for each in prepared for part in search_data_parts(each)}
     missing = (part for part in search_data_parts(job) if part.key not in known)
     passes += sum(part.num_sequences + part.held_out_sequences for part in missing)
-    if needs_anatomy(job.spec):
-        passes += _anatomy_sequences(job, [each for each in prepared if anatomy_key(each) == anatomy_key(job)])
+    if needs_calibration(job.spec):
+        passes += _anatomy_sequences(job, [each for each in prepared if calibration_key(each) == calibration_key(job)])
     architecture, embedding = job.teacher.architecture, job.teacher.embedding
     return round(passes * sequence_flops(architecture, embedding, job.spec.corpus.sequence_length))
 
 
 def _anatomy_sequences(job: Job, prepared: Sequence[Job]) -> float:
-    """Sequences that the teacher would run over in the time that its anatomy takes, by a rough count."""
-    sample = num_anatomy_sequences(job.spec)
+    """Sequences that the teacher would run over in the time that its calibration takes, by a rough count."""
+    sample = num_calibration_sequences(job.spec)
     layers = job.teacher.architecture.num_hidden_layers
-    passes = 0.0 if any(needs_anatomy(each.spec) for each in prepared) else float(_ANATOMY_PASSES)
+    passes = 0.0 if any(needs_calibration(each.spec) for each in prepared) else float(_ANATOMY_PASSES)
     if eliminates_layers(job) and not any(eliminates_layers(each) for each in prepared):
         tried = sum((kept + 1) * kept / layers for kept in range(1, layers))
         passes += tried * _REFIT_PASSES / 4

@@ -18,11 +18,11 @@ from processes import busiest, eventually, ray_workers, wait_for_all
 from searches import evaluate_task
 
 from ose.core.measurement import Evaluation, LatencyProtocol
-from ose.core.messages import DataTask, Event, LatencyTask, TaskFailed, TaskSucceeded
+from ose.core.messages import DataRequest, Event, LatencyRequest, RequestFailed, RequestSucceeded
 from ose.errors import WorkerLostError
 
 if TYPE_CHECKING:  # Ray must not be imported before `start_ray_backend` does
-    from ose.workers.ray.backend import RayBackend
+    from ose.workers.ray.ray_backend import RayBackend
 
 pytestmark = pytest.mark.ray
 
@@ -56,7 +56,7 @@ def events(backend: RayBackend, count: int) -> list[Event]:
     return [event for event in found if event is not None]
 
 
-def test_workers_work_at_once(ray_backend: RayBackend, search: DataTask) -> None:
+def test_workers_work_at_once(ray_backend: RayBackend, search: DataRequest) -> None:
     wait_for_all(ray_backend, evaluate_task(search, SMALL))
     started = time.monotonic()
     for name in ("left", "right"):
@@ -64,11 +64,11 @@ def test_workers_work_at_once(ray_backend: RayBackend, search: DataTask) -> None
     ended = events(ray_backend, 2)
     elapsed_s = time.monotonic() - started
     assert len({event.worker for event in ended}) == 2
-    results = [event.result for event in ended if isinstance(event, TaskSucceeded)]
+    results = [event.result for event in ended if isinstance(event, RequestSucceeded)]
     assert sum(result.wall_time_s for result in results if isinstance(result, Evaluation)) > 1.3 * elapsed_s
 
 
-def test_no_process_starts_for_a_task(ray_backend: RayBackend, search: DataTask) -> None:
+def test_no_process_starts_for_a_task(ray_backend: RayBackend, search: DataRequest) -> None:
     wait_for_all(ray_backend, evaluate_task(search, SMALL))
     before = {process.pid for process in psutil.Process().children(recursive=True)}
     for number in range(10):
@@ -77,14 +77,14 @@ def test_no_process_starts_for_a_task(ray_backend: RayBackend, search: DataTask)
     assert {process.pid for process in psutil.Process().children(recursive=True)} == before
 
 
-def test_a_killed_workers_task_is_lost_and_the_worker_comes_back(ray_backend: RayBackend, search: DataTask) -> None:
+def test_a_killed_workers_task_is_lost_and_the_worker_comes_back(ray_backend: RayBackend, search: DataRequest) -> None:
     wait_for_all(ray_backend, evaluate_task(search, SMALL))
     ray_backend.submit(evaluate_task(search, SMALL, id="lost", num_steps=100_000))
     assert ray_backend.next_event(1.0) is None
     busiest(ray_workers(psutil.Process())).kill()
     [event] = events(ray_backend, 1)
-    assert isinstance(event, TaskFailed)
-    assert (event.task_id, event.failure.code, event.failure.is_retryable) == ("lost", "worker_lost", True)
+    assert isinstance(event, RequestFailed)
+    assert (event.request_id, event.failure.code, event.failure.is_retryable) == ("lost", "worker_lost", True)
     assert event.worker in event.failure.message.replace("worker ", "ray-")
 
     def is_served_by_it() -> bool:
@@ -95,12 +95,12 @@ def test_a_killed_workers_task_is_lost_and_the_worker_comes_back(ray_backend: Ra
     assert eventually(is_served_by_it, within_s=60)
 
 
-def test_a_probe_on_a_node_measures_and_survives_its_actor(ray_backend: RayBackend, search: DataTask) -> None:
+def test_a_probe_on_a_node_measures_and_survives_its_actor(ray_backend: RayBackend, search: DataRequest) -> None:
     import ray
 
-    from ose.workers.ray.probe import RayLatencyProbe
+    from ose.workers.ray.latency_actor import RayLatencyProbe
 
-    task = LatencyTask(teacher=search.teacher, architecture=SMALL, protocol=LatencyProtocol(sequence_length=16))
+    task = LatencyRequest(teacher=search.teacher, architecture=SMALL, protocol=LatencyProtocol(sequence_length=16))
     ray_backend.settle()
     probe = RayLatencyProbe(task.protocol)
     probe.start()
@@ -127,14 +127,14 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line() -> None:
     assert asked.stdout.decode().startswith("no Ray cluster answers at 127.0.0.1:1: ")
 
 
-def test_a_backend_says_nothing_listens_to_nobody_else_and_leaves_nothing(search: DataTask, tmp_path: Path) -> None:
+def test_a_backend_says_nothing_listens_to_nobody_else_and_leaves_nothing(search: DataRequest, tmp_path: Path) -> None:
     short, long = evaluate_task(search, SMALL, num_steps=1), evaluate_task(search, SMALL, num_steps=100_000)
     home, report = tmp_path / "home", tmp_path / "report.json"
     home.mkdir()
     lived = run_python(str(SUPPORT / "ray_life.py"), str(report), given=pickle.dumps((short, long)), HOME=str(home))
     assert (lived.returncode, lived.stdout, lived.stderr) == (0, b"", b"")
     seen = json.loads(report.read_text())
-    assert (seen["first"], seen["lost"], seen["left"]) == ("TaskSucceeded", "worker_lost", [])
+    assert (seen["first"], seen["lost"], seen["left"]) == ("RequestSucceeded", "worker_lost", [])
     assert seen["addresses"] == ["127.0.0.1"]
     assert {each.name for each in home.iterdir()} <= {".ray"}  # the token that keeps other users out
     assert seen["close_s"] < 10

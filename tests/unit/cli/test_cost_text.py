@@ -1,6 +1,6 @@
 import pytest
 
-from ose.cli.cost import duration, expected_line, taken_line
+from ose.cli.cost_text import duration, expected_line, taken_line
 from ose.core.cost import JobCost, Pace, StageTimes, Work
 
 WORK = Work(num_candidates=20, num_latencies=11, teacher_flops=10**9, training_flops=4 * 10**14)

@@ -1,7 +1,7 @@
 """The latency probe on a Ray node: an actor that keeps a latency process beside it.
 
 Which node is the target device is said by whoever starts it: with `ray start --resources='{"latency_cpu": 1}'`, or
-`latency_cuda`. Figures of one job must not come from two machines, so a cluster without such a node is refused.
+`latency_cuda`. RowMeasures of one job must not come from two machines, so a cluster without such a node is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import ray
 
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyTask
+from ose.core.messages import LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.workers.ray.cluster import ROOM_WITHIN_S, latency_resource, require_resources
@@ -47,9 +47,9 @@ class ProbeActor:
         """The device of this node."""
         return self._probe.fingerprint()
 
-    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
         """Measure one architecture here."""
-        return self._probe.measure(task)
+        return self._probe.measure(request)
 
     def stop(self) -> None:
         """End the latency process, which would end by itself soon after the actor."""
@@ -84,14 +84,14 @@ class RayLatencyProbe:
                 return self._fingerprint()
         return self._fingerprint()
 
-    def measure(self, task: LatencyTask) -> LatencyMeasurement:
+    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
         """Measure one architecture.
 
         Raises:
             WorkerLostError: The actor or its latency process died.
             EvaluationError: The model could not be built or run there.
         """
-        measurement: LatencyMeasurement = self._answer(self._living_actor().measure.remote(task))
+        measurement: LatencyMeasurement = self._answer(self._living_actor().measure.remote(request))
         return measurement
 
     def close(self) -> None:

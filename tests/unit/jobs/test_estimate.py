@@ -15,7 +15,7 @@ from fake_search import MEMBERS, Search, spec
 from ose.core.cost import JobCost, sequence_flops, training_flops
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters, JobSpec, Limits
-from ose.jobs.cost import job_cost
+from ose.jobs.estimate import job_cost
 from ose.store.base import Store
 from ose.store.engine import open_store
 
@@ -71,7 +71,7 @@ def test_what_no_earlier_job_has_done_counts(store: Store) -> None:
     other = cost(store, submitted_after(store, first, wanted)).work
     assert other.num_latencies == len(MEMBERS) - len(MEMBERS[::2])
     targets = (20 * 32 + 128) * sequence_flops(store.job("job-1").teacher.architecture, builders.EMBEDDING, 128)
-    assert other.teacher_flops == targets  # the anatomy is there already
+    assert other.teacher_flops == targets  # the calibration is there already
     assert alone.teacher_flops > targets / 2
 
 

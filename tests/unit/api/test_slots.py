@@ -1,4 +1,4 @@
-"""Places: no caller holds all, who waits is served in turn, and nobody who gave up holds one."""
+"""Slots: no caller holds all, who waits is served in turn, and nobody who gave up holds one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from ose.api.places import Places
+from ose.api.slots import Slots
 from ose.errors import BusyError
 
 
@@ -16,11 +16,11 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(scenario())
 
 
-def places(count: int, most_of_one: int | None = None, wait_s: float = 0) -> Places:
-    return Places("tests", "OSE_MAX_TESTS", count, most_of_one, wait_s)
+def places(count: int, most_of_one: int | None = None, wait_s: float = 0) -> Slots:
+    return Slots("tests", "OSE_MAX_TESTS", count, most_of_one, wait_s)
 
 
-async def is_free(there: Places, caller: str | None) -> bool:
+async def is_free(there: Slots, caller: str | None) -> bool:
     try:
         async with there.held_by(caller):
             return True

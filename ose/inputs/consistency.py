@@ -6,7 +6,7 @@ import re
 
 from ose.core.architecture import Architecture
 from ose.core.job import TeacherFacts
-from ose.core.layers import LayerChoice, kept_layers
+from ose.core.layer_choice import LayerChoice, kept_layers
 from ose.core.measurement import LatencyProtocol
 from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace

@@ -6,7 +6,7 @@ import pytest
 
 from ose.core.architecture import Architecture
 from ose.errors import JobFileError, NotFoundError, SearchSpaceError
-from ose.inputs.spaces import load_space, shipped_space_names, shipped_spaces
+from ose.inputs.space_files import load_space, shipped_space_names, shipped_spaces
 
 AXES = {"num_hidden_layers": [2], "num_attention_heads": [4], "hidden_size": [32], "intermediate_size": [64]}
 

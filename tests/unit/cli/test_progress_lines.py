@@ -1,7 +1,7 @@
 import pytest
 
 from ose.cli.bars import BarProgress
-from ose.cli.progress import LineProgress
+from ose.cli.progress_lines import LineProgress
 
 
 @pytest.mark.parametrize("kind", [LineProgress, BarProgress])

@@ -11,7 +11,7 @@ from ose.core.presets import preset_spec
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
-from ose.inputs.checks import check_job, check_recipe
+from ose.inputs.consistency import check_job, check_recipe
 from ose.inputs.job_file import parse_job
 
 TEACHER = TeacherFacts(

@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from ose.api.auth import CurrentCaller
-from ose.api.places import Places
+from ose.api.slots import Slots
 from ose.core.access import Caller
 from ose.limits import OperatorLimits, setting_of
 
@@ -22,7 +22,7 @@ _NUM_TOKEN_CHECKS, _NUM_HEALTH_CHECKS = 8, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestSlots:
     """How many requests of each kind are worked on at once.
 
     Attributes:
@@ -35,11 +35,11 @@ class Limits:
         health_checks: Threads that look whether the database answers.
     """
 
-    checks: Places
-    bodies: Places
-    readings: Places
-    changes: Places
-    streams: Places
+    checks: Slots
+    bodies: Slots
+    readings: Slots
+    changes: Slots
+    streams: Slots
     token_checks: CapacityLimiter
     health_checks: CapacityLimiter
 
@@ -54,19 +54,19 @@ class Limits:
             return await to_thread.run_sync(work)
 
 
-def limits_of(operator: OperatorLimits) -> Limits:
+def limits_of(operator: OperatorLimits) -> RequestSlots:
     """The places that the operator allows. Half of each kind is the most for one token."""
 
-    def places(what: str, setting: str) -> Places:
+    def places(what: str, setting: str) -> Slots:
         count = getattr(operator, setting)
-        return Places(what, setting_of(setting), count, -(-count // 2), operator.max_wait_s)
+        return Slots(what, setting_of(setting), count, -(-count // 2), operator.max_wait_s)
 
-    return Limits(
+    return RequestSlots(
         checks=places("submissions", "max_submissions"),
         bodies=places("requests with a body", "max_bodies"),
         readings=places("questions", "max_readings"),
         changes=places("changes", "max_changes"),
-        streams=Places(
+        streams=Slots(
             "streams of events", setting_of("max_streams"), operator.max_streams, operator.max_streams_of_caller
         ),
         token_checks=CapacityLimiter(_NUM_TOKEN_CHECKS),
@@ -74,13 +74,13 @@ def limits_of(operator: OperatorLimits) -> Limits:
     )
 
 
-async def current_limits(request: Request) -> Limits:
+async def current_limits(request: Request) -> RequestSlots:
     """Those of the app that answers."""
-    limits: Limits = request.app.state.limits
+    limits: RequestSlots = request.app.state.limits
     return limits
 
 
-CurrentLimits = Annotated[Limits, Depends(current_limits)]
+CurrentLimits = Annotated[RequestSlots, Depends(current_limits)]
 
 
 async def _body(caller: CurrentCaller, limits: CurrentLimits) -> AsyncIterator[None]:

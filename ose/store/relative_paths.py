@@ -31,7 +31,7 @@ _ATTRIBUTE = "ose_places"
 
 
 @dataclass(frozen=True)
-class Places:
+class HomePaths:
     """Translates paths for a database that belongs to a home; None translates nothing."""
 
     home: Path | None
@@ -62,12 +62,12 @@ class Places:
 
 def set_places(dialect: Dialect, home: Path | None) -> None:
     """Say which home a database belongs to; column types are asked for nothing but values and their dialect."""
-    setattr(dialect, _ATTRIBUTE, Places(home))
+    setattr(dialect, _ATTRIBUTE, HomePaths(home))
 
 
-def places_of(dialect: Dialect) -> Places:
+def places_of(dialect: Dialect) -> HomePaths:
     """What `set_places` said."""
-    places: Places = getattr(dialect, _ATTRIBUTE, Places(None))
+    places: HomePaths = getattr(dialect, _ATTRIBUTE, HomePaths(None))
     return places
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, tell, this_command
-from ose.cli.cost import expected_line, taken_line
+from ose.cli.cost_text import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
 from ose.core.shown import shown
@@ -93,7 +93,7 @@ def show(context: typer.Context, job_id: JobId, output: FormatOption = Format.ta
     with _workspace(context) as workspace:
         content, cost = workspace.describe(job_id), workspace.cost(job_id)
     if output is Format.json:
-        from ose.jobs.cost import cost_json
+        from ose.jobs.estimate import cost_json
 
         print_json({**content, "cost": cost_json(cost)})
         return

@@ -13,7 +13,7 @@ from ose.core.search_space import SearchSpace
 from ose.core.shown import shown
 from ose.core.spec import JobSpec, Limits
 from ose.errors import ConflictError, InvalidInputError
-from ose.inputs.checks import check_job
+from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import spec_hash
 from ose.inputs.teachers import inspect_teacher

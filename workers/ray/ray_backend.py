@@ -1,4 +1,4 @@
-"""The backend on Ray: a board between the coordinator and workers that Tune keeps alive.
+"""The backend on Ray: a queue between the coordinator and workers that Tune keeps alive.
 
 Start it with `ose.workers.ray.entry.start_ray_backend`: Ray reads its environment as it is imported.
 """
@@ -13,14 +13,14 @@ import ray
 
 from ose.artifacts.scratch import ScratchFolder
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import Event, Task
+from ose.core.messages import Event, Request
 from ose.core.spec import WorkersSpec
 from ose.errors import WorkerLostError
 from ose.latency.base import LatencyProbe
 from ose.latency.probe import ProbeKeeper, SubprocessLatencyProbe
 from ose.workers.ray.cluster import RayCluster, beside_us
-from ose.workers.ray.probe import RayLatencyProbe
-from ose.workers.ray.queue import Board
+from ose.workers.ray.latency_actor import RayLatencyProbe
+from ose.workers.ray.request_queue import RequestQueue
 from ose.workers.ray.workers import TuneWorkers
 
 _POLL_S = 1.0
@@ -55,25 +55,25 @@ class RayBackend:
         except BaseException:
             self._scratch.close()
             raise
-        self._board: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_us())(Board).remote()
-        self._workers = TuneWorkers(workers, self._board, self._scratch.path / "tune")
+        self._queue: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_us())(RequestQueue).remote()
+        self._workers = TuneWorkers(workers, self._queue, self._scratch.path / "tune")
         self._is_closed = False
 
-    def submit(self, task: Task) -> None:
-        """Queue a task.
+    def submit(self, request: Request) -> None:
+        """Queue a request.
 
         Raises:
             WorkerLostError: The cluster is gone.
         """
-        self._ask(self._board.submit.remote(task))
+        self._ask(self._queue.submit.remote(request))
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """The next ended task, or None if none ends in time.
+        """The next ended request, or None if none ends in time.
 
         Raises:
             WorkerLostError: All workers have stopped for good, or the cluster is gone.
         """
-        event: Event | None = self._ask(self._board.next_event.remote(timeout_s))
+        event: Event | None = self._ask(self._queue.next_event.remote(timeout_s))
         if event is None:
             self._check_workers()
         return event
@@ -89,7 +89,7 @@ class RayBackend:
             WorkerLostError: All workers have stopped for good, or the cluster is gone.
         """
         deadline = time.monotonic() + _SETTLE_S
-        while not self._ask(self._board.all_wait.remote(self.capacity, _POLL_S)) and time.monotonic() < deadline:
+        while not self._ask(self._queue.all_wait.remote(self.capacity, _POLL_S)) and time.monotonic() < deadline:
             self._check_workers()
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class RayBackend:
         self._is_closed = True
         self._probes.close()
         try:
-            if self._ask(self._board.close.remote()):
+            if self._ask(self._queue.close.remote()):
                 self._workers.join(_GRACE_S)
         except WorkerLostError:
             pass  # there is nothing left to end gently

@@ -11,7 +11,7 @@ import anyio
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from ose.api.places import Places
+from ose.api.slots import Slots
 from ose.core.access import Caller
 from ose.errors import InvalidInputError, ServiceError, TooSlowError, error_of
 from ose.jobs.checker_process import BROKEN, DONE, LENGTH
@@ -38,7 +38,7 @@ class Checks:
         deadline_s: After so long a checker that has not answered is ended.
     """
 
-    def __init__(self, checkers: Checkers, places: Places, deadline_s: float) -> None:
+    def __init__(self, checkers: Checkers, places: Slots, deadline_s: float) -> None:
         self._checkers = checkers
         self._places = places
         self._deadline_s = deadline_s

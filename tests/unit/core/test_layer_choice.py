@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ose.core.layers import MEASURED_RULES, LayerRule, kept_layers
+from ose.core.layer_choice import MEASURED_RULES, LayerRule, kept_layers
 from ose.errors import InvalidInputError
 
 RULES: tuple[LayerRule, ...] = ("distilbert", "even", "alternate", "bottom", "top")

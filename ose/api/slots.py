@@ -1,4 +1,4 @@
-"""Places for so many requests of a kind at once, of which one caller never holds all."""
+"""Slots for so many requests of a kind at once, of which one caller never holds all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from ose.errors import BusyError
 
 
-class Places:
+class Slots:
     """So many at a time; a request that finds none waits a while for one.
 
     A place that becomes free goes to the caller that holds the fewest, so what one caller sends in masses waits for
@@ -85,7 +85,7 @@ class Place:
 
     __slots__ = ("_caller", "_places")
 
-    def __init__(self, places: Places, caller: str | None) -> None:
+    def __init__(self, places: Slots, caller: str | None) -> None:
         self._places = places
         self._caller = caller
 
