@@ -25,7 +25,7 @@ from searches import (
     HELD_OUT_SEQUENCES,
     LEADING,
     NUM_SEQUENCES,
-    anatomy_task,
+    calibration_request,
     data_task,
     evaluate_task,
     facts_of,
@@ -152,7 +152,7 @@ def test_every_task_has_a_result_of_its_kind(
     held_out, *shards = targets_tasks(data)
     assert isinstance(result(any_backend, held_out), TeacherQuality)
     assert {result(any_backend, shard) for shard in shards} == {None}
-    assert result(any_backend, anatomy_task(tmp_path / "calibration", search)) is None
+    assert result(any_backend, calibration_request(tmp_path / "calibration", search)) is None
     subsets = LayerSubsetsRequest(
         id="subsets", folder=search.folder, teacher=search.teacher, keep=2, inheritance=LEADING, calibration=None
     )

@@ -88,7 +88,7 @@ def targets_tasks(
     ]
 
 
-def anatomy_task(folder: Path, search: DataRequest) -> CalibrationRequest:
+def calibration_request(folder: Path, search: DataRequest) -> CalibrationRequest:
     return CalibrationRequest(
         id="calibration",
         folder=str(folder),
