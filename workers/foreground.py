@@ -146,7 +146,7 @@ def _needs_anatomy(request: FullDistillation) -> bool:
 
 def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibration:
     job = request.job
-    request = CalibrationRequest(
+    measured = CalibrationRequest(
         id="calibration",
         folder=str(request.calibration),
         teacher=job.teacher,
@@ -159,7 +159,7 @@ def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibra
             request.architecture.num_hidden_layers,
         ),
     )
-    prepare_calibration(request, teacher)
+    prepare_calibration(measured, teacher)
     return open_calibration(request.calibration).to(request.device)
 
 

@@ -1,4 +1,7 @@
-"""Numbers without measure: refused when they are submitted, and what was let in before holds nobody up."""
+"""Numbers without measure: refused when they are submitted, and what was let in before holds nobody up.
+
+Tests ose/coordinator/capacity.py and ose/inputs/space_size.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Small files and modest numbers that ask for much memory: a real server and real commands stay small, and say no."""
+"""Small files and modest numbers that ask for much memory: a real server and real commands stay small, and say no.
+
+Tests ose/artifacts/bounded.py, ose/inputs/job_memory.py and ose/tasks/few_tensors.py too.
+"""
 
 from __future__ import annotations
 

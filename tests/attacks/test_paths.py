@@ -1,4 +1,7 @@
-"""Fields of a job and files of a teacher that became paths: out of the data folder, into pipes and devices."""
+"""Fields of a job and files of a teacher that became paths: out of the data folder, into pipes and devices.
+
+Tests ose/inputs/path_sandbox.py too.
+"""
 
 from __future__ import annotations
 

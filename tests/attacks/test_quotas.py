@@ -1,4 +1,7 @@
-"""Tokens that want the queue, or others' jobs, for themselves: a running server, real coordinators, both databases."""
+"""Tokens that want the queue, or others' jobs, for themselves: a running server, real coordinators, both databases.
+
+Tests ose/access/ownership.py and ose/store/quotas.py too.
+"""
 
 from __future__ import annotations
 

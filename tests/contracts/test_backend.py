@@ -1,6 +1,8 @@
 """What every Backend promises, also the two that other tests and benchmarks use in place of a real one.
 
 A new kind joins by one more line of `KINDS`, and of `TRAINING` if its workers train.
+
+Tests ose/coordinator/backend.py, ose/core/messages.py and ose/latency/base.py too.
 """
 
 from __future__ import annotations
@@ -181,6 +183,7 @@ def test_a_failure_says_why_and_other_tasks_go_on(any_backend: Backend, search: 
     assert all(failure.message for failure in failures)
 
 
+@pytest.mark.processes
 def test_a_probe_measures_on_the_device_that_it_names(any_backend: Backend, search: DataRequest) -> None:
     any_backend.settle()
     student = LatencyRequest(teacher=search.teacher, architecture=SMALL, protocol=PROTOCOL)

@@ -1,4 +1,7 @@
-"""`ose distill --workers 2` beside the same distillation in one process."""
+"""`ose distill --workers 2` beside the same distillation in one process.
+
+Tests workers/ray/train.py, workers/ray/train_worker.py and workers/ray/process_group.py too.
+"""
 
 from __future__ import annotations
 

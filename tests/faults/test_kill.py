@@ -1,4 +1,7 @@
-"""Real processes, really killed: a job goes on from where it was, with no result lost, doubled or redone."""
+"""Real processes, really killed: a job goes on from where it was, with no result lost, doubled or redone.
+
+Tests ose/__main__.py too.
+"""
 
 from __future__ import annotations
 

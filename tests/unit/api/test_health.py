@@ -1,4 +1,7 @@
-"""Health, readiness, metrics and the page that describes it all."""
+"""Health, readiness, metrics and the page that describes it all.
+
+Tests ose/api/docs_page.py and ose/api/spaces.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Who runs a job, and what is left when that ends early. What happens to candidates is in the stages' tests."""
+"""Who runs a job, and what is left when that ends early. What happens to candidates is in the stages' tests.
+
+Tests ose/coordinator/job_run.py too.
+"""
 
 import threading
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""Tests ose/data/dataset_process.py."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Tests ose/inputs/key_paths.py and ose/inputs/validation.py."""
+
 from __future__ import annotations
 
 import copy

@@ -1,4 +1,7 @@
-"""Processes that answer one question after the other, and can be ended."""
+"""Processes that answer one question after the other, and can be ended.
+
+Tests ose/jobs/checker_process.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which files go with a job: those that only it used, also after a crash, and never those of a job that is to come."""
+"""Which files go with a job: those that only it used, also after a crash, and never those of a job that is to come.
+
+Tests ose/core/leftovers.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Pages made from memory are the leaderboard that is made from the database, whatever has happened in between."""
+"""Pages made from memory are the leaderboard that is made from the database, whatever has happened in between.
+
+Tests ose/leaderboard/cache.py and ose/leaderboard/row.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Opening databases: what is set on them, and one clear line for each that cannot be opened."""
+"""Opening databases: what is set on them, and one clear line for each that cannot be opened.
+
+Tests ose/store/transactions.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Tests workers/interruption.py."""
+
 import threading
 import time
 from collections.abc import Iterator
