@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[3]
 MISSING = (
     "ray sqlalchemy alembic pydantic pydantic_settings psutil optuna datasets pandas pyarrow tensorboardX matplotlib "
@@ -40,7 +42,6 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
 
 
-@pytest.mark.processes
 def test_a_toy_space_is_searched_on_a_cpu(tmp_path: Path) -> None:
     done = run(tmp_path, "--device", "cpu", "--members", "4", "--at-once", "2")
     assert done.returncode == 0, done.stderr
@@ -70,7 +71,6 @@ def test_a_toy_space_is_searched_on_a_cpu(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "gpu.md").read_text().startswith(done.stdout.split("| member")[0])
 
 
-@pytest.mark.processes
 def test_the_shipped_space_is_read_without_pydantic(tmp_path: Path) -> None:
     program = "from benchmarks.gpu import gpu; print(len(gpu.chosen_members(gpu.read_space(gpu.BORT), None)))"
     (tmp_path / "sitecustomize.py").write_text(BARE_MACHINE)
@@ -79,7 +79,6 @@ def test_the_shipped_space_is_read_without_pydantic(tmp_path: Path) -> None:
     assert done.stdout.split() == ["300"], done.stderr
 
 
-@pytest.mark.processes
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_machine_without_a_gpu_is_one_clear_line(tmp_path: Path) -> None:
     done = run(tmp_path)

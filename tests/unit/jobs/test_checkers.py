@@ -17,6 +17,8 @@ from ose.jobs.checker_tasks import Question
 from ose.jobs.checkers import Checker, Checkers
 from ose.store.engine import open_store
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def checkers() -> Iterator[Checkers]:

@@ -15,6 +15,8 @@ from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.fingerprint import device_fingerprint
 from ose.latency.probe import SubprocessLatencyProbe
 
+pytestmark = pytest.mark.processes
+
 PROTOCOL = LatencyProtocol(sequence_length=16)
 
 
