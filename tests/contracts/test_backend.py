@@ -258,6 +258,7 @@ def test_workers_stay_warm(backend: Backend, search: DataRequest, tmp_path: Path
     assert [event for event in events.values() if isinstance(event, RequestFailed)] == []
 
 
+@pytest.mark.processes
 def test_a_probe_times_the_teacher_too_and_says_what_it_cannot_build(
     backend: Backend, search: DataRequest, tmp_path: Path
 ) -> None:
