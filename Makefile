@@ -21,8 +21,8 @@ install: .venv/.installed ## make .venv with the pinned dependencies and the ose
 quickstart: .venv/.installed ## search, distil and export a student of the small teacher that comes along
 	$(BIN)/ose quickstart
 
-check: lint ## lint, types, and the tests that need no Ray, no PostgreSQL and no process of their own
-	$(PYTEST) -m 'not (ray or postgres or processes or long or flood)'
+check: lint ## lint, types, and the quick tests, which need no Ray, no PostgreSQL and no process of their own
+	$(PYTEST) -m 'not (ray or postgres or processes or slow or long or flood)'
 
 test: .venv/.installed ## run the tests, of the long ones one of each kind
 	$(PYTEST) -m 'not (long or flood)'

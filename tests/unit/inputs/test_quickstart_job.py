@@ -34,6 +34,7 @@ def documents(file: Path) -> list[str]:
     return [json.loads(line)["text"] for line in file.read_text(encoding="utf8").splitlines()]
 
 
+@pytest.mark.slow
 def test_text_is_real_disjoint_and_written_once(small_text: tuple[Path, Path]) -> None:
     train, held_out = small_text
     assert 60_000 <= sum(len(text.encode()) for text in documents(train)) < 200_000

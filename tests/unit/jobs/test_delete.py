@@ -136,6 +136,7 @@ def test_files_that_an_unreadable_job_may_use_stay(store: Store, files: Path, st
     assert _files(files) == made and store.leftovers()
 
 
+@pytest.mark.slow
 def test_jobs_that_come_while_equal_ones_are_deleted_lose_nothing(store: Store, files: Path) -> None:
     clock = Clock()
 
