@@ -56,8 +56,9 @@ class KeptCheckers(Checkers):
 
     def new(self) -> Checker:
         """One more checker."""
-        self._own.append(self._kept().new())
-        return self._own[-1]
+        checker = self._kept().new()
+        self._own.append(checker)
+        return checker
 
     def close(self) -> None:
         """End its own."""
