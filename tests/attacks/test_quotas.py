@@ -99,7 +99,8 @@ class Caller:
         return self.client.request(method, path, **body)
 
     def statuses(self, asked: Sequence[tuple[str, str, Any]]) -> Counter[int]:
-        """What so many requests at once are answered with."""
+        """What so many requests at once are answered with, none of which waits until checking is loaded."""
+        self.service.workspace.checkers.start()
         with ThreadPoolExecutor(20) as pool:
             return Counter(answer.status_code for answer in pool.map(lambda each: self.ask(*each), asked))
 

@@ -6,6 +6,7 @@ They see the environment that they were started in, so there is one for each env
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from subprocess import Popen
@@ -24,6 +25,8 @@ _TOLD_OTHERWISE = frozenset({"OSE_HOME", "OSE_DATABASE_URL", "OSE_SERVER", "OSE_
 Environment = frozenset[tuple[str, str]]
 
 _checkers: dict[Environment, Checkers] = {}
+_ready: set[Checkers] = set()
+_starting = threading.Lock()
 _measuring: dict[tuple[Environment, int], list[Popen[str]]] = {}
 
 
@@ -40,6 +43,7 @@ def processes_kept() -> Iterator[None]:
         for process in [each for kept in _measuring.values() for each in kept]:
             stack.enter_context(process)  # waits for it, once the end of its input has told it
     _checkers.clear()
+    _ready.clear()
     _measuring.clear()
 
 
@@ -51,8 +55,12 @@ class KeptCheckers(Checkers):
         self._own: list[Checker] = []
 
     def start(self) -> None:
-        """Have everything loaded."""
-        self._kept().start()
+        """Have everything loaded, which is told once."""
+        kept = self._kept()
+        with _starting:
+            if kept not in _ready:
+                kept.start()
+                _ready.add(kept)
 
     def new(self) -> Checker:
         """One more checker."""
