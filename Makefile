@@ -11,7 +11,7 @@ KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=99999999999 MALLOC_TOP_
 PYTEST := $(BIN)/pytest --durations=25 --durations-min=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart check test test-all lint format teacher clean
+.PHONY: help install quickstart check test test-all coverage lint format teacher clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ test: .venv/.installed ## run the tests, of the long ones one of each kind
 test-all: .venv/.installed ## run the long tests too
 	$(PYTEST) -m 'not flood'
 
+coverage: .venv/.installed ## which lines the unit tests run, in all processes that they start
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 lint: .venv/.installed ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,7 +50,7 @@ teacher: .venv/.installed ## train the quickstart's teacher again (hours; resume
 	$(KEEP_MEMORY) $(BIN)/python scripts/make_teacher.py
 
 clean: ## remove .venv and the caches; results stay
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml requirements.lock

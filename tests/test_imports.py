@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-CONTROL_PLANE = "job_file, spaces, teachers, corpora, checks"
+CONTROL_PLANE = "job_file, space_files, teachers, corpora, consistency"
 
 
 @pytest.mark.processes

@@ -40,7 +40,7 @@ class FullDistillation:
     """A candidate to be distilled fully.
 
     Attributes:
-        inheritance: What the student keeps of its teacher, whoever decided it.
+        inheritance: What the student keeps of its teacher.
         calibration: Folder of what is measured of the teacher for that; filled if it is not yet.
         search_data: The folder whose held-out targets the candidates of the search were judged on.
         packed_text: Folder of tokenised texts, shared by all distillations.
@@ -82,9 +82,7 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
         num_steps=request.spec.steps,
         loss_nats=quality.loss_nats,
         loss_stderr_nats=quality.loss_stderr_nats,
-        masked_lm_loss_nats=quality.masked_lm_loss_nats,
-        masked_accuracy=quality.masked_accuracy,
-        masked_accuracy_stderr=quality.masked_accuracy_stderr,
+        metrics=quality.metrics,
         wall_time_s=wall_time_s,
         sequence_losses_nats=quality.sequence_losses_nats,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +11,7 @@ from ose.core.access import Owner
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.inheritance import InheritanceSpec
 from ose.core.layer_choice import LayerChoice
-from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.measurement import Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 
@@ -51,7 +52,7 @@ class CandidateStatus(StrEnum):
 
 
 class TrialStatus(StrEnum):
-    """States of one attempt. INTERRUPTED means that its coordinator died, which counts against nobody."""
+    """States of one attempt. INTERRUPTED means that its coordinator died, which is no failed attempt."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -260,9 +261,7 @@ class DistillationResult:
         num_steps: Steps done in all.
         loss_nats: Cross-entropy to the teacher at held-out masked positions.
         loss_stderr_nats: Its standard error over sequences.
-        masked_lm_loss_nats: Cross-entropy against the true tokens.
-        masked_accuracy: Share of targets ranked first.
-        masked_accuracy_stderr: Its standard error over sequences.
+        metrics: What else its task says of it, by name; the teacher has the same ones.
         wall_time_s: Of all sessions together.
         sequence_losses_nats: The loss of each held-out sequence, in order: distillations of one job can be
             compared in pairs. Empty in results of older versions.
@@ -272,16 +271,19 @@ class DistillationResult:
     num_steps: int
     loss_nats: float
     loss_stderr_nats: float
-    masked_lm_loss_nats: float
-    masked_accuracy: float
-    masked_accuracy_stderr: float
+    metrics: Mapping[str, Metric]
     wall_time_s: float
     sequence_losses_nats: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
-    """A full distillation of one candidate."""
+    """A full distillation of one candidate.
+
+    Attributes:
+        num_claims: Times that it was claimed from the queue since it last got on, or was asked for.
+        num_recorded: The step of its newest checkpoint when that was last looked at; it never falls.
+    """
 
     id: int
     job_id: str
@@ -293,3 +295,5 @@ class Distillation:
     finished_at: datetime | None = None
     result: DistillationResult | None = None
     failure: FailureReport | None = None
+    num_claims: int = 0
+    num_recorded: int = 0

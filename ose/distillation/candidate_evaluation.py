@@ -44,7 +44,7 @@ def evaluate_candidate(
             its device.
         data: The search's batches and the teacher's stored targets.
         calibration: The teacher's, on its device; None where the request's inheritance needs none.
-        stream: On the teacher's device. Whoever evaluates several keeps one: each holds on to the memory it once used.
+        stream: On the teacher's device. To evaluate several, keep one: each holds on to the memory it once used.
 
     Raises:
         NonFiniteLossError: Training diverged.
@@ -159,8 +159,7 @@ class QueuedCandidate:
         return Evaluation(
             loss_nats=quality.loss_nats,
             loss_stderr_nats=quality.loss_stderr_nats,
-            masked_lm_loss_nats=quality.masked_lm_loss_nats,
-            masked_accuracy=quality.masked_accuracy,
+            metrics=quality.metrics,
             sequence_losses_nats=quality.sequence_losses_nats,
             training_losses_nats=tuple(losses),
             num_steps=self._request.num_steps,
@@ -179,7 +178,7 @@ def _longest_leg(request: EvaluationRequest) -> LegEnd | None:
 
 
 def _keep(request: EvaluationRequest, training: StudentTraining, loss_nats: float) -> None:
-    """Keep the weights of a candidate that may be gone on with. They are a cache, so a full disk stops nobody."""
+    """Keep the weights of a candidate that may be gone on with. They are a cache, so a full disk stops no training."""
     if request.checkpoints is None or loss_nats > request.checkpoints.loss_at_most:
         return
     try:

@@ -24,11 +24,11 @@ from ose.core.layer_subsets import (
     rule_subsets,
     score_subsets,
 )
+from ose.core.measurement import mean_and_stderr
 from ose.core.messages import LayerSubsetsRequest
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.bert.model import architecture_of
-from ose.tasks.fill_mask.evaluate import mean_and_stderr
 from ose.tasks.fill_mask.forward import encode
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData

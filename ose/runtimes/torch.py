@@ -12,6 +12,7 @@ from transformers import AutoModelForMaskedLM
 from ose.artifacts.files import atomic_directory
 from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
+from ose.core.measurement import metric_text
 from ose.core.shown import markdown
 from ose.errors import ConflictError
 from ose.families.bert.model import architecture_of
@@ -21,6 +22,13 @@ MANIFEST = "ose_manifest.json"
 
 _PARITY = 1e-5
 """Largest difference in any logit between the student and its export loaded back."""
+
+
+_METRIC_LABELS = {
+    "masked_lm_loss_nats": "held-out masked-LM loss, nats",
+    "masked_accuracy": "masked tokens right",
+}
+"""What a card calls metrics; others go by their names."""
 
 
 def export_student(student_folder: Path, output: Path, manifest: dict[str, Any], card: str) -> ExportSummary:
@@ -87,6 +95,7 @@ def student_card(manifest: dict[str, Any]) -> str:
     """The model card: what the student is, how good, how fast, and how to use it."""
     teacher, student, latency = manifest["teacher"], manifest["student"], manifest["latency"]
     architecture = Architecture(**student["architecture"])
+    metrics = _metric_lines(teacher["metrics"], student["metrics"])
     return f"""---
 library_name: transformers
 pipeline_tag: fill-mask
@@ -100,9 +109,7 @@ A student of {student["num_parameters"]:,} parameters, found by architecture sea
 | | teacher | student |
 | --- | --- | --- |
 | parameters | {teacher["num_parameters"]:,} | {student["num_parameters"]:,} |
-| latency p50 (p90), ms | {_latency(teacher)} | {_latency(student)} |
-| held-out masked-LM loss, nats | {teacher["masked_lm_loss_nats"]:.3f} | {student["masked_lm_loss_nats"]:.3f} |
-| masked tokens right | {teacher["masked_accuracy"]:.1%} | {student["masked_accuracy"]:.1%} |
+| latency p50 (p90), ms | {_latency(teacher)} | {_latency(student)} |{metrics}
 | cross-entropy to the teacher, nats | {teacher["loss_nats"]:.3f} (its own entropy) | {student["loss_nats"]:.3f} |
 
 Latency is that of the encoder, batch {latency["batch_size"]} x {latency["sequence_length"]} tokens, {latency["dtype"]},
@@ -115,6 +122,14 @@ model = AutoModelForMaskedLM.from_pretrained("this directory")
 tokenizer = AutoTokenizer.from_pretrained("this directory")
 ```
 """
+
+
+def _metric_lines(teachers: dict[str, Any], students: dict[str, Any]) -> str:
+    lines = []
+    for name in students:
+        cells = (metric_text(name, each[name]["value"]) if name in each else "" for each in (teachers, students))
+        lines.append(f"\n| {_METRIC_LABELS.get(name, markdown(name))} | {' | '.join(cells)} |")
+    return "".join(lines)
 
 
 def _latency(entry: dict[str, Any]) -> str:

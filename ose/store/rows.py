@@ -80,12 +80,12 @@ def to_distillation(row: AnyRow) -> Distillation:
 
 
 def from_job(job: NewJob) -> dict[str, Any]:
-    """Columns of a job that nobody has claimed yet."""
+    """Columns of a job that no coordinator has claimed yet."""
     return {"name": job.spec.name, "status": JobStatus.PENDING, **_values(job)}
 
 
 def from_candidate(job_id: str, candidate: NewCandidate) -> dict[str, Any]:
-    """Columns of a candidate that nobody has tried yet."""
+    """Columns of a candidate without a trial."""
     return {
         "job_id": job_id,
         "status": CandidateStatus.PENDING,
@@ -116,8 +116,7 @@ def from_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "loss_nats": evaluation.loss_nats,
         "loss_stderr_nats": known_number(evaluation.loss_stderr_nats),
         "divergence_stderr_nats": evaluation.divergence_stderr_nats,
-        "masked_lm_loss_nats": evaluation.masked_lm_loss_nats,
-        "masked_accuracy": evaluation.masked_accuracy,
+        "metrics": evaluation.metrics,
         "wall_time_s": evaluation.wall_time_s,
         "teacher_layers": evaluation.teacher_layers,
     }

@@ -1,6 +1,8 @@
-"""The tables. Whoever changes one here adds a revision to migrations/versions; a test compares the two."""
+"""The tables. A change here needs a revision in migrations/versions; a test compares the two."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from sqlalchemy import (
     BigInteger,
@@ -30,7 +32,7 @@ from ose.core.job import (
     TrialStatus,
 )
 from ose.core.layer_choice import LayerChoice
-from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.measurement import Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.store.change_sequence import writers_mark
@@ -103,8 +105,7 @@ CANDIDATES = Table(
     Column("loss_nats", Float),
     Column("loss_stderr_nats", Float),
     Column("divergence_stderr_nats", Float),
-    Column("masked_lm_loss_nats", Float),
-    Column("masked_accuracy", Float),
+    Column("metrics", EncodedColumn(Mapping[str, Metric]), nullable=False, server_default="{}"),
     Column("wall_time_s", Float),
     Column("teacher_layers", EncodedColumn(tuple[int, ...])),
     Column("score", Float),
@@ -178,6 +179,8 @@ DISTILLATIONS = Table(
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
     Column("owner", String(64)),
+    Column("num_claims", Integer, nullable=False, server_default="0"),
+    Column("num_recorded", BigInteger, nullable=False, server_default="0"),
     ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
     Index(None, "job_id"),
     Index("uq_distillations_folder", "folder", unique=True),  # two that ask for the same get the same

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ose.core.failures import failure_report
+from ose.core.former_names import former_result
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
 from ose.core.layer_choice import MEASURED_RULES, LayerChoice, kept_layers
+from ose.core.measurement import metrics_json
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
@@ -99,6 +101,12 @@ def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, 
     return artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
 
 
+def num_steps_kept(folder: Path) -> int:
+    """How far the newest checkpoint of a distillation's folder has got; 0 before the first one."""
+    steps = (each.name.removeprefix("step-") for each in (folder / "checkpoints").glob("step-*"))
+    return max((int(step) for step in steps if step.isdecimal()), default=0)
+
+
 def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:
     """The newest finished distillation of a job, or of one of its candidates.
 
@@ -136,9 +144,8 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
             "latency_flagged": candidate.latency.is_flagged,
             "loss_nats": result.loss_nats,
             "loss_stderr_nats": result.loss_stderr_nats,
-            "masked_lm_loss_nats": result.masked_lm_loss_nats,
-            "masked_accuracy": result.masked_accuracy,
-            "masked_accuracy_stderr": result.masked_accuracy_stderr,
+            "metrics": metrics_json(result.metrics),
+            **former_result(result.metrics),
         },
         "search": {
             "loss_nats": candidate.evaluation.loss_nats if candidate.evaluation else None,
