@@ -131,6 +131,19 @@ class FailureReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorDetail:
+    """Why something failed, as far as everybody may know.
+
+    Attributes:
+        code: Stable, for programs.
+        message: One line, for people.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A submitted job. `spec`, `teacher`, `corpus` and `owner` never change.
 

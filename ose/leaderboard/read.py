@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ose.core.bounds import FACTOR, Bounds, require_bounds
 from ose.core.former_names import former_figures
-from ose.core.job import FailureReport, Job
+from ose.core.job import ErrorDetail, FailureReport, Job
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import metrics_json
 from ose.core.score import FORMULA_VERSION, ScoreRule
@@ -217,10 +217,10 @@ def _layers(row: CandidateRow, job: Job) -> LayerChoice | None:
     return next((layers for layers in known if layers is not None), job.spec.search.inheritance.layers)
 
 
-def _error(failure: FailureReport | None, rejection: str | None) -> dict[str, str] | None:
+def _error(failure: FailureReport | None, rejection: str | None) -> ErrorDetail | None:
     if failure is not None:
-        return {"code": failure.code, "message": failure.message}
-    return {"code": "rejected", "message": rejection} if rejection else None
+        return ErrorDetail(code=failure.code, message=failure.message)
+    return ErrorDetail(code="rejected", message=rejection) if rejection else None
 
 
 def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:
