@@ -87,6 +87,7 @@ def test_a_job_is_what_the_document_says(document, space: object):
     assert [change for change in wrong if check.is_valid({**job, **change})] == []
 
 
+@pytest.mark.processes
 def test_answers_are_what_the_document_says(document, client, workspace):
     job = add_finished_job(workspace.store)
     workspace.store.add_job(builders.new_job("job-2"))
