@@ -44,8 +44,6 @@ def _complete(schemas: dict[str, Document]) -> None:
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         (name, "validation", TypeAdapter(kind)) for name, kind in REQUESTS.items()
     ]
-        (name, "validation", TypeAdapter(kind)) for name, kind in REQUESTS.items()
-    ]
     _, parts = TypeAdapter.json_schemas(adapters, ref_template=place("{model}"))
     schemas |= {f"{name}-Input": schema for name, schema in parts["$defs"].items()}
     schemas["Problem"] = Problem.model_json_schema()

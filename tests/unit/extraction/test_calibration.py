@@ -1,3 +1,8 @@
+"""Tests ose/extraction/importance.py.
+
+Covers ose/extraction/sample.py.
+"""
+
 import copy
 from pathlib import Path
 

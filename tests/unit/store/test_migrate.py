@@ -1,4 +1,7 @@
-"""The migrations make exactly the tables that the code uses, and keep what is in them."""
+"""The migrations make exactly the tables that the code uses, and keep what is in them.
+
+Tests ose/store/tables.py too.
+"""
 
 from __future__ import annotations
 
