@@ -20,7 +20,6 @@ from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.messages import CalibrationRequest
 from ose.core.recipe import DistillationSpec
-from ose.data.training_text import training_text
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
@@ -28,11 +27,10 @@ from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.latency.measure import measure_latency
-from ose.runtimes.torch import export_student, student_card
-from ose.runtimes.torch import fill_mask as fill_mask_of
-from ose.tasks.fill_mask.held_out import held_out_quality
-from ose.tasks.fill_mask.search_data import load_search_data
-from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+from ose.runtimes.torch import export_student
+from ose.tasks.choice import task_of
+from ose.tasks.judging import held_out_quality
+from ose.tasks.registry import load_task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +65,16 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
     Raises:
         OseError: Whatever went wrong; run it again to go on from the last checkpoint.
     """
-    run, data = _load(request), load_search_data(request.search_data)
-    curve = HeldOutCurve(request.folder, run.student, data, request.spec.evaluate_every)
+    run = _load(request)
+    data = run.task.load_data(request.search_data)
+    curve = HeldOutCurve(request.folder, run.task, run.student, data, request.spec.evaluate_every)
 
     def on_step_and_curve(step: int, losses: StepLosses) -> None:
         on_step(step, losses)
         curve.at(step, is_last=step == request.spec.steps)
 
     wall_time_s = distill(run, on_step_and_curve)
-    quality = held_out_quality(run.student, data)
+    quality = held_out_quality(run.task, run.student, data)
     path = save_student(run, {"job": request.job.id, "architecture": asdict(request.architecture)})
     return DistillationResult(
         student_path=str(path),
@@ -106,19 +105,21 @@ def prepare_files(request: FullDistillation) -> None:
         OseError: The text or the teacher cannot be read, or the files not be written.
     """
     quieten()
-    tokenizer = load_tokenizer(request.job.teacher.path, request.job.teacher.digest)
-    training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
+    teacher = request.job.teacher
+    task = load_task(teacher.task)
+    tokenizer = task.load_tokenizer(teacher.path, teacher.digest)
+    task.step_batches(request.job, request.spec, tokenizer, request.packed_text)
     if _needs_anatomy(request):
-        teacher = request.job.teacher
-        _calibration(request, load_masked_lm(teacher.path, teacher.digest))
+        _calibration(request, task.load_teacher(teacher.path, teacher.digest))
 
 
 def _load(request: FullDistillation) -> DistillationRun:
     quieten()
     torch.set_num_threads(request.threads)
     job = request.job
-    teacher = load_masked_lm(job.teacher.path, job.teacher.digest).to(request.device)
-    tokenizer = load_tokenizer(job.teacher.path, job.teacher.digest)
+    task = load_task(job.teacher.task)
+    teacher = task.load_teacher(job.teacher.path, job.teacher.digest).to(request.device)
+    tokenizer = task.load_tokenizer(job.teacher.path, job.teacher.digest)
     start = Start(
         initialization=_initialization(request),
         inheritance=request.inheritance,
@@ -127,11 +128,12 @@ def _load(request: FullDistillation) -> DistillationRun:
     )
     student = initial_student(teacher, request.architecture, start)
     return DistillationRun(
+        task=task,
         spec=request.spec,
         teacher=teacher,
         student=student,
         tokenizer=tokenizer,
-        sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
+        batches=task.step_batches(job, request.spec, tokenizer, request.packed_text),
         folder=request.folder,
     )
 
@@ -166,24 +168,25 @@ def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibra
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
     """Export a distilled student with its manifest and card. See `export_student`."""
     quieten()
-    return export_student(student, output, manifest, student_card(manifest))
+    task = load_task(manifest["task"])
+    return export_student(task, student, output, manifest, task.card(manifest))
 
 
 def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
-    """A model directory's likeliest fillings of the first mask. See `ose.runtimes.torch.fill_mask`."""
+    """A model directory's likeliest fillings of the first mask."""
     quieten()
-    return fill_mask_of(model, text, count)
+    return load_task("fill_mask").predict(model, text, count)
 
 
 def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
     """Measure a model directory in this process, which should have nothing else to do.
 
     Raises:
-        TeacherError: There is no masked language model in `path`.
+        TeacherError: There is no model in `path` that does one of OSE's tasks.
         DependencyError: The device is not there.
     """
     quieten()
-    return measure_latency(load_masked_lm(path), protocol)
+    return measure_latency(load_task(task_of(path)).load_teacher(path), protocol)
 
 
 def quieten() -> None:

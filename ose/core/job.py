@@ -87,6 +87,7 @@ class TeacherFacts:
         num_parameters: Of the whole masked language model.
         num_encoder_parameters: Of its layers alone.
         can_be_inherited: Whether students can start from its weights.
+        task: What it does, and its students with it.
     """
 
     path: str
@@ -98,6 +99,7 @@ class TeacherFacts:
     num_parameters: int
     num_encoder_parameters: int
     can_be_inherited: bool
+    task: str = "fill_mask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -285,6 +285,7 @@ class JobSpec:
     """A search job, as its job file says it.
 
     Attributes:
+        task: What the teacher does, and its students with it; None follows from the teacher's class.
         extends: The earlier job whose leaders it goes on with; `ose job extend` writes it.
     """
 
@@ -301,6 +302,7 @@ class JobSpec:
     workers: WorkersSpec = field(default_factory=WorkersSpec)
     distillation: DistillationSpec = field(default_factory=DistillationSpec)
     extends: Extension | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip():

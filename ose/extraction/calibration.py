@@ -15,8 +15,9 @@ from ose.artifacts.files import atomic_file
 from ose.core.layer_choice import MEASURED_RULES
 from ose.extraction.heads import head_statistics
 from ose.extraction.importance import gradient_scores, layer_ablation, principal_components, state_scores
-from ose.families.bert.parts import MaskedSample, Parts, captured_input, parts_of, run_layer
-from ose.tasks.fill_mask.forward import at_positions
+from ose.families.bert.parts import Parts, captured_input, parts_of, run_layer
+from ose.tasks.base import Sample
+from ose.training.positions import at_positions
 
 _SCORE = "importance."
 _Place = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -84,12 +85,12 @@ class Calibration:
         return self.normalized[place] * norm.weight + norm.bias
 
 
-def measure_calibration(teacher: PreTrainedModel, sample: MaskedSample) -> Calibration:
-    """Run the teacher over a masked sample, and measure what a student may keep of it.
+def measure_calibration(teacher: PreTrainedModel, sample: Sample) -> Calibration:
+    """Run the teacher over a sample, and measure what a student may keep of it.
 
     Args:
         teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`.
-        sample: Labels count for what is measured by the loss.
+        sample: Its loss rates the teacher's parts.
     """
     parts = parts_of(teacher)
     with torch.no_grad():

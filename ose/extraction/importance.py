@@ -13,8 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from ose.families.bert.parts import LayerStates, MaskedSample, Parts, parts_of, run_layer
-from ose.tasks.fill_mask.forward import at_positions
+from ose.families.bert.parts import LayerStates, Parts, parts_of, run_layer
+from ose.tasks.base import Sample
+from ose.training.positions import at_positions
 
 _SEQUENCES_AT_ONCE = 16
 _ABLATION_SHARE = 4
@@ -53,8 +54,8 @@ def state_scores(layer: nn.Module, states: LayerStates, inputs: torch.Tensor) ->
     }
 
 
-def gradient_scores(teacher: PreTrainedModel, sample: MaskedSample) -> dict[str, torch.Tensor]:
-    """How the masked-LM loss would change, to first order, without a head or a neuron.
+def gradient_scores(teacher: PreTrainedModel, sample: Sample) -> dict[str, torch.Tensor]:
+    """How the task's loss would change, to first order, without a head or a neuron.
 
     The derivative by a mask on a head is the sum of its outputs times their gradients; its magnitude is taken
     for each sequence and then averaged.
@@ -78,8 +79,8 @@ def gradient_scores(teacher: PreTrainedModel, sample: MaskedSample) -> dict[str,
     return {"heads.gradient": heads / count, "neurons.taylor": neurons / count}
 
 
-def layer_ablation(teacher: PreTrainedModel, sample: MaskedSample, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-    """(L): the rise of the masked-LM loss, in nats, when one layer is skipped.
+def layer_ablation(teacher: PreTrainedModel, sample: Sample, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(L): the rise of the task's loss when one layer is skipped.
 
     Args:
         teacher: The model.
@@ -94,7 +95,7 @@ def layer_ablation(teacher: PreTrainedModel, sample: MaskedSample, inputs: Seque
             states = inputs[skipped][rows]
             for layer in parts.layers[skipped + 1 :]:
                 states = run_layer(layer, states).output
-            losses.append(_masked_lm_loss(parts, states, sample, rows))
+            losses.append(_loss(parts, states, sample, rows))
     return torch.stack(losses[:-1]) - losses[-1]
 
 
@@ -122,9 +123,7 @@ def _lengths(layer: nn.Module, context: torch.Tensor) -> torch.Tensor:
     return torch.einsum("sad,ade,sae->sa", context, grams, context).clamp(min=0).sqrt()
 
 
-def _with_gradients(
-    teacher: PreTrainedModel, parts: Parts, sample: MaskedSample, rows: torch.Tensor
-) -> list[LayerStates]:
+def _with_gradients(teacher: PreTrainedModel, parts: Parts, sample: Sample, rows: torch.Tensor) -> list[LayerStates]:
     states = parts.embeddings(input_ids=sample.input_ids[rows].to(teacher.device)).requires_grad_()
     layers = []
     for layer in parts.layers:
@@ -132,7 +131,7 @@ def _with_gradients(
         layers[-1].context.retain_grad()
         layers[-1].activation.retain_grad()
         states = layers[-1].output
-    _masked_lm_loss(parts, states, sample, rows).backward()
+    _loss(parts, states, sample, rows).backward()
     return layers
 
 
@@ -141,6 +140,5 @@ def _times_gradient(states: torch.Tensor) -> torch.Tensor:
     return states.detach() * states.grad * len(states)  # the loss is a mean over sequences
 
 
-def _masked_lm_loss(parts: Parts, states: torch.Tensor, sample: MaskedSample, rows: torch.Tensor) -> torch.Tensor:
-    logits = parts.head(at_positions(states, sample.positions[rows].to(states.device)))
-    return F.cross_entropy(logits.flatten(0, 1).float(), sample.labels[rows].flatten().to(states.device))
+def _loss(parts: Parts, states: torch.Tensor, sample: Sample, rows: torch.Tensor) -> torch.Tensor:
+    return sample.loss(parts.head(at_positions(states, sample.positions[rows].to(states.device))), rows)

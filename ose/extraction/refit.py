@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 from ose.extraction.calibration import Calibration
 from ose.extraction.choose import Extraction
 from ose.families.bert.parts import Parts, captured_input, parts_of
-from ose.tasks.fill_mask.forward import at_positions
+from ose.training.positions import at_positions
 
 _MIN_VARIANCE = 1e-6
 

@@ -14,16 +14,12 @@ from ose.errors import TeacherError
 from ose.inputs.teacher_config import TeacherConfig, read_config
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teacher_weights import read_weights
+from ose.tasks.base import TaskRules
+from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TOKENIZERS, TeacherFolder
 from ose.tasks.teacher_settings import TOKENIZER_CONFIG, handed_on
 
 Shapes = dict[str, tuple[int, ...]]
-
-_HEAD_PREFIXES = (
-    "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
-    "lm_predictions.", "head.", "decoder.", "pred_layer.",
-)  # fmt: skip
-"""Where the families keep their vocabulary head."""
 
 _NO_MASKED_LM_PART = re.compile(r"(^|\.)(pooler|seq_relationship|discriminator_predictions)\.")
 _LAYER = re.compile(r"(^|\.)(layers?|albert_layers|h|attentions|ffns)\.\d+\.")
@@ -31,21 +27,27 @@ _SANE_MAX_LENGTH = 1_000_000
 """Tokenizers without a bound say 10^30."""
 
 
-def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFolder] = locate_teacher) -> TeacherFacts:
+def inspect_teacher(
+    spec: TeacherSpec,
+    locate: Callable[[TeacherSpec], TeacherFolder] = locate_teacher,
+    task: str | None = None,
+) -> TeacherFacts:
     """Check a teacher by its config.json and the headers of its weights, and say what it is.
 
     Args:
         spec: The teacher.
         locate: Finds its folder.
+        task: What it is to do; None leaves that to its class.
 
     Raises:
-        TeacherError: No usable masked language model is there; the message says why.
+        TeacherError: No model that can be used for the task is there; the message says why.
+        InvalidInputError: There is no such task.
     """
     folder = locate(spec)
-    config = read_config(folder)
+    config = read_config(folder, task)
     weights = read_weights(folder)
     _require_as_many_tensors(config, weights.shapes, folder.path)
-    _require_head(weights.shapes, folder.path)
+    _require_head(task_rules(config.task), weights.shapes, folder.path)
     if config.is_inheritable:
         _require_agreement(config, weights.shapes, folder.path)
     _require_tokenizer(folder)
@@ -60,6 +62,7 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFo
         num_parameters=total,
         num_encoder_parameters=encoder,
         can_be_inherited=config.is_inheritable,
+        task=config.task,
     )
 
 
@@ -70,9 +73,11 @@ def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path
         raise TeacherError(f"{folder}: config.json says {layers:,} layers, the weights are {len(shapes):,} tensors")
 
 
-def _require_head(shapes: Shapes, folder: Path) -> None:
-    if not any(name.startswith(_HEAD_PREFIXES) for name in shapes):
-        raise TeacherError(f"{folder}: the weights have no vocabulary head; OSE needs a ...ForMaskedLM model")
+def _require_head(rules: TaskRules, shapes: Shapes, folder: Path) -> None:
+    if not any(name.startswith(rules.head_prefixes) for name in shapes):
+        raise TeacherError(
+            f"{folder}: the weights have no {rules.head_kind}; OSE needs a ...{rules.model_classes[0]} model"
+        )
 
 
 def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:

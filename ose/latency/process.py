@@ -23,7 +23,7 @@ from ose.latency.fingerprint import device_fingerprint
 from ose.latency.measure import measure_latency
 from ose.latency.reference_pace import Patience
 from ose.tasks.few_tensors import few_tensors
-from ose.tasks.fill_mask.teacher import load_config
+from ose.tasks.loading import load_config
 
 _TASK = TypeAdapter(LatencyRequest)
 

@@ -122,6 +122,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "ose_version": version("ose"),
         "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": asdict(job.spec)},
         "corpus": asdict(job.corpus),
+        "task": job.teacher.task,
         "teacher": teacher_json(job),
         "student": {
             "candidate": candidate.number,

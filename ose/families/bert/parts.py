@@ -13,21 +13,6 @@ from transformers.activations import ACT2FN
 
 
 @dataclass(frozen=True, slots=True)
-class MaskedSample:
-    """A few masked sequences to look at a model with.
-
-    Attributes:
-        input_ids: (N, T), with holes.
-        positions: (N, K), the holes.
-        labels: (N, K), the tokens that stood there.
-    """
-
-    input_ids: torch.Tensor
-    positions: torch.Tensor
-    labels: torch.Tensor
-
-
-@dataclass(frozen=True, slots=True)
 class LayerStates:
     """What one layer computes on the way from its input to its output, all (B, T, ...).
 
