@@ -148,7 +148,7 @@ def _needs_anatomy(request: FullDistillation) -> bool:
 
 def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibration:
     job = request.job
-    request = CalibrationRequest(
+    wanted = CalibrationRequest(
         id="calibration",
         folder=str(request.calibration),
         teacher=job.teacher,
@@ -161,7 +161,7 @@ def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibra
             request.architecture.num_hidden_layers,
         ),
     )
-    prepare_calibration(request, teacher)
+    prepare_calibration(wanted, teacher)
     return open_calibration(request.calibration).to(request.device)
 
 
