@@ -96,7 +96,7 @@ def operator_limits() -> OperatorLimits:
 _LIMITS: tuple[Field[Any], ...] = fields(OperatorLimits)
 
 
-def _number(limit: Field[Any], text: str) -> float:
+def _number(limit: Field[Any], text: str) -> Any:
     kind, least = (float if limit.type == "float" else int), limit.metadata["least"]
     try:
         number = kind(text)

@@ -98,4 +98,9 @@ class Place:
 
 def _wake(turn: asyncio.Future[None]) -> None:
     """From whichever loop: where each request has one of its own, the place may come from another."""
-    turn.get_loop().call_soon_threadsafe(lambda: turn.done() or turn.set_result(None))
+    turn.get_loop().call_soon_threadsafe(_give, turn)
+
+
+def _give(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ose.artifacts.regular_files import open_regular
 
@@ -26,7 +27,7 @@ def digest_of_files(files: Iterable[tuple[str, Path]], root: Path | None = None)
 def digest_of_stream(stream: BinaryIO) -> str:
     """The hexadecimal digest of a file from its beginning."""
     stream.seek(0)
-    return hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashlib.file_digest(cast(BufferedReader, stream), "sha256").hexdigest()
 
 
 def digest_of_digests(digests: Iterable[tuple[str, str]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -24,7 +24,7 @@ class BarProgress:
             console=Console(stderr=True, markup=False, emoji=False),
             expand=True,
         )
-        self._task = None
+        self._task: TaskID | None = None
 
     def stage(self, title: str, total: int) -> None:
         """Begin a bar."""

@@ -18,6 +18,7 @@ from ose.core.shown import shown_block
 
 if TYPE_CHECKING:
     from ose.client import RemoteWorkspace
+    from ose.verbs import Verbs
     from ose.workspace import Workspace
 
 MOST_ROWS = 10**9
@@ -39,12 +40,14 @@ class Context:
     debug: bool
     server: str | None = None
 
-    def workspace(self) -> Workspace | RemoteWorkspace:
+    def workspace(self) -> Verbs:
         """Open this machine's workspace, or the service's, telling progress on standard error."""
+        return self.this_machine() if self.server is None else self._service(self.server)
+
+    def this_machine(self) -> Workspace:
+        """Open this machine's workspace, for commands that no service runs for others."""
         from ose.cli.progress_lines import terminal_progress
 
-        if self.server is not None:
-            return self._service(self.server)
         with without_collection():
             from ose.workspace import Workspace
 

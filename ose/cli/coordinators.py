@@ -32,7 +32,7 @@ def coordinator(
 
     options: Context = context.obj
     log_to_stderr()
-    with options.workspace() as workspace:
+    with options.this_machine() as workspace:
         workspace.remove_leftovers()
         serving = workspace.coordinator()
 

@@ -24,7 +24,7 @@ Check = Callable[["Workspace"], str]
 def doctor(context: typer.Context) -> None:
     """Check Python, libraries, devices, database and Ray: one line each, with what to do."""
     options: Context = context.obj
-    with options.workspace() as workspace:
+    with options.this_machine() as workspace:
         failed = [name for name, check in _CHECKS.items() if not _passes(name, check, workspace)]
     if failed:
         raise typer.Exit(1)

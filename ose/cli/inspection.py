@@ -30,7 +30,7 @@ def latency(
     protocol = LatencyProtocol(
         device=device, threads=threads, batch_size=batch_size, sequence_length=sequence_length, dtype=dtype
     )
-    with options.workspace() as workspace:
+    with options.this_machine() as workspace:
         measured = workspace.latency(model, protocol)
     if output is Format.json:
         print_json({"protocol": asdict(protocol), **asdict(measured)})

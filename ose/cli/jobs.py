@@ -15,7 +15,7 @@ from ose.core.job import Job, JobStatus
 from ose.core.shown import shown
 
 if TYPE_CHECKING:
-    from ose.workspace import Workspace
+    from ose.verbs import Verbs
 
 app = typer.Typer(help="Submit, run, resume, extend, watch, stop and delete search jobs.", no_args_is_help=True)
 
@@ -119,7 +119,7 @@ def delete(context: typer.Context, job_id: JobId) -> None:
     say(f"job {job.id} is deleted")
 
 
-def run_to_end(workspace: Workspace, job_id: str, *, says_next: bool = True, output: Format = Format.table) -> Job:
+def run_to_end(workspace: Verbs, job_id: str, *, says_next: bool = True, output: Format = Format.table) -> Job:
     """Run a job and print its leaderboard; leave with status 1 if it failed, 130 if interrupted."""
     from ose.cli.leaderboard_table import print_leaderboard
     from ose.leaderboard.read import LeaderboardQuery
@@ -151,6 +151,6 @@ def _print(jobs: list[dict[str, Any]], output: Format) -> None:
     print_json(jobs) if output is Format.json else print_jobs(jobs)
 
 
-def _workspace(context: typer.Context) -> Workspace:
+def _workspace(context: typer.Context) -> Verbs:
     options: Context = context.obj
     return options.workspace()

@@ -34,7 +34,7 @@ def layers(
 ) -> None:
     """Rank the subsets of the teacher's layers: all without training, the best few after some steps."""
     options: Context = context.obj
-    with options.workspace() as workspace:
+    with options.this_machine() as workspace:
         try:
             report = workspace.layers(file, LayerQuestion(keep=keep, steps=steps, top=top))
         except KeyboardInterrupt:

@@ -33,7 +33,7 @@ def quickstart(context: typer.Context) -> None:
 
     options: Context = context.obj
     started = time.monotonic()
-    with options.workspace() as workspace:
+    with options.this_machine() as workspace:
         folder = workspace.home / "quickstart"
         say("1/4  Collecting text: documentation strings of the Python packages on this machine")
         teacher_folder()

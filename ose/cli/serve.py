@@ -47,7 +47,7 @@ def serve(
     options: Context = context.obj
     proxies = None if trusted_proxy is None else trusted_proxies(trusted_proxy)
     log_to_stderr()
-    with options.workspace() as workspace:
+    with options.this_machine() as workspace:
         asks = _asks_for_tokens(workspace, without_tokens)
         _require_guard(host, asks, without_tokens)
         root = data_root or workspace.settings.data_root

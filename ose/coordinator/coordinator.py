@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from ose.coordinator.backend import Backend
@@ -112,7 +113,7 @@ class Coordinator:
         return self._is_stopping
 
     def _run(self, job: Job) -> Job:
-        with Lease(self._store, job.id, self.owner, self._now, self._lease_s) as lease:
+        with Lease(partial(self._store.renew_lease, job.id, self.owner), job.id, self._now, self._lease_s) as lease:
             scored = self._num_scored(job.id)
             try:
                 self._work(job, lease)

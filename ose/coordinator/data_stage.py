@@ -80,7 +80,7 @@ def _calibration_requests(context: RunContext) -> list[Request]:
     return [request]
 
 
-def _targets_requests(context: RunContext, part: SearchDataPart, summary: DataSummary) -> list[Request]:
+def _targets_requests(context: RunContext, part: SearchDataPart, summary: DataSummary) -> list[TargetsRequest]:
     def request(shard: int | None, first: int, last: int) -> TargetsRequest:
         return TargetsRequest(
             id=new_id(),

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from ose.errors import StoreError
-from ose.store.base import Store
 
 LEASE_S = 30.0
 """A coordinator silent for this long is taken for dead."""
@@ -19,27 +18,24 @@ _RENEWALS = 30
 
 
 class Lease:
-    """Renews a job's lease while the `with` block runs.
+    """Renews the lease of a job, or of a distillation, while the `with` block runs.
 
     Args:
-        store: Where the lease stands.
-        job_id: A job that `owner` has claimed until `now() + lease_s`.
-        owner: Names the coordinator.
+        renew: Has what is leased until `now() + lease_s` leased until the time given; False if another has it by now.
+        name: Of what is leased, for those who look at threads.
         now: The clock that leases are written by.
         lease_s: How long a lease lasts.
     """
 
     def __init__(
-        self, store: Store, job_id: str, owner: str, now: Callable[[], datetime], lease_s: float = LEASE_S
+        self, renew: Callable[[datetime], bool], name: str, now: Callable[[], datetime], lease_s: float = LEASE_S
     ) -> None:
-        self._store = store
-        self._job_id = job_id
-        self._owner = owner
+        self._renewed = renew
         self._now = now
         self._length = timedelta(seconds=lease_s)
         self._ends_s = time.monotonic() + lease_s
         self._stop, self._lost = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{name}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -65,7 +61,7 @@ class Lease:
     def _renew(self) -> bool:
         asked_s = time.monotonic()  # whatever happens to clocks, it tells how long the lease has been ours for sure
         try:
-            is_held = self._store.renew_lease(self._job_id, self._owner, self._now() + self._length)
+            is_held = self._renewed(self._now() + self._length)
         except StoreError:  # the database may come back before anybody else may claim the job
             return asked_s < self._ends_s
         self._ends_s = asked_s + self._length.total_seconds()

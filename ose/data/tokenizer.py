@@ -31,5 +31,7 @@ def train_tokenizer(documents: Iterable[str], vocab_size: int, sequence_length: 
         show_progress=False,
     )
     return RobertaTokenizerFast(
-        tokenizer_object=learner._tokenizer, model_max_length=sequence_length, mask_token=mask_token
+        tokenizer_object=learner._tokenizer,
+        model_max_length=sequence_length,
+        mask_token=mask_token,  # type: ignore[arg-type] # a string would lose what it swallows
     )

@@ -47,8 +47,8 @@ def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> n
         sequences = pack_corpus(job.corpus, job.spec.corpus, tokenizer, "train")
         with atomic_file(file) as temporary:
             _save(temporary, sequences)
-    sequences = np.load(file, mmap_mode="r")
-    return sequences
+    packed: np.ndarray = np.load(file, mmap_mode="r")
+    return packed
 
 
 def document_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> tuple[np.ndarray, ...]:

@@ -66,7 +66,7 @@ class Checkers:
             self._control, theirs = socket.socketpair()
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", _MODULE], stdin=theirs, stdout=subprocess.DEVNULL
+                    [sys.executable, "-P", "-m", _MODULE], stdin=theirs.fileno(), stdout=subprocess.DEVNULL
                 )
         return self._control
 

@@ -115,9 +115,10 @@ def _extended_spec(job: Job, steps: int, candidates: list[Candidate]) -> JobSpec
 
 def _check_unchanged(job: Job) -> None:
     """More text is drawn from the files as they are now: only of equal files is it the same text."""
+    root = None if job.corpus.root is None else Path(job.corpus.root)
     now_of = {
         "teacher": TeacherFolder(Path(job.teacher.path)).digest() == job.teacher.digest,
-        "text": inspect_corpus(job.spec.corpus, job.corpus.root and Path(job.corpus.root)).digest == job.corpus.digest,
+        "text": inspect_corpus(job.spec.corpus, root).digest == job.corpus.digest,
     }
     for what, is_same in now_of.items():
         if not is_same:

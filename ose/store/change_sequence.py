@@ -51,10 +51,14 @@ def _postgres_reader(element: readers_mark, compiler: Any, **options: Any) -> st
 
 @compiles(writers_mark, "sqlite")
 def _sqlite_writer(element: writers_mark, compiler: Any, **options: Any) -> str:
+    return _counted_up(element, compiler, **options)
+
+
+def _counted_up(element: FunctionElement[int], compiler: Any, **options: Any) -> str:
     [job_id] = (compiler.process(each, **options) for each in element.clauses)
     return f"(SELECT coalesce(max(known.changed), 0) + 1 FROM candidates AS known WHERE known.job_id = {job_id})"
 
 
 @compiles(readers_mark, "sqlite")
 def _sqlite_reader(element: readers_mark, compiler: Any, **options: Any) -> str:
-    return _sqlite_writer(element, compiler, **options)
+    return _counted_up(element, compiler, **options)

@@ -160,7 +160,7 @@ def to_failure(row: AnyRow) -> FailureReport | None:
 def _same_named(kind: type[Any], row: AnyRow) -> dict[str, Any]:
     """The fields of `kind` whose column has their name."""
     values = row._asdict()
-    return {name: values[name] for name in _field_names(kind) if name in values}
+    return {name: values[name] for name in _field_names(kind) if name in values}  # type: ignore[arg-type] # a class can be hashed
 
 
 @cache

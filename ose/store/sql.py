@@ -41,7 +41,8 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
         with self._transactions.read() as connection:
             if connection.dialect.name == "sqlite":  # a file, and so on the machine of whoever asks
                 return datetime.now(UTC)
-            return connection.execute(select(func.clock_timestamp(type_=UtcTime))).scalar_one()
+            now: datetime = connection.execute(select(func.clock_timestamp(type_=UtcTime))).scalar_one()
+            return now
 
     def studies_url(self) -> str:
         return make_studies_url(self._transactions)

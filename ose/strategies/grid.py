@@ -64,7 +64,7 @@ class Grid:
         self._taken: set[Point] = set()
         self.sizes: dict[str, tuple[int, ...]] = {name: getattr(space, name) for name in _SHAPE_AXES}
         """Axes whose values have an order."""
-        kinds = {_LAYERS: tuple(self._layers), _THETA: tuple(range(1, len(theta) + 1))}
+        kinds: dict[str, tuple[Value, ...]] = {_LAYERS: tuple(self._layers), _THETA: tuple(range(1, len(theta) + 1))}
         self.kinds: dict[str, tuple[Value, ...]] = {name: values for name, values in kinds.items() if len(values) > 1}
         """Axes whose values have none."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ose.core.spec import SearchSpec
@@ -113,7 +113,8 @@ def new_study(search: SearchSpec, **options: Any) -> Study:
         options: Storage and name, for one that others will open.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    directions = ["minimize", "minimize"] if search.sampler == "nsgaii" else ["maximize"]
+    least, most = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
+    directions = [least, least] if search.sampler == "nsgaii" else [most]
     return optuna.create_study(directions=directions, load_if_exists=True, **options)
 
 

@@ -101,7 +101,8 @@ class StudentQueue:
         if claimed is None:
             return None
         distillation, workers = claimed
-        with Lease(_Leases(self._store), str(distillation.id), owner, self._now):
+        renew = partial(self._store.renew_distillation, distillation.id, owner)
+        with Lease(renew, f"distillation-{distillation.id}", self._now):
             try:
                 self._run(distillation, workers)
             except (KeyboardInterrupt, SystemExit):
@@ -174,16 +175,6 @@ class StudentQueue:
         if kept.folder != export.folder:
             shutil.rmtree(export.folder)
         return kept
-
-
-class _Leases:
-    """The lease of a distillation, as `Lease` asks for that of a job."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def renew_lease(self, job_id: str, owner: str, lease_expires_at: datetime) -> bool:
-        return self._store.renew_distillation(int(job_id), owner, lease_expires_at)
 
 
 def _is_here(distillation: Distillation) -> bool:

@@ -114,7 +114,7 @@ def repeat(step: Step, times: int, record: Callable[[Step], Step] | None) -> Non
 
 def seconds_between(first: Stamp, last: Stamp) -> float:
     """Seconds from one stamp of a stream to another; both have been waited for."""
-    return last - first if isinstance(first, float) else first.elapsed_time(last) / 1e3
+    return last - first if isinstance(first, float) else float(first.elapsed_time(last)) / 1e3
 
 
 def _recorded(step: Step, record: Callable[[Step], Step]) -> Step:

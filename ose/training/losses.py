@@ -75,7 +75,8 @@ def _log_relation(states: torch.Tensor, num_heads: int) -> torch.Tensor:
     """(B * A * T, T) log-probabilities of one token's relation to all."""
     heads = states.unflatten(-1, (num_heads, -1)).transpose(1, 2)
     scores = heads @ heads.transpose(-1, -2) / heads.shape[-1] ** 0.5
-    return scores.float().log_softmax(dim=-1).flatten(0, 2)
+    log_probs: torch.Tensor = scores.float().log_softmax(dim=-1).flatten(0, 2)
+    return log_probs
 
 
 def hidden_state_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.Tensor]) -> torch.Tensor:

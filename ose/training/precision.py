@@ -29,7 +29,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def has_native_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return _cpu_has_native_bfloat16()
 
 

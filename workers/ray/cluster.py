@@ -172,7 +172,7 @@ def latency_resource(device: str) -> str:
     return f"latency_{device.partition(':')[0]}"
 
 
-def beside_us() -> NodeAffinitySchedulingStrategy:
+def beside_us() -> Any:
     """Where to put an actor that has to live as long as this process: any other node may end before it."""
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 

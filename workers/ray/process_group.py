@@ -16,6 +16,7 @@ import ray
 from ray.train.backend import Backend
 from ray.train.torch import TorchConfig
 from torch import distributed
+from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, though it is not listed
 
 _INTERFACE_VARIABLES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
@@ -50,7 +51,7 @@ def _join(rank: int, address: tuple[str, int], size: int, backend: str, timeout:
     for variable in _INTERFACE_VARIABLES:
         os.environ.setdefault(variable, _interface_of(ray.util.get_node_ip_address()))
     listener = socket.create_server(address).detach() if rank == 0 else None
-    store = distributed.TCPStore(*address, size, rank == 0, timeout, master_listen_fd=listener)
+    store = TCPStore(*address, size, rank == 0, timeout, master_listen_fd=listener)
     distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
 
 

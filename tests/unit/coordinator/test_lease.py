@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import builders
 import pytest
@@ -28,7 +29,7 @@ class RenewalTable:
 
 
 def lease_on(store: RenewalTable, clock: Clock | None = None) -> Lease:
-    return Lease(store, "job-1", "owner", clock or Clock(), LEASE_S)
+    return Lease(partial(store.renew_lease, "job-1", "owner"), "job-1", clock or Clock(), LEASE_S)
 
 
 def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> bool:

@@ -25,7 +25,7 @@ _FLOATS = (
     "wall_time_s",
 )
 
-_INDEXES = {
+_INDEXES: dict[str, list[Any]] = {
     "by_score": ["job_id", "status", sa.text("score DESC"), "number", "latency_p50_ms", "num_parameters", "loss_nats"],
     "by_loss": ["job_id", "loss_nats", "number", "status", "latency_p50_ms", "num_parameters"],
     "by_latency": ["job_id", "latency_p50_ms", "number", "status", "num_parameters", "loss_nats"],

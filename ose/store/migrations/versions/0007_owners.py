@@ -6,6 +6,8 @@ Revises: 0006
 
 from __future__ import annotations
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -45,7 +47,7 @@ def upgrade() -> None:
 
 def _change_distillations() -> None:
     """SQLite gives the highest number of a table again once its row is deleted, unless the table says otherwise."""
-    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    recreate: Literal["always", "never"] = "always" if op.get_bind().dialect.name == "sqlite" else "never"
     options = {"sqlite_autoincrement": True}
     with op.batch_alter_table("distillations", recreate=recreate, table_kwargs=options) as table:
         table.add_column(sa.Column("owner", sa.String(64)))
