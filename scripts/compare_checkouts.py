@@ -71,8 +71,14 @@ class Checkout:
 
 def untimed(rows: Rows) -> Rows:
     """Rows without `TIMED`, by the candidates' numbers."""
-    kept = [{name: value for name, value in row.items() if name not in TIMED} for row in rows]
+    kept = [{name: value for name, value in _flat(row).items() if name not in TIMED} for row in rows]
     return sorted(kept, key=lambda row: row["candidate"])
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its metrics beside its other figures, as older checkouts have them, who know no errors of them."""
+    metrics = row.pop("metrics", {})
+    return {**row, **{name: metric["value"] for name, metric in metrics.items()}}
 
 
 def first_difference(one: Any, other: Any, place: str = "") -> str | None:

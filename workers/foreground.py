@@ -81,9 +81,7 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
         num_steps=request.spec.steps,
         loss_nats=quality.loss_nats,
         loss_stderr_nats=quality.loss_stderr_nats,
-        masked_lm_loss_nats=quality.masked_lm_loss_nats,
-        masked_accuracy=quality.masked_accuracy,
-        masked_accuracy_stderr=quality.masked_accuracy_stderr,
+        metrics=quality.metrics,
         wall_time_s=wall_time_s,
         sequence_losses_nats=quality.sequence_losses_nats,
     )
@@ -148,7 +146,7 @@ def _needs_anatomy(request: FullDistillation) -> bool:
 
 def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibration:
     job = request.job
-    wanted = CalibrationRequest(
+    measured = CalibrationRequest(
         id="calibration",
         folder=str(request.calibration),
         teacher=job.teacher,
@@ -161,7 +159,7 @@ def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibra
             request.architecture.num_hidden_layers,
         ),
     )
-    prepare_calibration(wanted, teacher)
+    prepare_calibration(measured, teacher)
     return open_calibration(request.calibration).to(request.device)
 
 

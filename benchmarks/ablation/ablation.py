@@ -107,13 +107,14 @@ def job_content(options: argparse.Namespace) -> dict[str, Any]:
 def table_row(name: str, published: float, run: Distillation, full: Distillation) -> dict[str, Any]:
     """One run's figures beside the full recipe's."""
     assert run.result is not None and full.result is not None
+    accuracy = run.result.metrics["masked_accuracy"]
     difference = paired_difference(run.result.sequence_losses_nats, full.result.sequence_losses_nats)
     return {
         "run": name,
         "loss_nats": run.result.loss_nats,
         "loss_stderr_nats": run.result.loss_stderr_nats,
-        "masked_accuracy": run.result.masked_accuracy,
-        "masked_accuracy_stderr": run.result.masked_accuracy_stderr,
+        "masked_accuracy": accuracy.value,
+        "masked_accuracy_stderr": accuracy.stderr,
         "loss_difference_nats": difference.mean_nats,
         "loss_difference_stderr_nats": difference.stderr_nats,
         "published_glue_difference": published,
@@ -127,7 +128,7 @@ def markdown(rows: list[dict[str, Any]], job: Job, steps: int) -> str:
     assert quality is not None
     lines = [
         f"{steps} steps; the teacher's own entropy is {quality.entropy_nats:.3f} nats, its accuracy "
-        f"{quality.masked_accuracy:.1%}. Differences are paired; above zero is worse than the triple loss.",
+        f"{quality.metrics['masked_accuracy'].value:.1%}. Differences are paired; above zero is worse than the triple loss.",
         "",
         "| run | held-out loss, nats | masked accuracy | difference, nats | published, GLUE points |",
         "| --- | --- | --- | --- | --- |",

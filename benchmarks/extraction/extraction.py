@@ -166,7 +166,7 @@ def row_of(shape: Architecture, name: str, steps: int, evaluation: Evaluation) -
         "steps": str(steps),
         "loss_nats": f"{evaluation.loss_nats:.6f}",
         "loss_stderr_nats": f"{evaluation.loss_stderr_nats:.6f}",
-        "masked_accuracy": f"{evaluation.masked_accuracy:.6f}",
+        "masked_accuracy": f"{evaluation.metrics['masked_accuracy'].value:.6f}",
         "layers": json.dumps(evaluation.teacher_layers),
         "sequence_losses": json.dumps([round(loss, 5) for loss in evaluation.sequence_losses_nats]),
     }

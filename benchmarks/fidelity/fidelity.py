@@ -115,7 +115,7 @@ def truth_row(workspace: ose.Workspace, job: Job, candidate: Candidate, seed: in
         "steps": result.num_steps,
         "loss_nats": result.loss_nats,
         "loss_stderr_nats": result.loss_stderr_nats,
-        "masked_accuracy": result.masked_accuracy,
+        "masked_accuracy": result.metrics["masked_accuracy"].value,
         "wall_time_s": result.wall_time_s,
         "sequence_losses_nats": rounded(result.sequence_losses_nats),
     }
@@ -132,7 +132,8 @@ def searched_truth(
         for row, candidate in zip(search_rows(workspace, job), workspace.store.candidates(job.id), strict=True):
             assert candidate.evaluation is not None
             del row["initialization"], row["training_losses_nats"]
-            yield {**row, "seed": seed, "masked_accuracy": candidate.evaluation.masked_accuracy}
+            accuracy = candidate.evaluation.metrics["masked_accuracy"].value
+            yield {**row, "seed": seed, "masked_accuracy": accuracy}
 
 
 def write_searches(

@@ -70,8 +70,14 @@ def read_board(file: Path) -> Board:
     """What `ose leaderboard ID --format json` prints."""
     content = json.loads(file.read_text(encoding="utf8"))
     rows = [row for row in content["rows"] if row["status"] == "SUCCEEDED"]
-    members = (Member(name=_name(row), measures=_measures(row), masked_accuracy=row["masked_accuracy"]) for row in rows)
+    members = (Member(name=_name(row), measures=_measures(row), masked_accuracy=_accuracy(row)) for row in rows)
     return Board(name=content["job"]["name"], teacher=_measures(content["teacher"]), members=tuple(members))
+
+
+def _accuracy(row: dict[str, Any]) -> float | None:
+    """Boards that were kept from before metrics had names say it in the row itself."""
+    metrics = row.get("metrics")
+    return metrics["masked_accuracy"]["value"] if metrics else row["masked_accuracy"]
 
 
 def _measures(row: dict[str, Any]) -> Measures:

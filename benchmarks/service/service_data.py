@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
 from ose.core.job import CandidateStatus, CorpusFacts, JobStatus, TeacherFacts
-from ose.core.measurement import DeviceFingerprint, Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.measurement import DeviceFingerprint, Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import FORMULA_VERSION, score
 from ose.core.search_space import SearchSpace
@@ -89,13 +89,20 @@ def latency(p50_ms: float) -> LatencyMeasurement:
     )
 
 
+def metrics(masked_lm_loss_nats: float, masked_accuracy: float) -> dict[str, Metric]:
+    """Those of a masked language model."""
+    return {
+        "masked_lm_loss_nats": Metric(value=masked_lm_loss_nats, stderr=0.05),
+        "masked_accuracy": Metric(value=masked_accuracy, stderr=0.01),
+    }
+
+
 def evaluation(loss_nats: float, num_steps: int = 100, num_sequences: int = 96) -> Evaluation:
     """As large as a search's are: a loss for each step and for each held-out sequence."""
     return Evaluation(
         loss_nats=loss_nats,
         loss_stderr_nats=0.05,
-        masked_lm_loss_nats=loss_nats + 0.2,
-        masked_accuracy=0.3,
+        metrics=metrics(loss_nats + 0.2, 0.3),
         sequence_losses_nats=tuple(loss_nats + 0.01 * (index % 7 - 3) for index in range(num_sequences)),
         training_losses_nats=tuple(loss_nats + 3 / (index + 1) for index in range(num_steps)),
         num_steps=num_steps,
@@ -111,9 +118,7 @@ def add_job(store: SqlStore, job_id: str) -> None:
     store.add_job(new_job(job_id))
     store.claim_job(job_id, OWNER, NOW, FOREVER)
     measured = store.add_latency(f"teacher-{job_id}", "protocol", "device", latency(100.0), NOW)
-    quality = TeacherQuality(
-        entropy_nats=2.0, entropy_stderr_nats=0.02, masked_lm_loss_nats=2.1, masked_accuracy=0.6, num_targets=5000
-    )
+    quality = TeacherQuality(entropy_nats=2.0, entropy_stderr_nats=0.02, metrics=metrics(2.1, 0.6), num_targets=5000)
     store.record_teacher(job_id, OWNER, quality=quality, latency_id=measured.id)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.service.service_data import LARGE, evaluation, latency, new_job
+from benchmarks.service.service_data import LARGE, evaluation, latency, metrics, new_job
 from benchmarks.shared.small_job import conditions, write_report
 from ose.coordinator.coordinator import Coordinator
 from ose.core.job import CandidateStatus, JobStatus
@@ -40,9 +40,7 @@ from ose.store.engine import open_store
 from ose.workers.simulated import Faults, SimulatedBackend, VirtualClock
 
 FAULTS = Faults(passing=0.01, lasting=0.001, lost=0.002, straggling=0.01, slowdown=10.0, restart_s=60.0)
-QUALITY = TeacherQuality(
-    entropy_nats=2.0, entropy_stderr_nats=0.02, masked_lm_loss_nats=2.1, masked_accuracy=0.6, num_targets=5000
-)
+QUALITY = TeacherQuality(entropy_nats=2.0, entropy_stderr_nats=0.02, metrics=metrics(2.1, 0.6), num_targets=5000)
 
 
 class Watch(Silence):

@@ -93,6 +93,7 @@ def middle(rounds: list[LatencyMeasurement]) -> dict[str, float]:
 def row(student: Student, first: Student, latency: dict[str, float]) -> dict[str, Any]:
     candidate, result, quality = student.candidate, student.result, student.job.teacher_quality
     assert quality is not None
+    accuracy, teachers = (each.metrics["masked_accuracy"] for each in (result, quality))
     gap = paired_difference(result.sequence_losses_nats, first.result.sequence_losses_nats)
     return {
         "student": student.label,
@@ -103,10 +104,10 @@ def row(student: Student, first: Student, latency: dict[str, float]) -> dict[str
         "loss_stderr_nats": result.loss_stderr_nats,
         "difference_nats": gap.mean_nats,
         "difference_stderr_nats": gap.stderr_nats,
-        "masked_lm_loss_nats": result.masked_lm_loss_nats,
-        "masked_accuracy": result.masked_accuracy,
-        "masked_accuracy_stderr": result.masked_accuracy_stderr,
-        "share_of_teachers_accuracy": result.masked_accuracy / quality.masked_accuracy,
+        "masked_lm_loss_nats": result.metrics["masked_lm_loss_nats"].value,
+        "masked_accuracy": accuracy.value,
+        "masked_accuracy_stderr": accuracy.stderr,
+        "share_of_teachers_accuracy": accuracy.value / teachers.value,
         "num_steps": result.num_steps,
         "wall_time_s": result.wall_time_s,
     }
@@ -119,7 +120,8 @@ def table(rows: list[dict[str, Any]], job: Job, teachers: dict[str, float]) -> s
         "| student | D, A, H, I | parameters | p50 (p90) ms | loss, nats | against the first, in pairs | right | of the teacher's |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         f"| teacher | {job.teacher.architecture} | {job.teacher.num_parameters:,} | {teachers['latency_p50_ms']:.2f} "
-        f"({teachers['latency_p90_ms']:.2f}) | {quality.entropy_nats:.3f} ± {quality.entropy_stderr_nats:.3f} | | {quality.masked_accuracy:.1%} | 100 % |",
+        f"({teachers['latency_p90_ms']:.2f}) | {quality.entropy_nats:.3f} ± {quality.entropy_stderr_nats:.3f} | | "
+        f"{quality.metrics['masked_accuracy'].value:.1%} | 100 % |",
     ]
     for index, each in enumerate(rows):
         gap = f"{each['difference_nats']:+.3f} ± {each['difference_stderr_nats']:.3f}" if index else ""

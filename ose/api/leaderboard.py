@@ -90,5 +90,5 @@ def _json(page: LeaderboardPage) -> tuple[bytes, str | None]:
 
 def _csv(page: LeaderboardPage) -> tuple[bytes, str | None]:
     text = io.StringIO()
-    write_csv(page.board.rows, text)
+    write_csv(page.board.rows, page.board.metric_names, text)
     return text.getvalue().encode(), page.next

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from ose.cli.context import this_command
 from ose.cli.text_tables import aligned_lines, console, title
 from ose.core.architecture import Architecture
 from ose.core.job import layers_text
+from ose.core.measurement import metric_text
 from ose.core.shown import NAME, headline, shown
 from ose.core.trust import Trust
 from ose.leaderboard.confidence import hint
@@ -26,6 +27,9 @@ _UPPER_BOUND = (
     "Errors of scores are upper bounds: this job ran before the teacher's entropy was stored for each sequence."
 )
 
+_METRIC_TITLES = {"masked_accuracy": "right", "masked_lm_loss_nats": None}
+"""Short titles of metrics, None of those that are left to JSON and CSV. All others go by their names."""
+
 _WORDS = {"architecture", "layers", ""}
 
 
@@ -33,7 +37,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     """Print the table, and under it what its columns mean."""
     out = console()
     job = board.job
-    lines = [_teacher_cells(board.teacher), *(_row_cells(row) for row in board.rows)]
+    metrics = [name for name in board.metric_names if _METRIC_TITLES.get(name, name)]
+    lines = [_teacher_cells(board.teacher, metrics), *(_row_cells(row, metrics) for row in board.rows)]
     left_out = _LEFT_OUT_WHEN_NARROW if out.width < _WIDE else set()
     if not _layers_differ(board.rows):
         left_out = left_out | {"layers"}
@@ -84,7 +89,8 @@ def _styles(board: Leaderboard) -> list[str]:
     return ["cyan", *("" if row.rank is not None else "dim" for row in board.rows)]
 
 
-def _teacher_cells(teacher: dict[str, Any]) -> dict[str, str]:
+def _teacher_cells(teacher: dict[str, Any], metrics: Sequence[str]) -> dict[str, str]:
+    measured = {name: metric["value"] for name, metric in teacher["metrics"].items()}
     return {
         "rank": "teacher",
         "group": "",
@@ -96,14 +102,15 @@ def _teacher_cells(teacher: dict[str, Any]) -> dict[str, str]:
         "p90 ms": _figure(teacher["latency_p90_ms"], 2),
         "loss": _figure(teacher["loss_nats"], 3),
         "±": _figure(teacher["loss_stderr_nats"], 3),
-        "right": _share(teacher["masked_accuracy"]),
+        **_metric_cells(measured, metrics),
         "score": "",
         "score ±": "",
         "": "",
     }
 
 
-def _row_cells(row: LeaderboardRow) -> dict[str, str]:
+def _row_cells(row: LeaderboardRow, metrics: Sequence[str]) -> dict[str, str]:
+    measured = {name: metric.value for name, metric in row.metrics.items()}
     return {
         "rank": "" if row.rank is None else str(row.rank),
         "group": "" if row.group is None else str(row.group),
@@ -115,11 +122,16 @@ def _row_cells(row: LeaderboardRow) -> dict[str, str]:
         "p90 ms": _figure(row.latency_p90_ms, 2),
         "loss": _figure(row.loss_nats, 3),
         "±": _figure(row.loss_stderr_nats, 3),
-        "right": _share(row.masked_accuracy),
+        **_metric_cells(measured, metrics),
         "score": _figure(row.score, 4),
         "score ±": _figure(row.score_stderr, 4),
         "": _remark(row),
     }
+
+
+def _metric_cells(measured: Mapping[str, float], names: Sequence[str]) -> dict[str, str]:
+    texts = {name: metric_text(name, value) for name, value in measured.items()}
+    return {_METRIC_TITLES.get(name) or name: texts.get(name, "") for name in names}
 
 
 def _remark(row: LeaderboardRow) -> str:
@@ -134,10 +146,6 @@ def _millions(count: int) -> str:
 
 def _latency(value: float | None, is_flagged: bool | None) -> str:
     return _figure(value, 2) + ("!" if is_flagged else "")
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
 
 
 def _figure(value: float | None, digits: int) -> str:

@@ -100,13 +100,16 @@ def _comparison(teacher: dict[str, Any], row: LeaderboardRow, distillation: Dist
         "latency, ms", f"{teacher['latency_p50_ms']:.2f}", f"{row.latency_p50_ms:.2f}", f"{speed_up:.1f}x faster"
     )
     table.add_row(
-        "held-out loss, nats", f"{teacher['masked_lm_loss_nats']:.3f}", f"{result.masked_lm_loss_nats:.3f}", ""
+        "held-out loss, nats",
+        f"{teacher['metrics']['masked_lm_loss_nats']['value']:.3f}",
+        f"{result.metrics['masked_lm_loss_nats'].value:.3f}",
+        "",
     )
-    kept = result.masked_accuracy / teacher["masked_accuracy"]
+    of_teacher, of_student = teacher["metrics"]["masked_accuracy"]["value"], result.metrics["masked_accuracy"].value
     table.add_row(
         "masked tokens right",
-        f"{teacher['masked_accuracy']:.1%}",
-        f"{result.masked_accuracy:.1%}",
-        f"{kept:.0%} of the teacher's",
+        f"{of_teacher:.1%}",
+        f"{of_student:.1%}",
+        f"{of_student / of_teacher:.0%} of the teacher's",
     )
     return table

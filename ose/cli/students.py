@@ -11,7 +11,10 @@ import typer
 
 from ose.cli.context import Context, Format, print_json, say, tell, this_command
 from ose.core.bounds import BATCH, NUMBER, STEPS
+from ose.core.former_names import former_result
+from ose.core.measurement import metric_text
 from ose.core.presets import PRESETS
+from ose.core.shown import NAME, shown
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
 Candidate = Annotated[
@@ -46,14 +49,14 @@ def distill(
             say("\ninterrupted; the last checkpoint is kept. Go on with the same command")
             sys.exit(130)
     assert done.result is not None
-    if output is Format.json:
-        print_json(asdict(done))
-        return
     result = done.result
+    if output is Format.json:
+        print_json({**asdict(done), "result": {**asdict(result), **former_result(result.metrics)}})
+        return
+    metrics = (f"{shown(name, NAME)} {metric_text(name, each.value)}" for name, each in result.metrics.items())
     tell(
         f"candidate {done.candidate_number} distilled, {result.num_steps} steps in {result.wall_time_s:.0f} s: "
-        f"{result.loss_nats:.3f} ± {result.loss_stderr_nats:.3f} nats to the teacher, "
-        f"{result.masked_accuracy:.1%} of the masked tokens right"
+        f"{', '.join([f'{result.loss_nats:.3f} ± {result.loss_stderr_nats:.3f} nats to the teacher', *metrics])}"
     )
     say(f"next: {this_command()} export {done.job_id} --candidate {done.candidate_number} --output student")
 

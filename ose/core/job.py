@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +11,7 @@ from ose.core.access import Owner
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.inheritance import InheritanceSpec
 from ose.core.layer_choice import LayerChoice
-from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.measurement import Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 
@@ -262,9 +263,7 @@ class DistillationResult:
         num_steps: Steps done in all.
         loss_nats: Cross-entropy to the teacher at held-out masked positions.
         loss_stderr_nats: Its standard error over sequences.
-        masked_lm_loss_nats: Cross-entropy against the true tokens.
-        masked_accuracy: Share of targets ranked first.
-        masked_accuracy_stderr: Its standard error over sequences.
+        metrics: What else its task says of it, by name; the teacher has the same ones.
         wall_time_s: Of all sessions together.
         sequence_losses_nats: The loss of each held-out sequence, in order: distillations of one job can be
             compared in pairs. Empty in results of older versions.
@@ -274,9 +273,7 @@ class DistillationResult:
     num_steps: int
     loss_nats: float
     loss_stderr_nats: float
-    masked_lm_loss_nats: float
-    masked_accuracy: float
-    masked_accuracy_stderr: float
+    metrics: Mapping[str, Metric]
     wall_time_s: float
     sequence_losses_nats: tuple[float, ...] = ()
 

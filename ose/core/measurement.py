@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from ose.core.bounds import ATTEMPTS, BATCH, SEQUENCE, THREADS, require_bounds
@@ -93,6 +95,47 @@ class LatencyMeasurement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A figure of quality that people read beside the loss; nothing is ranked by it.
+
+    Its name ends in its unit, as in `masked_lm_loss_nats`. Without a unit it is a share, read in percent.
+
+    Attributes:
+        value: Mean over the held-out items.
+        stderr: Standard error of that mean; None where it is not known, as of a single item.
+    """
+
+    value: float
+    stderr: float | None
+
+
+def metric_of(values: Sequence[float]) -> Metric:
+    """The mean of one value for each held-out item, with its standard error."""
+    mean, stderr = mean_and_stderr(values)
+    return Metric(value=mean, stderr=None if math.isnan(stderr) else stderr)
+
+
+def metric_text(name: str, value: float) -> str:
+    """A metric's value as people read it: nats with three digits, a share in percent."""
+    return f"{value:,.3f}" if name.endswith("_nats") else f"{value:.1%}"
+
+
+def metrics_json(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
+    """Metrics as plain values."""
+    return {name: asdict(metric) for name, metric in metrics.items()}
+
+
+def mean_and_stderr(values: Sequence[float]) -> tuple[float, float]:
+    """Mean of independent values and its standard error, NaN of a single value."""
+    count = len(values)
+    mean = math.fsum(values) / count
+    if count < 2:
+        return mean, math.nan
+    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
+    return mean, math.sqrt(variance / count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What one trial found out about a candidate's quality.
 
@@ -100,8 +143,7 @@ class Evaluation:
         loss_nats: Cross-entropy between the teacher's and the student's distributions at the held-out
             masked positions, mean over targets (the paper's e).
         loss_stderr_nats: Its standard error over sequences.
-        masked_lm_loss_nats: Cross-entropy against the true tokens, for people.
-        masked_accuracy: Share of the targets whose true token the student ranks first.
+        metrics: What else its task says of it, by name.
         sequence_losses_nats: The loss of each held-out sequence, in order: candidates saw the same ones,
             so differences are to be taken in pairs.
         training_losses_nats: The loss of each training step, in order.
@@ -118,8 +160,7 @@ class Evaluation:
 
     loss_nats: float
     loss_stderr_nats: float
-    masked_lm_loss_nats: float
-    masked_accuracy: float
+    metrics: Mapping[str, Metric]
     sequence_losses_nats: tuple[float, ...]
     training_losses_nats: tuple[float, ...]
     num_steps: int
@@ -138,8 +179,7 @@ class TeacherQuality:
     Attributes:
         entropy_nats: Its own entropy there: the least cross-entropy any student can reach.
         entropy_stderr_nats: Standard error over sequences.
-        masked_lm_loss_nats: Cross-entropy against the true tokens.
-        masked_accuracy: Share of targets whose true token it ranks first.
+        metrics: The same ones as its students have.
         num_targets: Held-out targets.
         sequence_entropies_nats: Its entropy on each held-out sequence, as candidates have their losses. Empty in jobs
             that were run before it was stored.
@@ -147,7 +187,6 @@ class TeacherQuality:
 
     entropy_nats: float
     entropy_stderr_nats: float
-    masked_lm_loss_nats: float
-    masked_accuracy: float
+    metrics: Mapping[str, Metric]
     num_targets: int
     sequence_entropies_nats: tuple[float, ...] = ()

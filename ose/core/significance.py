@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ose.core.architecture import Architecture
+from ose.core.measurement import mean_and_stderr
 from ose.core.score import Measures, ScoreRule, latency_error, score, score_per_nat
 
 SIGNIFICANT_STDERRS = 2.0
@@ -103,7 +104,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Paired
         first: One loss a sequence.
         second: The other model's, in the same order.
     """
-    mean, stderr = _mean_and_stderr([a - b for a, b in zip(first, second, strict=True)])
+    mean, stderr = mean_and_stderr([a - b for a, b in zip(first, second, strict=True)])
     return PairedDifference(mean_nats=mean, stderr_nats=stderr)
 
 
@@ -130,7 +131,7 @@ def _stderr_of_losses(first: Judged, second: Judged) -> float:
     slopes = _slope(first, second), _slope(second, first)
     if not any(slopes):  # neither score depends on its loss
         return 0.0
-    return _mean_and_stderr(
+    return mean_and_stderr(
         [slopes[0] * a - slopes[1] * b for a, b in zip(_losses(first), _losses(second), strict=True)]
     )[1]
 
@@ -151,13 +152,3 @@ def _losses(judged: Judged) -> Sequence[float]:
     if judged.scale.rule.formula != "excess" or not entropies:
         return judged.sequence_losses_nats
     return [loss - entropy for loss, entropy in zip(judged.sequence_losses_nats, entropies, strict=True)]
-
-
-def _mean_and_stderr(values: Sequence[float]) -> tuple[float, float]:
-    """Mean of independent values and its standard error (NaN for a single value)."""
-    count = len(values)
-    mean = math.fsum(values) / count
-    if count < 2:
-        return mean, math.nan
-    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
-    return mean, math.sqrt(variance / count)

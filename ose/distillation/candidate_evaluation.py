@@ -159,8 +159,7 @@ class QueuedCandidate:
         return Evaluation(
             loss_nats=quality.loss_nats,
             loss_stderr_nats=quality.loss_stderr_nats,
-            masked_lm_loss_nats=quality.masked_lm_loss_nats,
-            masked_accuracy=quality.masked_accuracy,
+            metrics=quality.metrics,
             sequence_losses_nats=quality.sequence_losses_nats,
             training_losses_nats=tuple(losses),
             num_steps=self._request.num_steps,

@@ -14,14 +14,12 @@ from ose.tasks.base import SearchData, Task
 from ose.tasks.judging import held_out_quality
 from ose.training.checkpoint import newest_state
 
-COLUMNS = ("step", "wall_time_s", "loss_nats", "loss_stderr_nats", "masked_accuracy")
-
 
 class HeldOutCurve:
     """A line of `curve.csv` every so many steps, on the targets that the search's candidates were judged on.
 
-    A step is written once: what a resumed run does again comes out the same. Wall time is that of all sessions,
-    these evaluations included.
+    Beside the loss stands every metric. A step is written once: what a resumed run does again comes out the same. Wall
+    time is that of all sessions, these evaluations included.
 
     Args:
         folder: The distillation's, with its checkpoints.
@@ -53,17 +51,22 @@ class HeldOutCurve:
             return
         wall_time_s = time.perf_counter() - self._started if step else 0.0
         quality = held_out_quality(self._task, self._student, self._data)
-        figures = (quality.loss_nats, quality.loss_stderr_nats, quality.masked_accuracy)
-        lines.append(dict(zip(COLUMNS, (step, wall_time_s, *figures), strict=True)))
+        loss = {"loss_nats": quality.loss_nats, "loss_stderr_nats": quality.loss_stderr_nats}
+        metrics = {name: metric.value for name, metric in quality.metrics.items()}
+        lines.append({"step": step, "wall_time_s": wall_time_s, **loss, **metrics})
+        columns = list(dict.fromkeys(name for line in lines for name in line))
         with atomic_file(self._file) as temporary, temporary.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
+            writer = csv.DictWriter(stream, columns)
             writer.writeheader()
             writer.writerows(lines)
 
 
 def read_curve(file: Path) -> list[dict[str, Any]]:
-    """The lines of a `curve.csv`, none if there is no such file."""
+    """The lines of a `curve.csv`, none if there is no such file. One begun by an older OSE lacks some metrics."""
     if not file.exists():
         return []
     with file.open(newline="") as stream:
-        return [{**{k: float(v) for k, v in row.items()}, "step": int(row["step"])} for row in csv.DictReader(stream)]
+        return [
+            {**{name: float(text) for name, text in row.items() if text}, "step": int(row["step"])}
+            for row in csv.DictReader(stream)
+        ]

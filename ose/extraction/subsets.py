@@ -24,13 +24,13 @@ from ose.core.layer_subsets import (
     rule_subsets,
     score_subsets,
 )
+from ose.core.measurement import mean_and_stderr
 from ose.core.messages import LayerSubsetsRequest
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.bert.model import architecture_of
 from ose.families.bert.parts import Parts, parts_of
 from ose.tasks.base import SearchData, Task
-from ose.tasks.fill_mask.evaluate import mean_and_stderr
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
 from ose.training.positions import at_positions

@@ -22,8 +22,9 @@ from ose.core.trust import LEADERS
 from ose.errors import EvaluationError
 from ose.leaderboard.measures import MeasureTable
 from ose.leaderboard.ranked_list import RankedList
+from ose.leaderboard.ranking import bare_measures
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, CandidateLimits, Changes, Objectives, Order, RowMeasures
+from ose.store.pages import NO_LIMITS, CandidateLimits, Changes, Order, RowMeasures
 
 _MAX_LISTS = 16
 """Orders of one job that are kept: a megabyte each for 100,000 candidates."""
@@ -121,11 +122,11 @@ class RankingCache:
         everyone = self.ordered(by_score)
         return {each.number: everyone.num_before(self._key(by_score, each), each.number) + 1 for each in ranked}
 
-    def leaders(self, rule: ScoreRule, limits: CandidateLimits) -> tuple[Objectives, ...]:
+    def leaders(self, rule: ScoreRule, limits: CandidateLimits) -> tuple[RowMeasures, ...]:
         """Those of the first ranks, the best first."""
         first = self.ordered(View(order="score", rule=rule, limits=limits)).some(0, LEADERS)
         known = [figures for _, number in first if (figures := self._figures.get(number)) is not None]
-        return tuple(_objectives(each) for each in known if _is_ranked(each, limits))
+        return tuple(each for each in known if _is_ranked(each, limits))
 
     def is_on_front(self, number: int, limits: CandidateLimits) -> bool:
         """Whether no other one beats it. Whatever beats one within limits is within them too."""
@@ -145,11 +146,9 @@ class RankingCache:
         return inf if value is None else value
 
     def _score(self, each: RowMeasures, rule: ScoreRule) -> float:
-        assert each.latency_p50_ms is not None and each.loss_nats is not None
         if self._teacher is None:
             raise EvaluationError(f"the teacher of job {self.job_id} has not been measured yet")
-        student = Measures(num_parameters=each.num_parameters, latency_ms=each.latency_p50_ms, loss_nats=each.loss_nats)
-        return score(student, self._teacher, rule).value
+        return score(bare_measures(each), self._teacher, rule).value
 
     def _take_job(self, job: Job) -> None:
         shown = (job.status, job.teacher_latency, job.teacher_quality)
@@ -182,11 +181,6 @@ class RankingCache:
                 ordered.remove(self._key(view, before), before.number)
             if _is_shown(after, view.limits):
                 ordered.add(self._key(view, after), after.number)
-
-
-def _objectives(each: RowMeasures) -> Objectives:
-    assert each.latency_p50_ms is not None and each.loss_nats is not None
-    return Objectives(each.number, each.num_parameters, each.latency_p50_ms, each.loss_nats)
 
 
 def _is_ranked(each: RowMeasures, limits: CandidateLimits) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from ose.core.former_names import former_figures
+from ose.core.measurement import Evaluation
 from ose.errors import NotFoundError
 from ose.leaderboard.confidence import read_comparison
 from ose.leaderboard.ranking import read_ranking
@@ -29,10 +31,14 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
         **asdict(to_row(row, job, ranking, read_comparison(store, job, ranking))),
         "earlier_legs": candidate.earlier_legs,
         "continues": candidate.continues,
-        "evaluation": asdict(candidate.evaluation) if candidate.evaluation else None,
+        "evaluation": _evaluation(candidate.evaluation) if candidate.evaluation else None,
         "latency": asdict(candidate.latency) if candidate.latency else None,
         "trials": [_trial(asdict(trial)) for trial in store.trials(job.id, number)],
     }
+
+
+def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    return {**asdict(evaluation), **former_figures(evaluation.metrics)}
 
 
 def _trial(trial: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ose.core.significance import Scale
 from ose.core.trust import Distance, Leader, Trust, compare_leaders
 from ose.leaderboard.ranking import Ranking
 from ose.store.base import Store
-from ose.store.pages import Objectives
+from ose.store.pages import RowMeasures
 
 _NUM_KEPT = 64
 """Comparisons that are remembered: of so many jobs or rules."""
@@ -52,7 +52,7 @@ def _compared(
     store: Store,
     job_id: str,
     scale: Scale,
-    leaders: tuple[Objectives, ...],
+    leaders: tuple[RowMeasures, ...],
     has_telling_curves: bool,
 ) -> Comparison:
     numbers = [each.number for each in leaders]

@@ -11,24 +11,32 @@ from ose.core.shown import csv_cell
 from ose.leaderboard.row import LeaderboardRow
 
 
-def write_csv(rows: Sequence[LeaderboardRow], stream: TextIO) -> None:
+def write_csv(rows: Sequence[LeaderboardRow], metric_names: Sequence[str], stream: TextIO) -> None:
     """Write rows without nesting, under a header; nothing but an empty line if there are none.
 
     A text that a spreadsheet would run as a formula begins with an apostrophe.
     """
-    flat = flat_rows(rows)
-    writer = csv.DictWriter(stream, fieldnames=list(flat[0]) if flat else [])
-    writer.writeheader()
+    flat = flat_rows(rows, metric_names)
+    names = list(flat[0]) if flat else []
+    writer = csv.DictWriter(stream, fieldnames=names)
+    writer.writerow({name: csv_cell(name) for name in names})
     writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in flat)
 
 
-def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
-    """Rows without nesting, for tables: `architecture.hidden_size`, `error.message`."""
+def flat_rows(rows: Sequence[LeaderboardRow], metric_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows without nesting, for tables: `architecture.hidden_size`, `error.message`, `masked_accuracy_stderr`.
+
+    Args:
+        rows: Candidates.
+        metric_names: Metrics that have a column, whether or not one of these rows has them.
+    """
     flat = []
     for row in rows:
         values: dict[str, Any] = {}
         for name, value in asdict(row).items():
-            if isinstance(value, dict):
+            if name == "metrics":
+                values |= _metric_columns(value, metric_names)
+            elif isinstance(value, dict):
                 values |= {f"{name}.{key}": inner for key, inner in value.items()}
             elif name == "error":
                 values |= {"error.code": None, "error.message": None}
@@ -38,3 +46,11 @@ def flat_rows(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
                 values[name] = value
         flat.append(values)
     return flat
+
+
+def _metric_columns(metrics: dict[str, dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name in names:
+        metric = metrics.get(name, {})
+        columns |= {name: metric.get("value"), f"{name}_stderr": metric.get("stderr")}
+    return columns

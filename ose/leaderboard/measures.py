@@ -51,7 +51,7 @@ class MeasureTable:
     def front(self) -> dict[int, Objectives]:
         """Numbers and objectives of those that have a rank and that no other one beats."""
         if self._front is None:
-            ranked = [(each.number, _point(each)) for each in self if each.has_rank]
+            ranked = [(each.number, pareto_point(each)) for each in self if each.has_rank]
             flags = pareto_front([point for _, point in ranked])
             self._front = {number: point for (number, point), is_on in zip(ranked, flags, strict=True) if is_on}
         return self._front
@@ -87,13 +87,14 @@ class MeasureTable:
         if before is not None and before.number in self._front:
             self._front = None  # others may have stood behind this one
         elif after.has_rank:
-            point = _point(after)
+            point = pareto_point(after)
             if not any(beats(other, point) for other in self._front.values()):
                 kept = {number: other for number, other in self._front.items() if not beats(point, other)}
                 self._front = {**kept, after.number: point}
 
 
-def _point(figures: RowMeasures) -> Objectives:
+def pareto_point(figures: RowMeasures) -> Objectives:
+    """What a candidate that passed is compared by on a Pareto front."""
     latency, loss = figures.latency_p50_ms, figures.loss_nats
     assert latency is not None and loss is not None
     return figures.num_parameters, latency, loss

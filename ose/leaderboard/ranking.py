@@ -10,8 +10,9 @@ from ose.core.objectives import teacher_measures
 from ose.core.pareto import pareto_front
 from ose.core.score import Measures, Score, ScoreRule, score
 from ose.core.trust import LEADERS
+from ose.leaderboard.measures import pareto_point
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, Objectives
+from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, RowMeasures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Ranking:
     rule: ScoreRule
     teacher: Measures | None
     ranks: Mapping[int, int]
-    leaders: tuple[Objectives, ...]
+    leaders: tuple[RowMeasures, ...]
     front: frozenset[int]
 
     def score(self, row: CandidateRow) -> Score | None:
@@ -47,7 +48,7 @@ def read_ranking(store: Store, job: Job, rule: ScoreRule, limits: CandidateLimit
     """
     passed = store.objectives(job.id, limits)
     teacher = teacher_measures(job) if passed else None
-    flags = pareto_front([tuple(each[1:]) for each in passed])
+    flags = pareto_front([pareto_point(each) for each in passed])
     best_first = [] if teacher is None else _best_first(passed, teacher, rule)
     return Ranking(
         rule=rule,
@@ -58,13 +59,14 @@ def read_ranking(store: Store, job: Job, rule: ScoreRule, limits: CandidateLimit
     )
 
 
-def _best_first(passed: list[Objectives], teacher: Measures, rule: ScoreRule) -> list[Objectives]:
-    values = {each.number: score(_bare_measures(each), teacher, rule).value for each in passed}
+def _best_first(passed: list[RowMeasures], teacher: Measures, rule: ScoreRule) -> list[RowMeasures]:
+    values = {each.number: score(bare_measures(each), teacher, rule).value for each in passed}
     return sorted(passed, key=lambda each: (-values[each.number], each.number))
 
 
-def _bare_measures(each: Objectives) -> Measures:
-    """What a score's value depends on. Spreads only make its own."""
+def bare_measures(each: RowMeasures) -> Measures:
+    """What a score's value depends on, of a candidate that passed. Spreads only make its own."""
+    assert each.latency_p50_ms is not None and each.loss_nats is not None
     return Measures(num_parameters=each.num_parameters, latency_ms=each.latency_p50_ms, loss_nats=each.loss_nats)
 
 

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ose.core.bounds import FACTOR, Bounds, require_bounds
+from ose.core.former_names import former_figures
 from ose.core.job import FailureReport, Job
 from ose.core.layer_choice import LayerChoice
+from ose.core.measurement import metrics_json
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
 from ose.errors import InvalidInputError
@@ -17,7 +19,7 @@ from ose.leaderboard.csv import flat_rows
 from ose.leaderboard.ranking import Ranking, read_ranking
 from ose.leaderboard.row import LeaderboardRow
 from ose.store.base import Store
-from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, Order
+from ose.store.pages import NO_LIMITS, CandidateFigures, CandidateLimits, CandidateRow, Order
 
 if TYPE_CHECKING:
     import pandas
@@ -26,11 +28,7 @@ _ALL = 10**9
 """More candidates than any job has."""
 
 
-_SAME = {field.name for field in fields(LeaderboardRow)} & {field.name for field in fields(CandidateRow)} - {
-    "layers",
-    "score",
-    "score_stderr",
-}
+_SAME = {field.name for field in fields(CandidateFigures)} - {"layers", "score", "score_stderr"}
 """What the store's row says as the leaderboard's does. Scores are made anew, under the rule that is asked for."""
 
 
@@ -75,6 +73,12 @@ class Leaderboard:
     trust: Trust | None = None
     hint: str | None = None
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics of the teacher or of a row, in the order in which they come."""
+        measured = (self.teacher["metrics"], *(row.metrics for row in self.rows))
+        return tuple(dict.fromkeys(name for metrics in measured for name in metrics))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values under the JSON names."""
         return {
@@ -90,7 +94,7 @@ class Leaderboard:
         """A pandas table with one row a candidate and one column a value."""
         import pandas
 
-        return pandas.DataFrame(flat_rows(self.rows))
+        return pandas.DataFrame(flat_rows(self.rows, self.metric_names))
 
 
 def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None = None) -> Leaderboard:
@@ -128,6 +132,7 @@ def to_board(
 def teacher_json(job: Job) -> dict[str, Any]:
     """The teacher with the same measures as a row; null where it has not been measured yet."""
     latency, quality = job.teacher_latency, job.teacher_quality
+    metrics = quality.metrics if quality else {}
     return {
         "path": job.teacher.path,
         "digest": job.teacher.digest,
@@ -139,8 +144,8 @@ def teacher_json(job: Job) -> dict[str, Any]:
         "latency_flagged": latency.is_flagged if latency else None,
         "loss_nats": quality.entropy_nats if quality else None,
         "loss_stderr_nats": quality.entropy_stderr_nats if quality else None,
-        "masked_lm_loss_nats": quality.masked_lm_loss_nats if quality else None,
-        "masked_accuracy": quality.masked_accuracy if quality else None,
+        "metrics": metrics_json(metrics),
+        **former_figures(metrics),
     }
 
 
@@ -189,6 +194,7 @@ def to_row(row: CandidateRow, job: Job, ranking: Ranking, comparison: Comparison
     own = {name: getattr(row, name) for name in _SAME}
     return LeaderboardRow(
         **own,
+        **former_figures(row.metrics),
         rank=ranking.ranks.get(row.number),
         candidate=row.number,
         layers=_layers(row, job),

@@ -17,7 +17,6 @@ from ose.store.pages import (
     CandidatePage,
     CandidateRow,
     Changes,
-    Objectives,
     Order,
     Position,
     RowMeasures,
@@ -80,12 +79,12 @@ class SqlPages:
             found = connection.execute(query)
             return Changes(mark=mark, figures=tuple(RowMeasures(*row) for row in found))
 
-    def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[Objectives]:
+    def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[RowMeasures]:
         c = CANDIDATES.c
-        query = select(c.number, c.num_parameters, c.latency_p50_ms, c.loss_nats)
+        query = select(c.number, c.num_parameters, c.latency_p50_ms, c.loss_nats, _HAS_RANK)
         passed = query.where(c.job_id == job_id, _HAS_RANK, _is_within(limits))
         with self._transactions.read() as connection:
-            return sorted(Objectives(*row) for row in connection.execute(passed))
+            return sorted(RowMeasures(*row) for row in connection.execute(passed))
 
 
 def _parts(of_job: Select[Any], order: Order, after: Position | None) -> list[Select[Any]]:

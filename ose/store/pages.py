@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ose.core.architecture import Architecture
 from ose.core.job import CandidateStatus, FailureReport
 from ose.core.layer_choice import LayerChoice
+from ose.core.measurement import Metric
 from ose.core.spec import Hyperparameters
 
 Order = Literal["score", "loss", "latency", "parameters", "candidate"]
@@ -15,38 +17,50 @@ Order = Literal["score", "loss", "latency", "parameters", "candidate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateRow:
-    """A candidate without its samples and curves. RowMeasures are null where nothing is measured yet.
+class CandidateFigures:
+    """What every list says of a candidate. Figures are null where nothing is measured yet, and metrics are none.
 
     Attributes:
-        number: 1, 2, ... in the job's order.
-        layers: The teacher's layers that it was to keep.
-        teacher_layers: Those it kept.
-        score: Under the job's own rule.
+        layers: The teacher's layers: the store has those it was to keep, a leaderboard those it kept if they are known,
+            and null of a random start.
+        flops: Of the encoder, one sequence of the latency protocol's length.
+        loss_nats: Cross-entropy to the teacher on the held-out items.
+        metrics: What else the task says of its quality, by name.
+        score: The store has it under the job's own rule, a leaderboard under the one that is asked for.
     """
 
-    number: int
     status: CandidateStatus
     architecture: Architecture
-    hyperparameters: Hyperparameters
     layers: LayerChoice | None
-    num_steps: int
+    hyperparameters: Hyperparameters
     num_parameters: int
     num_encoder_parameters: int
     flops: int
     latency_p50_ms: float | None
-    latency_p50_stderr_ms: float | None
     latency_p90_ms: float | None
     latency_flagged: bool | None
     loss_nats: float | None
     loss_stderr_nats: float | None
-    divergence_stderr_nats: float | None
-    masked_lm_loss_nats: float | None
-    masked_accuracy: float | None
-    wall_time_s: float | None
-    teacher_layers: tuple[int, ...] | None
+    metrics: Mapping[str, Metric]
     score: float | None
     score_stderr: float | None
+    num_steps: int
+    wall_time_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRow(CandidateFigures):
+    """A candidate as it is stored, without its samples and curves.
+
+    Attributes:
+        number: 1, 2, ... in the job's order.
+        teacher_layers: The layers it kept.
+    """
+
+    number: int
+    latency_p50_stderr_ms: float | None
+    divergence_stderr_nats: float | None
+    teacher_layers: tuple[int, ...] | None
     rejection: str | None
     failure: FailureReport | None
 
@@ -89,15 +103,6 @@ class CandidatePage:
 
     rows: tuple[CandidateRow, ...]
     end: Position | None
-
-
-class Objectives(NamedTuple):
-    """What a candidate that passed is compared by: for a Pareto front, which needs all of them at once."""
-
-    number: int
-    num_parameters: int
-    latency_p50_ms: float
-    loss_nats: float
 
 
 class RowMeasures(NamedTuple):

@@ -11,9 +11,9 @@ from ose.store.pages import (
     CandidatePage,
     CandidateRow,
     Changes,
-    Objectives,
     Order,
     Position,
+    RowMeasures,
 )
 
 
@@ -54,5 +54,5 @@ class PageStore(Protocol):
             since: The mark of an earlier look; None gives all candidates.
         """
 
-    def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[Objectives]:
+    def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[RowMeasures]:
         """What the candidates that passed are compared by, by number."""

@@ -116,8 +116,7 @@ def from_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "loss_nats": evaluation.loss_nats,
         "loss_stderr_nats": known_number(evaluation.loss_stderr_nats),
         "divergence_stderr_nats": evaluation.divergence_stderr_nats,
-        "masked_lm_loss_nats": evaluation.masked_lm_loss_nats,
-        "masked_accuracy": evaluation.masked_accuracy,
+        "metrics": evaluation.metrics,
         "wall_time_s": evaluation.wall_time_s,
         "teacher_layers": evaluation.teacher_layers,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -30,7 +32,7 @@ from ose.core.job import (
     TrialStatus,
 )
 from ose.core.layer_choice import LayerChoice
-from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.measurement import Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.store.change_sequence import writers_mark
@@ -103,8 +105,7 @@ CANDIDATES = Table(
     Column("loss_nats", Float),
     Column("loss_stderr_nats", Float),
     Column("divergence_stderr_nats", Float),
-    Column("masked_lm_loss_nats", Float),
-    Column("masked_accuracy", Float),
+    Column("metrics", EncodedColumn(Mapping[str, Metric]), nullable=False, server_default="{}"),
     Column("wall_time_s", Float),
     Column("teacher_layers", EncodedColumn(tuple[int, ...])),
     Column("score", Float),

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ose.core.failures import failure_report
+from ose.core.former_names import former_result
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
 from ose.core.layer_choice import MEASURED_RULES, LayerChoice, kept_layers
+from ose.core.measurement import metrics_json
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
@@ -137,9 +139,8 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
             "latency_flagged": candidate.latency.is_flagged,
             "loss_nats": result.loss_nats,
             "loss_stderr_nats": result.loss_stderr_nats,
-            "masked_lm_loss_nats": result.masked_lm_loss_nats,
-            "masked_accuracy": result.masked_accuracy,
-            "masked_accuracy_stderr": result.masked_accuracy_stderr,
+            "metrics": metrics_json(result.metrics),
+            **former_result(result.metrics),
         },
         "search": {
             "loss_nats": candidate.evaluation.loss_nats if candidate.evaluation else None,

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ose.core.export import Export
-from ose.core.job import Distillation
+from ose.core.former_names import former_result
+from ose.core.job import Distillation, DistillationResult
 
 
 def distillation_json(distillation: Distillation) -> dict[str, Any]:
@@ -20,9 +21,14 @@ def distillation_json(distillation: Distillation) -> dict[str, Any]:
         "created_at": distillation.created_at,
         "finished_at": distillation.finished_at,
         "spec": asdict(distillation.spec),
-        "result": {k: v for k, v in asdict(result).items() if k != "student_path"} if result else None,
+        "result": _result(result) if result else None,
         "error": {"code": failure.code, "message": failure.message} if failure else None,
     }
+
+
+def _result(result: DistillationResult) -> dict[str, Any]:
+    figures = {name: value for name, value in asdict(result).items() if name != "student_path"}
+    return {**figures, **former_result(result.metrics)}
 
 
 def export_json(export: Export) -> dict[str, Any]:

@@ -7,10 +7,14 @@ finds both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from ose.core.measurement import Metric, mean_and_stderr
+from ose.errors import NonFiniteLossError
 
 if TYPE_CHECKING:  # what submits a job reads this module too
     import torch
@@ -58,6 +62,35 @@ class TaskRules:
     def suits(self, class_name: str) -> bool:
         """Whether models of this class do the task; an empty name says nothing either way."""
         return not class_name or any(part in class_name for part in self.model_classes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutQuality:
+    """A model on the held-out items of a search.
+
+    Attributes:
+        loss_nats: Mean distance from the teacher's answers.
+        loss_stderr_nats: Its standard error over items.
+        metrics: What else the task says of it, by name.
+        sequence_losses_nats: The loss of each item, in order.
+    """
+
+    loss_nats: float
+    loss_stderr_nats: float
+    metrics: Mapping[str, Metric]
+    sequence_losses_nats: tuple[float, ...]
+
+    @classmethod
+    def of(cls, losses: Sequence[float], metrics: Mapping[str, Metric]) -> Self:
+        """From the loss of each item.
+
+        Raises:
+            NonFiniteLossError: The model has diverged.
+        """
+        loss, stderr = mean_and_stderr(losses)
+        if not math.isfinite(loss):
+            raise NonFiniteLossError(f"the held-out loss is {loss}")
+        return cls(loss_nats=loss, loss_stderr_nats=stderr, metrics=metrics, sequence_losses_nats=tuple(losses))
 
 
 class Examples(Protocol):
@@ -174,7 +207,7 @@ class Task(Protocol):
             precision: Of the arithmetic.
         """
 
-    def quality_of(self, judged: torch.Tensor) -> Any:
+    def quality_of(self, judged: torch.Tensor) -> HeldOutQuality:
         """What `judge` has found, as means with their standard errors.
 
         Raises:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from transformers import PreTrainedModel
 
-from ose.tasks.base import SearchData, Task
+from ose.tasks.base import HeldOutQuality, SearchData, Task
 
 
-def held_out_quality(task: Task, student: PreTrainedModel, data: SearchData, num_items: int | None = None) -> Any:
+def held_out_quality(
+    task: Task, student: PreTrainedModel, data: SearchData, num_items: int | None = None
+) -> HeldOutQuality:
     """Judge a student in float32, as the teacher was.
 
     Args:

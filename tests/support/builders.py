@@ -8,7 +8,7 @@ from typing import Any
 
 from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
 from ose.core.job import CorpusFacts, DistillationResult, FailureReport, TeacherFacts
-from ose.core.measurement import DeviceFingerprint, Evaluation, LatencyMeasurement, TeacherQuality
+from ose.core.measurement import DeviceFingerprint, Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, Hyperparameters, JobSpec, TeacherSpec
 from ose.store.new_rows import NewCandidate, NewJob
@@ -94,12 +94,18 @@ def new_candidate(number: int = 1, **changes: Any) -> NewCandidate:
     return NewCandidate(**{**values, **changes})
 
 
+def metrics(masked_lm_loss_nats: float, masked_accuracy: float) -> dict[str, Metric]:
+    return {
+        "masked_lm_loss_nats": Metric(value=masked_lm_loss_nats, stderr=0.05),
+        "masked_accuracy": Metric(value=masked_accuracy, stderr=0.01),
+    }
+
+
 def evaluation(loss_nats: float = 4.5, **changes: Any) -> Evaluation:
     values = {
         "loss_nats": loss_nats,
         "loss_stderr_nats": 0.05,
-        "masked_lm_loss_nats": 5.0,
-        "masked_accuracy": 0.2,
+        "metrics": metrics(5.0, 0.2),
         "sequence_losses_nats": (loss_nats - 0.1, loss_nats + 0.1),
         "training_losses_nats": (6.0, 5.5),
         "num_steps": 2,
@@ -142,8 +148,7 @@ def teacher_quality(**changes: Any) -> TeacherQuality:
     values = {
         "entropy_nats": 3.0,
         "entropy_stderr_nats": 0.05,
-        "masked_lm_loss_nats": 3.1,
-        "masked_accuracy": 0.4,
+        "metrics": metrics(3.1, 0.4),
         "num_targets": 500,
     }
     return TeacherQuality(**{**values, **changes})
@@ -160,9 +165,7 @@ def distillation_result(**changes: Any) -> DistillationResult:
         "num_steps": 100,
         "loss_nats": 3.5,
         "loss_stderr_nats": 0.04,
-        "masked_lm_loss_nats": 3.6,
-        "masked_accuracy": 0.35,
-        "masked_accuracy_stderr": 0.01,
+        "metrics": metrics(3.6, 0.35),
         "wall_time_s": 60.0,
     }
     return DistillationResult(**{**values, **changes})

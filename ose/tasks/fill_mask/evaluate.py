@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
+
+from ose.core.measurement import mean_and_stderr
 
 Predictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(input_ids (B, T), positions (B, K)) to logits (B, K, V)."""
@@ -51,12 +52,3 @@ def masked_lm_quality(
         accuracy_stderr=accuracy_stderr,
         num_targets=labels.numel(),
     )
-
-
-def mean_and_stderr(values: list[float]) -> tuple[float, float]:
-    """Mean of independent values and its standard error (NaN for a single value)."""
-    mean = math.fsum(values) / len(values)
-    if len(values) < 2:
-        return mean, math.nan
-    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return mean, math.sqrt(variance / len(values))

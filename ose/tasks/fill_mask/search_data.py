@@ -30,16 +30,16 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file, remove_leftovers, write_json
-from ose.core.measurement import TeacherQuality
+from ose.core.measurement import Metric, TeacherQuality, mean_and_stderr, metric_of
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.corpus import Side, pack_corpus
 from ose.data.search_spans import ONE_SPAN, Span, batch_rows
 from ose.errors import CorpusError
 from ose.tasks.fill_mask.draws import systematic_draws
-from ose.tasks.fill_mask.evaluate import mean_and_stderr
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
+from ose.tasks.fill_mask.metrics import METRICS, Outputs
 from ose.tasks.fill_mask.teacher import load_tokenizer
 from ose.training.precision import autocast
 
@@ -207,32 +207,34 @@ def _forget(_: np.ndarray) -> None:
 
 
 def _stored_quality(summary: Path) -> TeacherQuality | None:
-    """What the folder says of the teacher; None if that is nothing, or was written before entropies were kept."""
+    """What the folder says of the teacher; None if that is nothing, or an OSE wrote it that measured other things."""
     if not summary.exists():
         return None
     content = json.loads(summary.read_text(encoding="utf8"))
     entropies = tuple(content.pop("sequence_entropies_nats", ()))
-    return TeacherQuality(**content, sequence_entropies_nats=entropies) if entropies else None
+    metrics = {name: Metric(**each) for name, each in content.pop("metrics", {}).items()}
+    if not entropies or metrics.keys() != METRICS.keys():
+        return None
+    return TeacherQuality(**content, metrics=metrics, sequence_entropies_nats=entropies)
 
 
 def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.ndarray], None]) -> TeacherQuality:
     """The teacher's own quality; `store` gets its log-probabilities (M, K, V) at the targets, in half precision."""
     entropies: list[float] = []
-    losses: list[float] = []
-    hits: list[float] = []
+    figures: dict[str, list[float]] = {name: [] for name in METRICS}
     for rows in torch.arange(len(batch.input_ids)).split(_ROWS_AT_ONCE):
         log_probs = _teacher_log_probs(teacher, batch, rows)
         labels = batch.labels[rows].to(log_probs.device)
         store(log_probs.half().cpu().numpy())
+        outputs = Outputs(logits=log_probs, log_probs=log_probs, labels=labels)
         entropies += (-(log_probs.exp() * log_probs).sum(-1)).double().mean(dim=1).tolist()
-        losses += (-log_probs.gather(-1, labels[..., None])).double().mean(dim=(1, 2)).tolist()
-        hits += (log_probs.argmax(-1) == labels).double().mean(dim=1).tolist()
+        for name, metric in METRICS.items():
+            figures[name] += metric(outputs).tolist()
     entropy, entropy_stderr = mean_and_stderr(entropies)
     return TeacherQuality(
         entropy_nats=entropy,
         entropy_stderr_nats=entropy_stderr,
-        masked_lm_loss_nats=mean_and_stderr(losses)[0],
-        masked_accuracy=mean_and_stderr(hits)[0],
+        metrics={name: metric_of(each) for name, each in figures.items()},
         num_targets=batch.labels.numel(),
         sequence_entropies_nats=tuple(entropies),
     )

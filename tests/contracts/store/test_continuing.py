@@ -13,7 +13,7 @@ from ose.core.job import Candidate, CandidateStatus
 from ose.core.score import Score
 from ose.leaderboard.candidate import candidate_json
 from ose.store.base import Store
-from ose.store.pages import Limits, Order
+from ose.store.pages import CandidateLimits, Order
 
 End = Literal["succeeded", "rejected", "failed", "waits"]
 
@@ -60,8 +60,10 @@ def test_only_success_takes_the_earlier_ones_place(store: Store, pair: tuple[Can
 
 
 @pytest.mark.parametrize("order", get_args(Order))
-@pytest.mark.parametrize("limits", [Limits(), Limits(max_latency_ms=1e9)])
-def test_it_is_in_no_list(store: Store, pair: tuple[Candidate, Candidate], order: Order, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [CandidateLimits(), CandidateLimits(max_latency_ms=1e9)])
+def test_it_is_in_no_list(
+    store: Store, pair: tuple[Candidate, Candidate], order: Order, limits: CandidateLimits
+) -> None:
     assert [row.number for row in store.candidate_page("job-2", order=order, limits=limits).rows].count(1) == 1
     end(store, pair[1], "succeeded")
     assert [row.number for row in store.candidate_page("job-1", order=order, limits=limits).rows] == [2]

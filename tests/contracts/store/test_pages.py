@@ -17,7 +17,7 @@ from ose.core.job import CandidateStatus
 from ose.core.score import Score
 from ose.store.base import Store
 from ose.store.engine import connect
-from ose.store.pages import NO_LIMITS, CandidateRow, Limits, Order
+from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, Order
 
 ORDERS = get_args(Order)
 
@@ -47,7 +47,9 @@ def store(store: Store) -> Store:
     return store
 
 
-def pages(store: Store, order: Order, limit: int, limits: Limits = NO_LIMITS) -> list[tuple[CandidateRow, ...]]:
+def pages(
+    store: Store, order: Order, limit: int, limits: CandidateLimits = NO_LIMITS
+) -> list[tuple[CandidateRow, ...]]:
     found, after = [], None
     while not found or after is not None:
         page = store.candidate_page("job-1", order=order, limit=limit, after=after, limits=limits)
@@ -68,7 +70,7 @@ def test_a_row_has_the_figures_of_its_candidate(store: Store) -> None:
     shared = [field.name for field in fields(CandidateRow) if hasattr(candidate, field.name)]
     assert {"number", "status", "architecture", "score", "failure"} <= set(shared)
     assert [getattr(row, name) for name in shared] == [getattr(candidate, name) for name in shared]
-    of_evaluation = ("loss_nats", "loss_stderr_nats", "masked_lm_loss_nats", "masked_accuracy", "wall_time_s")
+    of_evaluation = ("loss_nats", "loss_stderr_nats", "metrics", "wall_time_s")
     for name in (*of_evaluation, "teacher_layers"):
         assert getattr(row, name) == getattr(candidate.evaluation, name)
     latency = (row.latency_p50_ms, row.latency_p50_stderr_ms, row.latency_p90_ms, row.latency_flagged)
@@ -106,14 +108,16 @@ def test_pages_put_together_are_the_list(store: Store, order: Order, limit: int)
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [
-        (Limits(max_latency_ms=1.0), {1, 4, 5}),
-        (Limits(max_parameters=800), {2, 5}),
-        (Limits(max_loss_nats=4.0), {2, 4}),
-        (Limits(max_latency_ms=1.0, max_loss_nats=4.0), {4}),
-        (Limits(max_parameters=10**12), {1, 2, 3, 4, 5}),
+        (CandidateLimits(max_latency_ms=1.0), {1, 4, 5}),
+        (CandidateLimits(max_parameters=800), {2, 5}),
+        (CandidateLimits(max_loss_nats=4.0), {2, 4}),
+        (CandidateLimits(max_latency_ms=1.0, max_loss_nats=4.0), {4}),
+        (CandidateLimits(max_parameters=10**12), {1, 2, 3, 4, 5}),
     ],
 )
-def test_limits_leave_what_passed_within_them(store: Store, order: Order, limits: Limits, expected: set[int]) -> None:
+def test_limits_leave_what_passed_within_them(
+    store: Store, order: Order, limits: CandidateLimits, expected: set[int]
+) -> None:
     within = [row for row in store.candidate_page("job-1", order=order).rows if row.number in expected]
     assert [row for page in pages(store, order, 2, limits) for row in page] == within
 
@@ -131,7 +135,7 @@ def test_what_passed_is_compared_by_three_objectives(store: Store) -> None:
         row = by_number[each.number]
         expected = (row.num_parameters, row.latency_p50_ms, row.loss_nats)
         assert (each.num_parameters, each.latency_p50_ms, each.loss_nats) == expected
-    assert [each.number for each in store.objectives("job-1", Limits(max_latency_ms=1.0))] == [1, 4, 5]
+    assert [each.number for each in store.objectives("job-1", CandidateLimits(max_latency_ms=1.0))] == [1, 4, 5]
 
 
 @pytest.mark.parametrize("stderr", [nan, inf])

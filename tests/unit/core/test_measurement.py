@@ -1,9 +1,18 @@
+import math
 import random
 import statistics
 
 import pytest
 
-from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
+from ose.core.measurement import (
+    DeviceFingerprint,
+    LatencyMeasurement,
+    LatencyProtocol,
+    Metric,
+    mean_and_stderr,
+    metric_of,
+    metric_text,
+)
 from ose.errors import InvalidInputError
 
 FINGERPRINT = DeviceFingerprint(
@@ -47,3 +56,22 @@ def test_a_protocol_without_work_is_refused(name: str) -> None:
 
 def test_a_device_is_called_by_its_accelerator_or_processor() -> None:
     assert str(FINGERPRINT) == "Example CPU (2 cores), torch 2"
+
+
+def test_a_single_value_has_no_known_error() -> None:
+    mean, stderr = mean_and_stderr([2.5])
+    assert mean == 2.5
+    assert math.isnan(stderr)
+
+
+def test_the_standard_error_is_that_of_a_sample_mean() -> None:
+    assert mean_and_stderr([1.0, 2.0, 4.0]) == pytest.approx((7 / 3, statistics.stdev([1, 2, 4]) / math.sqrt(3)))
+
+
+def test_a_metric_of_a_single_item_has_no_error() -> None:
+    assert metric_of([2.5]) == Metric(value=2.5, stderr=None)
+    assert metric_of([1.0, 2.0]) == Metric(value=1.5, stderr=0.5)
+
+
+def test_a_metric_is_read_in_the_unit_of_its_name() -> None:
+    assert (metric_text("masked_lm_loss_nats", 1234.5678), metric_text("macro_f1", 0.4375)) == ("1,234.568", "43.8%")

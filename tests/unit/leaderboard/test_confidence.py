@@ -33,7 +33,7 @@ def test_rows_tell_their_distance_from_the_best_one(store: Store) -> None:
     assert (best.group, best.loss_to_best_nats, best.score_to_best, best.score_to_best_stderr) == (1, 0, 0, 0)
     assert second.loss_to_best_nats == pytest.approx(0.1)
     assert second.score_to_best == pytest.approx(second.score - best.score)
-    assert flat_rows([second])[0]["group"] == second.group == 2
+    assert flat_rows([second], ())[0]["group"] == second.group == 2
 
 
 def test_a_rule_under_which_none_is_ahead_gives_a_hint(store: Store) -> None:

@@ -42,7 +42,25 @@ def board(store: Store, choices: list[LayerChoice | None], **search: object) -> 
 def test_layers_are_those_kept_or_else_the_choice(store: Store) -> None:
     found = board(store, ["top", "bottom", (1, 2), None], inheritance=InheritanceSpec(layers="even"))
     assert [row.layers for row in found.rows] == [(0, 3), "bottom", (1, 2), "even"]
-    assert [row["layers"] for row in flat_rows(found.rows)] == [[0, 3], "bottom", [1, 2], "even"]
+    assert [row["layers"] for row in flat_rows(found.rows, found.metric_names)] == [[0, 3], "bottom", [1, 2], "even"]
+
+
+def test_metrics_have_columns_whether_or_not_a_row_has_them(store: Store) -> None:
+    found = board(store, [None, None])
+    trained, waiting = flat_rows(found.rows, found.metric_names)
+    assert found.metric_names == ("masked_lm_loss_nats", "masked_accuracy")
+    names = ("masked_lm_loss_nats", "masked_lm_loss_nats_stderr", "masked_accuracy", "masked_accuracy_stderr")
+    assert [trained[name] for name in names] == [5.0, 0.05, 0.2, 0.01]
+    assert [waiting[name] for name in names] == [None] * 4
+    assert list(trained) == list(waiting) and list(trained)[:2] == ["rank", "candidate"]
+
+
+def test_the_former_names_say_what_the_metrics_say(store: Store) -> None:
+    told = board(store, [None, None]).to_json()
+    for entry in (told["teacher"], *told["rows"]):
+        for name in ("masked_lm_loss_nats", "masked_accuracy"):
+            assert entry[name] == entry["metrics"].get(name, {"value": None})["value"]
+    assert told["rows"][0]["masked_accuracy"] == 0.2
 
 
 def test_a_random_start_keeps_none(store: Store) -> None:

@@ -17,10 +17,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, insert, inspect, select, text
-from stored import claimed, end_candidate
+from stored import claimed, start_trial
 
 from ose.core.access import Owner
+from ose.core.measurement import Metric
 from ose.core.recipe import DistillationSpec
+from ose.core.score import Score
 from ose.errors import StoreError
 from ose.store.base import Store
 from ose.store.engine import connect, open_store
@@ -42,6 +44,12 @@ def upgrade() -> None:
         table.add_column(sa.Column("note", sa.Text, nullable=False, server_default="none yet"))
     {then}
 """
+
+
+WITHOUT_ERRORS = {
+    "masked_lm_loss_nats": Metric(value=5.0, stderr=None),
+    "masked_accuracy": Metric(value=0.2, stderr=None),
+}
 
 
 @pytest.fixture
@@ -137,6 +145,23 @@ def test_a_database_of_an_earlier_revision_opens_with_all_it_holds(
         assert store.candidate("job-1", 2).layers == (0, 3)
 
 
+def test_what_cannot_be_read_keeps_its_words_when_metrics_are_named(
+    url: str, new_url: Callable[[], str], tmp_path: Path
+) -> None:
+    damaged = {"jobs": "teacher_quality", "trials": "evaluation", "distillations": "result"}
+    with closing(connect(url)) as older:
+        migrate(older, _up_to("0010", tmp_path / "older"))
+        _fill_as_of_then(older, new_url())
+        with older.write() as connection:
+            for table, column in damaged.items():
+                connection.execute(text(f"UPDATE {table} SET {column} = '{{masked_accuracy'"))
+    with closing(connect(url)) as transactions:
+        migrate(transactions)
+        with transactions.read() as connection:
+            for table, column in damaged.items():
+                assert connection.scalar(text(f"SELECT {column} FROM {table}")) == "{masked_accuracy"
+
+
 def test_distillations_that_shared_a_folder_are_all_kept(url: str, new_url: Callable[[], str], tmp_path: Path) -> None:
     names = "job_id, candidate_number, status, spec, folder, created_at"
     with closing(connect(url)) as older:
@@ -195,8 +220,16 @@ def _fill_as_of_then(older: Transactions, newest_url: str) -> tuple[object, ...]
         [candidate] = store.add_candidates(claimed(store).id, "owner", [builders.new_candidate()])
         latency = store.add_latency("shape", "protocol", "device", builders.latency(), builders.NOW)
         store.attach_latency("job-1", "owner", [candidate.id], latency.id)
-        end_candidate(store, candidate, "succeeded")
-        store.add_distillation("job-1", 1, DistillationSpec(), "/folder", builders.NOW)
+        quality = builders.teacher_quality(metrics=WITHOUT_ERRORS)
+        store.record_teacher("job-1", "owner", latency_id=latency.id, quality=quality)
+        start_trial(store, candidate)
+        evaluation = builders.evaluation(metrics=WITHOUT_ERRORS)
+        store.record_success("trial-1", evaluation, Score(value=0.2, stderr=0.0), builders.NOW)
+        distillation = store.add_distillation("job-1", 1, DistillationSpec(), "/folder", builders.NOW)
+        result = builders.distillation_result(
+            metrics=WITHOUT_ERRORS | {"masked_accuracy": Metric(value=0.3, stderr=0.1)}
+        )
+        store.finish_distillation(distillation.id, builders.NOW, result=result)
         with newest.read() as source, older.write() as target:
             _copy(source, target)
         return _everything(store)
@@ -208,20 +241,37 @@ def _copy(source: Connection, target: Connection) -> None:
     theirs.reflect(source)
     ours.reflect(target)
     for name in ("latencies", "jobs", "candidates", "trials", "distillations"):
-        shared = [column.name for column in ours.tables[name].columns]
-        for row in source.execute(select(*(theirs.tables[name].c[column] for column in shared))):
-            target.execute(insert(ours.tables[name]).values(_as_of_then(row._asdict())))
+        for row in source.execute(select(theirs.tables[name])):
+            values = _as_of_then(row._asdict())
+            known = {column.name for column in ours.tables[name].columns}
+            values = {column: value for column, value in values.items() if column in known}
+            target.execute(insert(ours.tables[name]).values(values))
 
 
 def _as_of_then(values: dict[str, Any]) -> dict[str, Any]:
-    """The database counts rows itself, and before layers, job specs said nothing of them."""
+    """The database counts rows itself. Job specs said nothing of layers, and metrics stood one by one."""
     if isinstance(values["id"], int):
         del values["id"]
     if "spec_hash" in values:
         spec = json.loads(values["spec"])
         del spec["space"]["layers"], spec["search"]["inheritance"]
         values["spec"] = json.dumps(spec)
+    for name, metric in json.loads(values.pop("metrics", "{}")).items():
+        values[name] = metric["value"]
+    for name in ("teacher_quality", "evaluation", "result"):
+        if values.get(name):
+            values[name] = _with_metrics_one_by_one(values[name])
     return values
+
+
+def _with_metrics_one_by_one(text: str) -> str:
+    """Of errors, only that of a distillation's accuracy was known."""
+    content = json.loads(text)
+    metrics = content.pop("metrics")
+    content |= {name: metric["value"] for name, metric in metrics.items()}
+    if "student_path" in content:
+        content["masked_accuracy_stderr"] = metrics["masked_accuracy"]["stderr"]
+    return json.dumps(content)
 
 
 def _everything(store: Store) -> tuple[object, ...]:

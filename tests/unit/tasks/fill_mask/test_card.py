@@ -13,8 +13,11 @@ def manifest() -> dict[str, Any]:
         "latency_p50_ms": 5.25,
         "latency_p90_ms": 6.125,
         "loss_nats": 3.5,
-        "masked_lm_loss_nats": 3.25,
-        "masked_accuracy": 0.4375,
+        "metrics": {
+            "masked_lm_loss_nats": {"value": 3.25, "stderr": 0.05},
+            "masked_accuracy": {"value": 0.4375, "stderr": None},
+            "agreement": {"value": 0.5, "stderr": 0.01},
+        },
     }
     return {
         "job": {"name": "tiny search"},
@@ -31,7 +34,9 @@ def test_the_card_shows_teacher_and_student_side_by_side() -> None:
         "# tiny search: L2-A2-H16-I24",
         "| parameters | 1,234,567 | 54,321 |",
         "| latency p50 (p90), ms | 5.25 (6.12) | 5.25 (6.12) |",
+        "| held-out masked-LM loss, nats | 3.250 | 3.250 |",
         "| masked tokens right | 43.8% | 43.8% |",
+        "| agreement | 50.0% | 50.0% |",
         "batch 1 x 128 tokens, float32",
         "Example CPU (2 cores), torch 2.13.0",
     ):

@@ -4,7 +4,7 @@ import statistics
 import pytest
 import torch
 
-from ose.tasks.fill_mask.evaluate import masked_lm_quality, mean_and_stderr
+from ose.tasks.fill_mask.evaluate import masked_lm_quality
 
 VOCAB_SIZE = 11
 POSITIONS = torch.tensor([[1, 3], [2, 4], [0, 5], [1, 2], [3, 4]])
@@ -50,13 +50,3 @@ def test_half_precision_logits_are_scored_in_single_precision() -> None:
 
     exact = masked_lm_quality(lambda i, p: half(i, p).float(), INPUT_IDS, POSITIONS, LABELS)
     assert masked_lm_quality(half, INPUT_IDS, POSITIONS, LABELS).loss_nats == exact.loss_nats
-
-
-def test_a_single_value_has_no_known_error() -> None:
-    mean, stderr = mean_and_stderr([2.5])
-    assert mean == 2.5
-    assert math.isnan(stderr)
-
-
-def test_the_standard_error_is_that_of_a_sample_mean() -> None:
-    assert mean_and_stderr([1.0, 2.0, 4.0]) == pytest.approx((7 / 3, statistics.stdev([1, 2, 4]) / math.sqrt(3)))

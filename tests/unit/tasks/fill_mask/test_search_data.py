@@ -141,8 +141,10 @@ def test_the_teachers_quality_by_hand(
     assert quality.sequence_entropies_nats == pytest.approx(entropies.tolist(), rel=1e-5)
     assert quality.entropy_stderr_nats == pytest.approx((entropies.std() / math.sqrt(len(entropies))).item(), rel=1e-4)
     loss = -log_probs.gather(-1, labels[..., None]).mean().item()
-    assert quality.masked_lm_loss_nats == pytest.approx(loss, rel=1e-5)
-    assert quality.masked_accuracy == pytest.approx((log_probs.argmax(-1) == labels).double().mean().item())
+    assert quality.metrics["masked_lm_loss_nats"].value == pytest.approx(loss, rel=1e-5)
+    assert quality.metrics["masked_accuracy"].value == pytest.approx(
+        (log_probs.argmax(-1) == labels).double().mean().item()
+    )
     assert quality.num_targets == HELD_OUT_SEQUENCES * NUM_TARGETS
 
 
