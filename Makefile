@@ -8,7 +8,7 @@ BIN := .venv/bin
 KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=99999999999 MALLOC_TOP_PAD_=268435456
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint format teacher clean
+.PHONY: help install quickstart test coverage lint format teacher clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ quickstart: .venv/.installed ## search, distil and export a student of the small
 
 test: .venv/.installed ## run the tests
 	$(BIN)/pytest
+
+coverage: .venv/.installed ## which lines the unit tests run, in all processes that they start
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: .venv/.installed ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -35,7 +41,7 @@ teacher: .venv/.installed ## train the quickstart's teacher again (hours; resume
 	$(KEEP_MEMORY) $(BIN)/python scripts/make_teacher.py
 
 clean: ## remove .venv and the caches; results stay
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml requirements.lock

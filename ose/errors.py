@@ -15,6 +15,7 @@
     │   └── QuotaError           the caller's token has as much waiting, or kept, as it may
     ├── ConflictError            the request is fine, the state of the job forbids it
     ├── MachineError             the machine is in the way
+    │   ├── SettingError         an OSE_... variable of the environment is not what it may be
     │   ├── StoreError           the database cannot be opened, read or written
     │   │   └── UnreadableError  one row of it is not what this OSE writes
     │   ├── StorageError         a file cannot be written (full disk, no permission)
@@ -124,6 +125,12 @@ class MachineError(OseError):
     """The machine is in the way."""
 
     code = "environment"
+
+
+class SettingError(MachineError):
+    """A variable of the environment is not what it may be. The message names it, and nothing that it was needed for."""
+
+    code = "setting"
 
 
 class StoreError(MachineError):

@@ -10,7 +10,7 @@ import os
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from ose.errors import InvalidInputError
+from ose.errors import InvalidInputError, SettingError
 
 _PREFIX = "OSE_"
 
@@ -43,7 +43,7 @@ class OperatorLimits:
     )
     max_workers: int = _limit(1_000, 1, "workers of one job, or of one distillation")
     max_threads: int = _limit(256, 1, "cores of one worker, and threads of a latency measurement")
-    max_claims: int = _limit(3, 1, "times that a job is claimed without getting on before it fails")
+    max_claims: int = _limit(3, 1, "times that a job or distillation is claimed without getting on before it fails")
     max_name_length: int = _limit(200, 1, "characters of the name of a job, a space or a token")
     max_submissions: int = _limit(8, 1, "submissions, extensions and costs worked out at once")
     max_submission_s: float = _limit(120, 0.001, "seconds for one of these, after which it is ended")
@@ -69,6 +69,9 @@ class OperatorLimits:
     )
     max_teacher_tensors: int = _limit(20_000, 1, "tensors that a teacher's weights consist of")
     max_teacher_file_bytes: int = _limit(64_000_000, 1_000, "bytes of each of a teacher's files beside its weights")
+    max_teacher_bytes: int = _limit(
+        20_000_000_000, 1_000, "bytes of a teacher that is fetched from the hub, all its files together"
+    )
     max_teacher_file_values: int = _limit(4_000_000, 1_000, "values in each of a teacher's JSON files")
     max_teacher_labels: int = _limit(10_000, 2, "labels that a teacher's config.json may ask for")
     max_line_bytes: int = _limit(10_000_000, 1_000, "bytes of a line of text, or of a document in any other form")
@@ -87,7 +90,7 @@ def operator_limits() -> OperatorLimits:
     """The limits in force, as the environment says now.
 
     Raises:
-        InvalidInputError: A variable is no number, or one that the limit cannot be.
+        SettingError: A variable is no number, or one that the limit cannot be.
     """
     texts = {limit: os.environ[setting_of(limit.name)] for limit in _LIMITS if setting_of(limit.name) in os.environ}
     return OperatorLimits(**{limit.name: _number(limit, text) for limit, text in texts.items()})
@@ -104,7 +107,7 @@ def _number(limit: Field[Any], text: str) -> Any:
         number = math.nan
     if not least <= number < math.inf:
         what = "a number" if kind is float else "a whole number"
-        raise InvalidInputError(f"{setting_of(limit.name)} must be {what} of at least {least:,}, not {text[:40]!r}")
+        raise SettingError(f"{setting_of(limit.name)} must be {what} of at least {least:,}, not {text[:40]!r}")
     return number
 
 

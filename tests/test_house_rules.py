@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 UNIT_TESTS = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
@@ -78,3 +80,32 @@ def test_folders_beside_ose_are_imported_as_parts_of_it(name: str) -> None:
 def python_files() -> list[Path]:
     folders = ("ose", "workers", "search_spaces", "tests", "benchmarks", "scripts")
     return [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+
+
+HARD_TO_READ = re.compile(r"(?i)\b(?:whoever|whomever|nobody|(?:is|are|was|were|not|who is) apart)\b")
+"""Of a difference the field says that it is significant, or is not."""
+
+
+def test_sentences_can_be_read_once() -> None:
+    """Pages of decisions stay as they were written."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    code = [path for folder in ("ose", "workers") for path in (ROOT / folder).rglob("*.py")]
+    lines = [line for path in (*pages, *code) for line in path.read_text(encoding="utf8").splitlines()]
+    assert len(lines) > 10_000
+    assert [line.strip() for line in lines if HARD_TO_READ.search(line)] == []
+
+
+def test_the_version_has_one_home_and_the_changelog_a_section_for_it() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]["version"]
+    sections = re.findall(r"(?m)^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf8"))
+    assert sections[0] == "Unreleased" and sections[1].startswith(f"{version} - ")
+    assert not [path for path in (ROOT / "ose").rglob("*.py") if f'"{version}"' in path.read_text(encoding="utf8")]
+
+
+def test_hooks_run_the_pinned_tools_and_fetch_nothing() -> None:
+    [repository] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf8"))["repos"]
+    lint = re.search(r"(?m)^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf8"))
+    assert repository["repo"] == "local" and lint is not None
+    by_hand = {line.strip().split()[0] for line in lint[1].splitlines()}
+    by_hook = {hook["entry"].split()[0].replace(".venv/bin", "$(BIN)") for hook in repository["hooks"]}
+    assert by_hook == by_hand and {hook["language"] for hook in repository["hooks"]} == {"system"}

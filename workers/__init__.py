@@ -1,1 +1,1 @@
-"""Whoever does the work: backends of the coordinator, and the code that runs inside their processes."""
+"""The workers: backends of the coordinator, and the code that runs inside their processes."""

@@ -38,7 +38,7 @@ class FullDistillation:
     """A candidate to be distilled fully.
 
     Attributes:
-        inheritance: What the student keeps of its teacher, whoever decided it.
+        inheritance: What the student keeps of its teacher.
         calibration: Folder of what is measured of the teacher for that; filled if it is not yet.
         search_data: The folder whose held-out targets the candidates of the search were judged on.
         packed_text: Folder of tokenised texts, shared by all distillations.

@@ -60,7 +60,7 @@ class _ImportGate:
     """Has every module of every thread that begins to run take a lock first.
 
     Args:
-        lock: Held by whoever wants no module to begin.
+        lock: Held while no module may begin.
     """
 
     def __init__(self, lock: threading.Lock) -> None:

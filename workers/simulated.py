@@ -32,7 +32,7 @@ _LATENCY_TASK_S = 1.0
 
 
 class VirtualClock:
-    """Stands still until whoever simulates moves it. Calling it tells the time, as coordinators ask for it."""
+    """Stands still until the simulation moves it. Calling it tells the time, as coordinators ask for it."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start

@@ -20,7 +20,7 @@ def must_ask(marker: TokenMarker, has_tokens: bool) -> bool:
 
     Raises:
         StoreError: There has been a token, and the database has none: it is another one, or has been emptied.
-        StorageError: Nobody could know whether there has been one.
+        StorageError: It could not be remembered whether there has been one.
     """
     if has_tokens:
         return True

@@ -116,5 +116,5 @@ class TokenKeeper:
 
 
 def _digest(secret: str) -> str:
-    # A plain hash is right here: slow ones protect what people make up, and nobody finds 256 random bits by trying.
+    # A plain hash is right here: slow ones protect what people make up, and 256 random bits are not found by trying.
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -20,7 +20,7 @@ from ose.errors import ForbiddenError, TooManyFailuresError, UnauthenticatedErro
 _MAX_FAILURES = 10
 _WINDOW_S = 60.0
 _MAX_ADDRESSES = 10_000
-"""Addresses remembered; whoever has more of them is not held up by a limit for each."""
+"""Addresses remembered; a caller that has more of them is not held up by a limit for each."""
 
 _MAX_ADDRESS = 64
 """Characters of an address that are remembered; what a proxy hands on may be no address."""

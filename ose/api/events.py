@@ -42,8 +42,8 @@ async def events(
 ) -> Response:
     """Status and counts of candidates, whenever they change, until the job ends or the caller's token does.
 
-    An event says how the job stands, and its id stands for just that. So whoever comes back with the id of the last
-    one it saw is told what is new since, from whichever server it asks.
+    An event says how the job stands, and its id stands for just that. So a caller that comes back with
+    the id of the last one it saw is told what is new since, from whichever server it asks.
     """
     first = await limits.read(caller, partial(_first, workspace, job_id))
     if _is_last(first) and _id(first) == last_event_id:

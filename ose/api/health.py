@@ -27,7 +27,7 @@ from ose.store.migrate import known_revisions
 router = APIRouter(tags=["operation"])
 
 _PATIENCE_S = 3.0
-"""For the database; whoever asks whether the server is ready does not wait longer."""
+"""For the database; to say whether the server is ready takes no longer."""
 
 
 @router.head("/healthz", include_in_schema=False)

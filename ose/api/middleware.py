@@ -60,7 +60,7 @@ class BodyLimit:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > self._max_bytes:
-                raise HTTPException(413, detail)  # answered by whoever reads the body
+                raise HTTPException(413, detail)  # answered where the body is read
             return message
 
         await self._app(scope, receive_some, send)

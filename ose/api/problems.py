@@ -37,6 +37,7 @@ STATUS = {
     "quota": 429,
     "conflict": 409,
     "environment": 503,
+    "setting": 503,
     "store": 503,
     "unreadable": 409,
     "storage": 507,

@@ -46,7 +46,7 @@ def forwarding_header(headers: Headers) -> str | None:
 def trusted_proxies(text: str) -> list[str]:
     """The proxies whose X-Forwarded-For counts, separated by commas.
 
-    Whoever is trusted says where a request comes from. So each is an address, or a private network of a few machines.
+    A trusted proxy says where a request comes from. So each is an address, or a private network of a few machines.
 
     Raises:
         InvalidInputError: One is a name, a pattern, or a network of others.

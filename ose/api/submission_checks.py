@@ -56,7 +56,7 @@ class Checks:
             OseError: What the checker says of it.
             TooSlowError: It has taken longer than it may.
             BusyError: There is no place for it.
-            ClientDisconnect: Nobody waits for the answer any more.
+            ClientDisconnect: The caller has left.
         """
 
         async def asked() -> bytes:

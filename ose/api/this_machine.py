@@ -1,4 +1,4 @@
-"""What a server that asks for no tokens answers: this machine's own callers, and nobody they speak for."""
+"""What a server that asks for no tokens answers: this machine's own callers, and no others through them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d{1,5})?", re.IGNORECASE)
 class ThisMachineOnly:
     """Refuses what came through a proxy, or asked for another name, for as long as no tokens are asked for.
 
-    Such a server trusts whoever reaches loopback. A proxy on the machine does, on behalf of the whole network, and so
-    does a browser, on behalf of any page it shows: one whose name was bent to point here asks for that name.
+    Such a server trusts every caller that reaches loopback. A proxy on the machine does, on behalf of the whole
+    network, and so does a browser, on behalf of any page it shows: one whose name was bent to point here asks for
+    that name.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, threads: CapacityLimiter) -> None:

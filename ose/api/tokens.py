@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 
 async def _outlasts_nothing(options: Options) -> None:
-    """A server that was opened for the moment gives nobody a key to keep, and takes nobody's away."""
+    """A server that was opened for the moment makes no token and revokes none."""
     if options.without_tokens:
         raise ForbiddenError("this server was started --without-tokens; `ose token` on its machine manages them")
 

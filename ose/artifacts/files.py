@@ -100,7 +100,7 @@ def retire(path: Path) -> None:
 
 
 def remove_retired(folders: Iterable[Path]) -> None:
-    """Delete what was retired in these folders, whoever has begun it."""
+    """Delete what was retired in these folders, by any process."""
     for folder in folders:
         for path in folder.glob(f".*{_RETIRED_SUFFIX}"):
             if path.is_dir() and not path.is_symlink():
@@ -143,7 +143,7 @@ def _replace(temporary: Path, path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Bring a written file to the disk, and open it to whoever may read new files here."""
+    """Bring a written file to the disk, with the permissions that new files have here."""
     if path.is_file():
         path.chmod(0o666 & ~_umask())
         with path.open("rb") as file:

@@ -33,7 +33,7 @@ class ScratchFolder:
 
 
 def _locked_file(folder: Path) -> TextIO:
-    """Make the lock under another name first: nobody ever sees it unlocked while its owner lives."""
+    """Make the lock under another name first: it is never seen unlocked while its owner lives."""
     lock = (folder / f"{_LOCK}.new").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.rename(lock.name, folder / _LOCK)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ose import __version__
+import ose
 from ose.cli import (
     coordinators,
     doctor,
@@ -61,7 +61,7 @@ app.command("doctor", epilog="Example: ose doctor")(doctor.doctor)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"ose {__version__}")
+        typer.echo(f"ose {ose.__version__}")
         raise typer.Exit
 
 
@@ -108,7 +108,7 @@ def main() -> None:
         _complain(_NOTHING_LOST)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone, as `head` does
+        sys.stderr.close()  # the reader of our output has gone, as `head` does
     except Exception as error:
         _print_traceback(error)
         sys.exit(FAULT)

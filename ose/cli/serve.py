@@ -52,7 +52,7 @@ def serve(
         _require_guard(host, asks, without_tokens)
         root = data_root or workspace.settings.data_root
         if root is not None and not root.is_dir():
-            raise InvalidInputError(f"--data-root: {root} is no directory")
+            raise InvalidInputError(f"OSE_DATA_ROOT or --data-root: {root} is no directory")
         server_options = ServerOptions(data_root=root, requires_token=asks, without_tokens=without_tokens)
         app = create_app(workspace, server_options)
         say(f"ose serves {workspace.home} on http://{_shown(host)}:{port}, {_who(workspace, asks)}; see /docs")
@@ -106,7 +106,7 @@ def _who(workspace: Workspace, asks: bool) -> str:
         return "open to everybody on this machine, without tokens"
     if workspace.tokens.valid_ids():
         return "to who has a token"
-    return f"to nobody, for no token is valid: make one with `{_create()}`"
+    return f"to no caller, for no token is valid: make one with `{_create()}`"
 
 
 def _say_what_is_open(workspace: Workspace, asks: bool) -> None:

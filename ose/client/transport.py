@@ -21,6 +21,8 @@ _TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 _SUBMIT_S = 600.0
 _ATTEMPTS = 4
 _PASSING = {502, 503, 504}
+_PATIENCE_S = 60.0
+"""Of all pauses between the attempts of one request. One that would have to be longer is not begun."""
 
 
 class Transport:
@@ -29,7 +31,8 @@ class Transport:
     Args:
         url: Of the service, as `https://ose.example.org`.
         token: What it is shown; None where it asks for none.
-        pause_s: Before the second attempt; each further one waits twice as long.
+        pause_s: Before the second attempt; each further one waits twice as long. A service that names a longer
+            pause (`Retry-After`) gets it, if all pauses together last no more than a minute; else its answer counts.
     """
 
     def __init__(self, url: str, token: str | None = None, pause_s: float = 0.25) -> None:
@@ -85,8 +88,9 @@ class Transport:
             raise ConnectionError(f"{self.url}: {_reason(error)}") from error
 
     def _insisting(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        pause_s = self._pause_s
-        for _ in range(_ATTEMPTS - 1):
+        pauses_s = (self._pause_s * 2**attempt * random.uniform(0.5, 1.5) for attempt in range(_ATTEMPTS - 1))
+        patience_s = _PATIENCE_S
+        for pause_s in pauses_s:
             try:
                 response = self._client.request(method, PREFIX + path, **options)
             except httpx2.TransportError:
@@ -94,8 +98,11 @@ class Transport:
             else:
                 if response.status_code not in _PASSING:
                     return response
-            time.sleep(pause_s * random.uniform(0.5, 1.5))
-            pause_s *= 2
+                pause_s = max(pause_s, _asked_pause_s(response))
+                if pause_s > patience_s:
+                    return response
+            patience_s -= pause_s
+            time.sleep(pause_s)
         return self._attempt(method, path, **options)
 
     def _attempt(self, method: str, path: str, **options: Any) -> httpx2.Response:
@@ -111,6 +118,13 @@ class Transport:
             return response.json()
         except ValueError as error:
             raise ServiceError(f"{self.url} answers, but not as OSE does ({response.status_code})") from error
+
+
+def _asked_pause_s(response: httpx2.Response) -> float:
+    """Seconds that a service asks to be left alone; a proxy's date is no number of them, and not followed."""
+    text = response.headers.get("Retry-After", "").strip()
+    is_number = text.isascii() and text.isdecimal()
+    return float(text) * random.uniform(1, 1.2) if is_number else 0.0
 
 
 def _error(response: httpx2.Response) -> OseError:

@@ -21,7 +21,7 @@ CALIBRATIONS = "anatomy"
 
 
 _CHECKPOINT_VERSION = 1
-"""Goes up when candidates train differently, so that nobody goes on from weights of before."""
+"""Goes up when candidates train differently, so that none goes on from weights of before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

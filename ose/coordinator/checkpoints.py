@@ -1,4 +1,4 @@
-"""Whose weights stay on the disk: of the candidates that may be gone on with, and of nobody else."""
+"""Which weights stay on the disk: those of candidates that may be gone on with, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a job has got on since it was last claimed: one that never does is not worth another claim."""
+"""Whether a job or distillation has got on since it was last claimed: if it never does, it is not claimed again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ose.artifacts.files import is_temporary
 from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_parts
-from ose.core.job import FailureReport, Job
+from ose.core.job import Distillation, FailureReport, Job
 from ose.limits import operator_limits, setting_of
 from ose.store.base import Store
 
@@ -21,15 +21,16 @@ def num_recorded(store: Store, artifacts: Path, job: Job) -> int:
     return store.count_recorded(job.id) + of_teacher + sum(1 for _ in _files(artifacts, job))
 
 
-def futility(job: Job, recorded: int) -> FailureReport | None:
-    """Why a claimed job is to fail instead of being run; None while it gets on, or may yet."""
+def futility(claimed: Job | Distillation, recorded: int) -> FailureReport | None:
+    """Why what was claimed is to fail instead of being run; None while it gets on, or may yet."""
     most = operator_limits().max_claims
-    if recorded > job.num_recorded or job.num_claims <= most:
+    if recorded > claimed.num_recorded or claimed.num_claims <= most:
         return None
+    what = "job" if isinstance(claimed, Job) else "distillation"
     return FailureReport(
         code="abandoned",
-        message=f"{most} coordinators in a row died running this job, or had no worker that started, before it got on; "
-        f"it may need more memory than there is ({setting_of('max_claims')} says after how many it fails)",
+        message=f"{most} coordinators in a row died running this {what}, or had no worker that started, before it got "
+        f"on; it may need more memory than there is ({setting_of('max_claims')} says after how many it fails)",
     )
 
 

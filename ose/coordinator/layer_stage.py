@@ -56,7 +56,7 @@ def layer_scores(
                 backend=backend,
                 progress=progress,
                 job=job,
-                owner="",  # nobody holds this job
+                owner="",  # no coordinator holds this job
                 artifacts=artifacts,
                 is_lost=lambda: False,
                 now=now,

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 from ose.errors import InvalidInputError
 
 FINEST = 1e-30
-"""Anything nearer to zero is lost in single precision: whoever writes it means zero, or has slipped."""
+"""Anything nearer to zero is lost in single precision: it must be meant as zero, or be a slip."""
 
 _LONGEST = 60
 """Characters of a value that a message shows."""

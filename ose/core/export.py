@@ -30,7 +30,7 @@ class ExportSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFile:
-    """One file of an export; whoever downloads it checks the digest."""
+    """One file of an export, with the digest that a download is checked by."""
 
     name: str
     size_bytes: int

@@ -52,7 +52,7 @@ class CandidateStatus(StrEnum):
 
 
 class TrialStatus(StrEnum):
-    """States of one attempt. INTERRUPTED means that its coordinator died, which counts against nobody."""
+    """States of one attempt. INTERRUPTED means that its coordinator died, which is no failed attempt."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -280,7 +280,12 @@ class DistillationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
-    """A full distillation of one candidate."""
+    """A full distillation of one candidate.
+
+    Attributes:
+        num_claims: Times that it was claimed from the queue since it last got on, or was asked for.
+        num_recorded: The step of its newest checkpoint when that was last looked at; it never falls.
+    """
 
     id: int
     job_id: str
@@ -292,3 +297,5 @@ class Distillation:
     finished_at: datetime | None = None
     result: DistillationResult | None = None
     failure: FailureReport | None = None
+    num_claims: int = 0
+    num_recorded: int = 0

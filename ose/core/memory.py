@@ -26,7 +26,7 @@ _MODULE_BYTES = 400_000
 """Of a layer's modules in Python, however small its weights."""
 
 _ROWS_AT_ONCE = 16
-"""Sequences that the teacher, and whoever judges a student, runs over together."""
+"""Sequences that the teacher runs over together, and so does a student that is judged."""
 
 _TEACHER_LOGITS, _JUDGED_LOGITS, _TRAINED_LOGITS = 7, 7, 3
 """Copies of the logits that are alive together: drawing from them is done in float64."""

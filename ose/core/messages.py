@@ -1,4 +1,4 @@
-"""The messages between the coordinator and whoever does the work: plain values, sent as they are."""
+"""The messages between the coordinator and the workers: plain values, sent as they are."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class CheckpointFiles:
     Attributes:
         earlier: A file for the end of each earlier leg, in order.
         last: Written when the last leg has ended.
-        loss_at_most: Only if the held-out loss is no larger: nobody goes on with others.
+        loss_at_most: Only if the held-out loss is no larger: others are not gone on with.
     """
 
     earlier: tuple[str, ...]

@@ -20,7 +20,7 @@ class Progress(Protocol):
 
 
 class Silence:
-    """Tells nobody."""
+    """Tells nothing."""
 
     def stage(self, title: str, total: int) -> None:
         """Say nothing."""

@@ -12,7 +12,7 @@ import resource
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ose.data.hub_dataset import DatasetId
 from ose.data.records import one_line, text_of
@@ -58,17 +58,38 @@ def _rows(dataset: DatasetId) -> Iterator[dict[str, object]]:
 
     pyarrow.set_cpu_count(_THREADS)
     pyarrow.set_io_thread_count(_THREADS)
+    _look_at_patterns_first(dataset)
     builder = datasets.load_dataset_builder(dataset.name, dataset.configuration, revision=dataset.revision)
     _require_own_files(dataset, builder.config.data_files or {})
     yield from builder.as_streaming_dataset(split=dataset.split)
 
 
+def _look_at_patterns_first(dataset: DatasetId) -> None:
+    """Its card may have patterns, for which the library would go through the whole disk, or ask another site."""
+    from datasets import data_files
+    from datasets.utils.file_utils import is_relative_path
+
+    resolve = data_files.resolve_pattern
+
+    def resolve_own(pattern: str, base_path: str, *more: Any, **options: Any) -> list[str]:
+        _require_own(dataset, f"{base_path}/{pattern}" if is_relative_path(pattern) else pattern)
+        found: list[str] = resolve(pattern, base_path, *more, **options)
+        return found
+
+    data_files.resolve_pattern = resolve_own  # the one place at which the library looks for files
+
+
 def _require_own_files(dataset: DatasetId, files: Mapping[str, Iterable[object]]) -> None:
+    """What was found for its patterns, too, is looked at before it is read."""
+    for file in (str(each) for split in files.values() for each in split):
+        _require_own(dataset, file)
+
+
+def _require_own(dataset: DatasetId, file: str) -> None:
     """Its card may name any file as its own, also one of this machine or of another site."""
     own = ("hf://datasets/", f"{dataset.name}/")
-    for file in (str(each) for split in files.values() for each in split):
-        if not file.startswith(own) or "/../" in file or "::" in file:
-            raise CorpusError(f"dataset {dataset} names files that are not its own, which OSE does not read")
+    if not file.startswith(own) or ".." in file.split("/") or "::" in file:
+        raise CorpusError(f"dataset {dataset} names files that are not its own, which OSE does not read")
 
 
 def _end_with_the_caller() -> None:

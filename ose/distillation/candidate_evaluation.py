@@ -43,7 +43,7 @@ def evaluate_candidate(
             its device.
         data: The search's batches and the teacher's stored targets.
         calibration: The teacher's, on its device; None where the request's inheritance needs none.
-        stream: On the teacher's device. Whoever evaluates several keeps one: each holds on to the memory it once used.
+        stream: On the teacher's device. To evaluate several, keep one: each holds on to the memory it once used.
 
     Raises:
         NonFiniteLossError: Training diverged.
@@ -178,7 +178,7 @@ def _longest_leg(request: EvaluationRequest) -> LegEnd | None:
 
 
 def _keep(request: EvaluationRequest, training: StudentTraining, loss_nats: float) -> None:
-    """Keep the weights of a candidate that may be gone on with. They are a cache, so a full disk stops nobody."""
+    """Keep the weights of a candidate that may be gone on with. They are a cache, so a full disk stops no training."""
     if request.checkpoints is None or loss_nats > request.checkpoints.loss_at_most:
         return
     try:

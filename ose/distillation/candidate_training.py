@@ -21,7 +21,7 @@ class StudentTraining:
     """Trains a student in place with the loss of its task.
 
     All that differs between steps (rows of the batch, learning rate, place of the loss) is looked up on the device by
-    a counter there. So a step is the same sequence of kernels each time, and nobody waits for its loss.
+    a counter there. So a step is the same sequence of kernels each time, and its loss is not waited for.
 
     Args:
         student: On the device where it trains; so are the data, if that is a GPU.

@@ -1,6 +1,6 @@
 """Keep the paths of a job that came over a network inside one folder of the server.
 
-Whoever runs the command line may read what their account may read. A request may not: what it names is looked for
+The command line may read what the account may read that runs it. A request may not: what it names is looked for
 in the server's data folder alone, links followed, before anything of it reaches the file system elsewhere.
 """
 

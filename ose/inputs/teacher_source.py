@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ose.core.hub_names import is_repository
 from ose.core.spec import TeacherSpec
-from ose.errors import TeacherError
-from ose.tasks.teacher_folder import TeacherFolder
+from ose.errors import OseError, TeacherError
+from ose.limits import require_within
+from ose.tasks.teacher_folder import SMALL_FILES, TeacherFolder
 
-_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
-_SUBFOLDERS = ["*/*"]
-"""Hub repositories keep other formats (ONNX, Core ML) there."""
+_FILES: dict[str, Any] = {"allow_patterns": [*SMALL_FILES, "*.safetensors"], "ignore_patterns": ["*/*"]}
+"""In subfolders, hub repositories keep other formats (ONNX, Core ML)."""
 
 
 def locate_teacher(spec: TeacherSpec) -> TeacherFolder:
@@ -41,14 +43,14 @@ def download_teacher(spec: TeacherSpec) -> TeacherFolder:
     Its files are links into the same cache, and may lead nowhere else.
 
     Raises:
-        TeacherError: The hub does not have it or cannot be asked.
+        TeacherError: The hub does not have it or cannot be asked, or it is larger than the operator allows.
     """
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import constants
 
     try:
-        folder = snapshot_download(
-            spec.model, revision=spec.revision, allow_patterns=_FILES, ignore_patterns=_SUBFOLDERS
-        )
+        folder = _fetch(spec)
+    except OseError:
+        raise
     except Exception as error:  # the hub's client and its HTTP library have some thirty kinds
         raise TeacherError(
             f"teacher {spec.model!r}: no such directory, and not available on the model hub: {_reason(error)}"
@@ -57,6 +59,44 @@ def download_teacher(spec: TeacherSpec) -> TeacherFolder:
     if not found.is_relative_to(cache):
         raise TeacherError(f"teacher {spec.model!r}: the hub's cache leads out of its own folder; remove it there")
     return TeacherFolder(found, root=cache)
+
+
+def _fetch(spec: TeacherSpec) -> str:
+    """The folder of a commit whose files the hub has told the sizes of, or what the cache has where it cannot tell."""
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        revision = HfApi().resolve_revision(spec.model, revision=spec.revision)
+        files = HfApi().model_info(spec.model, revision=revision.resolved, files_metadata=True).siblings or []
+    except Exception as error:
+        try:
+            return str(snapshot_download(spec.model, revision=spec.revision, local_files_only=True, **_FILES))
+        except FileNotFoundError:
+            raise error from None
+    _require_bounded(spec, {file.rfilename: file.size for file in files})
+    return str(snapshot_download(spec.model, revision=revision, **_FILES))
+
+
+def _require_bounded(spec: TeacherSpec, sizes: Mapping[str, int | None]) -> None:
+    """Hold what would be fetched against the limits, before any of it is."""
+    wanted = {name: _size(spec, name, sizes[name]) for name in sizes if _is_wanted(name)}
+    for name, size in wanted.items():
+        if name in SMALL_FILES:
+            require_within(
+                "max_teacher_file_bytes", size, f"teacher {spec.model!r}: {name} has {size:,} bytes", TeacherError
+            )
+    total = sum(wanted.values())
+    require_within("max_teacher_bytes", total, f"teacher {spec.model!r} has {total:,} bytes", TeacherError)
+
+
+def _is_wanted(name: str) -> bool:
+    return name in SMALL_FILES or (name.endswith(".safetensors") and "/" not in name)
+
+
+def _size(spec: TeacherSpec, name: str, size: int | None) -> int:
+    if size is None:
+        raise TeacherError(f"teacher {spec.model!r}: the hub does not say how large {name} is, so it is not fetched")
+    return size
 
 
 def _reason(error: Exception) -> str:
@@ -68,6 +108,6 @@ def _reason(error: Exception) -> str:
         return "it has no such revision"
     if isinstance(error, errors.RepositoryNotFoundError):
         return "it has no such model, or a private one"
-    if isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, OSError)):
+    if isinstance(error, (errors.RevisionResolutionError, OSError)):
         return "the hub cannot be reached, and the model is not in the local cache"
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,8 +1,8 @@
 """Processes that check what was submitted, and can be ended: `python -m ose.jobs.checker_process`.
 
 The first one loads all that checking needs, and then makes a copy of itself, a checker, for each socket that it is
-handed on its standard input. A checker answers one question after the other. All end with whoever holds the other
-end of the standard input, however that ended.
+handed on its standard input. A checker answers one question after the other. All end with the process that
+holds the other end of the standard input, however that ended.
 """
 
 from __future__ import annotations

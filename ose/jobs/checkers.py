@@ -111,7 +111,7 @@ class Checker:
         self.num_answers = 0
 
     def lives(self) -> bool:
-        """Whether it can be asked; one that answers nobody says nothing."""
+        """Whether it can be asked; one that has died says nothing."""
         try:
             return self.channel.recv(1, socket.MSG_PEEK) != b""
         except BlockingIOError:

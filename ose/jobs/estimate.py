@@ -114,7 +114,7 @@ def _planned(job: Job) -> tuple[list[_Planned], float]:
         return _drawn(spec), total / _DRAWN
     layers = job.teacher.architecture.num_hidden_layers
     members = spec.space.members(job.teacher.embedding, layers, stride=spec.search.epsilon)
-    if spec.search.num_candidates is not None:  # what a sampler will ask for nobody knows; it is taken for random
+    if spec.search.num_candidates is not None:  # what a sampler will ask for is not known; it is taken for random
         drawn = RandomStrategy(members, spec.search, spec.space.count(layers)).ask()
         return [_Planned(each.architecture, each.num_steps * each.hyperparameters.batch_size) for each in drawn], 1.0
     return [
@@ -138,7 +138,7 @@ def _drawn(spec: JobSpec) -> list[_Planned]:
 
 
 def _rounds(job: Job, num_planned: int) -> tuple[int, float]:
-    """Trainings in all rounds, and what share they are of training everything to the end, whoever survives."""
+    """Trainings in all rounds, and their share of training everything to the end, whichever candidates survive."""
     search = job.spec.search
     if job.spec.extends is not None or search.strategy != "halving" or not num_planned:
         return num_planned, 1.0

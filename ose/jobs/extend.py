@@ -22,8 +22,8 @@ from ose.store.new_rows import NewJob
 from ose.tasks.teacher_folder import TeacherFolder
 
 FEWEST_LEADERS, MOST_LEADERS = 2, 8
-"""Unless a number is asked for: one alone is compared with nobody, and where many are alike a longer training of all
-of them is a search of its own."""
+"""Unless a number is asked for: one alone has nothing to be compared with, and where many are alike a longer training
+of all of them is a search of its own."""
 
 
 def extended_job(store: Store, job_id: str, steps: int, top: int | None, now: Callable[[], datetime]) -> NewJob:

@@ -88,7 +88,7 @@ def measure_latency(
         model: A masked language model; its vocabulary head is left out, as in deployment.
         protocol: Device, threads, shape of the input, precision.
         best_pace_ms: The best pace of the machine that is known; None takes it as it is.
-        patience: Of whoever measures several, so that a machine that has become slow for good costs one wait.
+        patience: Shared by several measurements, so that a machine that has become slow for good costs one wait.
 
     Returns:
         The calmest of `protocol.max_attempts`, flagged if it was disturbed too: its p90 / p50 was above 1.3, others

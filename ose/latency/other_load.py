@@ -18,7 +18,7 @@ class OtherLoad:
         self._others_s = _others_s()
 
     def cores(self) -> float | None:
-        """Cores that others kept busy since then, on average; None where nobody counts it.
+        """Cores that others kept busy since then, on average; None where the system does not count it.
 
         The system counts in hundredths of a second, so a second's count may be off by a few hundredths of a core.
         """

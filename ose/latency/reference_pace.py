@@ -56,8 +56,8 @@ def _fixed_layer() -> Callable[[], torch.Tensor]:
 class Patience:
     """Waits for the machine to become fast, but not much longer than it is measured on.
 
-    So whoever measures on a machine that has become slow for good, or a neighbour's for hours, takes twice the time at
-    most, and a few seconds.
+    On a machine that has become slow for good, or is slow for hours because of a neighbour, measuring then takes at
+    most twice the time, and a few seconds.
 
     Args:
         pace_ms: How fast the machine is now.

@@ -64,7 +64,7 @@ class RankingCache:
 
     Attributes:
         job_id: The job.
-        answers: What was made of it, for whoever asks the same again; emptied by any change.
+        answers: What was made of it, for when the same is asked again; emptied by any change.
     """
 
     def __init__(self, store: Store, job_id: str) -> None:

@@ -41,7 +41,7 @@ class LeaderboardPage:
     next: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """The leaderboard's JSON names, and `next`. Rows are what they are: whoever writes them knows dataclasses."""
+        """The leaderboard's JSON names, and `next`. Rows stay dataclasses, which the writers of JSON know."""
         board = self.board
         return {
             "job": board.job,

@@ -23,7 +23,7 @@ class RankedList:
         return len(self._numbers)
 
     def num_before(self, key: float, number: int) -> int:
-        """How many stand before a place, whoever has it."""
+        """How many stand before a place."""
         first = bisect_left(self._keys, key)
         return bisect_left(self._numbers, number, first, bisect_right(self._keys, key, first))
 

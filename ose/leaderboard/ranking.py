@@ -83,5 +83,5 @@ def _measures(row: CandidateRow) -> Measures:
 
 
 def _spread(stderr: float | None) -> float:
-    """Of a single sequence nobody knows it, nor then of the score."""
+    """Of a single sequence it is unknown, and then that of the score is, too."""
     return float("nan") if stderr is None else stderr

@@ -147,7 +147,7 @@ class SqlCandidates:
         """End a RUNNING trial and with it, in the same transaction, its candidate's run.
 
         A candidate is RUNNING exactly as long as one trial of it is, so a second result has no trial to come by. And
-        a trial is RUNNING only under the claim that opened it, so nobody needs to be asked who reports.
+        a trial is RUNNING only under the claim that opened it, so it does not matter who reports.
         """
         with self._transactions.write() as connection:
             candidate_id = connection.scalar(_END_TRIAL, {"of": trial_id, **ended})

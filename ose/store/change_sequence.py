@@ -1,4 +1,4 @@
-"""Marks of change: whoever has read a job's candidates once learns what has changed since, and reads only that.
+"""Marks of change: a reader that has seen a job's candidates once learns what has changed since, and reads only that.
 
 Every statement that adds or changes a candidate writes the mark of its transaction beside it. A reader takes a mark
 with what it reads; whatever is committed later bears that mark or a higher one.

@@ -31,7 +31,7 @@ _TRUSTED_S = 1.0
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0005, 0.005
 """Between looks of one that waits for SQLite's one writer, growing. SQLite itself ends up looking ten times a second,
-and meanwhile nobody may be writing."""
+and meanwhile no one else may be writing."""
 
 _BACKENDS = ("sqlite", "postgresql")
 
@@ -98,11 +98,11 @@ def _parsed(text: str) -> URL:
     except Exception:
         # Neither the text nor the cause is shown: what does not parse may still hold a password.
         raise StoreError(
-            "the database URL does not parse; write sqlite:///path/to/file.db "
+            "OSE_DATABASE_URL does not parse; write sqlite:///path/to/file.db "
             "or postgresql+psycopg://user:password@host/name"
         ) from None
     if url.get_backend_name() not in _BACKENDS:
-        raise StoreError(f"OSE stores in {' or '.join(_BACKENDS)}, not in {url.get_backend_name()}")
+        raise StoreError(f"OSE_DATABASE_URL must be of {' or '.join(_BACKENDS)}, not of {url.get_backend_name()}")
     return url
 
 

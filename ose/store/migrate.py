@@ -35,7 +35,7 @@ def migrate(transactions: Transactions, folder: Path = MIGRATIONS, home: Path | 
             f"database {transactions.database} is {f'at revision {revision}' if revision else 'empty'}, this OSE needs "
             f"{known[-1]}, and it can only be read here; run `ose job list` once where it can be written"
         )
-    with transactions.migrate() as connection:  # the lock is held now, so nobody else migrates; look again
+    with transactions.migrate() as connection:  # the lock is held now, so no other process migrates; look again
         if _checked_revision(connection, known, transactions.database) != known[-1]:
             _upgrade(connection, folder, home)
 

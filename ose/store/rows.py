@@ -80,12 +80,12 @@ def to_distillation(row: AnyRow) -> Distillation:
 
 
 def from_job(job: NewJob) -> dict[str, Any]:
-    """Columns of a job that nobody has claimed yet."""
+    """Columns of a job that no coordinator has claimed yet."""
     return {"name": job.spec.name, "status": JobStatus.PENDING, **_values(job)}
 
 
 def from_candidate(job_id: str, candidate: NewCandidate) -> dict[str, Any]:
-    """Columns of a candidate that nobody has tried yet."""
+    """Columns of a candidate without a trial."""
     return {
         "job_id": job_id,
         "status": CandidateStatus.PENDING,

@@ -116,14 +116,18 @@ class ServiceStore(Protocol):
     ) -> tuple[Distillation, int] | None:
         """Take the distillation whose turn it is, with the number of workers it asks for.
 
-        Owners take turns, as with jobs. It waits if it is PENDING, or RUNNING under a lease that has ended.
+        Owners take turns, as with jobs. It waits if it is PENDING, or RUNNING under a lease that has ended. Each claim
+        is counted.
         """
 
     def renew_distillation(self, distillation_id: int, owner: str, lease_expires_at: datetime) -> bool:
         """Extend the lease. False if `owner` does not hold it any more."""
 
+    def note_steps(self, distillation_id: int, owner: str, num_steps: int) -> None:
+        """Put on record that a distillation which `owner` holds has got on to this step: claims are counted anew."""
+
     def release_distillation(self, distillation_id: int, owner: str) -> bool:
-        """Give a RUNNING distillation back as PENDING, for anyone to go on from its checkpoint."""
+        """Give a RUNNING distillation back as PENDING, for anyone to go on from its checkpoint; no claim counts."""
 
     # Exports
 

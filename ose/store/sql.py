@@ -39,7 +39,7 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
 
     def now(self) -> datetime:
         with self._transactions.read() as connection:
-            if connection.dialect.name == "sqlite":  # a file, and so on the machine of whoever asks
+            if connection.dialect.name == "sqlite":  # a file, and so on the caller's machine
                 return datetime.now(UTC)
             now: datetime = connection.execute(select(func.clock_timestamp(type_=UtcTime))).scalar_one()
             return now
@@ -99,8 +99,8 @@ class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
         if (result is None) == (failure is None):
             raise ValueError("a distillation ends with either a result or a failure")
         status = DistillationStatus.SUCCEEDED if result else DistillationStatus.FAILED
-        values = {"status": status, "finished_at": now, "result": result, **rows.from_failure(failure)}
-        self._change_distillation(distillation_id, values)
+        ended = {"status": status, "finished_at": now, "lease_owner": None, "lease_expires_at": None}
+        self._change_distillation(distillation_id, {**ended, "result": result, **rows.from_failure(failure)})
 
     def reopen_distillation(self, distillation_id: int) -> None:
         values = {"status": DistillationStatus.RUNNING, "finished_at": None, **rows.from_failure(None)}

@@ -23,7 +23,7 @@ from ose.store.transactions import Transactions, changes_one, insert_once
 from ose.store.turns import take_turn, turn_of, wait_for_turns
 
 _EXPORT = select(EXPORTS)
-_QUEUED = {"status": DistillationStatus.PENDING, "lease_owner": None, "lease_expires_at": None}
+_QUEUED = {"status": DistillationStatus.PENDING, "lease_owner": None, "lease_expires_at": None, "num_claims": 0}
 
 
 class SqlQueue:
@@ -79,7 +79,12 @@ class SqlQueue:
             DISTILLATIONS.c.status == DistillationStatus.PENDING,
             and_(DISTILLATIONS.c.status == DistillationStatus.RUNNING, DISTILLATIONS.c.lease_expires_at < now),
         )
-        held = {"status": DistillationStatus.RUNNING, "lease_owner": owner, "lease_expires_at": lease_expires_at}
+        held = {
+            "status": DistillationStatus.RUNNING,
+            "lease_owner": owner,
+            "lease_expires_at": lease_expires_at,
+            "num_claims": DISTILLATIONS.c.num_claims + 1,
+        }
         turn = turn_of("distillations", DISTILLATIONS.c.owner)
         waiting = select(DISTILLATIONS.c.id, DISTILLATIONS.c.owner).where(waits)
         in_turn = waiting.order_by(turn, DISTILLATIONS.c.id).limit(1)
@@ -101,6 +106,11 @@ class SqlQueue:
         renewal = update(DISTILLATIONS).where(_is_held(distillation_id, owner))
         with self._transactions.write() as connection:
             return changes_one(connection, renewal.values(lease_expires_at=lease_expires_at))
+
+    def note_steps(self, distillation_id: int, owner: str, num_steps: int) -> None:
+        note = update(DISTILLATIONS).where(_is_held(distillation_id, owner))
+        with self._transactions.write() as connection:
+            connection.execute(note.values(num_claims=1, num_recorded=num_steps))
 
     def release_distillation(self, distillation_id: int, owner: str) -> bool:
         release = update(DISTILLATIONS).where(_is_held(distillation_id, owner)).values(_QUEUED)

@@ -1,4 +1,4 @@
-"""The tables. Whoever changes one here adds a revision to migrations/versions; a test compares the two."""
+"""The tables. A change here needs a revision in migrations/versions; a test compares the two."""
 
 from __future__ import annotations
 
@@ -179,6 +179,8 @@ DISTILLATIONS = Table(
     Column("lease_owner", Text),
     Column("lease_expires_at", UtcTime),
     Column("owner", String(64)),
+    Column("num_claims", Integer, nullable=False, server_default="0"),
+    Column("num_recorded", BigInteger, nullable=False, server_default="0"),
     ForeignKeyConstraint(["job_id", "candidate_number"], ["candidates.job_id", "candidates.number"]),
     Index(None, "job_id"),
     Index("uq_distillations_folder", "folder", unique=True),  # two that ask for the same get the same

@@ -101,6 +101,12 @@ def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, 
     return artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
 
 
+def num_steps_kept(folder: Path) -> int:
+    """How far the newest checkpoint of a distillation's folder has got; 0 before the first one."""
+    steps = (each.name.removeprefix("step-") for each in (folder / "checkpoints").glob("step-*"))
+    return max((int(step) for step in steps if step.isdecimal()), default=0)
+
+
 def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:
     """The newest finished distillation of a job, or of one of its candidates.
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ose.coordinator.getting_on import futility
 from ose.coordinator.lease import LEASE_S, Lease
 from ose.core.export import Export, ExportFile, ExportSummary
 from ose.core.failures import failure_report
@@ -28,6 +29,7 @@ from ose.students.distill import (
     choose_candidate,
     distil_student,
     distillation_folder,
+    num_steps_kept,
     student_manifest,
 )
 
@@ -101,6 +103,8 @@ class StudentQueue:
         if claimed is None:
             return None
         distillation, workers = claimed
+        if not self._is_worth_it(distillation, owner):
+            return self._find(distillation.id)
         renew = partial(self._store.renew_distillation, distillation.id, owner)
         with Lease(renew, f"distillation-{distillation.id}", self._now):
             try:
@@ -116,6 +120,16 @@ class StudentQueue:
                     raise error
         return self._find(distillation.id)
 
+    def _is_worth_it(self, distillation: Distillation, owner: str) -> bool:
+        """Whether it gets on at all; one that does not has failed now."""
+        num_steps = num_steps_kept(Path(distillation.folder))
+        failure = futility(distillation, num_steps)
+        if failure is not None:
+            self._store.finish_distillation(distillation.id, self._now(), failure=failure)
+        elif num_steps > distillation.num_recorded:
+            self._store.note_steps(distillation.id, owner, num_steps)
+        return failure is None
+
     def _find(self, distillation_id: int) -> Distillation | None:
         """None if its job was deleted, which may happen to one whose lease has ended."""
         try:
@@ -130,7 +144,7 @@ class StudentQueue:
         distil_student(self._store, job, candidate, distillation.spec, self._artifacts, distil, self._now)
 
     def export_finished(self) -> list[Export]:
-        """Export every distilled student that has no export yet, whoever distilled it; what cannot be is left out."""
+        """Export every distilled student that has no export yet, also those of others; what cannot be is left out."""
         waiting = [each for each in self._store.unexported_distillations() if _is_here(each)]
         return [export for each in waiting if (export := self._try_export(each)) is not None]
 

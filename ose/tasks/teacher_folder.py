@@ -27,6 +27,9 @@ _TOKENIZER_FILES = (
     | {name for files in TOKENIZERS for name in files}
 )
 
+SMALL_FILES = (CONFIG, INDEX, *sorted(_TOKENIZER_FILES))
+"""All that is read of a teacher beside its weights."""
+
 
 @dataclass(frozen=True, slots=True)
 class TeacherFolder:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from processes import eventually, ose
 from services import add_finished_job, serving
 
 from ose.api.dependencies import ServerOptions
-from ose.core.job import JobStatus
+from ose.core.job import DistillationStatus, JobStatus
 from ose.core.search_space import SearchSpace
 from ose.core.spec import SearchSpec, WorkersSpec
 from ose.store.engine import open_store
@@ -278,6 +280,37 @@ def test_a_job_that_gets_nowhere_fails_and_the_next_one_runs(root: Path, tmp_pat
         failure = store.job(deadly).failure
         assert failure is not None and failure.code == "abandoned" and "OSE_MAX_CLAIMS" in failure.message, told
         assert store.job(fine).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.attack(door="bounds", fault=AGAIN, how="a distillation, under which three coordinators are killed")
+def test_a_distillation_that_gets_nowhere_fails_and_the_next_one_runs(root: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    job = submitted(home, root, {**JOB, "search": {"steps": 1, "held_out_sequences": 8}})
+    with Workspace(home) as workspace:
+        workspace.run(job)
+        small = {"batch_size": 4, "micro_batch_size": 4}
+        deadly = workspace.students.request(job, changes={"steps": 10_000_000, "checkpoint_every": 10_000_000, **small})
+        fine = workspace.students.request(job, changes={"steps": 2, **small})
+        for number in range(1, 4):
+            with ose(home, "coordinator") as run:
+                assert eventually(partial(_is_claimed, workspace, deadly.id, number), within_s=60)
+                run.kill()
+            _end_leases(home)
+        with ose(home, "coordinator", "--until-empty") as run:
+            told = run.communicate(timeout=240)
+        failure = workspace.store.distillation(deadly.id).failure
+        assert failure is not None and failure.code == "abandoned" and "OSE_MAX_CLAIMS" in failure.message, told
+        assert workspace.store.distillation(fine.id).status is DistillationStatus.SUCCEEDED
+
+
+def _is_claimed(workspace: Workspace, distillation_id: int, times: int) -> bool:
+    return workspace.store.distillation(distillation_id).num_claims == times
+
+
+def _end_leases(home: Path) -> None:
+    """As half a minute would."""
+    with closing(sqlite3.connect(home / "ose.db")) as database, database:
+        database.execute("UPDATE distillations SET lease_expires_at = created_at WHERE lease_owner IS NOT NULL")
 
 
 @pytest.mark.ray

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from fault_jobs import job_file
+from floods import at_once, serving, silent_hub
 from processes import ROOT, eventually
 
 from ose.client import RemoteWorkspace
@@ -114,3 +115,17 @@ def test_a_server_killed_under_its_clients_makes_no_job_twice(
             jobs = submitted.result(timeout=120)
     assert {job.id for job in store.jobs(200)} == {job.id for job in jobs}
     assert len({job.id for job in jobs}) == NUM_CLIENTS
+
+
+def test_a_client_comes_back_when_the_server_asks_it_to(tmp_path: Path, content: dict[str, Any]) -> None:
+    """The only place is taken for longer than attempts without a pause go on, and free after the pause asked for."""
+    limits = {"OSE_MAX_SUBMISSIONS": "1", "OSE_MAX_SUBMISSION_S": "4", "OSE_MAX_WAIT_S": "0"}
+    hangs = {**content, "teacher": {"model": "somebody/model"}}
+    with (
+        silent_hub() as hub,
+        serving(tmp_path / "home", tmp_path, more={**limits, "HF_ENDPOINT": hub}) as server,
+        RemoteWorkspace(f"http://127.0.0.1:{server.port}") as remote,
+        at_once(server, 2, "POST", "/api/v1/jobs", hangs) as answers,
+    ):
+        assert eventually(lambda: [answer.status for answer in answers] == [503])
+        assert remote.submit(content).status is JobStatus.PENDING

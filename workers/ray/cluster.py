@@ -23,9 +23,9 @@ _OBJECT_STORE_BYTES = 128 * 1024**2
 """Messages are small and data is memory-mapped from files, so Ray's own store can be."""
 
 _SYSTEM = {
-    "enable_worker_prestart": False,  # processes started ahead lack the workers' environment: nobody could use them
+    "enable_worker_prestart": False,  # processes started ahead lack the workers' environment, and could not be used
     "prestart_worker_first_driver": False,
-    "worker_niceness": 0,  # as without Ray; with Ray's 15, latency would depend on whoever else is busy
+    "worker_niceness": 0,  # as without Ray; with Ray's 15, latency would depend on what else is busy
 }
 
 _ANSWER_S = 5.0

@@ -21,7 +21,7 @@ QUIET = {
 """No telemetry, no result files, no words of Ray's between our own."""
 
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Makes 127.0.0.1 the node's address. Whoever reaches Ray's ports can run code, and by default they are open to
+"""Makes 127.0.0.1 the node's address. All who reach Ray's ports can run code, and by default they are open to
 every network of the machine."""
 
 KEEP_MEMORY = {

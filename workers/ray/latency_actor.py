@@ -1,7 +1,7 @@
 """The latency probe on a Ray node: an actor that keeps a latency process beside it.
 
-Which node is the target device is said by whoever starts it: with `ray start --resources='{"latency_cpu": 1}'`, or
-`latency_cuda`. RowMeasures of one job must not come from two machines, so a cluster without such a node is refused.
+Which node is the target device is said when it is started: with `ray start --resources='{"latency_cpu": 1}'`, or
+`latency_cuda`. Figures of one job must not come from two machines, so a cluster without such a node is refused.
 """
 
 from __future__ import annotations

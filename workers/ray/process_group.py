@@ -34,7 +34,7 @@ class _ClusterNetworkBackend(Backend):
     share_cuda_visible_devices = True
 
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
-        """Have all workers join. Nobody leaves: the group ends with its processes."""
+        """Have all workers join. None leaves: the group ends with its processes."""
         size = len(worker_group)
         address = worker_group.execute_single(0, _free_address)
         arguments = (address, size, backend_config.backend, timedelta(seconds=backend_config.timeout_s))

@@ -27,7 +27,7 @@ _POLL_S = 1.0
 """How long the end of all workers may go unnoticed while others wait for them."""
 
 _SETTLE_S = 30.0
-"""How long a worker may take to start. One that takes longer has no node to start on, and disturbs nobody."""
+"""How long a worker may take to start. One that takes longer has no node to start on, and disturbs nothing."""
 
 _GRACE_S = 3.0
 """How long idle workers may take to end by themselves."""

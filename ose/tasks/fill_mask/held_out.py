@@ -22,7 +22,7 @@ _ROWS_AT_ONCE, _ROWS_AT_ONCE_ON_GPU = 16, 64
 def judge(
     student: PreTrainedModel, data: SearchData | ResidentData, num_items: int | None, precision: Precision
 ) -> torch.Tensor:
-    """(1 + metrics, M): each held-out sequence's loss, and its figure by each of `METRICS`; nobody waits."""
+    """(1 + metrics, M): each held-out sequence's loss, and its figure by each of `METRICS`, not waited for."""
     device, held_out = student.device, data.held_out
     at_once = _ROWS_AT_ONCE_ON_GPU if device.type == "cuda" else _ROWS_AT_ONCE
     judged: list[torch.Tensor] = []

@@ -1,7 +1,7 @@
 """Pre-train a small RoBERTa teacher from nothing, and say how good it became.
 
 The search never needs this: it takes any trained teacher. It exists because the
-quickstart has to bring one along, and whoever doubts that teacher can train it again.
+quickstart has to bring one along, and it can be trained again.
 """
 
 from __future__ import annotations

@@ -136,10 +136,36 @@ def test_a_distillation_has_one_owner_until_its_lease_ends(store: Store) -> None
     assert store.distillation(made.id).status is DistillationStatus.PENDING
 
 
+def test_claims_of_a_distillation_are_counted_until_it_gets_on_or_is_handed_back(store: Store) -> None:
+    def claim(owner: str) -> int:
+        claimed = store.claim_distillation(owner, LATER, SOON)  # under a lease that has ended already
+        assert claimed is not None
+        return claimed[0].num_claims
+
+    add_finished_job(store)
+    made = store.request_distillation("job-1", 1, SPEC, "/a", 1, NOW)
+    assert made.num_claims == 0 and [claim(owner) for owner in "abc"] == [1, 2, 3]
+    store.note_steps(made.id, "a", 7)  # does not hold it any more
+    assert store.distillation(made.id).num_claims == 3
+    store.note_steps(made.id, "c", 7)
+    assert (store.distillation(made.id).num_claims, store.distillation(made.id).num_recorded) == (1, 7)
+    assert claim("d") == 2 and store.release_distillation(made.id, "d")
+    assert claim("e") == 1
+
+
 def test_one_that_runs_in_the_foreground_is_never_taken(store: Store) -> None:
     add_finished_job(store)
     store.add_distillation("job-1", 1, SPEC, "/a", NOW)
     assert store.claim_distillation("owner", LATER, LATER) is None
+
+
+def test_one_that_failed_under_a_coordinator_and_goes_on_in_the_foreground_is_not_taken(store: Store) -> None:
+    add_finished_job(store)
+    made = store.request_distillation("job-1", 1, SPEC, "/a", 1, NOW)
+    store.claim_distillation("owner", NOW, SOON)
+    store.finish_distillation(made.id, NOW, failure=builders.failure())
+    store.reopen_distillation(made.id)
+    assert store.claim_distillation("other", LATER, LATER) is None
 
 
 def test_what_is_distilled_is_exported_once(store: Store) -> None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +82,49 @@ def test_a_card_that_names_files_elsewhere_is_refused(tmp_path: Path, named: str
 def test_no_part_of_an_id_leads_out(text: str):
     with pytest.raises(CorpusError, match="is no dataset id"):
         parse_dataset_id(text)
+
+
+LISTED = """
+import sys
+listed = []
+sys.addaudithook(lambda event, asked: listed.append(str(asked[0])) if event in ("os.scandir", "os.listdir") else None)
+from ose.data.dataset_process import _texts
+from ose.data.hub_dataset import DatasetId
+try:
+    print(*_texts(DatasetId(name=sys.argv[1]), "text"))
+except Exception as error:
+    print(error)
+print(*(folder for folder in listed if folder.startswith(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("card", "told", "looked_at"),
+    [
+        ("data_files: '*.jsonl'", "some", {"data"}),
+        ("data_files: '{root}/**/*.jsonl'", "names files that are not its own", set()),
+        ("data_dir: ../outside", "names files that are not its own", {"data"}),
+    ],
+)
+def test_nothing_is_looked_for_where_a_card_may_not_lead(tmp_path: Path, card: str, told: str, looked_at: set[str]):
+    for name in ("data", "outside"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "some.jsonl").write_text('{"text": "some"}')
+    config = card.format(root=tmp_path)
+    (tmp_path / "data" / "README.md").write_text(f"---\nconfigs:\n- config_name: x\n  {config}\n---\n")
+    command = [sys.executable, "-c", LISTED, str(tmp_path / "data"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    answer, folders = run.stdout.splitlines()
+    assert told in answer and {Path(folder).name for folder in folders.split()} == looked_at
+
+
+def test_no_other_site_is_asked_for_what_a_card_names(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as site:
+        site.settimeout(0.1)
+        files = f"http://127.0.0.1:{site.getsockname()[1]}/*.jsonl"
+        (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: x\n  data_files: {files}\n---\n")
+        with pytest.raises(CorpusError, match="names files that are not its own"):
+            list(iter_dataset(DatasetId(name=str(tmp_path)), "text"))
+        with pytest.raises(TimeoutError):
+            site.accept()

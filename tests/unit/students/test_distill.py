@@ -9,7 +9,7 @@ from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.recipe import DistillationSpec
 from ose.errors import InvalidInputError
 from ose.store.engine import open_store
-from ose.students.distill import Distil, check_workers, distil_student
+from ose.students.distill import Distil, check_workers, distil_student, num_steps_kept
 
 
 @pytest.mark.parametrize(("batch_size", "micro_batch_size", "most"), [(64, 16, 4), (65, 16, 5), (8, 16, 1)])
@@ -44,3 +44,17 @@ def test_of_two_distillations_at_once_each_gives_its_own(tmp_path: Path) -> None
         done = ask(DistillationSpec(steps=1), slow)
         assert done.spec.steps == 1
         assert done.result is not None and done.result.num_steps == 1
+
+
+def test_the_newest_checkpoint_says_how_far_a_distillation_is(tmp_path: Path) -> None:
+    import torch
+
+    from ose.training.checkpoint import save_checkpoint
+
+    model = torch.nn.Linear(1, 1)
+    assert num_steps_kept(tmp_path) == 0
+    for step in (20, 1_000):
+        save_checkpoint(tmp_path / "checkpoints", step, model, torch.optim.AdamW(model.parameters()), {})
+        assert num_steps_kept(tmp_path) == step
+    (tmp_path / "checkpoints" / "step-00009999.leftover").mkdir()
+    assert num_steps_kept(tmp_path) == 1_000

@@ -14,6 +14,6 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """What is there has not changed since anybody looked: nobody has."""
+    """What is there counts as unchanged: it has not been looked at yet."""
     op.add_column("candidates", sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"))
     op.create_index("ix_candidates_job_id_changed", "candidates", ["job_id", "changed"])

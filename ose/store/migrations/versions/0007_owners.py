@@ -24,7 +24,7 @@ UPDATE jobs SET owner = (
 
 
 def upgrade() -> None:
-    """Whoever submitted an older job under a key owns it; all others are this machine's."""
+    """The token that submitted an older job under a key owns it; all others are this machine's."""
     op.add_column("jobs", sa.Column("owner", sa.String(64)))
     op.create_index("ix_jobs_owner", "jobs", ["owner"])
     op.execute(_OWNER)
