@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 _FORMER = ("masked_lm_loss_nats", "masked_accuracy")
 _ROWS_AT_ONCE = 500
