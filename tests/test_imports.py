@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-CONTROL_PLANE = "job_file, spaces, teachers, corpora, checks"
+CONTROL_PLANE = "job_file, space_files, teachers, corpora, consistency"
 
 
 def test_reading_what_users_hand_in_loads_no_training_library():

@@ -128,6 +128,7 @@ def main() -> None:
             requests = request_figures(server, arguments.count, arguments.seed)
             files = job_file_figures(arguments.count, arguments.seed)
             schema = {"any job": schemathesis_figures(server, arguments.examples, arguments.seed)}
+        home = Path(folder) / "another"  # a token was asked of the first one, which its home remembers
         job = run_job(home, job_content(home, search={"epsilon": 20, "steps": 2}))
         with Server(home, f"sqlite:///{home}/ose.db", teacher_folder().parent) as server:
             schema["a finished job"] = schemathesis_figures(server, arguments.examples, arguments.seed, job.job_id)

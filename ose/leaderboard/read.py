@@ -191,10 +191,9 @@ def _is_asked_for(row: CandidateRow, ranking: Ranking, query: LeaderboardQuery, 
 def to_row(row: CandidateRow, job: Job, ranking: Ranking, comparison: Comparison = NO_COMPARISON) -> LeaderboardRow:
     """A candidate among the others."""
     scored, distance = ranking.score(row), comparison.distances.get(row.number)
-    own = {name: getattr(row, name) for name in _SAME}
+    own: dict[str, Any] = {name: getattr(row, name) for name in _SAME} | former_figures(row.metrics)
     return LeaderboardRow(
         **own,
-        **former_figures(row.metrics),
         rank=ranking.ranks.get(row.number),
         candidate=row.number,
         layers=_layers(row, job),

@@ -1,13 +1,14 @@
 """Metrics go by their names: one column of candidates, and one mapping in what is stored as JSON.
 
 Revision ID: 0012
-Revises: 0010
+Revises: 0011
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,12 +28,12 @@ _STORED = {"jobs": "teacher_quality", "trials": "evaluation", "distillations": "
 def upgrade() -> None:
     """Rename what is there. Whatever cannot be read is left as it is."""
     op.add_column("candidates", sa.Column("metrics", sa.Text, nullable=False, server_default="{}"))
-    _change(_CANDIDATES, _FORMER, lambda row: {"metrics": _text(_metrics(row._asdict()))})
+    _change(_CANDIDATES, _FORMER, _named)
     for former in _FORMER:
         op.drop_column("candidates", former)
     for name, column in _STORED.items():
         table = sa.table(name, sa.column("id"), sa.column(column))
-        _change(table, [column], lambda row, column=column: {column: _renamed(getattr(row, column))})
+        _change(table, [column], partial(_renamed_in, column))
 
 
 def _change(table: sa.TableClause, columns: Sequence[str], changed: Callable[[Any], dict[str, Any]]) -> None:
@@ -45,6 +46,14 @@ def _change(table: sa.TableClause, columns: Sequence[str], changed: Callable[[An
         of_part = table.c.id.in_(ids[first : first + _ROWS_AT_ONCE])
         rows = connection.execute(sa.select(table).where(of_part)).all()
         connection.execute(update, [{"of": row.id, **changed(row)} for row in rows])
+
+
+def _named(row: Any) -> dict[str, Any]:
+    return {"metrics": _text(_metrics(row._asdict()))}
+
+
+def _renamed_in(column: str, row: Any) -> dict[str, Any]:
+    return {column: _renamed(getattr(row, column))}
 
 
 def _renamed(text: str) -> str:
