@@ -60,6 +60,7 @@ JOB_BODY: dict[str, Any] = {
                             },
                         },
                         "space": _SPACE,
+                        "task": {"type": ["string", "null"]},
                         **{
                             name: {"type": "object"}
                             for name in ("search", "latency", "score", "limits", "workers", "distillation")
