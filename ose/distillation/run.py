@@ -121,4 +121,5 @@ def _backward(run: DistillationRun, module: nn.Module, step: int) -> StepLosses:
 def _first_loss(run: DistillationRun, module: DistillationModule) -> torch.Tensor:
     """The loss of one micro-batch, the same in all processes."""
     batch, _ = run.batches(0)[0]
-    return module(batch, run.teacher, run.spec)[0]
+    losses: torch.Tensor = module(batch, run.teacher, run.spec)
+    return losses[0]

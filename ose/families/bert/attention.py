@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -38,7 +39,8 @@ def kept_attention(model: PreTrainedModel, layer: int | None) -> Iterator[list[t
 def _attention_matrices(model: PreTrainedModel, layer: int) -> list[nn.Module]:
     """In the order in which BERT's self-attention calls them."""
     try:
-        attention = model.base_model.encoder.layer[layer].attention.self
+        encoder: Any = model.base_model.encoder
+        attention = encoder.layer[layer].attention.self
         return [attention.query, attention.key, attention.value]
     except (AttributeError, TypeError) as error:
         raise TeacherError(

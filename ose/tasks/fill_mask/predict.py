@@ -30,6 +30,6 @@ def likeliest_fillings(folder: Path, text: str, count: int = 5) -> list[tuple[st
         probabilities = model(**encoded).logits[0, position].softmax(dim=-1)
     top = probabilities.topk(count)
     return [
-        (tokenizer.decode([token]).strip(), value)
+        (str(tokenizer.decode([token])).strip(), value)
         for token, value in zip(top.indices.tolist(), top.values.tolist(), strict=True)
     ]
