@@ -1,6 +1,6 @@
 """Do two checkouts search the same? The same jobs with the same seeds in both, compared to the last bit.
 
-    python scripts/compare_checkouts.py path/to/one path/to/other [--parts search ray halving extension quickstart]
+    python scripts/compare_checkouts.py path/to/one path/to/other [--parts search ray halving extension others quickstart]
 
 Each checkout runs by the environment in its folder (`.venv/bin/ose`), so it does not matter where its modules lie. Jobs
 are ranked by a rule without latency. Of the leaderboards' rows all is compared but what is measured in time, and of
@@ -30,6 +30,27 @@ WITHOUT_LATENCY = "1,0,1"
 SPACE = {"num_hidden_layers": [2, 4], "num_attention_heads": [4], "hidden_size": [96, 192], "intermediate_size": [256]}
 SEARCH = {"steps": 4, "hyperparameters": [{"batch_size": 4}], "held_out_sequences": 8, "precision": "float32"}
 HALVING = {"strategy": "halving", "min_steps": 2, "eta": 2, "steps": 4, "keep_checkpoints": 2}
+OTHER_TEACHERS = ("distilbert", "modernbert")
+MAKE_OTHER_TEACHERS = """
+import sys, torch
+from pathlib import Path
+from transformers import (
+    AutoTokenizer, DistilBertConfig, DistilBertForMaskedLM, ModernBertConfig, ModernBertForMaskedLM
+)
+teacher, folder = Path(sys.argv[1]), Path(sys.argv[2])
+tokenizer = AutoTokenizer.from_pretrained(teacher)
+shared = {"vocab_size": len(tokenizer), "max_position_embeddings": 64, "pad_token_id": tokenizer.pad_token_id}
+ends = {"bos_token_id": None, "eos_token_id": None, "cls_token_id": None, "sep_token_id": None}
+torch.manual_seed(0)
+models = {
+    "distilbert": DistilBertForMaskedLM(DistilBertConfig(n_layers=2, n_heads=4, dim=64, hidden_dim=128, **shared)),
+    "modernbert": ModernBertForMaskedLM(ModernBertConfig(
+        num_hidden_layers=2, num_attention_heads=4, hidden_size=64, intermediate_size=96, **shared, **ends)),
+}
+for name, model in models.items():
+    model.save_pretrained(folder / name)
+    tokenizer.save_pretrained(folder / name)
+"""
 Rows = list[dict[str, Any]]
 
 
@@ -127,13 +148,23 @@ def extension(checkout: Checkout, job: Callable[..., Path]) -> dict[str, Any]:
     return {"rows": checkout.board()}
 
 
+def others(checkout: Checkout, job: Callable[..., Path]) -> dict[str, Any]:
+    """Students of teachers that are of no class of BERT's build, from random weights."""
+    boards = {}
+    for name in OTHER_TEACHERS:
+        teacher = {"model": str(job("others").parent / name)}
+        checkout.ose("job", "run", job(name, teacher=teacher, search=SEARCH | {"initialization": "random"}))
+        boards[name] = checkout.board()
+    return boards
+
+
 def quickstart(checkout: Checkout, job: Callable[..., Path]) -> dict[str, Any]:
     """The whole quickstart's search."""
     checkout.ose("quickstart")
     return {"rows": checkout.board()}
 
 
-PARTS = {part.__name__: part for part in (search, ray, halving, extension, quickstart)}
+PARTS = {part.__name__: part for part in (search, ray, halving, extension, others, quickstart)}
 
 
 def job_writer(work: Path, teacher: Path) -> Callable[..., Path]:
@@ -160,15 +191,26 @@ def job_writer(work: Path, teacher: Path) -> Callable[..., Path]:
     return write
 
 
+def make_other_teachers(checkout: Path, teacher: Path, work: Path) -> None:
+    """Small teachers with random weights and the tokenizer of `teacher`, made once for both checkouts."""
+    python = checkout.resolve() / ".venv" / "bin" / "python"
+    subprocess.run([str(python), "-c", MAKE_OTHER_TEACHERS, str(teacher), str(work)], check=True)
+
+
 def main() -> None:
     """Compare, part by part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs=2, type=Path, help="folders, each with its environment in .venv")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=["search", "ray", "halving", "extension"])
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=["search", "ray", "halving", "extension", "others"]
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        write = job_writer(work, arguments.checkouts[0] / "ose" / "assets" / "teacher")
+        teacher = arguments.checkouts[0].resolve() / "ose" / "assets" / "teacher"
+        write = job_writer(work, teacher)
+        if "others" in arguments.parts:
+            make_other_teachers(arguments.checkouts[0], teacher, work)
         sides = [Checkout(path, work / f"home-{at}") for at, path in enumerate(arguments.checkouts)]
         for name in arguments.parts:
             difference = first_difference(*(PARTS[name](side, write) for side in sides))

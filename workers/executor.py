@@ -22,6 +22,7 @@ from ose.core.messages import (
     RequestFailed,
     RequestSucceeded,
     Result,
+    SavedModelRequest,
     TargetsRequest,
 )
 from ose.distillation.candidate_evaluation import evaluate_candidate
@@ -29,6 +30,7 @@ from ose.errors import MemoryExhaustedError
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.subsets import score_layer_subsets
+from ose.latency.timed_model import save_timed_model
 from ose.tasks.base import SearchData
 from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream
@@ -84,6 +86,9 @@ class RequestExecutor:
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
                 data = self._data_in(request.teacher.task, request.folder)
                 return score_layer_subsets(request, teacher, data, calibration)
+            case SavedModelRequest():
+                save_timed_model(request)
+                return None
 
     def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != teacher:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from ose.artifacts.scratch import ScratchFolder
 from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
@@ -18,7 +20,8 @@ from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
 from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import CalibrationRequest
+from ose.core.messages import CalibrationRequest, LatencyRequest
+from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
@@ -26,8 +29,10 @@ from ose.distillation.run import DistillationRun, distill, save_student
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.latency.measure import measure_latency
-from ose.runtimes.torch import export_student
+from ose.latency.process import LatencyServer
+from ose.latency.timed_model import save_for_timing
+from ose.runtimes.registry import runtime_package
+from ose.runtimes.torch.export import export_student
 from ose.tasks.choice import task_of
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
@@ -75,7 +80,7 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
 
     wall_time_s = distill(run, on_step_and_curve)
     quality = held_out_quality(run.task, run.student, data)
-    path = save_student(run, {"job": request.job.id, "architecture": asdict(request.architecture)})
+    path = save_student(run, {"job": request.job.id, "architecture": plain(request.architecture)})
     return DistillationResult(
         student_path=str(path),
         num_steps=request.spec.steps,
@@ -123,6 +128,7 @@ def _load(request: FullDistillation) -> DistillationRun:
         inheritance=request.inheritance,
         seed=job.spec.search.seed,
         calibration=_calibration(request, teacher) if _needs_anatomy(request) else None,
+        task=job.teacher.task,
     )
     student = initial_student(teacher, request.architecture, start)
     return DistillationRun(
@@ -184,7 +190,12 @@ def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasur
         DependencyError: The device is not there.
     """
     quieten()
-    return measure_latency(load_task(task_of(path)).load_teacher(path), protocol)
+    model, runtime = load_task(task_of(path)).load_teacher(path), runtime_package(protocol.runtime)
+    with closing(ScratchFolder("latency")) as scratch:
+        folder = scratch.path / "model"
+        save_for_timing(model, folder, runtime, protocol.dtype)
+        request = LatencyRequest(folder=str(folder), vocab_size=model.config.vocab_size, protocol=protocol)
+        return LatencyServer(runtime).measure(request)
 
 
 def quieten() -> None:

@@ -31,17 +31,22 @@ from transformers import PreTrainedConfig, PreTrainedModel, RobertaConfig
 
 from benchmarks.gpu.gpu_report import markdown, member_row, summary
 from benchmarks.shared.shapes import parse_shape
-from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops, count_parameters
+from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import TeacherFacts
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol, TeacherQuality
 from ose.core.messages import EvaluationRequest, TargetsRequest
+from ose.core.plain import plain
 from ose.core.score import Measures
 from ose.core.search_space import SearchSpace
 from ose.core.spec import Hyperparameters
 from ose.distillation.candidate_evaluation import evaluate_together
 from ose.families.bert.model import build_student
+from ose.families.counts import FamilyCounts
 from ose.latency.measure import measure_latency
+from ose.latency.target_device import target_device
+from ose.runtimes.torch.engine import ENGINE, TorchSession
+from ose.runtimes.torch.rules import RULES
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
 from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, save_batches
@@ -111,18 +116,18 @@ def _values(axis: Any) -> tuple[int, ...]:
 
 
 def chosen_members(space: SearchSpace, count: int | None) -> list[Architecture]:
-    shapes = [member.architecture for member in space.members(space.embedding)]
+    shapes = [member.architecture for member in space.members(FamilyCounts(space.embedding))]
     return shapes if count is None or count >= len(shapes) else shapes[:: -(-len(shapes) // count)]
 
 
 def make_teacher(shape: str, embedding: EmbeddingShape, device: torch.device) -> tuple[Architecture, PreTrainedModel]:
     architecture = parse_shape(shape)
-    config = RobertaConfig(**asdict(embedding), **asdict(architecture))
-    return architecture, build_student(config, architecture, seed=0, device=device).requires_grad_(False)
+    config = RobertaConfig(**asdict(embedding), **plain(architecture))
+    return architecture, build_student(config, architecture, "fill_mask", seed=0, device=device).requires_grad_(False)
 
 
 def facts_of(architecture: Architecture, embedding: EmbeddingShape) -> TeacherFacts:
-    parameters = count_parameters(architecture, embedding)
+    parameters = FamilyCounts(embedding).parameters(architecture)
     return TeacherFacts(
         path="",
         digest="",
@@ -182,9 +187,11 @@ def measure_latencies(
     protocol = LatencyProtocol(
         device=options.device, sequence_length=options.sequence_length, dtype=options.latency_dtype
     )
+    device = target_device(RULES, ENGINE, options.device)
     for shape in shapes:
         try:
-            yield measure_latency(build_student(config, shape, 0, options.device), protocol)
+            encoder = build_student(config, shape, "fill_mask", 0, options.device).base_model
+            yield measure_latency(TorchSession(encoder, protocol), protocol, config.vocab_size, device)
         except Exception as error:
             yield error
 
@@ -212,8 +219,9 @@ def tasks_of(shapes: list[Architecture], facts: TeacherFacts, options: argparse.
 def training_flops(shape: Architecture, embedding: EmbeddingShape, options: argparse.Namespace) -> float:
     """What training has to multiply: forward once, backward twice that; the vocabulary head at the targets."""
     targets = options.batch_size * max(1, round(0.15 * options.sequence_length))
-    forward = count_flops(shape, options.sequence_length, options.batch_size)
-    return 3.0 * options.steps * (forward + count_head_flops(shape, embedding, targets))
+    counts = FamilyCounts(embedding)
+    forward = counts.flops(shape, options.sequence_length, options.batch_size)
+    return 3.0 * options.steps * (forward + counts.head_flops(shape, targets))
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ose.core.architecture import count_parameters
 from ose.core.measurement import Evaluation, LatencyMeasurement
 from ose.core.messages import EvaluationRequest
 from ose.core.score import Measures, ScoreRule, score
+from ose.families.counts import counts_of
 
 TARGET_SHARE, TARGET_S = 0.4, 300.0
 
@@ -16,7 +16,7 @@ def member_row(
     task: EvaluationRequest, outcome: Evaluation | Exception, latency: LatencyMeasurement | Exception, teacher: Measures
 ) -> dict[str, Any]:
     """One line of members.jsonl. Where something failed, `error` says what and there is no score."""
-    parameters = count_parameters(task.architecture, task.teacher.embedding).total
+    parameters = counts_of(task.teacher).parameters(task.architecture).total
     failures = [f"{type(each).__name__}: {each}" for each in (outcome, latency) if isinstance(each, Exception)]
     row: dict[str, Any] = {
         "architecture": str(task.architecture),

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks.shared.small_job import conditions, write_report
 from ose.core.memory import worker_memory
+from ose.families.counts import counts_of
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import load_job_file
 from ose.inputs.teachers import inspect_teacher
@@ -129,7 +130,8 @@ def run_case(case: Case) -> Outcome:
         folder = Path(name)
         file = write_case(case, folder)
         spec = load_job_file(file)
-        counted = worker_memory(spec, inspect_teacher(spec.teacher), inspect_corpus(spec.corpus).size_bytes)
+        teacher, text = inspect_teacher(spec.teacher), inspect_corpus(spec.corpus)
+        counted = worker_memory(spec, teacher, counts_of(teacher), text.size_bytes)
         print(case.name, asdict(counted), flush=True)
         measured, seconds = peak_of([sys.executable, "-m", "ose", "job", "run", str(file)], folder / "home")
     return Outcome(case=case, counted=counted.peak, measured=measured, seconds=seconds)

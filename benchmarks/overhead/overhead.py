@@ -26,6 +26,7 @@ from typing import Any
 from benchmarks.shared.small_job import PLAIN, Run, conditions, job_content, run_job, write_report
 from ose.core.architecture import EmbeddingShape
 from ose.core.search_space import SearchSpace
+from ose.families.counts import FamilyCounts
 
 WORK_S = 0.15
 NUM_CANDIDATES, NUM_WORKERS = 20, 2
@@ -64,7 +65,7 @@ def space_figure() -> Figure:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     size = MILLION.count()
-    visited = sum(1 for _ in MILLION.members(embedding, stride=1000))
+    visited = sum(1 for _ in MILLION.members(FamilyCounts(embedding), stride=1000))
     elapsed_s = time.perf_counter() - started
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     note = f"{visited} of {size:,} built, {memory:.0f} MB more memory"

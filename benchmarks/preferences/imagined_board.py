@@ -15,14 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.shared.shapes import parse_shape
-from ose.core.architecture import Architecture, count_flops, count_parameters
+from ose.core.architecture import Architecture
+from ose.core.plain import plain
+from ose.families.counts import FamilyCounts
 from ose.inputs.space_files import load_space
 
 AXES = ("num_hidden_layers", "hidden_size", "intermediate_size")
@@ -62,14 +63,15 @@ def imagined(board: dict[str, Any], space_name: str, teacher: Architecture) -> d
     law, space = Law(board), load_space(space_name)
     if space.embedding is None:
         raise SystemExit(f"{space_name} names no embedding, without which parameters cannot be counted")
-    members = list(space.members(space.embedding))
+    counts = FamilyCounts(space.embedding)
+    members = list(space.members(counts))
 
     def row(architecture: Architecture, loss_nats: float) -> dict[str, Any]:
         return {
             "status": "SUCCEEDED",
-            "architecture": asdict(architecture),
-            "num_parameters": count_parameters(architecture, space.embedding).total,
-            "latency_p50_ms": count_flops(architecture, SEQUENCE_LENGTH) / 1e9,
+            "architecture": plain(architecture),
+            "num_parameters": counts.parameters(architecture).total,
+            "latency_p50_ms": counts.flops(architecture, SEQUENCE_LENGTH) / 1e9,
             "loss_nats": loss_nats,
             "masked_accuracy": None,
         }

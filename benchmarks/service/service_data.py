@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
+from ose.core.architecture import EmbeddingShape
 from ose.core.job import CandidateStatus, CorpusFacts, JobStatus, TeacherFacts
 from ose.core.measurement import DeviceFingerprint, Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import FORMULA_VERSION, score
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
+from ose.families.counts import FamilyCounts
 from ose.inputs.job_file import spec_hash
 from ose.store import rows
 from ose.store.new_rows import NewCandidate, NewJob
@@ -26,6 +27,7 @@ OWNER = "benchmark"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FOREVER = NOW + timedelta(days=36500)
 EMBEDDING = EmbeddingShape(vocab_size=50_265, max_position_embeddings=514)
+COUNTS = FamilyCounts(EMBEDDING)
 
 LARGE = SearchSpace(
     name="large",
@@ -45,7 +47,7 @@ def new_job(job_id: str) -> NewJob:
     from ose.core.architecture import Architecture
 
     shape = Architecture(**TEACHER_SHAPE)
-    count = count_parameters(shape, EMBEDDING)
+    count = COUNTS.parameters(shape)
     spec = JobSpec(
         name="large", teacher=TeacherSpec(model="teacher"), corpus=CorpusSpec(train=("text.txt",)), space=LARGE
     )
@@ -127,8 +129,8 @@ def members(count: int) -> Iterator[NewCandidate]:
     spec = new_job("any").spec
     theta, steps = spec.search.hyperparameters[0], spec.search.steps
     stride = max(1, LARGE.count() // count)
-    for number, member in zip(range(1, count + 1), LARGE.members(EMBEDDING, stride=stride), strict=False):
-        parameters = count_parameters(member.architecture, EMBEDDING)
+    for number, member in zip(range(1, count + 1), LARGE.members(COUNTS, stride=stride), strict=False):
+        parameters = COUNTS.parameters(member.architecture)
         yield NewCandidate(
             number=number,
             architecture=member.architecture,
@@ -136,7 +138,7 @@ def members(count: int) -> Iterator[NewCandidate]:
             num_steps=steps,
             num_parameters=parameters.total,
             num_encoder_parameters=parameters.encoder,
-            flops=count_flops(member.architecture, 128),
+            flops=COUNTS.flops(member.architecture, 128),
         )
 
 

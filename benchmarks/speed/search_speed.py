@@ -36,6 +36,7 @@ from ose.core.job import Candidate, Job
 from ose.core.significance import paired_difference
 from ose.core.spec import Hyperparameters
 from ose.extraction.initial import Start, initial_student
+from ose.families.counts import counts_of
 from ose.tasks.fill_mask.teacher import load_masked_lm
 
 PLAIN_START = InheritanceSpec(
@@ -224,7 +225,7 @@ def main() -> None:
     ours = [run_ours(options, teacher, "ose-first")]
     job, candidates = finished(options.work / "ose-first")
     report: dict[str, Any] = {
-        "flops": sum(candidate_flops(job, each) for each in candidates),
+        "flops": sum(candidate_flops(job, counts_of(job.teacher), each) for each in candidates),
         "num_candidates": len(candidates),
     }
     if not options.skip_plain:

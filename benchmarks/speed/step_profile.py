@@ -29,10 +29,11 @@ from transformers.utils import logging as transformers_logging
 from benchmarks.shared.shapes import parse_shape
 from benchmarks.shared.tables import write_csv
 from benchmarks.speed.search_speed import matrix_rate
-from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops
+from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.masked_positions import num_targets
 from ose.distillation.candidate_training import MAX_GRAD_NORM
 from ose.families.bert.model import build_student
+from ose.families.counts import FamilyCounts
 from ose.tasks.fill_mask.forward import at_positions, encode
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
 from ose.tasks.fill_mask.search_data import NUM_DRAWS
@@ -66,7 +67,7 @@ class Step:
         batch, length, vocabulary = options.batch_size, options.sequence_length, options.vocabulary
         positions = num_targets(length)
         config = RobertaConfig(vocab_size=vocabulary, max_position_embeddings=length + 2)
-        self.student = build_student(config, shape, 0, _CPU).eval()
+        self.student = build_student(config, shape, "fill_mask", 0, _CPU).eval()
         self.optimizer = build_optimizer(self.student, 1e-4)
         self.input_ids = torch.randint(vocabulary, (batch, length))
         self.positions = torch.stack([torch.randperm(length)[:positions] for _ in range(batch)])
@@ -125,8 +126,8 @@ def products_flops(shape: Architecture, options: argparse.Namespace) -> dict[str
     """Of the parts that multiply matrices; a way back is twice the way there."""
     batch, length = options.batch_size, options.sequence_length
     positions = batch * num_targets(length)
-    embedding = EmbeddingShape(vocab_size=options.vocabulary, max_position_embeddings=length + 2)
-    encoder, head = count_flops(shape, length, batch), count_head_flops(shape, embedding, positions)
+    counts = FamilyCounts(EmbeddingShape(vocab_size=options.vocabulary, max_position_embeddings=length + 2))
+    encoder, head = counts.flops(shape, length, batch), counts.head_flops(shape, positions)
     return {
         "encoder, forward": encoder,
         "vocabulary head, forward": head,

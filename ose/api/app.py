@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from copy import deepcopy
 from functools import partial
-from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
@@ -14,7 +12,7 @@ from starlette.middleware import Middleware
 
 from ose import __version__
 from ose.access.gate import Gate
-from ose.api import docs_page, events, health, jobs, leaderboard, problems, spaces, students, tokens
+from ose.api import docs_page, events, health, jobs, leaderboard, openapi, problems, spaces, students, tokens
 from ose.api.auth import FailureLimit
 from ose.api.broadcast import Broadcaster
 from ose.api.dependencies import ServerOptions
@@ -80,7 +78,7 @@ def create_app(workspace: Workspace, options: ServerOptions | None = None) -> Fa
     app.include_router(_versioned())
     app.include_router(health.router)
     app.include_router(docs_page.router)
-    _describe(app, gate)
+    openapi.describe(app, gate)
     return app
 
 
@@ -96,24 +94,3 @@ def _versioned() -> APIRouter:
     for part in (jobs, events, leaderboard, students, spaces, tokens):
         router.include_router(part.router)
     return router
-
-
-def _describe(app: FastAPI, gate: Gate) -> None:
-    """Complete the OpenAPI document: what problems look like, and whether anybody is asked for a token."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        document["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
-        return document if gate.is_shut else _without_security(document)
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _without_security(document: dict[str, Any]) -> dict[str, Any]:
-    document = deepcopy(document)  # the app keeps the one it was made from
-    document["components"].pop("securitySchemes", None)
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            operation.pop("security", None)
-    return document

@@ -53,13 +53,21 @@ class FailureLimit:
             last.append(now)
 
 
+async def _gate(request: Request) -> Gate:
+    gate: Gate = request.app.state.gate
+    return gate
+
+
+CurrentGate = Annotated[Gate, Depends(_gate)]
+
+
 async def _caller(
     request: Request,
+    gate: CurrentGate,
     workspace: CurrentWorkspace,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
 ) -> Token | None:
     """The token shown; None where the server asks for none."""
-    gate: Gate = request.app.state.gate
     threads = request.app.state.limits.token_checks
     if not (gate.is_shut or await to_thread.run_sync(gate.look, limiter=threads)):
         return None

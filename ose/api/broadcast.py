@@ -7,16 +7,30 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from anyio import to_thread
 
+from ose.core.job import CandidateStatus, ErrorDetail, JobStatus
 from ose.errors import OseError
 
 _LOG = logging.getLogger(__name__)
 
-State = dict[str, Any]
-"""How a job stands, under its JSON names."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """How a job stands.
+
+    Attributes:
+        id: The job's.
+        status: After SUCCEEDED, FAILED and CANCELLED nothing follows.
+        candidates: How many there are, by status.
+        error: Why it failed.
+    """
+
+    id: str
+    status: JobStatus
+    candidates: Mapping[CandidateStatus, int]
+    error: ErrorDetail | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +42,7 @@ class Sight:
         callers: Those who may still follow, by their tokens' ids; None is one without.
     """
 
-    states: Mapping[str, State]
+    states: Mapping[str, JobState]
     callers: Collection[str | None]
 
 
@@ -44,7 +58,7 @@ class Follower:
         may_stay: Whether there will be more: not of a job that has been deleted, nor for a token that was revoked.
     """
 
-    def __init__(self, caller: str | None, state: State) -> None:
+    def __init__(self, caller: str | None, state: JobState) -> None:
         self.caller = caller
         self.state = state
         self.may_stay = True
@@ -61,7 +75,7 @@ class Follower:
 
     def tell(self, sight: Sight) -> None:
         """Compare what was seen with what is known."""
-        state = sight.states.get(self.state["id"])
+        state = sight.states.get(self.state.id)
         if state is None or self.caller not in sight.callers:
             self.may_stay = False
         elif state == self.state:
@@ -86,7 +100,7 @@ class Broadcaster:
         self._watch: asyncio.Task[None] | None = None
 
     @contextmanager
-    def followed(self, caller: str | None, state: State) -> Iterator[Follower]:
+    def followed(self, caller: str | None, state: JobState) -> Iterator[Follower]:
         """Be told what happens to a job, beginning with how it stands."""
         follower = Follower(caller, state)
         self._followers.add(follower)
@@ -101,7 +115,7 @@ class Broadcaster:
         while self._followers:
             await asyncio.sleep(self._poll_s)
             followers = list(self._followers)
-            jobs, callers = {each.state["id"] for each in followers}, {each.caller for each in followers}
+            jobs, callers = {each.state.id for each in followers}, {each.caller for each in followers}
             try:
                 sight = await to_thread.run_sync(self._look, jobs, callers)
             except OseError as error:  # the database may come back, and streams with it

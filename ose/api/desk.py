@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -15,6 +16,19 @@ from ose.jobs.checker_tasks import Question, to_prepared
 from ose.jobs.submit import job_json
 from ose.jobs.submit_remote import PreparedJob, store_prepared
 from ose.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that was handed in.
+
+    Attributes:
+        job: Under its JSON names.
+        is_new: Whether it is, or was submitted before under the same key.
+    """
+
+    job: Mapping[str, object]
+    is_new: bool
 
 
 class Desk:
@@ -32,7 +46,7 @@ class Desk:
         self._limits = limits
 
     async def ask(
-        self, request: Request, caller: Caller, task: str, arguments: Mapping[str, Any], body: bytes = b""
+        self, request: Request, caller: Caller, task: str, arguments: Mapping[str, str | None], body: bytes = b""
     ) -> bytes:
         """The result of a task, as JSON. See `Checks.ask`."""
         place = {"database": self._workspace.settings.store_url, "home": str(self._workspace.home)}
@@ -40,19 +54,15 @@ class Desk:
         return await self._checks.ask(request, caller, question)
 
     async def submit(
-        self, request: Request, caller: Caller, task: str, arguments: Mapping[str, Any], body: bytes
-    ) -> tuple[dict[str, Any], bool]:
-        """Have a job checked, and queue it.
-
-        Returns:
-            The job under its JSON names, and whether it is new.
-        """
+        self, request: Request, caller: Caller, task: str, arguments: Mapping[str, str | None], body: bytes
+    ) -> Submitted:
+        """Have a job checked, and queue it."""
         checked = await self.ask(request, caller, task, {**arguments, "owner": caller.owner}, body)
         return await self._limits.change(caller, partial(self._stored, to_prepared(checked), caller))
 
-    def _stored(self, prepared: PreparedJob, caller: Caller) -> tuple[dict[str, Any], bool]:
+    def _stored(self, prepared: PreparedJob, caller: Caller) -> Submitted:
         job, is_new = store_prepared(self._workspace.store, prepared, caller)
-        return job_json(self._workspace.store, job), is_new
+        return Submitted(job_json(self._workspace.store, job), is_new)
 
 
 async def _desk(request: Request) -> Desk:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from fastapi.sse import format_sse_event
@@ -13,10 +13,11 @@ from starlette.responses import Response, StreamingResponse
 
 from ose.access.gate import Gate
 from ose.api.auth import CurrentCaller, Reader
-from ose.api.broadcast import Broadcaster, Sight, State
+from ose.api.broadcast import Broadcaster, JobState, Sight
 from ose.api.dependencies import CurrentWorkspace, JobId
 from ose.api.request_slots import CurrentLimits, StreamPlace
-from ose.core.job import JobStatus
+from ose.api.responses import Responses
+from ose.core.job import ErrorDetail
 from ose.errors import NotFoundError
 from ose.workspace import Workspace
 
@@ -25,13 +26,36 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], dependencies=[Reader]
 _SILENCE_S = 15.0
 """After so long without an event a comment is sent: proxies cut what is silent, and a caller that left is noticed."""
 
-_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Events named job, their data as in the job", "content": {"text/event-stream": {}}},
+_EVENT = {
+    "type": "object",
+    "required": ["event", "id", "data"],
+    "properties": {
+        "event": {"const": "job", "description": "Always the same."},
+        "id": {"type": "string", "description": "Stands for the state that it tells; handed in as Last-Event-ID."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobState"},
+            "description": "How the job stands.",
+        },
+    },
+}
+
+_STREAM: Responses = {
+    200: {"description": "Events, as they come", "content": {"text/event-stream": {"itemSchema": _EVENT}}},
     204: {"description": "The job has ended, and this caller has seen how"},
 }
 
 
-@router.get("/events", response_class=StreamingResponse, responses=_STREAM, dependencies=[StreamPlace])
+class EventStream(StreamingResponse):
+    """An answer of server-sent events."""
+
+    media_type = "text/event-stream"
+
+
+@router.get(
+    "/events", response_class=EventStream, response_model=JobState, responses=_STREAM, dependencies=[StreamPlace]
+)
 async def events(
     request: Request,
     job_id: JobId,
@@ -49,10 +73,12 @@ async def events(
     if _is_last(first) and _id(first) == last_event_id:
         return Response(status_code=204)  # a browser would come back for ever otherwise
     stream = _stream(request.app.state.broadcaster, caller.owner, first, last_event_id)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return EventStream(stream, headers={"X-Accel-Buffering": "no"})
 
 
-async def _stream(broadcaster: Broadcaster, caller: str | None, first: State, seen: str | None) -> AsyncIterator[bytes]:
+async def _stream(
+    broadcaster: Broadcaster, caller: str | None, first: JobState, seen: str | None
+) -> AsyncIterator[bytes]:
     with broadcaster.followed(caller, first) as follower:
         while True:
             state = follower.state
@@ -73,7 +99,7 @@ def look(workspace: Workspace, gate: Gate, job_ids: Collection[str], callers: Co
     return Sight(states=_states(workspace, job_ids), callers=welcome)
 
 
-def _first(workspace: Workspace, job_id: str) -> State:
+def _first(workspace: Workspace, job_id: str) -> JobState:
     job = workspace.job(job_id)
     state = _states(workspace, [job.id]).get(job.id)
     if state is None:
@@ -81,23 +107,23 @@ def _first(workspace: Workspace, job_id: str) -> State:
     return state
 
 
-def _states(workspace: Workspace, job_ids: Collection[str]) -> dict[str, State]:
+def _states(workspace: Workspace, job_ids: Collection[str]) -> dict[str, JobState]:
     counts = workspace.store.count_candidates_of(list(job_ids))
     return {
-        job_id: {
-            "id": job_id,
-            "status": status,
-            "candidates": dict(sorted(counts.get(job_id, {}).items())),
-            "error": {"code": failure.code, "message": failure.message} if failure else None,
-        }
+        job_id: JobState(
+            id=job_id,
+            status=status,
+            candidates=dict(sorted(counts.get(job_id, {}).items())),
+            error=ErrorDetail(code=failure.code, message=failure.message) if failure else None,
+        )
         for job_id, (status, failure) in workspace.store.job_statuses(list(job_ids)).items()
     }
 
 
-def _id(state: State) -> str:
-    counts = ",".join(f"{status}={count}" for status, count in state["candidates"].items())
-    return f"{state['status']};{counts}"
+def _id(state: JobState) -> str:
+    counts = ",".join(f"{status}={count}" for status, count in state.candidates.items())
+    return f"{state.status};{counts}"
 
 
-def _is_last(state: State) -> bool:
-    return JobStatus(state["status"]).is_terminal
+def _is_last(state: JobState) -> bool:
+    return state.status.is_terminal

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 from anyio import move_on_after, to_thread
 from fastapi import APIRouter, Request
@@ -19,7 +18,8 @@ from ose.api.auth import Reader
 from ose.api.dependencies import CurrentWorkspace
 from ose.api.problems import problem
 from ose.api.request_slots import CurrentLimits, ThreadPlace
-from ose.api.responses import Json
+from ose.api.responses import Json, Responses
+from ose.api.schemas import HealthDocument, ReadyDocument
 from ose.errors import StoreError
 from ose.store.base import Store
 from ose.store.migrate import known_revisions
@@ -31,14 +31,14 @@ _PATIENCE_S = 3.0
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", response_model=dict[str, str])
+@router.get("/healthz", response_model=HealthDocument)
 async def health() -> Response:
     """The process answers."""
     return Json({"status": "ok"})
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", response_model=dict[str, str])
+@router.get("/readyz", response_model=ReadyDocument)
 async def ready(workspace: CurrentWorkspace, limits: CurrentLimits) -> Response:
     """The database can be read, and its tables are those of this OSE."""
     revision = None
@@ -52,7 +52,7 @@ async def ready(workspace: CurrentWorkspace, limits: CurrentLimits) -> Response:
     return Json({"status": "ready", "revision": revision})
 
 
-_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+_TEXT: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 @router.get("/metrics", dependencies=[Reader, ThreadPlace], response_class=Response, responses=_TEXT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel
@@ -12,10 +12,11 @@ from ose.access.ownership import changeable_job
 from ose.api.auth import CurrentCaller, Reader, Submitter
 from ose.api.bodies import JsonBytes
 from ose.api.dependencies import CurrentWorkspace, JobId, Options
-from ose.api.desk import CurrentDesk
+from ose.api.desk import CurrentDesk, Submitted
+from ose.api.request_schemas import EXTENSION_BODY, JOB_BODY
 from ose.api.request_slots import ThreadPlace
-from ose.api.responses import Json
-from ose.api.schemas import EXTENSION_BODY, JOB_BODY, CostDocument, JobDocument, JobPage
+from ose.api.responses import Json, Responses
+from ose.api.schemas import CostDocument, JobDocument, JobPage
 from ose.core.clock import utc_now
 from ose.jobs.submit import cancel_job, job_json, jobs_json, resume_job
 
@@ -42,9 +43,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-_AGAIN: dict[int | str, dict[str, Any]] = {
-    200: {"model": JobDocument, "description": "The job that this key has made before"}
-}
+_AGAIN: Responses = {200: {"model": JobDocument, "description": "The job that this key has made before"}}
 
 
 @router.post("", status_code=201, response_model=JobDocument, responses=_AGAIN, openapi_extra=JOB_BODY)
@@ -68,8 +67,7 @@ def list_jobs(workspace: CurrentWorkspace, query: Annotated[JobsQuery, Query()])
     jobs = workspace.store.listed_jobs(query.limit + 1, after)
     shown = jobs[: query.limit]
     following = shown[-1].id if len(jobs) > len(shown) else None
-    page: dict[str, Any] = {"jobs": jobs_json(workspace.store, shown), "next": following}
-    return Json(page)
+    return Json({"jobs": jobs_json(workspace.store, shown), "next": following})
 
 
 @router.get("/{job_id}", response_model=JobDocument)
@@ -123,6 +121,5 @@ async def extend(
     return _made(await desk.submit(request, caller, "extend", {"job_id": job_id, "key": key}, body))
 
 
-def _made(submitted: tuple[dict[str, Any], bool]) -> Response:
-    job, is_new = submitted
-    return Json(job, 201 if is_new else 200, {"Location": f"/api/v1/jobs/{job['id']}"})
+def _made(submitted: Submitted) -> Response:
+    return Json(submitted.job, 201 if submitted.is_new else 200, {"Location": f"/api/v1/jobs/{submitted.job['id']}"})

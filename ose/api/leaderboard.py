@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from ose.api.auth import CurrentCaller, Reader
 from ose.api.dependencies import CurrentWorkspace, JobId, Number, Pages
+from ose.api.leaderboard_schemas import CandidateDocument, LeaderboardDocument
 from ose.api.request_slots import CurrentLimits, ThreadPlace
-from ose.api.responses import Json, json_bytes
-from ose.api.schemas import LeaderboardDocument
+from ose.api.responses import Json, Responses, json_bytes
 from ose.core.job import Job
 from ose.leaderboard.candidate import candidate_json
 from ose.leaderboard.csv import write_csv
@@ -43,7 +43,7 @@ class BoardQuery(BaseModel, extra="forbid"):
     format: Literal["json", "csv"] = Query("json", description="A page of CSV names the next in its Link header.")
 
 
-_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+_CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
 @router.get("/leaderboard", response_model=LeaderboardDocument, responses=_CSV)
@@ -63,7 +63,7 @@ async def leaderboard(
     return Response(text, headers=headers, media_type="text/csv" if query.format == "csv" else "application/json")
 
 
-@router.get("/candidates/{number}", response_model=dict[str, Any], dependencies=[ThreadPlace])
+@router.get("/candidates/{number}", response_model=CandidateDocument, dependencies=[ThreadPlace])
 def candidate(job_id: JobId, number: Number, workspace: CurrentWorkspace) -> Response:
     """One candidate: its row, the loss of each training step and held-out sequence, each latency sample, its trials."""
     return Json(candidate_json(workspace.store, job_id, number))

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from ose.api.responses import Json
+from ose.api.responses import Json, Responses
 from ose.core.shown import shown
 from ose.errors import BusyError, OseError
 
@@ -69,12 +69,12 @@ class Problem(BaseModel):
 
     type: str = Field(examples=["urn:ose:problem:not_found"], description="Names the kind of problem.")
     title: str = Field(examples=["Not Found"], description="The status in words.")
-    status: int = Field(examples=[404])
+    status: int = Field(examples=[404], description="The same as the answer's own.")
     detail: str = Field(examples=["there is no job '3f9c'"], description="What, which value, and what to do.")
     code: str = Field(examples=["not_found"], description="Stable, for programs; the command line has the same.")
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
+RESPONSES: Responses = {
     status: {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -134,7 +134,7 @@ async def _malformed(request: Request, error: RequestValidationError) -> Respons
     return problem(422, "invalid_input", "; ".join(_sentence(each) for each in error.errors()[:5]))
 
 
-def _sentence(error: dict[str, Any]) -> str:
+def _sentence(error: Mapping[str, Any]) -> str:
     place = " ".join(str(part) for part in error["loc"])
     return f"{place}: {error['msg']}"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 from starlette.responses import Response
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+"""What an operation answers beside what its model says, in OpenAPI's words, by status."""
 
 
 def json_bytes(content: Any) -> bytes:

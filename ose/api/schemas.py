@@ -2,88 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
-from ose.core.access import Owner, Scope
-from ose.core.architecture import Architecture
+from ose.core.access import Owner, Token
+from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.cost import Pace, StageTimes, Work
 from ose.core.export import ExportFile
-from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, JobStatus, TeacherFacts
+from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, ErrorDetail, JobStatus, TeacherFacts
+from ose.core.layer_choice import LayerChoice
+from ose.core.measurement import Metric
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
-from ose.core.trust import Trust
-from ose.inputs.requests import DistillationRequest, ExtensionRequest, TokenRequest
-from ose.leaderboard.row import LeaderboardRow
-
-EXAMPLE_JOB = {
-    "name": "minilm-on-laptop",
-    "teacher": {"model": "teachers/my-roberta"},
-    "corpus": {"train": ["text/*.txt.xz"]},
-    "space": "minilm",
-    "search": {"epsilon": 5, "steps": 100},
-}
-
-_SPACE = {
-    "description": "The name of a shipped space, or the axes themselves.",
-    "oneOf": [{"type": "string"}, {"type": "object"}],
-}
-
-JOB_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "A job file's content. Paths are relative to the server's data folder.",
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["name", "teacher", "corpus", "space"],
-                    "properties": {
-                        "name": {"type": "string", "minLength": 1},
-                        "teacher": {
-                            "type": "object",
-                            "required": ["model"],
-                            "properties": {
-                                "model": {"type": "string", "minLength": 1},
-                                "revision": {"type": ["string", "null"]},
-                            },
-                            "additionalProperties": False,
-                        },
-                        "corpus": {
-                            "type": "object",
-                            "required": ["train"],
-                            "properties": {
-                                "train": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                                "validation": {"type": "array", "items": {"type": "string"}},
-                            },
-                        },
-                        "space": _SPACE,
-                        "task": {"type": ["string", "null"]},
-                        **{
-                            name: {"type": "object"}
-                            for name in ("search", "latency", "score", "limits", "workers", "distillation")
-                        },
-                    },
-                    "additionalProperties": False,
-                },
-                "example": EXAMPLE_JOB,
-            }
-        },
-    }
-}
-
-
-class ErrorDocument(BaseModel):
-    """Why something failed."""
-
-    code: str
-    message: str
 
 
 class JobDocument(BaseModel):
-    """A job."""
+    """A job.
+
+    Attributes:
+        id: Eight hexadecimal digits; where one is asked for, its beginning is enough.
+        name: What it was called when it was submitted.
+        status: FAILED and CANCELLED can be resumed.
+        owner: The token that it was submitted with; null of this machine.
+        candidates: How many there are, by status.
+        space_size: Members of its search space; null where counting them would take long.
+        created_at: When it was submitted.
+        started_at: When a coordinator first took it.
+        finished_at: When it ended.
+        error: Why it failed.
+        spec: What was asked for, with every default.
+        spec_hash: SHA-256 of the spec: equal for equal requests.
+        teacher: What is known of the teacher without running it.
+        corpus: The text as it was when the job was submitted.
+    """
 
     id: str
     name: str
@@ -94,15 +49,71 @@ class JobDocument(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    error: ErrorDocument | None
+    error: ErrorDetail | None
     spec: JobSpec
     spec_hash: str
     teacher: TeacherFacts
     corpus: CorpusFacts
 
 
+class UnreadableJobDocument(BaseModel):
+    """A job whose row the server cannot read: what is not known is null, and the error says why.
+
+    Attributes:
+        id: The job's.
+        name: The job's, as far as it can be read.
+        status: In the place of the job's own.
+        owner: Not known.
+        candidates: How many there are, by status.
+        space_size: Not known.
+        created_at: When it was submitted, if that can be read.
+        started_at: Not known.
+        finished_at: Not known.
+        error: Where reading it stumbles.
+        spec: Not known.
+        spec_hash: Not known.
+        teacher: Not known.
+        corpus: Not known.
+    """
+
+    id: str
+    name: str
+    status: Literal["UNREADABLE"]
+    owner: None
+    candidates: dict[CandidateStatus, int]
+    space_size: None
+    created_at: datetime | None
+    started_at: None
+    finished_at: None
+    error: ErrorDetail
+    spec: None
+    spec_hash: None
+    teacher: None
+    corpus: None
+
+
+class JobPage(BaseModel):
+    """Some jobs, newest first.
+
+    Attributes:
+        jobs: At most as many as were asked for.
+        next: The `after` of the next page; null when these were the last.
+    """
+
+    jobs: list[JobDocument | UnreadableJobDocument]
+    next: str | None
+
+
 class CostDocument(BaseModel):
-    """What a job was expected to cost, and what it cost; null where nothing is known to tell it by, or not yet."""
+    """What a job was expected to cost, and what it cost; null where nothing is known to tell it by, or not yet.
+
+    Attributes:
+        work: What it has to do that no earlier job did.
+        pace: That of the newest job like it.
+        expected: The times at that pace.
+        taken: The times that it took.
+        error: Time taken over time expected, minus one.
+    """
 
     work: Work
     pace: Pace | None
@@ -111,45 +122,44 @@ class CostDocument(BaseModel):
     error: float | None
 
 
-class UnreadableJobDocument(BaseModel):
-    """A job whose row the server cannot read: what is not known is null, and the error says why."""
+class DistillationResultDocument(BaseModel):
+    """A distilled student beside its teacher, on the same held-out targets.
 
-    id: str
-    name: str
-    status: Literal["UNREADABLE"]
-    candidates: dict[str, int]
-    space_size: None
-    created_at: datetime | None
-    started_at: None
-    finished_at: None
-    error: ErrorDocument
-    spec: None
-    spec_hash: None
-    teacher: None
-    corpus: None
+    Attributes:
+        num_steps: Steps done in all.
+        loss_nats: Cross-entropy to the teacher at held-out masked positions.
+        loss_stderr_nats: Its standard error over sequences.
+        metrics: What else the task says of its quality, by name.
+        masked_lm_loss_nats, masked_accuracy, masked_accuracy_stderr: As in `metrics`. They go with the next version.
+        wall_time_s: Of all sessions together.
+        sequence_losses_nats: The loss of each held-out sequence, in order. Empty in results of earlier versions.
+    """
 
-
-class JobPage(BaseModel):
-    """Some jobs, newest first; `next` is null when they were the last."""
-
-    jobs: list[JobDocument | UnreadableJobDocument]
-    next: str | None
-
-
-class LeaderboardDocument(BaseModel):
-    """Some rows of a leaderboard; `next` is null when they were the last."""
-
-    job: dict[str, Any]
-    teacher: dict[str, Any]
-    trust: Trust | None
-    hint: str | None
-    rows: list[LeaderboardRow]
-    num_more: int
-    next: str | None
+    num_steps: int
+    loss_nats: float
+    loss_stderr_nats: float | None
+    metrics: dict[str, Metric]
+    masked_lm_loss_nats: float | None
+    masked_accuracy: float | None
+    masked_accuracy_stderr: float | None
+    wall_time_s: float
+    sequence_losses_nats: tuple[float, ...]
 
 
 class DistillationDocument(BaseModel):
-    """A full distillation."""
+    """A full distillation.
+
+    Attributes:
+        id: Its number, among those of all jobs.
+        job: The id of its job.
+        candidate: The number of the candidate that is distilled.
+        status: PENDING waits for a coordinator.
+        created_at: When it was asked for.
+        finished_at: When it ended.
+        spec: The recipe, with every default.
+        result: What came out, once it has succeeded.
+        error: Why it failed.
+    """
 
     id: int
     job: str
@@ -158,12 +168,23 @@ class DistillationDocument(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     spec: DistillationSpec
-    result: dict[str, Any] | None
-    error: ErrorDocument | None
+    result: DistillationResultDocument | None
+    error: ErrorDetail | None
 
 
 class ExportDocument(BaseModel):
-    """An exported student."""
+    """An exported student.
+
+    Attributes:
+        id: Also the number of the distillation that it came from.
+        job: The id of its job.
+        candidate: The number of the candidate.
+        architecture: The student's.
+        size_bytes: Of all files.
+        max_logit_difference: Between the student and the export, loaded back by `transformers` alone.
+        created_at: When it was written.
+        files: What can be downloaded.
+    """
 
     id: int
     job: str
@@ -175,33 +196,98 @@ class ExportDocument(BaseModel):
     files: list[ExportFile]
 
 
-class TokenDocument(BaseModel):
-    """What is known of a token."""
-
-    id: str
-    name: str
-    scope: Scope
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-class NewTokenDocument(TokenDocument):
-    """A new token, with what cannot be shown again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTokenDocument(Token):  # noqa: D101
+    __doc__ = f"""{inspect.getdoc(Token)}
+    token: The whole, which is shown this once.
+"""
 
     token: str
 
 
-def _body(kind: type, example: dict[str, Any], *, required: bool) -> dict[str, Any]:
-    schema = TypeAdapter(kind).json_schema()
-    for name, inner in schema.pop("$defs", {}).items():  # a schema inside a document has no definitions of its own
-        for place in schema["properties"].values():
-            if place.pop("$ref", "").endswith(f"/{name}"):
-                place.update(inner)
-    content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": required, "content": content}}
+class SpaceSummary(BaseModel):
+    """A search space in a line.
+
+    Attributes:
+        name: What a job calls it by.
+        size: Members.
+        description: For people.
+    """
+
+    name: str
+    size: int
+    description: str
 
 
-DISTILLATION_BODY = _body(DistillationRequest, {"candidate": 7, "changes": {"steps": 5000}}, required=False)
-EXTENSION_BODY = _body(ExtensionRequest, {"steps": 300, "top": 3}, required=True)
-TOKEN_BODY = _body(TokenRequest, {"name": "ci", "scope": "submit", "valid_days": 90}, required=True)
+class MemberDocument(BaseModel):
+    """A member of a search space.
+
+    Attributes:
+        number: Its place in the order in which a search visits them, from 1.
+        architecture: Its four numbers.
+        layers: The teacher's layers that it keeps; null where the space leaves that to the job.
+        num_parameters: Of the whole masked language model, tied weights once.
+        num_encoder_parameters: Of its layers alone.
+        flops: Operations of the encoder on one input.
+    """
+
+    number: int
+    architecture: Architecture
+    layers: LayerChoice | None
+    num_parameters: int
+    num_encoder_parameters: int
+    flops: int
+
+
+class SpaceDocument(BaseModel):
+    """A search space with a page of its members.
+
+    Attributes:
+        name: What a job calls it by.
+        num_hidden_layers: Values of D.
+        num_attention_heads: Values of A.
+        hidden_size: Values of H.
+        intermediate_size: Values of I.
+        layers: Rules and lists of the teacher's layers to keep; empty leaves the choice to the job.
+        embedding: The embedding table that members are counted with; without one there are none here.
+        family: How students are built.
+        description: For people.
+        size: Members.
+        members: A page of them, in the order in which a search visits them.
+        next: The `after` of the next page; null when these were the last.
+    """
+
+    name: str
+    num_hidden_layers: tuple[int, ...]
+    num_attention_heads: tuple[int, ...]
+    hidden_size: tuple[int, ...]
+    intermediate_size: tuple[int, ...]
+    layers: tuple[LayerChoice, ...]
+    embedding: EmbeddingShape | None
+    family: str
+    description: str
+    size: int
+    members: list[MemberDocument]
+    next: int | None
+
+
+class HealthDocument(BaseModel):
+    """The process answers.
+
+    Attributes:
+        status: Always the same.
+    """
+
+    status: Literal["ok"]
+
+
+class ReadyDocument(BaseModel):
+    """The server can work.
+
+    Attributes:
+        status: Always the same; a server that is not ready answers with a problem.
+        revision: Of the database's tables.
+    """
+
+    status: Literal["ready"]
+    revision: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
@@ -12,6 +12,7 @@ from ose.api.auth import Reader
 from ose.api.dependencies import CurrentWorkspace
 from ose.api.request_slots import ThreadPlace
 from ose.api.responses import Json
+from ose.api.schemas import SpaceDocument, SpaceSummary
 from ose.errors import NotFoundError
 from ose.inputs.space_json import space_json, summary_json
 
@@ -28,13 +29,13 @@ class MembersQuery(BaseModel, extra="forbid"):
     after: int = Query(0, ge=0, le=10**6, description="The `next` of the page before.")
 
 
-@router.get("", response_model=list[dict[str, Any]])
+@router.get("", response_model=list[SpaceSummary])
 def list_spaces(workspace: CurrentWorkspace) -> Response:
     """The shipped search spaces."""
     return Json([summary_json(space) for space in workspace.spaces()])
 
 
-@router.get("/{name}", response_model=dict[str, Any])
+@router.get("/{name}", response_model=SpaceDocument)
 def show(name: SpaceName, workspace: CurrentWorkspace, query: Annotated[MembersQuery, Query()]) -> Response:
     """One space: its axes, and its members in the order in which a search visits them, page by page."""
     space = next((each for each in workspace.spaces() if each.name == name), None)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi import Path as PathParameter
 from starlette.responses import FileResponse, Response
 
 from ose.api.auth import Reader, Submitter
-from ose.api.bodies import OptionalJsonObject
+from ose.api.bodies import optional_request
 from ose.api.dependencies import CurrentWorkspace, JobId
+from ose.api.request_schemas import DISTILLATION_BODY
 from ose.api.request_slots import CurrentLimits, ThreadPlace
-from ose.api.responses import Json
-from ose.api.schemas import DISTILLATION_BODY, DistillationDocument, ExportDocument
+from ose.api.responses import Json, Responses
+from ose.api.schemas import DistillationDocument, ExportDocument
 from ose.core.export import Export
 from ose.core.job import Distillation
 from ose.errors import NotFoundError
 from ose.inputs.requests import DistillationRequest
-from ose.inputs.validation import validate
 from ose.students.student_json import distillation_json, export_json
 from ose.workspace import Workspace
 
@@ -32,10 +32,13 @@ FileName = Annotated[str, PathParameter(max_length=255, examples=["model.safeten
 
 @router.post("/distillations", status_code=202, response_model=DistillationDocument, openapi_extra=DISTILLATION_BODY)
 async def distill(
-    job_id: JobId, content: OptionalJsonObject, caller: Submitter, workspace: CurrentWorkspace, limits: CurrentLimits
+    job_id: JobId,
+    caller: Submitter,
+    asked: Annotated[DistillationRequest, optional_request(DistillationRequest)],
+    workspace: CurrentWorkspace,
+    limits: CurrentLimits,
 ) -> Response:
     """Ask for a full distillation of the job's best student, or of another candidate. Asked again, it is the same."""
-    asked = validate(DistillationRequest, content, "request")
     request = partial(workspace.students.request, job_id, asked.candidate, asked.changes, asked.workers, caller.owner)
     found = await limits.change(caller, request)
     location = {"Location": f"/api/v1/jobs/{found.job_id}/distillations/{found.id}"}
@@ -68,17 +71,18 @@ def show_export(job_id: JobId, export_id: Id, workspace: CurrentWorkspace) -> Re
     return Json(export_json(_export(workspace, job_id, export_id)))
 
 
-_BYTES: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_BYTES: Responses = {
+    200: {"content": _FILE},
+    206: {"content": _FILE, "description": "The range asked for"},
+    416: {"description": "No such range"},
+}
 
 
 @router.get(
     "/exports/{export_id}/files/{name}",
     response_class=FileResponse,
-    responses={
-        200: _BYTES,
-        206: _BYTES | {"description": "The range asked for"},
-        416: {"description": "No such range"},
-    },
+    responses=_BYTES,
 )
 def download(job_id: JobId, export_id: Id, name: FileName, workspace: CurrentWorkspace) -> Response:
     """A file of an export, streamed. A `Range` goes on where a download broke off; `If-Range` takes the ETag."""

@@ -136,7 +136,7 @@ def _metric_cells(measured: Mapping[str, float], names: Sequence[str]) -> dict[s
 
 def _remark(row: LeaderboardRow) -> str:
     if row.error is not None:
-        return f"{row.status.lower()}: {headline(row.error['message'])}"
+        return f"{row.status.lower()}: {headline(row.error.message)}"
     return "*" if row.is_pareto else ""
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from ose.cli.context import Context, Format, print_json
-from ose.core.architecture import EmbeddingShape
 from ose.core.bounds import SEQUENCE
 from ose.core.job import layers_text
 from ose.core.search_space import SearchSpace
 from ose.core.spec import TeacherSpec
 from ose.errors import SearchSpaceError
+from ose.families.counts import FamilyCounts, counts_of
 from ose.inputs.space_json import member_json, summary_json
 from ose.inputs.space_size import require_small_space
 
@@ -50,29 +50,29 @@ def show(
     with options.workspace() as workspace:
         space = workspace.space(name)
     require_small_space(space)
-    embedding, num_teacher_layers = _teacher(space, teacher)
+    counts, num_teacher_layers = _teacher(space, teacher)
     size = space.count(num_teacher_layers)
-    visited = space.members(embedding, num_teacher_layers, stride=epsilon)
+    visited = space.members(counts, num_teacher_layers, stride=epsilon)
     members = [
-        member_json(number, member, embedding, sequence_length)
+        member_json(number, member, counts, sequence_length)
         for number, member in zip(range(1, size + 1, epsilon), visited, strict=True)
     ]
     if output is Format.json:
-        print_json({"name": space.name, "size": size, "embedding": asdict(embedding), "members": members})
+        print_json({"name": space.name, "size": size, "embedding": asdict(counts.embedding), "members": members})
         return
     _print_members(space, size, members)
 
 
-def _teacher(space: SearchSpace, teacher: str | None) -> tuple[EmbeddingShape, int | None]:
-    """What the members depend on: the embedding, and the depth where there is a teacher."""
+def _teacher(space: SearchSpace, teacher: str | None) -> tuple[FamilyCounts, int | None]:
+    """What the members depend on: what they cost, and the depth where there is a teacher."""
     if teacher is not None:
         from ose.inputs.teachers import inspect_teacher
 
         facts = inspect_teacher(TeacherSpec(model=teacher))
-        return facts.embedding, facts.architecture.num_hidden_layers
+        return counts_of(facts), facts.architecture.num_hidden_layers
     if space.embedding is None:
         raise SearchSpaceError(f"space {space.name!r} names no embedding; give --teacher, whose vocabulary counts")
-    return space.embedding, None
+    return FamilyCounts(space.embedding), None
 
 
 def _print_spaces(rows: list[dict[str, Any]]) -> None:

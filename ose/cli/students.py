@@ -13,6 +13,7 @@ from ose.cli.context import Context, Format, print_json, say, tell, this_command
 from ose.core.bounds import BATCH, NUMBER, STEPS
 from ose.core.former_names import former_result
 from ose.core.measurement import metric_text
+from ose.core.plain import plain
 from ose.core.presets import PRESETS
 from ose.core.shown import NAME, shown
 
@@ -75,7 +76,7 @@ def export(
     with options.workspace() as workspace:
         summary = workspace.export(job_id, output, candidate=candidate)
     if output_format is Format.json:
-        print_json(asdict(summary))
+        print_json(plain(summary))
         return
     tell(f"{summary.folder}: {summary.architecture}, {summary.size_bytes / 1e6:.1f} MB")
     say(f'load it with: AutoModelForMaskedLM.from_pretrained("{summary.folder}")')

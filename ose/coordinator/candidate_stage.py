@@ -12,13 +12,13 @@ from ose.coordinator.checkpoints import Checkpoints
 from ose.coordinator.latency_stage import measure_latencies
 from ose.coordinator.run_context import RunContext
 from ose.coordinator.trials import open_trial, record_failure, record_success
-from ose.core.architecture import count_flops, count_parameters
 from ose.core.cost import remaining_s
 from ose.core.job import Candidate, Job, Trial, inheritance_of
 from ose.core.measurement import Evaluation
 from ose.core.messages import CheckpointFiles, DataSpan, EvaluationRequest, RequestFailed, RequestSucceeded
 from ose.core.objectives import judged, measures, scale_of, teacher_measures, with_divergence_stderr
 from ose.core.score import score
+from ose.families.counts import counts_of
 from ose.store.new_rows import NewCandidate
 from ose.strategies.base import Outcome, Proposal, Strategy
 
@@ -102,7 +102,7 @@ class _Training:
     def _say_how_long(self) -> None:
         left = [*self._waiting, *(candidate for _, candidate in self._running.values())]
         candidates = self._context.store.candidates(self._context.job.id)
-        seconds = remaining_s(self._context.job, candidates, left)
+        seconds = remaining_s(self._context.job, counts_of(self._context.job.teacher), candidates, left)
         if seconds is not None and len(left) > self._num_ended:
             self._context.progress.say(f"about {seconds:.0f} s left, by the operations of {len(left)} candidates")
 
@@ -121,7 +121,8 @@ def _slices(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 
 def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
-    count = count_parameters(proposal.architecture, job.teacher.embedding)
+    counts = counts_of(job.teacher)
+    count = counts.parameters(proposal.architecture)
     return NewCandidate(
         number=proposal.number,
         architecture=proposal.architecture,
@@ -129,7 +130,7 @@ def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
         num_steps=proposal.num_steps,
         num_parameters=count.total,
         num_encoder_parameters=count.encoder,
-        flops=count_flops(proposal.architecture, job.spec.latency.sequence_length),
+        flops=counts.flops(proposal.architecture, job.spec.latency.sequence_length),
         layers=proposal.layers,
         earlier_legs=proposal.earlier_legs,
         continues=proposal.continues,

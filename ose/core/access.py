@@ -27,6 +27,8 @@ class Token:
     Attributes:
         id: The public part, by which it is listed and revoked.
         name: Whose it is, or what for.
+        scope: What it allows.
+        created_at: When it was made.
         expires_at: From then on it is refused; None never.
         revoked_at: When somebody withdrew it.
     """
@@ -45,7 +47,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """The token that something was asked for with, as it is shown."""
+    """The token that something was asked for with, as it is shown.
+
+    Attributes:
+        id: The token's public part.
+        name: The token's.
+    """
 
     id: str
     name: str

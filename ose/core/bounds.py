@@ -7,7 +7,7 @@ These bounds are those beyond which a number makes no sense anywhere. What a mac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -42,6 +42,10 @@ class Bounds:
         if self.least > 0 and not number > 0:
             return "be positive"
         return "not be negative" if self.least == 0 and not number > 0 else f"be at least {_written(self.least)}"
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Callable[[Any], Any]) -> Any:
+        """Say them in the JSON schema of a field, which pydantic asks for: of each number in it."""
+        return _with_bounds(handler(core_schema), self)
 
 
 MAX_SEED = 2**32 - 1
@@ -108,6 +112,16 @@ def require_ascending_steps(name: str, steps: Sequence[int]) -> None:
     """Refuse a list of step counts that is empty, or not positive and ascending."""
     if not steps or not all(before < after for before, after in pairwise((0, *steps))):
         raise InvalidInputError(f"{name} must be positive step counts in ascending order, not {list(steps)}")
+
+
+def _with_bounds(schema: Any, bounds: Bounds) -> Any:
+    if isinstance(schema, list):
+        return [_with_bounds(each, bounds) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: _with_bounds(each, bounds) for name, each in schema.items()}
+    is_number = inner.get("type") in ("integer", "number")
+    return {**inner, "minimum": bounds.least, "maximum": bounds.most} if is_number else inner
 
 
 def shown(value: object) -> str:

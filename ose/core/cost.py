@@ -1,6 +1,6 @@
 """What a search costs: its operations counted, and its time at the pace of an earlier search.
 
-Operations are those of matrix products, as `ose.core.architecture` counts them. How long they take is never guessed: it
+Operations are those of matrix products, as the students' family counts them. How long they take is never guessed: it
 is what an earlier search on the same kind of workers took for its own.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_head_flops
+from ose.core.architecture import Architecture, Counts
 from ose.core.job import Candidate, Job
 from ose.core.masked_positions import num_targets
 
@@ -96,17 +96,15 @@ class JobCost:
         return self.taken.total_s / self.expected.total_s - 1
 
 
-def sequence_flops(architecture: Architecture, embedding: EmbeddingShape, sequence_length: int) -> int:
+def sequence_flops(architecture: Architecture, counts: Counts, sequence_length: int) -> int:
     """Operations of one masked sequence's forward pass, with the vocabulary head at its targets."""
-    head = count_head_flops(architecture, embedding, num_targets(sequence_length))
-    return count_flops(architecture, sequence_length) + head
+    head = counts.head_flops(architecture, num_targets(sequence_length))
+    return counts.flops(architecture, sequence_length) + head
 
 
-def training_flops(
-    architecture: Architecture, embedding: EmbeddingShape, sequence_length: int, num_sequences: int
-) -> int:
+def training_flops(architecture: Architecture, counts: Counts, sequence_length: int, num_sequences: int) -> int:
     """Operations of training a student on so many sequences, whatever the steps they come in."""
-    return _TRAINING * num_sequences * sequence_flops(architecture, embedding, sequence_length)
+    return _TRAINING * num_sequences * sequence_flops(architecture, counts, sequence_length)
 
 
 def expected_times(work: Work, pace: Pace, num_workers: int) -> StageTimes:
@@ -122,11 +120,12 @@ def expected_times(work: Work, pace: Pace, num_workers: int) -> StageTimes:
     )
 
 
-def pace_of(job: Job, candidates: Sequence[Candidate], work: Work, preparing_s: float) -> Pace | None:
+def pace_of(job: Job, counts: Counts, candidates: Sequence[Candidate], work: Work, preparing_s: float) -> Pace | None:
     """The pace of a job that has ended; None if it trained nothing.
 
     Args:
         job: The job.
+        counts: Of its students.
         candidates: Its candidates.
         work: What it had to do.
         preparing_s: What it took up to its first candidate.
@@ -134,7 +133,7 @@ def pace_of(job: Job, candidates: Sequence[Candidate], work: Work, preparing_s: 
     trained = [(each, each.evaluation) for each in candidates if each.evaluation is not None]
     if not trained:
         return None
-    flops = sum(candidate_flops(job, candidate) for candidate, _ in trained)
+    flops = sum(candidate_flops(job, counts, candidate) for candidate, _ in trained)
     steps_s = sum(evaluation.training_time_s for _, evaluation in trained)
     whole_s = sum(evaluation.wall_time_s for _, evaluation in trained)
     other_s = (whole_s - steps_s) / len(trained)
@@ -143,23 +142,23 @@ def pace_of(job: Job, candidates: Sequence[Candidate], work: Work, preparing_s: 
     return replace(unhurried, starting_s=max(0.0, preparing_s - counted_s))
 
 
-def remaining_s(job: Job, ended: Sequence[Candidate], left: Sequence[Candidate]) -> float | None:
+def remaining_s(job: Job, counts: Counts, ended: Sequence[Candidate], left: Sequence[Candidate]) -> float | None:
     """How long the rest takes if it goes as what has ended, by operations: later candidates are larger.
 
     None if nothing was trained yet.
     """
     nothing = Work(num_candidates=0, num_latencies=0, teacher_flops=0, training_flops=0)
-    pace = pace_of(job, ended, nothing, preparing_s=0.0)
+    pace = pace_of(job, counts, ended, nothing, preparing_s=0.0)
     if pace is None:
         return None
-    flops = sum(candidate_flops(job, candidate) for candidate in left)
+    flops = sum(candidate_flops(job, counts, candidate) for candidate in left)
     work = replace(nothing, num_candidates=len(left), training_flops=flops)
     return expected_times(work, pace, job.spec.workers.count).training_s
 
 
-def candidate_flops(job: Job, candidate: Candidate) -> int:
+def candidate_flops(job: Job, counts: Counts, candidate: Candidate) -> int:
     """Operations of training one candidate of a job, from the checkpoint that it went on from or is to go on from."""
     evaluation, earlier = candidate.evaluation, candidate.earlier_legs
     done = evaluation.first_step if evaluation else earlier[-1] if earlier else 0
     num_sequences = (candidate.num_steps - done) * candidate.hyperparameters.batch_size
-    return training_flops(candidate.architecture, job.teacher.embedding, job.spec.corpus.sequence_length, num_sequences)
+    return training_flops(candidate.architecture, counts, job.spec.corpus.sequence_length, num_sequences)

@@ -30,7 +30,13 @@ class ExportSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFile:
-    """One file of an export, with the digest that a download is checked by."""
+    """One file of an export.
+
+    Attributes:
+        name: Without a folder.
+        size_bytes: Its size.
+        sha256: Its digest, in hexadecimal digits; one who downloads it checks it.
+    """
 
     name: str
     size_bytes: int

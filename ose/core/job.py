@@ -82,7 +82,7 @@ class TeacherFacts:
         path: The directory it is loaded from.
         digest: SHA-256 over its configuration, weights and tokenizer.
         model_type: Hugging Face's name of its family.
-        architecture: Its own <D, A, H, I>.
+        architecture: Its own sizes; its family is that of its students.
         embedding: Its vocabulary and positions.
         max_sequence_length: Longest input it takes.
         num_parameters: Of the whole masked language model.
@@ -130,6 +130,19 @@ class FailureReport:
     message: str
     traceback: str = ""
     is_retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorDetail:
+    """Why something failed, as far as everybody may know.
+
+    Attributes:
+        code: Stable, for programs.
+        message: One line, for people.
+    """
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

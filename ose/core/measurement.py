@@ -41,7 +41,17 @@ class LatencyProtocol:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFingerprint:
-    """The hardware and software a latency belongs to."""
+    """The hardware and software a latency belongs to.
+
+    Attributes:
+        machine: The architecture of its processor, `x86_64`.
+        processor: The processor's name.
+        num_cores: Cores that the process may use.
+        accelerator: The GPU's name; None of a CPU.
+        operating_system: With its version.
+        python: Python's version.
+        runtime: What executed the model, with its version.
+    """
 
     machine: str
     processor: str

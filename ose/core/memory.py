@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ose.core.architecture import Architecture, count_parameters
+from ose.core.architecture import Architecture, Counts
 from ose.core.job import Job, TeacherFacts
 from ose.core.masked_positions import MASKED_FRACTION, num_targets
 from ose.core.recipe import DistillationSpec
@@ -80,12 +80,13 @@ class WorkerMemory:
         return self.process + self.teacher + self.text + max(self.preparing, self.sampling, self.training)
 
 
-def worker_memory(spec: JobSpec, teacher: TeacherFacts, corpus_bytes: int) -> WorkerMemory:
+def worker_memory(spec: JobSpec, teacher: TeacherFacts, counts: Counts, corpus_bytes: int) -> WorkerMemory:
     """Count what one worker of a search takes.
 
     Args:
         spec: The job.
         teacher: Its teacher.
+        counts: Of its students.
         corpus_bytes: Size of its files; 0 if it is not known.
     """
     tokens = _trained_tokens(spec, corpus_bytes)
@@ -95,22 +96,24 @@ def worker_memory(spec: JobSpec, teacher: TeacherFacts, corpus_bytes: int) -> Wo
         text=10 * tokens,
         preparing=_BYTES_PER_TRAINED_TOKEN * tokens + _sampled_text(spec, corpus_bytes),
         sampling=_sampling(spec, teacher),
-        training=_training(spec, teacher),
+        training=_training(spec, teacher, counts),
     )
 
 
-def job_memory(spec: JobSpec, teacher: TeacherFacts, corpus_bytes: int) -> int:
+def job_memory(spec: JobSpec, teacher: TeacherFacts, counts: Counts, corpus_bytes: int) -> int:
     """Bytes that all workers of a search take together, and the processes beside them.
 
     While latencies are measured, in a process of their own, workers hold what stays.
     """
-    each = worker_memory(spec, teacher, corpus_bytes)
+    each = worker_memory(spec, teacher, counts, corpus_bytes)
     others = PROCESS_BYTES if spec.workers.uses_ray else 0
     resting = each.process + each.teacher + each.text
     return others + max(spec.workers.count * each.peak, spec.workers.count * resting + each.process + 2 * each.teacher)
 
 
-def distillation_memory(job: Job, student: Architecture, recipe: DistillationSpec, num_workers: int) -> int:
+def distillation_memory(
+    job: Job, counts: Counts, student: Architecture, recipe: DistillationSpec, num_workers: int
+) -> int:
     """Bytes that a full distillation takes with so many processes, each of which holds teacher and student."""
     teacher, length, rows = job.teacher, job.spec.corpus.sequence_length, recipe.micro_batch_size
     everywhere = recipe.positions == "all" and recipe.weights.soft_targets > 0
@@ -118,27 +121,27 @@ def distillation_memory(job: Job, student: Architecture, recipe: DistillationSpe
     logits = _FLOAT * rows * positions * teacher.embedding.vocab_size
     passed = [_activations(each, each.num_attention_heads, rows, length) for each in (teacher.architecture, student)]
     judged = _JUDGED_LOGITS * _logits(teacher, _ROWS_AT_ONCE, length)
-    weights = _FLOAT * (teacher.num_parameters + _TRAINED * count_parameters(student, teacher.embedding).total)
+    weights = _FLOAT * (teacher.num_parameters + _TRAINED * counts.parameters(student).total)
     return num_workers * (PROCESS_BYTES + weights + max(_DISTILLED_LOGITS * logits + sum(passed), judged))
 
 
-def fitting_batch(spec: JobSpec, teacher: TeacherFacts, corpus_bytes: int, most: int) -> int:
+def fitting_batch(spec: JobSpec, teacher: TeacherFacts, counts: Counts, corpus_bytes: int, most: int) -> int:
     """The largest batch with which a job takes at most so many bytes; 0 if no batch is small enough."""
     low, high = 0, max(theta.batch_size for theta in spec.search.hyperparameters)
     while low < high:
         middle = (low + high + 1) // 2
-        fits = job_memory(_with_batch(spec, middle), teacher, corpus_bytes) <= most
+        fits = job_memory(_with_batch(spec, middle), teacher, counts, corpus_bytes) <= most
         low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
 
-def fitting_workers(spec: JobSpec, teacher: TeacherFacts, corpus_bytes: int, most: int) -> int:
+def fitting_workers(spec: JobSpec, teacher: TeacherFacts, counts: Counts, corpus_bytes: int, most: int) -> int:
     """The largest number of workers with which a job takes at most so many bytes; 0 if one takes more."""
     low, high = 0, spec.workers.count
     while low < high:
         middle = (low + high + 1) // 2
         changed = replace(spec, workers=replace(spec.workers, count=middle))
-        fits = job_memory(changed, teacher, corpus_bytes) <= most
+        fits = job_memory(changed, teacher, counts, corpus_bytes) <= most
         low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
@@ -175,11 +178,11 @@ def _sampling(spec: JobSpec, teacher: TeacherFacts) -> int:
     return logits + states + passed
 
 
-def _training(spec: JobSpec, teacher: TeacherFacts) -> int:
+def _training(spec: JobSpec, teacher: TeacherFacts, counts: Counts) -> int:
     length = spec.corpus.sequence_length
     batch_size = max(theta.batch_size for theta in spec.search.hyperparameters)
-    largest = _largest_shape(spec)
-    weights = count_parameters(largest, teacher.embedding).total
+    largest = _largest_shape(spec, counts)
+    weights = counts.parameters(largest).total
     if spec.limits.max_parameters is not None:
         weights = min(weights, spec.limits.max_parameters)
     heads = max(spec.space.num_attention_heads)
@@ -188,7 +191,7 @@ def _training(spec: JobSpec, teacher: TeacherFacts) -> int:
     return _FLOAT * _TRAINED * weights + _MODULE_BYTES * largest.num_hidden_layers + max(trained, judged)
 
 
-def _largest_shape(spec: JobSpec) -> Architecture:
+def _largest_shape(spec: JobSpec, counts: Counts) -> Architecture:
     """At least as large as any member: the largest value of each axis. Heads change no weights."""
     space = spec.space
     return Architecture(
@@ -196,6 +199,7 @@ def _largest_shape(spec: JobSpec) -> Architecture:
         num_attention_heads=1,
         hidden_size=max(space.hidden_size),
         intermediate_size=max(space.intermediate_size),
+        family=counts.family,
     )
 
 

@@ -9,13 +9,13 @@ from heapq import heappop, heappush
 from itertools import chain
 from typing import Annotated, NamedTuple, get_args
 
-from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
+from ose.core.architecture import Architecture, Counts, EmbeddingShape
 from ose.core.bounds import DEPTH, HEADS, INNER_WIDTH, LAYER, WIDTH, require_bounds
 from ose.core.layer_choice import MEASURED_RULES, LayerChoice, LayerRule, kept_layers
 from ose.errors import SearchSpaceError
 
 FAMILIES = ("transformer",)
-"""Families of students that can be built. `transformer` takes the teacher's own class."""
+"""What a space can ask for: `transformer` is the family of the teacher's students, whatever its name."""
 
 AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
 
@@ -107,21 +107,19 @@ class SearchSpace:
         choices = sum(len(self.layer_choices(d, num_teacher_layers)) for d in self.num_hidden_layers)
         return _num_valid(self.num_attention_heads, self.hidden_size) * choices * len(self.intermediate_size)
 
-    def members(
-        self, embedding: EmbeddingShape, num_teacher_layers: int | None = None, *, stride: int = 1
-    ) -> Iterator[Member]:
+    def members(self, counts: Counts, num_teacher_layers: int | None = None, *, stride: int = 1) -> Iterator[Member]:
         """Yield the valid members in the order (p, operations, D, H, I, A, layers), all ascending.
 
         Args:
-            embedding: The teacher's; p depends on it.
+            counts: Of the family that they are of, with the teacher's embedding; the order depends on it.
             num_teacher_layers: The teacher's depth. With it, choices that keep the same layers at some D are
                 one member; without it they cannot be told apart.
             stride: Yield the first member and every stride-th after it; what lies between is only counted.
         """
-        return chain.from_iterable(self.slices(embedding, num_teacher_layers, stride=stride))
+        return chain.from_iterable(self.slices(counts, num_teacher_layers, stride=stride))
 
     def slices(
-        self, embedding: EmbeddingShape, num_teacher_layers: int | None = None, *, stride: int = 1
+        self, counts: Counts, num_teacher_layers: int | None = None, *, stride: int = 1
     ) -> Iterator[list[Member]]:
         """Yield the same as `members` in lists, one for each SLICE members looked at; it may be empty.
 
@@ -132,12 +130,12 @@ class SearchSpace:
         heads = {h: [a for a in self.num_attention_heads if h % a == 0] for h in self.hidden_size}
         found: list[Member] = []
         skipped = num_seen = 0
-        for d, h, i in self._triples(embedding):
+        for d, h, i in self._triples(counts):
             num_members = len(heads[h]) * len(choices[d])
             num_seen += max(1, num_members)
             for place in range(skipped, num_members, stride):
                 a, layers = heads[h][place // len(choices[d])], choices[d][place % len(choices[d])]
-                shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
+                shape = _shape(counts, d, a, h, i)
                 found.append(Member(architecture=shape, layers=layers))
                 if len(found) == SLICE:
                     yield found
@@ -148,14 +146,14 @@ class SearchSpace:
                 found, num_seen = [], 0
         yield found
 
-    def _triples(self, embedding: EmbeddingShape) -> Iterator[tuple[int, int, int]]:
+    def _triples(self, counts: Counts) -> Iterator[tuple[int, int, int]]:
         """The (D, H, I) in order.
 
         For one (D, H) they lie in order by themselves. Such a run is opened when the one before it along H, or along D,
         has begun, which is never too late: so a space of millions takes little more memory than its axes.
         """
         depths, widths, sizes = self.num_hidden_layers, self.hidden_size, self.intermediate_size
-        costs = [_width_costs(width, embedding) for width in widths]
+        costs = [_width_costs(width, counts) for width in widths]
 
         def place(d: int, h: int, i: int) -> tuple[int, int, int, int, int]:
             return (*costs[h].at(depths[d], sizes[i]), d, h, i)
@@ -215,15 +213,22 @@ class _WidthCosts(NamedTuple):
         return self.fixed + d * (self.layer + i * self.layer_per_i), d * (self.flops + i * self.flops_per_i)
 
 
-def _width_costs(h: int, embedding: EmbeddingShape) -> _WidthCosts:
-    (p, flops), (p_wider, flops_wider) = (_counts(1, h, i, embedding) for i in (1, 2))
-    layer, per_i, flops_per_i = _counts(2, h, 1, embedding)[0] - p, p_wider - p, flops_wider - flops
+def _width_costs(h: int, counts: Counts) -> _WidthCosts:
+    (p, flops), (p_wider, flops_wider) = (_cost(counts, 1, h, i) for i in (1, 2))
+    layer, per_i, flops_per_i = _cost(counts, 2, h, 1)[0] - p, p_wider - p, flops_wider - flops
     return _WidthCosts(p - layer, layer - per_i, per_i, flops - flops_per_i, flops_per_i)
 
 
-def _counts(d: int, h: int, i: int, embedding: EmbeddingShape) -> tuple[int, int]:
-    architecture = Architecture(num_hidden_layers=d, num_attention_heads=1, hidden_size=h, intermediate_size=i)
-    return count_parameters(architecture, embedding).total, count_flops(architecture, _REFERENCE_LENGTH)
+def _cost(counts: Counts, d: int, h: int, i: int) -> tuple[int, int]:
+    """(p, operations); heads change neither."""
+    architecture = _shape(counts, d, 1, h, i)
+    return counts.parameters(architecture).total, counts.flops(architecture, _REFERENCE_LENGTH)
+
+
+def _shape(counts: Counts, d: int, a: int, h: int, i: int) -> Architecture:
+    return Architecture(
+        num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i, family=counts.family
+    )
 
 
 @lru_cache(maxsize=256)  # a list of jobs has the same few spaces again and again

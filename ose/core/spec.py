@@ -180,7 +180,13 @@ class SearchSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds on candidates. Parameters and latency are checked before training, loss after it."""
+    """Bounds on candidates. Parameters and latency are checked before training, loss after it.
+
+    Attributes:
+        max_parameters: Of the whole masked language model.
+        max_latency_ms: Of the encoder's forward pass, the median.
+        max_loss_nats: Cross-entropy to the teacher.
+    """
 
     __pydantic_config__ = {"extra": "forbid"}
 
@@ -234,6 +240,8 @@ class ExtendedCandidate:
 
     Attributes:
         candidate: Its number there.
+        architecture: Its four numbers.
+        hyperparameters: It was trained with, and goes on with.
         layers: The teacher's layers it was to keep; None left that to the job.
         legs: Steps at the end of each leg that it was trained there.
     """
@@ -285,6 +293,16 @@ class JobSpec:
     """A search job, as its job file says it.
 
     Attributes:
+        name: What people call it.
+        teacher: The model to extract from.
+        corpus: The text.
+        space: The name of a shipped space, or the axes themselves; in a job file also a path.
+        search: How the space is searched.
+        latency: How inference latency is measured.
+        score: What ranks the candidates.
+        limits: What excludes a candidate.
+        workers: Who trains the candidates.
+        distillation: How the chosen student is distilled.
         task: What the teacher does, and its students with it; None follows from the teacher's class.
         extends: The earlier job whose leaders it goes on with; `ose job extend` writes it.
     """

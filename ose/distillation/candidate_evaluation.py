@@ -16,7 +16,7 @@ from ose.distillation.candidate_training import StudentTraining
 from ose.errors import StorageError
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.families.bert.model import build_blank_student
+from ose.families.registry import load_family
 from ose.tasks.base import SearchData
 from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream, Stamp, seconds_between
@@ -128,6 +128,7 @@ class QueuedCandidate:
             inheritance=request.inheritance,
             seed=request.seed,
             calibration=calibration,
+            task=request.teacher.task,
         )
         self._request, self._stream = request, stream
         with stream.work():
@@ -136,7 +137,8 @@ class QueuedCandidate:
             if begun is None:
                 student = initial_student(teacher, request.architecture, start)
             else:
-                student = build_blank_student(teacher.config, request.architecture, teacher.device)
+                family = load_family(request.architecture.family)
+                student = family.build_blank_student(teacher.config, request.architecture, start.task, teacher.device)
             self._stamps.append(stream.stamp())
             self._training = StudentTraining(student, request, data, begun)
             self._training.run(stream)

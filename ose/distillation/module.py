@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from ose.core.recipe import DistillationSpec, relation_place
 from ose.families.bert.attention import kept_attention
-from ose.families.bert.model import architecture_of
+from ose.families.models import architecture_of
 from ose.tasks.base import Batch, Encoded, Task
 from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss
 from ose.training.precision import autocast

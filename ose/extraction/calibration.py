@@ -15,7 +15,8 @@ from ose.artifacts.files import atomic_file
 from ose.core.layer_choice import MEASURED_RULES
 from ose.extraction.heads import head_statistics
 from ose.extraction.importance import gradient_scores, layer_ablation, principal_components, state_scores
-from ose.families.bert.parts import Parts, captured_input, parts_of, run_layer
+from ose.families.models import parts_of
+from ose.families.parts import Parts, captured_input, run_block
 from ose.tasks.base import Sample
 from ose.training.positions import at_positions
 
@@ -85,22 +86,23 @@ class Calibration:
         return self.normalized[place] * norm.weight + norm.bias
 
 
-def measure_calibration(teacher: PreTrainedModel, sample: Sample) -> Calibration:
+def measure_calibration(teacher: PreTrainedModel, sample: Sample, task: str = "fill_mask") -> Calibration:
     """Run the teacher over a sample, and measure what a student may keep of it.
 
     Args:
-        teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`.
+        teacher: A frozen model of a family that OSE knows.
         sample: Its loss rates the teacher's parts.
+        task: Whose head it has.
     """
-    parts = parts_of(teacher)
+    parts = parts_of(teacher, task)
     with torch.no_grad():
         streams, places, importance = _walk(parts, sample.input_ids.to(teacher.device))
         masked = at_positions(streams[-1], sample.positions.to(teacher.device))
-        head_states = parts.head_norm(parts.activation(parts.head_dense(masked))).flatten(0, 1)
+        head_states = parts.head.norm(parts.head.activation(parts.head.dense(masked))).flatten(0, 1)
         importance["hidden.activation"] = torch.stack([each.abs().mean(dim=(0, 1)) for each in streams]).mean(dim=0)
         importance["hidden.components"] = principal_components([*(s.flatten(0, 1) for s in streams), head_states])
-        importance["layers.ablation"] = layer_ablation(teacher, sample, streams[::2])
-    importance |= gradient_scores(teacher, sample)
+        importance["layers.ablation"] = layer_ablation(parts, sample, streams[::2])
+    importance |= gradient_scores(parts, sample)
     normalized, means, deviations = (torch.stack(each) for each in zip(*places, strict=True))
     return Calibration(
         input_ids=sample.input_ids,
@@ -137,15 +139,15 @@ def _walk(parts: Parts, input_ids: torch.Tensor) -> tuple[list[torch.Tensor], li
 
     Of a layer's inner states only the scores are kept: all of them, of all layers, would be gigabytes.
     """
-    with captured_input(parts.embedding_norm) as sums:
-        streams = [parts.embeddings(input_ids=input_ids)]
-    places = [_standardized(sums[0], parts.embedding_norm)]
+    with captured_input(parts.embeddings.norm) as sums:
+        streams = [parts.embeddings.run(input_ids=input_ids)]
+    places = [_standardized(sums[0], parts.embeddings.norm)]
     scores = []
-    for layer in parts.layers:
-        states = run_layer(layer, streams[-1])
-        scores.append(state_scores(layer, states, streams[-1]) | head_statistics(layer, streams[-1], states.context))
-        places.append(_standardized(states.attention_sum, layer.attention.output.LayerNorm))
-        places.append(_standardized(states.output_sum, layer.output.LayerNorm))
+    for block in parts.blocks:
+        states = run_block(block, streams[-1])
+        scores.append(state_scores(block, states, streams[-1]) | head_statistics(block, streams[-1], states.context))
+        places.append(_standardized(states.attention_sum, block.attention_norm))
+        places.append(_standardized(states.output_sum, block.output_norm))
         streams += [states.attention, states.output]
     return streams, places, {name: torch.stack([each[name] for each in scores]) for name in scores[0]}
 

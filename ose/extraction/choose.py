@@ -14,8 +14,8 @@ from ose.errors import InvalidInputError
 from ose.extraction.calibration import Calibration
 from ose.extraction.head_parts import strongest
 from ose.extraction.heads import HeadMaps, chosen_maps, leading_maps
-from ose.families.bert.model import architecture_of
-from ose.families.bert.parts import parts_of
+from ose.families.models import architecture_of, parts_of
+from ose.families.parts import Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,29 +46,34 @@ class Extraction:
 
 
 def choose_extraction(
-    teacher: PreTrainedModel, student: Architecture, spec: InheritanceSpec, calibration: Calibration | None
+    teacher: PreTrainedModel,
+    student: Architecture,
+    spec: InheritanceSpec,
+    calibration: Calibration | None,
+    task: str = "fill_mask",
 ) -> Extraction:
     """Follow the rules of `spec`.
 
     With the teacher's own shape every rule keeps everything in its place.
 
     Args:
-        teacher: A model of a class in `INHERITABLE_MODEL_TYPES`.
+        teacher: A model of a family that OSE knows.
         student: The shape wanted.
         spec: The rules.
         calibration: The teacher's; None will do where no rule needs it.
+        task: Whose head the teacher has.
 
     Raises:
         InvalidInputError: The student is larger than the teacher in some axis, or the layers named do not fit.
     """
-    whole = architecture_of(teacher)
+    whole, blocks = architecture_of(teacher), parts_of(teacher, task).blocks
     _check_fits(whole, student)
     layers = chosen_layers(spec, whole.num_hidden_layers, student.num_hidden_layers, calibration)
     basis = _basis(spec.hidden, whole.hidden_size, student.hidden_size, calibration)
     return Extraction(
         layers=layers,
         basis=basis,
-        heads=tuple(_heads(teacher, whole, student, spec, calibration, basis, layer) for layer in layers),
+        heads=tuple(_heads(blocks[layer], whole, student, spec, calibration, basis, layer) for layer in layers),
         neurons=tuple(_neurons(student.intermediate_size, spec, calibration, layer) for layer in layers),
     )
 
@@ -99,7 +104,7 @@ def _basis(rule: HiddenRule, total: int, kept: int, calibration: Calibration | N
 
 
 def _heads(
-    teacher: PreTrainedModel,
+    block: Block,
     whole: Architecture,
     student: Architecture,
     spec: InheritanceSpec,
@@ -111,7 +116,7 @@ def _heads(
         return leading_maps(whole, student)
     assert calibration is not None
     of_layer = {name: scores[layer] for name, scores in calibration.importance.items() if name.startswith("heads.")}
-    projection = parts_of(teacher).layers[layer].attention.output.dense.weight.detach().cpu()
+    projection = block.attention_output.weight.detach().cpu()
     return chosen_maps(whole, student, of_layer[f"heads.{spec.heads}"], of_layer, basis.T @ projection)
 
 

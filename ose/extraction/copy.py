@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from ose.extraction.choose import Extraction
+from ose.families.models import parts_of
+from ose.families.parts import Block, Embeddings, Head
 
-_LAYER = re.compile(r"\.layer\.(\d+)\.")
 
-
-def inherit(teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction) -> None:
+def inherit(
+    teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction, task: str = "fill_mask"
+) -> None:
     """Copy the chosen parts of the teacher into the student, in place.
 
     Matrices are carried over into the student's coordinates on both sides. A LayerNorm works on single
@@ -20,26 +21,27 @@ def inherit(teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extr
     channels that a direction is made of.
 
     Args:
-        teacher: A model of a class in `INHERITABLE_MODEL_TYPES`.
-        student: A model of the same class, on the teacher's device. All its weights are written.
+        teacher: A model of a family that OSE knows.
+        student: A model of the same family, on the teacher's device. All its weights are written.
         extraction: What to keep; its sizes are the student's.
+        task: Whose head both have.
+
+    Raises:
+        TeacherError: A model has a parameter that no part names.
     """
-    source, parts = dict(teacher.named_parameters()), _Parts(extraction, student.device)
+    source, target, carry = parts_of(teacher, task), parts_of(student, task), _Carry(extraction, student.device)
     with torch.no_grad():
-        for name, parameter in student.named_parameters():
-            match = _LAYER.search(name)
-            layer = int(match[1]) if match else None
-            tensor = source[_teacher_name(name, layer, extraction)]
-            for dimension, change in enumerate(_changes(name, layer, tensor.ndim, parts)):
-                if change is not None:
-                    tensor = _changed(tensor, dimension, change)
-            parameter.copy_(tensor)
+        carry.embeddings(source.embeddings, target.embeddings)
+        for index, (layer, block) in enumerate(zip(extraction.layers, target.blocks, strict=True)):
+            carry.block(source.blocks[layer], block, index)
+        carry.head(source.head, target.head)
 
 
-class _Parts:
-    """An extraction where the student lies. Matrices that only pick channels become the channels' indices.
+class _Carry:
+    """Carries single parts over, by an extraction that lies where the student does.
 
-    With those there is nothing to multiply: carrying the vocabulary matrix over takes longer than all the rest.
+    Matrices of it that only pick channels become the channels' indices. With those there is nothing to multiply:
+    carrying the vocabulary matrix over takes longer than all the rest.
     """
 
     def __init__(self, extraction: Extraction, device: torch.device) -> None:
@@ -50,13 +52,56 @@ class _Parts:
                 simplified[id(matrix)] = _picked(matrix).to(device)
             return simplified[id(matrix)]
 
-        self.basis = simplify(extraction.basis)
-        self.squares = self.basis if self.basis.ndim == 1 else self.basis.square()
-        self.neurons = [each.to(device) for each in extraction.neurons]
-        self.heads = [
+        self._basis = simplify(extraction.basis)
+        self._squares = self._basis if self._basis.ndim == 1 else self._basis.square()
+        self._neurons = [each.to(device) for each in extraction.neurons]
+        self._heads = [
             {name: simplify(getattr(maps, name)) for name in ("query", "key", "value", "output")}
             for maps in extraction.heads
         ]
+        self._written: set[int] = set()
+
+    def embeddings(self, source: Embeddings, target: Embeddings) -> None:
+        for name, table in target.tables.items():
+            self._parameter(source.tables[name].weight, table.weight, None, self._basis)
+        self._norm(source.norm, target.norm)
+
+    def block(self, source: Block, target: Block, index: int) -> None:
+        basis, heads, neurons = self._basis, self._heads[index], self._neurons[index]
+        self._linear(source.query, target.query, heads["query"], basis)
+        self._linear(source.key, target.key, heads["key"], basis)
+        self._linear(source.value, target.value, heads["value"], basis)
+        self._linear(source.attention_output, target.attention_output, basis, heads["output"])
+        self._norm(source.attention_norm, target.attention_norm)
+        self._linear(source.intermediate, target.intermediate, neurons, basis)
+        self._linear(source.output, target.output, basis, neurons)
+        self._norm(source.output_norm, target.output_norm)
+
+    def head(self, source: Head, target: Head) -> None:
+        self._linear(source.dense, target.dense, self._basis, self._basis)
+        self._norm(source.norm, target.norm)
+        self._linear(source.output, target.output, None, self._basis)
+
+    def _linear(
+        self, source: nn.Linear, target: nn.Linear, rows: torch.Tensor | None, columns: torch.Tensor | None
+    ) -> None:
+        self._parameter(source.weight, target.weight, rows, columns)
+        if target.bias is not None:
+            self._parameter(source.bias, target.bias, rows)
+
+    def _norm(self, source: nn.LayerNorm, target: nn.LayerNorm) -> None:
+        self._parameter(source.weight, target.weight, self._squares)
+        self._parameter(source.bias, target.bias, self._basis)
+
+    def _parameter(self, source: torch.Tensor, target: torch.Tensor, *changes: torch.Tensor | None) -> None:
+        """What becomes of each dimension; None leaves it as it is. Tied parameters are written once."""
+        if id(target) in self._written:
+            return
+        for dimension, change in enumerate(changes):
+            if change is not None:
+                source = _changed(source, dimension, change)
+        target.copy_(source)
+        self._written.add(id(target))
 
 
 def _picked(matrix: torch.Tensor) -> torch.Tensor:
@@ -67,50 +112,8 @@ def _picked(matrix: torch.Tensor) -> torch.Tensor:
     return matrix
 
 
-def _teacher_name(name: str, layer: int | None, extraction: Extraction) -> str:
-    if layer is None:
-        return name
-    return name.replace(f".layer.{layer}.", f".layer.{extraction.layers[layer]}.", 1)
-
-
 def _changed(tensor: torch.Tensor, dimension: int, change: torch.Tensor) -> torch.Tensor:
     """One dimension in other coordinates: some of its indices, or its product with a matrix."""
     if change.ndim == 1:
         return tensor.index_select(dimension, change)
     return torch.tensordot(tensor, change, dims=([dimension], [0])).movedim(-1, dimension)
-
-
-def _changes(name: str, layer: int | None, ndim: int, parts: _Parts) -> tuple[torch.Tensor | None, ...]:
-    """What becomes of each dimension of a parameter; None leaves it as it is."""
-    basis = parts.basis
-    if _is_norm_weight(name):
-        return (parts.squares,)
-    if layer is not None:
-        return _layer_changes(name, layer, parts)[:ndim]
-    if "embeddings" in name and ndim == 2:
-        return (None, basis)
-    if _is_per_token(name):
-        return (None, basis)[:ndim]
-    return (basis, basis)[:ndim]
-
-
-def _layer_changes(name: str, layer: int, parts: _Parts) -> tuple[torch.Tensor, torch.Tensor]:
-    rows = columns = parts.basis
-    heads = parts.heads[layer]
-    if ".attention.self." in name:
-        rows = heads[name.split(".")[-2]]
-    elif ".attention.output.dense." in name:
-        columns = heads["output"]
-    elif ".intermediate.dense." in name:
-        rows = parts.neurons[layer]
-    elif ".output.dense." in name:
-        columns = parts.neurons[layer]
-    return rows, columns
-
-
-def _is_norm_weight(name: str) -> bool:
-    return name.endswith(("LayerNorm.weight", "layer_norm.weight"))
-
-
-def _is_per_token(name: str) -> bool:
-    return name in ("lm_head.bias", "cls.predictions.bias") or ".decoder." in name

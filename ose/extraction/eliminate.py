@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from ose.core.inheritance import InheritanceSpec
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.families.bert.model import architecture_of
+from ose.families.models import architecture_of
 from ose.tasks.base import Task
 
 _SHARE = 4
@@ -28,7 +28,7 @@ def elimination_ranks(task: Task, teacher: PreTrainedModel, calibration: Calibra
 
     Args:
         task: Says how far a model is from its teacher.
-        teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`.
+        teacher: A frozen model of a family that OSE knows.
         calibration: Its own, on its device.
     """
     part = max(1, len(calibration.input_ids) // _SHARE)
@@ -36,7 +36,7 @@ def elimination_ranks(task: Task, teacher: PreTrainedModel, calibration: Calibra
     expected = task.outputs(teacher, judged)
 
     def loss(kept: tuple[int, ...]) -> float:
-        return float(task.distance(expected, task.outputs(_refitted(teacher, kept, fitted), judged)))
+        return float(task.distance(expected, task.outputs(_refitted(teacher, kept, fitted, task.rules.name), judged)))
 
     kept = tuple(range(teacher.config.num_hidden_layers))
     ranks = torch.zeros(len(kept))
@@ -46,7 +46,7 @@ def elimination_ranks(task: Task, teacher: PreTrainedModel, calibration: Calibra
     return ranks
 
 
-def _refitted(teacher: PreTrainedModel, kept: tuple[int, ...], sample: Calibration) -> PreTrainedModel:
+def _refitted(teacher: PreTrainedModel, kept: tuple[int, ...], sample: Calibration, task: str) -> PreTrainedModel:
     inheritance = InheritanceSpec(layers=kept, heads="leading", neurons="leading", hidden="leading")
-    start = Start(initialization="inherit", inheritance=inheritance, seed=0, calibration=sample)
+    start = Start(initialization="inherit", inheritance=inheritance, seed=0, calibration=sample, task=task)
     return initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=len(kept)), start)

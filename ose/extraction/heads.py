@@ -17,6 +17,7 @@ from torch import nn
 
 from ose.core.architecture import Architecture
 from ose.extraction.head_parts import HeadPart, composed_heads
+from ose.families.parts import Block
 
 _SIMILARITY_SEQUENCES = 32
 _FLOOR = 1e-6
@@ -41,11 +42,11 @@ class HeadMaps:
         return HeadMaps(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
-def head_statistics(layer: nn.Module, inputs: torch.Tensor, context: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What has to be known of a layer's A heads of size d to make others of them.
+def head_statistics(block: Block, inputs: torch.Tensor, context: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What has to be known of a block's A heads of size d to make others of them.
 
     Args:
-        layer: The layer.
+        block: The block.
         inputs: (N, T, H), its input.
         context: (N, T, H), its heads' outputs.
 
@@ -53,13 +54,12 @@ def head_statistics(layer: nn.Module, inputs: torch.Tensor, context: torch.Tenso
         `heads.queries`, `heads.keys`, `heads.contexts` (A, d, d): second moments of the queries, covariances
         of the keys and of the outputs; `heads.similarity` (A, A): cosines between attention maps.
     """
-    attention = layer.attention.self
     queries, keys, outputs = (
-        each.unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2)  # (N, A, T, d)
-        for each in (attention.query(inputs), attention.key(inputs), context)
+        each.unflatten(-1, (block.num_heads, -1)).transpose(1, 2)  # (N, A, T, d)
+        for each in (block.query(inputs), block.key(inputs), context)
     )
     few = slice(_SIMILARITY_SEQUENCES)
-    maps = (queries[few] @ keys[few].transpose(-1, -2) * attention.scaling).softmax(dim=-1)
+    maps = (queries[few] @ keys[few].transpose(-1, -2) * block.scaling).softmax(dim=-1)
     maps = nn.functional.normalize(maps.transpose(0, 1).flatten(1), dim=1)
     return {
         "heads.queries": _moments(queries, is_centred=False),

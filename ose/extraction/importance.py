@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 from torch.nn import functional as F
-from transformers import PreTrainedModel
 
-from ose.families.bert.parts import LayerStates, Parts, parts_of, run_layer
+from ose.families.parts import Block, BlockStates, Parts, run_block
 from ose.tasks.base import Sample
 from ose.training.positions import at_positions
 
@@ -22,8 +20,8 @@ _ABLATION_SHARE = 4
 """Layers are left out on a quarter of the sample: each costs a pass of its own."""
 
 
-def state_scores(layer: nn.Module, states: LayerStates, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What one layer's states tell of its heads, its neurons and itself.
+def state_scores(block: Block, states: BlockStates, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What one block's states tell of its heads, its neurons and itself.
 
     `heads.norm` is the mean length of what a head adds to the stream; `neurons.activation` that of a neuron:
     |activation| times the norm of its outgoing weights. `fluctuation` is the mean square of the same after its
@@ -31,7 +29,7 @@ def state_scores(layer: nn.Module, states: LayerStates, inputs: torch.Tensor) ->
     cosine between the layer's input and output.
 
     Args:
-        layer: The layer.
+        block: The block.
         states: What it computed.
         inputs: (B, T, H), its input.
 
@@ -42,19 +40,19 @@ def state_scores(layer: nn.Module, states: LayerStates, inputs: torch.Tensor) ->
         Norms: Minitron (arXiv 2407.14679, section 2.2), which leaves out the outgoing weights; with them:
         Puzzle (2411.19146). Fluctuation: FLAP (2312.11983). Influence: ShortGPT (2403.03853).
     """
-    context = states.context.flatten(0, 1).unflatten(-1, (layer.attention.self.num_attention_heads, -1))
-    outgoing = layer.output.dense.weight.norm(dim=0)
+    context = states.context.flatten(0, 1).unflatten(-1, (block.num_heads, -1))
+    outgoing = block.output.weight.norm(dim=0)
     activation = states.activation.flatten(0, 1)
     return {
-        "heads.norm": _lengths(layer, context).mean(dim=0),
-        "heads.fluctuation": _lengths(layer, context - context.mean(dim=0)).square().mean(dim=0),
+        "heads.norm": _lengths(block, context).mean(dim=0),
+        "heads.fluctuation": _lengths(block, context - context.mean(dim=0)).square().mean(dim=0),
         "neurons.activation": activation.abs().mean(dim=0) * outgoing,
         "neurons.fluctuation": activation.var(dim=0, correction=0) * outgoing.square(),
         "layers.influence": 1 - F.cosine_similarity(inputs, states.output, dim=-1).mean(),
     }
 
 
-def gradient_scores(teacher: PreTrainedModel, sample: Sample) -> dict[str, torch.Tensor]:
+def gradient_scores(parts: Parts, sample: Sample) -> dict[str, torch.Tensor]:
     """How the task's loss would change, to first order, without a head or a neuron.
 
     The derivative by a mask on a head is the sum of its outputs times their gradients; its magnitude is taken
@@ -67,11 +65,13 @@ def gradient_scores(teacher: PreTrainedModel, sample: Sample) -> dict[str, torch
         Michel et al. (arXiv 1905.10650, equation 3) for heads, Molchanov et al. (1906.10771) for neurons;
         DynaBERT (2004.04037) uses both, with neurons' products summed over weights instead of tokens.
     """
-    parts = parts_of(teacher)
-    heads = torch.zeros(len(parts.layers), teacher.config.num_attention_heads, device=teacher.device)
-    neurons = torch.zeros(len(parts.layers), teacher.config.intermediate_size, device=teacher.device)
+    first = parts.blocks[0]
+    heads, neurons = (
+        first.intermediate.weight.new_zeros(len(parts.blocks), width, dtype=torch.float32)
+        for width in (first.num_heads, first.intermediate.out_features)
+    )
     for rows in torch.arange(len(sample.input_ids)).split(_SEQUENCES_AT_ONCE):
-        for index, states in enumerate(_with_gradients(teacher, parts, sample, rows)):
+        for index, states in enumerate(_with_gradients(parts, sample, rows)):
             products = _times_gradient(states.context).sum(dim=1)
             heads[index] += products.unflatten(-1, (heads.shape[1], -1)).sum(dim=-1).abs().sum(dim=0)
             neurons[index] += _times_gradient(states.activation).sum(dim=1).abs().sum(dim=0)
@@ -79,22 +79,21 @@ def gradient_scores(teacher: PreTrainedModel, sample: Sample) -> dict[str, torch
     return {"heads.gradient": heads / count, "neurons.taylor": neurons / count}
 
 
-def layer_ablation(teacher: PreTrainedModel, sample: Sample, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+def layer_ablation(parts: Parts, sample: Sample, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     """(L): the rise of the task's loss when one layer is skipped.
 
     Args:
-        teacher: The model.
+        parts: The teacher's.
         sample: A part of it is used.
         inputs: (N, T, H) for each layer, and the last one's output.
     """
-    parts = parts_of(teacher)
     rows = torch.arange(max(1, len(sample.input_ids) // _ABLATION_SHARE))
     losses = []
     with torch.no_grad():
-        for skipped in range(len(parts.layers) + 1):  # the last one skips nothing
+        for skipped in range(len(parts.blocks) + 1):  # the last one skips nothing
             states = inputs[skipped][rows]
-            for layer in parts.layers[skipped + 1 :]:
-                states = run_layer(layer, states).output
+            for block in parts.blocks[skipped + 1 :]:
+                states = run_block(block, states).output
             losses.append(_loss(parts, states, sample, rows))
     return torch.stack(losses[:-1]) - losses[-1]
 
@@ -113,26 +112,27 @@ def principal_components(states: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.linalg.eigh(mean).eigenvectors.flip(1).float()
 
 
-def _lengths(layer: nn.Module, context: torch.Tensor) -> torch.Tensor:
+def _lengths(block: Block, context: torch.Tensor) -> torch.Tensor:
     """(S, A): how far each head moves the stream at each token, by its context (S, A, head size).
 
     |W c| is taken as the root of c'(W'W)c, which needs no (S, A, H).
     """
-    projections = layer.attention.output.dense.weight.unflatten(1, context.shape[1:])  # (H, A, head size)
+    projections = block.attention_output.weight.unflatten(1, context.shape[1:])  # (H, A, head size)
     grams = torch.einsum("had,hae->ade", projections, projections)
     return torch.einsum("sad,ade,sae->sa", context, grams, context).clamp(min=0).sqrt()
 
 
-def _with_gradients(teacher: PreTrainedModel, parts: Parts, sample: Sample, rows: torch.Tensor) -> list[LayerStates]:
-    states = parts.embeddings(input_ids=sample.input_ids[rows].to(teacher.device)).requires_grad_()
-    layers = []
-    for layer in parts.layers:
-        layers.append(run_layer(layer, states))
-        layers[-1].context.retain_grad()
-        layers[-1].activation.retain_grad()
-        states = layers[-1].output
+def _with_gradients(parts: Parts, sample: Sample, rows: torch.Tensor) -> list[BlockStates]:
+    device = parts.embeddings.norm.weight.device
+    states = parts.embeddings.run(input_ids=sample.input_ids[rows].to(device)).requires_grad_()
+    blocks = []
+    for block in parts.blocks:
+        blocks.append(run_block(block, states))
+        blocks[-1].context.retain_grad()
+        blocks[-1].activation.retain_grad()
+        states = blocks[-1].output
     _loss(parts, states, sample, rows).backward()
-    return layers
+    return blocks
 
 
 def _times_gradient(states: torch.Tensor) -> torch.Tensor:
@@ -141,4 +141,4 @@ def _times_gradient(states: torch.Tensor) -> torch.Tensor:
 
 
 def _loss(parts: Parts, states: torch.Tensor, sample: Sample, rows: torch.Tensor) -> torch.Tensor:
-    return sample.loss(parts.head(at_positions(states, sample.positions[rows].to(states.device))), rows)
+    return sample.loss(parts.head.run(at_positions(states, sample.positions[rows].to(states.device))), rows)

@@ -12,7 +12,7 @@ from ose.extraction.calibration import Calibration
 from ose.extraction.choose import choose_extraction, chosen_layers
 from ose.extraction.copy import inherit
 from ose.extraction.refit import fit_to_teacher
-from ose.families.bert.model import build_blank_student, build_student
+from ose.families.registry import load_family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +24,14 @@ class Start:
         inheritance: From which of them.
         seed: Decides random weights.
         calibration: The teacher's, on its device; None where the rules need none.
+        task: Whose head it has.
     """
 
     initialization: Initialization
     inheritance: InheritanceSpec
     seed: int
     calibration: Calibration | None
+    task: str = "fill_mask"
 
     def layers(self, num_teacher_layers: int, num_student_layers: int) -> tuple[int, ...] | None:
         """The teacher's layers that a student of this depth keeps; None if it starts at random."""
@@ -44,12 +46,13 @@ def initial_student(teacher: PreTrainedModel, architecture: Architecture, start:
     Raises:
         InvalidInputError: The student cannot inherit from this teacher.
     """
+    family, task = load_family(architecture.family), start.task
     if start.initialization == "random":
-        return build_student(teacher.config, architecture, start.seed, teacher.device)
-    extraction = choose_extraction(teacher, architecture, start.inheritance, start.calibration)
-    student = build_blank_student(teacher.config, architecture, teacher.device)
-    inherit(teacher, student, extraction)
+        return family.build_student(teacher.config, architecture, task, start.seed, teacher.device)
+    extraction = choose_extraction(teacher, architecture, start.inheritance, start.calibration, task)
+    student = family.build_blank_student(teacher.config, architecture, task, teacher.device)
+    inherit(teacher, student, extraction, task)
     if start.inheritance.correction == "least_squares":
         assert start.calibration is not None
-        fit_to_teacher(teacher, student, extraction, start.calibration, start.inheritance.ridge)
+        fit_to_teacher(teacher, student, extraction, start.calibration, start.inheritance.ridge, task)
     return student

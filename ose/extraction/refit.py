@@ -22,7 +22,8 @@ from transformers import PreTrainedModel
 
 from ose.extraction.calibration import Calibration
 from ose.extraction.choose import Extraction
-from ose.families.bert.parts import Parts, captured_input, parts_of
+from ose.families.models import parts_of
+from ose.families.parts import Parts, captured_input
 from ose.training.positions import at_positions
 
 _MIN_VARIANCE = 1e-6
@@ -33,7 +34,12 @@ _NOISE = 1e-10
 
 @torch.no_grad()
 def fit_to_teacher(
-    teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction, calibration: Calibration, ridge: float
+    teacher: PreTrainedModel,
+    student: PreTrainedModel,
+    extraction: Extraction,
+    calibration: Calibration,
+    ridge: float,
+    task: str = "fill_mask",
 ) -> None:
     """Refit a student that has just inherited, in place.
 
@@ -45,8 +51,10 @@ def fit_to_teacher(
         extraction: What it kept.
         calibration: The teacher's states on the sample; on the same device.
         ridge: Strength of the pull to the copied weights, as a share of the inputs' mean variance.
+        task: Whose head both have.
     """
-    fit = _Fit(parts_of(teacher), parts_of(student), extraction.to(student.device), calibration, ridge)
+    parts = parts_of(teacher, task), parts_of(student, task)
+    fit = _Fit(*parts, extraction.to(student.device), calibration, ridge)
     states = fit.embeddings()
     for index in range(len(extraction.layers)):
         states = fit.feed_forward(index, fit.attention(index, states))
@@ -64,51 +72,50 @@ class _Fit:
     ridge: float
 
     def embeddings(self) -> torch.Tensor:
-        norm = self.student.embedding_norm
+        norm = self.student.embeddings.norm
         with captured_input(norm) as sums:
-            self.student.embeddings(input_ids=self.calibration.input_ids)
+            self.student.embeddings.run(input_ids=self.calibration.input_ids)
         _fit_norm(norm, sums[0].flatten(0, 1), self._stream(0))
         return norm(sums[0])
 
     def attention(self, index: int, states: torch.Tensor) -> torch.Tensor:
-        kept, layer = self.extraction.layers[index], self.student.layers[index].attention
-        source, heads = self.teacher.layers[kept].attention.self, self.extraction.heads[index]
+        kept, block = self.extraction.layers[index], self.student.blocks[index]
+        source, heads = self.teacher.blocks[kept], self.extraction.heads[index]
         expected = self._teacher_stream(2 * kept)
         flat = states.flatten(0, 1)
         for name in ("query", "key", "value"):
-            _fit_linear(
-                getattr(layer.self, name), flat, getattr(source, name)(expected) @ getattr(heads, name), self.ridge
-            )
-        return self._into_stream(layer.output, layer.self(states)[0], states, 2 * kept + 1)
+            _fit_linear(getattr(block, name), flat, getattr(source, name)(expected) @ getattr(heads, name), self.ridge)
+        context = block.attend(states)
+        return self._into_stream(block.attention_output, block.attention_norm, context, states, 2 * kept + 1)
 
     def feed_forward(self, index: int, states: torch.Tensor) -> torch.Tensor:
-        kept, layer = self.extraction.layers[index], self.student.layers[index]
-        source, neurons = self.teacher.layers[kept].intermediate.dense, self.extraction.neurons[index]
+        kept, block = self.extraction.layers[index], self.student.blocks[index]
+        source, neurons = self.teacher.blocks[kept].intermediate, self.extraction.neurons[index]
         wanted = F.linear(self._teacher_stream(2 * kept + 1), source.weight[neurons], source.bias[neurons])
-        _fit_linear(layer.intermediate.dense, states.flatten(0, 1), wanted, self.ridge)
-        following = (*self.extraction.layers, len(self.teacher.layers))[index + 1]
-        return self._into_stream(layer.output, layer.intermediate(states), states, 2 * following)
+        _fit_linear(block.intermediate, states.flatten(0, 1), wanted, self.ridge)
+        following = (*self.extraction.layers, len(self.teacher.blocks))[index + 1]
+        return self._into_stream(block.output, block.output_norm, block.activate(states), states, 2 * following)
 
     def head(self, states: torch.Tensor) -> None:
         """The head's function works on single channels, so its input is fitted in the student's own."""
-        student, teacher = self.student, self.teacher
+        student, teacher = self.student.head, self.teacher.head
         masked = at_positions(states, self.calibration.positions).flatten(0, 1)
-        expected = self._teacher_stream(2 * len(teacher.layers)).unflatten(0, states.shape[:2])
+        expected = self._teacher_stream(2 * len(self.teacher.blocks)).unflatten(0, states.shape[:2])
         expected = at_positions(expected, self.calibration.positions).flatten(0, 1)
         basis = self.extraction.basis
-        _fit_linear(student.head_dense, masked, teacher.head_dense(expected) @ basis, self.ridge)
-        sums = student.activation(student.head_dense(masked))
-        _fit_norm(student.head_norm, sums, self.calibration.head_states @ basis)
+        _fit_linear(student.dense, masked, teacher.dense(expected) @ basis, self.ridge)
+        sums = student.activation(student.dense(masked))
+        _fit_norm(student.norm, sums, self.calibration.head_states @ basis)
 
-    def _into_stream(self, output: nn.Module, values: torch.Tensor, residual: torch.Tensor, place: int) -> torch.Tensor:
+    def _into_stream(
+        self, output: nn.Linear, norm: nn.LayerNorm, values: torch.Tensor, residual: torch.Tensor, place: int
+    ) -> torch.Tensor:
         """Fit a projection, and the LayerNorm behind it, to the teacher's stream at `place`."""
         flat, skipped = values.flatten(0, 1), residual.flatten(0, 1)
-        _fit_linear(
-            output.dense, flat, self.calibration.before_norm(place) @ self.extraction.basis - skipped, self.ridge
-        )
-        sums = output.dense(flat) + skipped
-        _fit_norm(output.LayerNorm, sums, self._stream(place))
-        return output.LayerNorm(sums).view_as(residual)
+        _fit_linear(output, flat, self.calibration.before_norm(place) @ self.extraction.basis - skipped, self.ridge)
+        sums = output(flat) + skipped
+        _fit_norm(norm, sums, self._stream(place))
+        return norm(sums).view_as(residual)
 
     def _stream(self, place: int) -> torch.Tensor:
         return self._teacher_stream(place) @ self.extraction.basis
@@ -119,10 +126,9 @@ class _Fit:
 
 def _norm_at(parts: Parts, place: int) -> nn.LayerNorm:
     if place == 0:
-        return parts.embedding_norm
-    layer = parts.layers[(place - 1) // 2]
-    norm: nn.LayerNorm = layer.attention.output.LayerNorm if place % 2 else layer.output.LayerNorm
-    return norm
+        return parts.embeddings.norm
+    block = parts.blocks[(place - 1) // 2]
+    return block.attention_norm if place % 2 else block.output_norm
 
 
 def _fit_linear(linear: nn.Linear, inputs: torch.Tensor, targets: torch.Tensor, ridge: float) -> None:

@@ -28,8 +28,8 @@ from ose.core.measurement import mean_and_stderr
 from ose.core.messages import LayerSubsetsRequest
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.families.bert.model import architecture_of
-from ose.families.bert.parts import Parts, parts_of
+from ose.families.models import architecture_of, parts_of
+from ose.families.parts import Parts
 from ose.tasks.base import SearchData, Task
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
@@ -49,7 +49,7 @@ def score_layer_subsets(
 
     Args:
         request: How many layers to keep.
-        teacher: A frozen model of a class in `INHERITABLE_MODEL_TYPES`; left as it is.
+        teacher: A frozen model of a family that OSE knows; left as it is.
         data: The search's held-out targets.
         calibration: The teacher's; None where the request's inheritance needs none.
 
@@ -83,6 +83,7 @@ def _refitted_score(
         inheritance=replace(request.inheritance, layers=layers),
         seed=0,
         calibration=calibration,
+        task=request.teacher.task,
     )
     shape = replace(architecture_of(teacher), num_hidden_layers=len(layers))
     student = initial_student(teacher, shape, start)
@@ -94,7 +95,7 @@ def subset_scores(
     task: Task, teacher: PreTrainedModel, data: SearchData, subsets: Sequence[Subset]
 ) -> list[SubsetScore]:
     """The distance of each subset from the whole teacher, in the order given."""
-    parts, losses = parts_of(teacher), {subset: list[float]() for subset in subsets}
+    parts, losses = parts_of(teacher, task.rules.name), {subset: list[float]() for subset in subsets}
     rows = torch.arange(min(SCORED_SEQUENCES, len(data.held_out.input_ids)))
     with torch.inference_mode():
         for some in rows.split(_ROWS_AT_ONCE):
@@ -103,7 +104,7 @@ def subset_scores(
                 each[some].to(teacher.device) for each in (data.held_out.input_ids, data.held_out.positions)
             )
             for subset, states in _states_of(parts, input_ids, subsets):
-                losses[subset] += losses_of(parts.head(at_positions(states, positions))).tolist()
+                losses[subset] += losses_of(parts.head.run(at_positions(states, positions))).tolist()
     return [_score(subset, losses[subset]) for subset in subsets]
 
 
@@ -111,13 +112,13 @@ def _states_of(
     parts: Parts, input_ids: torch.Tensor, subsets: Sequence[Subset]
 ) -> Iterator[tuple[Subset, torch.Tensor]]:
     """Last states (B, T, H) of each subset, in lexicographic order, so that neighbours share most of their layers."""
-    states = [parts.embeddings(input_ids=input_ids)]  # after the first 0, 1, ... layers of `previous`
+    states = [parts.embeddings.run(input_ids=input_ids)]  # after the first 0, 1, ... layers of `previous`
     previous: Subset = ()
     for subset in sorted(set(subsets)):
         shared = _num_shared(previous, subset)
         del states[shared + 1 :]
         for layer in subset[shared:]:
-            states.append(parts.layers[layer](states[-1]))
+            states.append(parts.blocks[layer].run(states[-1]))
         yield subset, states[-1]
         previous = subset
 

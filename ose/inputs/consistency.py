@@ -12,15 +12,15 @@ from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
+from ose.families.registry import known_family
 from ose.inputs.space_size import require_small_search
-from ose.inputs.teacher_config import INHERITABLE_CLASSES
 from ose.limits import require_within
+from ose.runtimes.base import RuntimeRules
+from ose.runtimes.registry import runtime_package, runtime_rules
 from ose.tasks.base import TaskRules
 from ose.tasks.registry import task_rules
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
-_DTYPES = ("float32", "bfloat16", "float16")
-_RUNTIMES = ("torch",)
 _COLUMNS = ("text",)
 """Of a corpus, which a task may read; `corpus.text_field` says what files call this one."""
 
@@ -68,15 +68,28 @@ def check_latency_protocol(protocol: LatencyProtocol) -> None:
     """Refuse a protocol that no latency can be measured by.
 
     Raises:
-        JobFileError: There are too many threads, or device, dtype or runtime is unknown.
+        JobFileError: There are too many threads, the device or the runtime is unknown, the runtime has not what it
+            needs, or it does not run on the device or in the precision.
     """
     require_within("max_threads", protocol.threads, f"latency.threads is {protocol.threads:,}", JobFileError)
     if not _DEVICE.fullmatch(protocol.device):
         raise JobFileError(f"latency.device must be cpu, cuda or cuda:N, not {protocol.device!r}")
-    if protocol.dtype not in _DTYPES:
-        raise JobFileError(f"latency.dtype must be one of {', '.join(_DTYPES)}, not {protocol.dtype!r}")
-    if protocol.runtime not in _RUNTIMES:
-        raise JobFileError(f"latency.runtime must be one of {', '.join(_RUNTIMES)}, not {protocol.runtime!r}")
+    runtime = _runtime(protocol.runtime)
+    if protocol.device.partition(":")[0] not in runtime.devices:
+        devices = " and ".join(runtime.devices)
+        raise JobFileError(f"latency.device is {protocol.device}, but the runtime {runtime.name} runs on {devices}")
+    if protocol.dtype not in runtime.precisions:
+        raise JobFileError(f"latency.dtype must be one of {', '.join(runtime.precisions)}, not {protocol.dtype!r}")
+
+
+def _runtime(name: str) -> RuntimeRules:
+    try:
+        rules = runtime_rules(runtime_package(name))
+    except InvalidInputError as error:
+        raise JobFileError(f"latency.{error}") from error
+    if missing := rules.missing():
+        raise JobFileError(f"latency.runtime is {name}, but {missing}")
+    return rules
 
 
 def check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts) -> None:
@@ -97,13 +110,13 @@ def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Archite
     Raises:
         InvalidInputError: Relations are asked for, and their layer or heads do not fit.
         SearchSpaceError: The layers named are not the teacher's, or not as many as the student has.
-        TeacherError: Relations are asked of a teacher whose attention has not BERT's names.
+        TeacherError: Relations are asked of a teacher whose attention no family knows.
     """
     if spec.layers is not None:
         _check_choice("distillation.", spec.layers, teacher, student.num_hidden_layers)
     if not spec.weights.relations:
         return
-    if teacher.model_type not in INHERITABLE_CLASSES:
+    if known_family(teacher.model_type) is None:
         raise TeacherError(
             f"relations need queries, keys and values, which OSE does not find in a {teacher.model_type} teacher; "
             "set distillation.weights.relations to 0"

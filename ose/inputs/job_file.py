@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ose.core.plain import plain
 from ose.core.presets import with_preset
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.errors import JobFileError
@@ -59,7 +60,7 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
 
 def spec_hash(spec: JobSpec) -> str:
     """SHA-256 of the spec's canonical JSON: equal for equal requests, whatever their file looks like."""
-    content = dataclasses.asdict(spec)
+    content = plain(spec)
     if spec.task is None:  # as it was hashed before there were tasks
         del content["task"]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)

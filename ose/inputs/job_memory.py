@@ -8,6 +8,7 @@ from ose.core.memory import distillation_memory, fitting_batch, fitting_workers,
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec, WorkersSpec
 from ose.errors import InvalidInputError, JobFileError
+from ose.families.counts import counts_of
 from ose.inputs.machine_memory import machine_memory_bytes
 from ose.limits import operator_limits, setting_of
 from ose.settings import Settings
@@ -20,7 +21,7 @@ def check_memory(spec: JobSpec, teacher: TeacherFacts, corpus: CorpusFacts) -> N
         JobFileError: It would.
     """
     most = _most(spec.workers, joins_ray=spec.workers.uses_ray)
-    needed = job_memory(spec, teacher, corpus.size_bytes)
+    needed = job_memory(spec, teacher, counts_of(teacher), corpus.size_bytes)
     if most is not None and needed > most:
         raise JobFileError(f"the job takes {_told(needed, most)}; {_advice(spec, teacher, corpus, most)}")
 
@@ -32,7 +33,7 @@ def check_distillation_memory(job: Job, student: Architecture, recipe: Distillat
         InvalidInputError: It would.
     """
     most = _most(job.spec.workers, joins_ray=num_workers > 1)
-    needed = distillation_memory(job, student, recipe, num_workers)
+    needed = distillation_memory(job, counts_of(job.teacher), student, recipe, num_workers)
     if most is not None and needed > most:
         raise InvalidInputError(
             f"the distillation takes {_told(needed, most)}; lower distillation.micro_batch_size "
@@ -56,8 +57,9 @@ def _told(needed: int, most: int) -> str:
 
 
 def _advice(spec: JobSpec, teacher: TeacherFacts, corpus: CorpusFacts, most: int) -> str:
-    if workers := fitting_workers(spec, teacher, corpus.size_bytes, most):
+    counts = counts_of(teacher)
+    if workers := fitting_workers(spec, teacher, counts, corpus.size_bytes, most):
         return f"it fits with workers.count: {workers}"
-    if batch_size := fitting_batch(spec, teacher, corpus.size_bytes, most):
+    if batch_size := fitting_batch(spec, teacher, counts, corpus.size_bytes, most):
         return f"it fits with batch_size: {batch_size}"
     return "no batch is small enough; take a smaller space, teacher or corpus.sequence_length, or less of a sample"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -38,27 +37,6 @@ def all_keys(kind: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
             yield from all_keys(hint, (*path, name))
         else:
             yield from all_keys(_item(hint), (*path, name, 0))
-
-
-def misplaced_booleans(hint: Any, value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Where `value` has true or false for something else, which pydantic would read as 1 or 0."""
-    if isinstance(value, bool) and hint is not bool:
-        yield path
-    elif isinstance(value, Mapping):
-        for name in value.keys() & _fields(hint).keys():
-            yield from misplaced_booleans(_fields(hint)[name], value[name], (*path, name))
-    elif isinstance(value, (list, tuple)) and _item(hint) is not hint:
-        for index, item in enumerate(value):
-            yield from misplaced_booleans(_item(hint), item, (*path, index))
-
-
-def non_finite_numbers(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Where a tree of dicts and lists has NaN or an infinity."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield path
-    elif isinstance(value, (dict, list, tuple)):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from non_finite_numbers(item, (*path, key))
 
 
 @cache

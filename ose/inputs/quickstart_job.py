@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from ose.artifacts.files import atomic_file
 from ose.artifacts.private import private_folder
@@ -59,9 +59,12 @@ def write_job_file(folder: Path, train: Path, held_out: Path, threads: int) -> P
         threads: Cores to train on.
     """
     file = folder / "job.yaml"
-    with atomic_file(file) as temporary:
-        content = yaml.safe_dump(job(train, held_out, threads), sort_keys=False, default_flow_style=None)
-        temporary.write_text(f"# Written by `ose quickstart`; run it again with: ose job run {file}\n{content}")
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style, writer.width = None, 120
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    with atomic_file(file) as temporary, temporary.open("w", encoding="utf8") as stream:
+        stream.write(f"# Written by `ose quickstart`; run it again with: ose job run {file}\n")
+        writer.dump(job(train, held_out, threads), stream)
     return file
 
 

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
+from ose.core.architecture import Counts
+from ose.core.plain import plain
 from ose.core.search_space import Member, SearchSpace
+from ose.families.counts import FamilyCounts
 
 
 def summary_json(space: SearchSpace) -> dict[str, Any]:
@@ -15,16 +17,16 @@ def summary_json(space: SearchSpace) -> dict[str, Any]:
     return {"name": space.name, "size": space.size, "description": space.description}
 
 
-def member_json(number: int, member: Member, embedding: EmbeddingShape, sequence_length: int) -> dict[str, Any]:
+def member_json(number: int, member: Member, counts: Counts, sequence_length: int) -> dict[str, Any]:
     """A member, with its place in the order, counted from 1."""
-    count = count_parameters(member.architecture, embedding)
+    count = counts.parameters(member.architecture)
     return {
         "number": number,
-        "architecture": asdict(member.architecture),
+        "architecture": plain(member.architecture),
         "layers": member.layers,
         "num_parameters": count.total,
         "num_encoder_parameters": count.encoder,
-        "flops": count_flops(member.architecture, sequence_length),
+        "flops": counts.flops(member.architecture, sequence_length),
     }
 
 
@@ -39,8 +41,9 @@ def space_json(space: SearchSpace, sequence_length: int, limit: int, after: int 
     """
     members: list[dict[str, Any]] = []
     if space.embedding is not None:
-        page = islice(enumerate(space.members(space.embedding), start=1), after, after + limit)
-        members = [member_json(number, member, space.embedding, sequence_length) for number, member in page]
+        counts = FamilyCounts(space.embedding)
+        page = islice(enumerate(space.members(counts), start=1), after, after + limit)
+        members = [member_json(number, member, counts, sequence_length) for number, member in page]
     has_more = bool(members) and members[-1]["number"] < space.size
     following = members[-1]["number"] if has_more else None
     return {**asdict(space), "size": space.size, "members": members, "next": following}

@@ -1,4 +1,4 @@
-"""A teacher's config.json, across the families' different names for the same numbers."""
+"""A teacher's config.json, under the names that its family has for its numbers."""
 
 from __future__ import annotations
 
@@ -7,34 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ose.core.architecture import Architecture, EmbeddingShape
+from ose.core.search_space import AXES
 from ose.errors import SearchSpaceError, TeacherError
+from ose.families import others
+from ose.families.base import ConfigNames
+from ose.families.registry import family_of_students, known_family, load_shape
 from ose.tasks.choice import class_of, suited_task
 from ose.tasks.teacher_folder import TeacherFolder
 from ose.tasks.teacher_settings import CONFIG, handed_on, parse_object
-
-INHERITABLE_CLASSES = {
-    "roberta": ("RobertaForMaskedLM",),
-    "xlm-roberta": ("XLMRobertaForMaskedLM",),
-    "camembert": ("CamembertForMaskedLM",),
-    "bert": ("BertForMaskedLM", "BertForPreTraining"),
-}
-"""Families whose weights students can start from, with the classes that have a vocabulary head."""
-
-_NAMES = {
-    "num_hidden_layers": ("num_hidden_layers", "n_layers", "num_layers", "n_layer"),
-    "num_attention_heads": ("num_attention_heads", "n_heads", "num_heads", "n_head"),
-    "hidden_size": ("hidden_size", "dim", "d_model", "emb_dim", "n_embd"),
-    "intermediate_size": ("intermediate_size", "hidden_dim", "d_inner", "ffn_dim"),
-    "vocab_size": ("vocab_size", "n_words"),
-    "max_position_embeddings": ("max_position_embeddings", "n_positions", "max_seq_len"),
-    "type_vocab_size": ("type_vocab_size",),
-}
-_DEFAULTS = {"max_position_embeddings": 512}
-_OFFSET_FAMILIES = {
-    "roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm", "xmod", "data2vec-text",
-    "longformer", "ibert", "luke", "mpnet", "esm",
-}  # fmt: skip
-"""They count positions from the padding id's successor, so that many rows of the table are never used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +38,10 @@ class TeacherConfig:
 
     @property
     def is_inheritable(self) -> bool:
-        """Whether the closed-form count and the inheritance rules know this family."""
-        classes = INHERITABLE_CLASSES.get(self.model_type)
-        return classes is not None and self.is_tied and self.class_name in ("", *classes)
+        """Whether a family knows this class: its closed-form counts hold, and students can start from its weights."""
+        family = known_family(self.model_type)
+        classes = load_shape(family).CLASSES[self.model_type] if family else ()
+        return family is not None and self.is_tied and self.class_name in ("", *classes)
 
 
 def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig:
@@ -79,13 +60,17 @@ def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig
     handed_on(CONFIG, raw, folder.path)
     content = parse_object(raw, path)
     task = suited_task(content, task, folder.path)
-    numbers = {name: _number(content, name, path) for name in _NAMES}
-    positions = numbers["max_position_embeddings"]
     model_type = str(content.get("model_type", ""))
-    offset = _pad_token_id(content) + 1 if model_type in _OFFSET_FAMILIES else 0
+    family = known_family(model_type)
+    names: ConfigNames = load_shape(family) if family else others
+    sizes, tables = (
+        {name: _number(content, name, names, path) for name in each}
+        for each in (AXES, EmbeddingShape.__dataclass_fields__)
+    )
+    offset = _pad_token_id(content) + 1 if model_type in names.OFFSET_MODEL_TYPES else 0
     try:
-        architecture = Architecture(**{name: numbers[name] for name in Architecture.__dataclass_fields__})
-        embedding = EmbeddingShape(**{name: numbers[name] for name in EmbeddingShape.__dataclass_fields__})
+        architecture = Architecture(**sizes, family=family_of_students(model_type))
+        embedding = EmbeddingShape(**tables)
     except SearchSpaceError as error:
         raise TeacherError(f"{path}: {error}") from error
     return TeacherConfig(
@@ -94,19 +79,16 @@ def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig
         task=task,
         architecture=architecture,
         embedding=embedding,
-        max_sequence_length=max(positions - offset, 1),
+        max_sequence_length=max(tables["max_position_embeddings"] - offset, 1),
         is_tied=content.get("tie_word_embeddings", True) is not False,
     )
 
 
-def _number(content: dict[str, Any], name: str, path: Path) -> int:
-    spelling = next((each for each in _NAMES[name] if content.get(each) is not None), None)
-    if spelling is None and name == "type_vocab_size":
-        # The classes of the inheritable families have two rows unless told otherwise; others may have no table.
-        return 2 if content.get("model_type") in INHERITABLE_CLASSES else 1
-    if spelling is None and name not in _DEFAULTS:
+def _number(content: dict[str, Any], name: str, names: ConfigNames, path: Path) -> int:
+    spelling = next((each for each in names.CONFIG_NAMES[name] if content.get(each) is not None), None)
+    if spelling is None and name not in names.CONFIG_DEFAULTS:
         raise TeacherError(f"{path} does not tell {name}")
-    value = content[spelling] if spelling else _DEFAULTS[name]
+    value = content[spelling] if spelling else names.CONFIG_DEFAULTS[name]
     if type(value) is not int:
         raise TeacherError(f"{path}: {spelling} must be a whole number, not {str(value)[:60]!r}")
     return max(value, 1) if name == "type_vocab_size" else value

@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ose.core.architecture import count_parameters
 from ose.core.job import TeacherFacts
 from ose.core.spec import TeacherSpec
 from ose.errors import TeacherError
+from ose.families.counts import FamilyCounts
+from ose.families.others import LAYER
+from ose.families.registry import load_shape
 from ose.inputs.teacher_config import TeacherConfig, read_config
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teacher_weights import read_weights
@@ -22,7 +24,6 @@ from ose.tasks.teacher_settings import TOKENIZER_CONFIG, handed_on
 Shapes = dict[str, tuple[int, ...]]
 
 _NO_MASKED_LM_PART = re.compile(r"(^|\.)(pooler|seq_relationship|discriminator_predictions)\.")
-_LAYER = re.compile(r"(^|\.)(layers?|albert_layers|h|attentions|ffns)\.\d+\.")
 _SANE_MAX_LENGTH = 1_000_000
 """Tokenizers without a bound say 10^30."""
 
@@ -45,6 +46,7 @@ def inspect_teacher(
     """
     folder = locate(spec)
     config = read_config(folder, task)
+    _require_students_head(config.architecture.family, config.task, folder.path)
     weights = read_weights(folder)
     _require_as_many_tensors(config, weights.shapes, folder.path)
     _require_head(task_rules(config.task), weights.shapes, folder.path)
@@ -73,6 +75,14 @@ def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path
         raise TeacherError(f"{folder}: config.json says {layers:,} layers, the weights are {len(shapes):,} tensors")
 
 
+def _require_students_head(family: str, task: str, folder: Path) -> None:
+    heads = load_shape(family).HEADS
+    if task not in heads:
+        raise TeacherError(
+            f"{folder}: students of the family {family} have no head for {task}; there are heads for {', '.join(heads)}"
+        )
+
+
 def _require_head(rules: TaskRules, shapes: Shapes, folder: Path) -> None:
     if not any(name.startswith(rules.head_prefixes) for name in shapes):
         raise TeacherError(
@@ -82,33 +92,26 @@ def _require_head(rules: TaskRules, shapes: Shapes, folder: Path) -> None:
 
 def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
     """The tensors that show each number of config.json must have its shape."""
-    architecture, embedding, h = config.architecture, config.embedding, config.architecture.hidden_size
-    expected = {
-        "embeddings.word_embeddings.weight": (embedding.vocab_size, h),
-        "embeddings.position_embeddings.weight": (embedding.max_position_embeddings, h),
-        "embeddings.token_type_embeddings.weight": (embedding.type_vocab_size, h),
-        f"encoder.layer.{architecture.num_hidden_layers - 1}.intermediate.dense.weight": (
-            architecture.intermediate_size,
-            h,
-        ),
-    }
-    for ending, shape in expected.items():
+    architecture = config.architecture
+    family = load_shape(architecture.family)
+    for ending, shape in family.expected_tensors(architecture, config.embedding).items():
         found = next((each for name, each in shapes.items() if name.endswith(ending)), None)
         if found is None:
             raise TeacherError(f"{folder}: the weights have no {ending}, which config.json asks for")
         if found != shape:
             raise TeacherError(f"{folder}: {ending} has the shape {list(found)}, config.json says {list(shape)}")
-    if any(f"encoder.layer.{architecture.num_hidden_layers}." in name for name in shapes):
+    if any(family.layer_prefix(architecture.num_hidden_layers) in name for name in shapes):
         raise TeacherError(f"{folder}: the weights have more layers than config.json says")
 
 
 def _count(config: TeacherConfig, shapes: Shapes) -> tuple[int, int]:
     """Parameters of the masked language model, and of its layers alone."""
     if config.is_inheritable:
-        count = count_parameters(config.architecture, config.embedding)
+        counts = FamilyCounts(config.embedding, config.task, config.architecture.family)
+        count = counts.parameters(config.architecture)
         return count.total, count.encoder
     used = {name: shape for name, shape in shapes.items() if not _NO_MASKED_LM_PART.search(name)}
-    encoder = sum(math.prod(shape) for name, shape in used.items() if _LAYER.search(name))
+    encoder = sum(math.prod(shape) for name, shape in used.items() if LAYER.search(name))
     return sum(math.prod(shape) for shape in _without_tied(used, config)), encoder
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticSerializationError, to_json
 
 from ose.core.bounds import shown
 from ose.core.layer_choice import LayerChoice, LayerRule
 from ose.errors import JobFileError, SearchSpaceError
-from ose.inputs.key_paths import KeyPath, all_keys, dotted, fields_of, misplaced_booleans, non_finite_numbers, type_at
+from ose.inputs.key_paths import KeyPath, all_keys, dotted, fields_of, type_at
 
 T = TypeVar("T")
 
@@ -32,7 +31,7 @@ _MUST_BE = {
 
 
 def validate(kind: type[T], content: Mapping[Any, Any], source: str, root: KeyPath = ()) -> T:
-    """Build a dataclass of type `kind` from `content`, with strict keys and lenient numbers ("5e-4").
+    """Build a dataclass of type `kind` from `content`, as strictly as if it were JSON: "5" is no number, and true no 1.
 
     Args:
         kind: A dataclass of `ose.core.spec` or `ose.core.search_space`.
@@ -44,16 +43,12 @@ def validate(kind: type[T], content: Mapping[Any, Any], source: str, root: KeyPa
         JobFileError: A key is unknown or missing, or a value is wrong; the message names the dotted key.
         SearchSpaceError: The values are fine one by one, but the space they make is not.
     """
-    for path in misplaced_booleans(kind, content):
-        raise JobFileError(f"{source}: {dotted(root + path)} must not be true or false")
     try:
-        value: T = _adapter(kind).validate_python(content)
+        value: T = _adapter(kind).validate_json(to_json(content, inf_nan_mode="constants"), strict=True)
     except ValidationError as error:
         raise _translated(error, kind, source, root) from error
-    except RecursionError as error:
-        raise JobFileError(f"{source}: is nested too deeply") from error
-    for path in non_finite_numbers(dataclasses.asdict(value)):  # type: ignore[call-overload]
-        raise JobFileError(f"{source}: {dotted(root + path)} must be a finite number")
+    except (PydanticSerializationError, ValueError) as error:  # half a character, a list that holds itself
+        raise JobFileError(f"{source}: holds what is no JSON: {' '.join(str(error).split())}") from error
     return value
 
 
@@ -75,8 +70,6 @@ def _problem(details: ErrorDetails, kind: type, root: KeyPath) -> str:
     if choice := _layer_choice(kind, path):
         return f"{dotted(root + choice)} must be a rule ({', '.join(get_args(LayerRule))}) or a list of layers"
     name = dotted(root + path) or "it"
-    if reason == "invalid_key":
-        return f"{dotted(root + path[:-1]) or 'the top level'} has a key that is no text; quote it"
     if reason == _UNKNOWN_KEY:
         return f"{name} is unknown; {_suggestion(kind, path, root)}"
     if reason in ("missing", "missing_keyword_only_argument"):
@@ -85,6 +78,8 @@ def _problem(details: ErrorDetails, kind: type, root: KeyPath) -> str:
         return _located(str(details["ctx"]["error"]), kind, path, root)
     if reason == "too_long":
         return f"{name} has too many values; it takes {details['ctx']['max_length']}"
+    if isinstance(details["input"], bool):
+        return f"{name} must not be true or false"
     expected = details.get("ctx", {}).get("expected") or _MUST_BE.get(reason.split("_")[0])
     return f"{name} must be {expected}, not {_shown(details['input'])}" if expected else f"{name}: {details['msg']}"
 

@@ -1,12 +1,16 @@
-"""Read the YAML that people write; each way it can be broken is one clear line."""
+"""Read the YAML 1.2 that people write; each way it can be broken is one clear line."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError, MaxDepthExceededError
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import StringMark, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from ose.artifacts.bounded import read_at_most
 from ose.errors import JobFileError
@@ -16,55 +20,61 @@ _MAX_DEPTH = 32
 _MAX_DIGITS = 100
 """Of whatever is not text: what to make of longer numbers takes long, and none is meant."""
 
-_TEXT = "tag:yaml.org,2002:str"
+_TAGS = "tag:yaml.org,2002:"
+_TEXT, _MERGE, _DATE = (f"{_TAGS}{name}" for name in ("str", "merge", "timestamp"))
+_CORE = [f"{_TAGS}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")]
 
 
-class _BoundedLoader(yaml.SafeLoader):
-    """A SafeLoader that counts values as it meets them, what an alias stands for each time that it stands there.
+class _BoundedComposer(Composer):
+    """Counts values as it meets them, what an alias stands for each time that it stands there, and looks at keys.
 
     So nothing that unfolds later, aliases and merge keys of aliases, is larger than what was counted.
     """
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, loader: YAML) -> None:
+        super().__init__(loader)
+        self.warn_double_anchors = False
         self._most = operator_limits().max_yaml_values
-        self._count, self._depth = 0, 0
-        self._sizes: dict[yaml.Node, int] = {}
+        self._count = 0
+        self._sizes: dict[Node, int] = {}
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        mark, before, is_alias = self.peek_event().start_mark, self._count, self.check_event(yaml.AliasEvent)
-        self._depth += 1
-        self._require(self._depth <= _MAX_DEPTH, "it is nested too deeply", mark)
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        self._require(not is_alias or node in self._sizes, "an alias stands inside of what it names", mark)
+    def compose_node(self, parent: Node | None, index: Any) -> Node:
+        event, before = self.parser.peek_event(), self._count
+        node: Node = super().compose_node(parent, index)
+        mark, is_alias = event.start_mark, isinstance(event, AliasEvent)
+        _require(not is_alias or node in self._sizes, "an alias stands inside of what it names", mark)
         self._count += self._sizes[node] if is_alias else 1
         self._sizes.setdefault(node, self._count - before)
-        self._require(
+        _require(
             self._count <= self._most, f"it has more than {self._most:,} values ({setting_of('max_yaml_values')})", mark
         )
-        is_number = isinstance(node, yaml.ScalarNode) and node.tag != _TEXT
-        self._require(not is_number or len(node.value) <= _MAX_DIGITS, "a value is too long for what is no text", mark)
+        is_number = isinstance(node, ScalarNode) and node.tag != _TEXT
+        _require(not is_number or len(node.value) <= _MAX_DIGITS, "a value is too long for what is no text", mark)
         return node
 
-    def _require(self, holds: bool, problem: str, mark: yaml.Mark) -> None:
-        if not holds:
-            raise yaml.composer.ComposerError(None, None, problem, mark)
-
-
-class _StrictLoader(_BoundedLoader):
-    """A loader that refuses a key given twice, where YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    def compose_mapping_node(self, anchor: str | None) -> MappingNode:
+        node: MappingNode = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"key {key.value!r} is given twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+            is_text = isinstance(key, ScalarNode) and key.tag in (_TEXT, _MERGE)
+            _require(is_text, "a key is no text; quote it", key.start_mark)
+            _require(key.value not in seen, f"key {key.value!r} is given twice", key.start_mark)
+            seen.add(key.value)
+        return node
+
+
+class _CoreConstructor(SafeConstructor):
+    """Makes what JSON has too, and nothing else: no sets, no bytes, and a date is text, as YAML 1.2 has it."""
+
+    yaml_constructors = {
+        **{tag: SafeConstructor.yaml_constructors[tag] for tag in (*_CORE, None)},
+        _DATE: SafeConstructor.construct_yaml_str,
+    }
+
+
+def _require(holds: bool, problem: str, mark: StringMark) -> None:
+    if not holds:
+        raise ComposerError(None, None, problem, mark)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -101,10 +111,10 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
         JobFileError: The YAML is broken (line and column are told), empty, no mapping, or has too many values.
     """
     try:
-        content = yaml.load(text, _StrictLoader)
-    except yaml.YAMLError as error:
+        content = _reader().load(text)
+    except YAMLError as error:
         raise JobFileError(f"{source}: {_place_and_problem(error)}") from error
-    except (ValueError, OverflowError, RecursionError) as error:  # dates like 2024-13-01, endless nesting
+    except (ValueError, LookupError, OverflowError, AssertionError) as error:  # !!int '', %YAML 3.0
         raise JobFileError(f"{source}: is no valid YAML: {error}") from error
     if content is None:
         raise JobFileError(f"{source}: is empty")
@@ -113,8 +123,17 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
     return content
 
 
-def _place_and_problem(error: yaml.YAMLError) -> str:
+def _reader() -> YAML:
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer, reader.Constructor = _BoundedComposer, _CoreConstructor  # type: ignore[assignment]
+    reader.max_depth = _MAX_DEPTH
+    return reader
+
+
+def _place_and_problem(error: YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if isinstance(error, MaxDepthExceededError):
+        problem = "it is nested too deeply"
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{place}is no valid YAML: {problem}"
+    return f"{place}is no valid YAML: {' '.join(problem.split())}"

@@ -22,11 +22,12 @@ from ose.coordinator.cache_keys import (
     protocol_key,
     search_data_parts,
 )
-from ose.core.architecture import Architecture, count_parameters
+from ose.core.architecture import Architecture
 from ose.core.cost import JobCost, Pace, StageTimes, Work, expected_times, pace_of, sequence_flops, training_flops
 from ose.core.job import Candidate, Job, JobStatus
 from ose.core.spec import JobSpec
 from ose.errors import UnreadableError
+from ose.families.counts import counts_of
 from ose.inputs.space_size import num_candidates
 from ose.store.base import Store
 from ose.strategies.halving import expected_rounds
@@ -76,13 +77,13 @@ def cost_json(cost: JobCost) -> dict[str, Any]:
 
 def count_work(job: Job, past: Sequence[_Past]) -> Work:
     """What a job has to do that no earlier one did."""
-    bound, embedding = job.spec.limits.max_parameters, job.teacher.embedding
+    bound, counts = job.spec.limits.max_parameters, counts_of(job.teacher)
     looked_at, weight = _planned(job)
-    planned = [each for each in looked_at if bound is None or count_parameters(each.shape, embedding).total <= bound]
+    planned = [each for each in looked_at if bound is None or counts.parameters(each.shape).total <= bound]
     shapes = {each.shape for each in planned}
     num_trainings, share = _rounds(job, round(weight * len(planned)))
     flops = sum(
-        training_flops(each.shape, embedding, job.spec.corpus.sequence_length, each.num_sequences) for each in planned
+        training_flops(each.shape, counts, job.spec.corpus.sequence_length, each.num_sequences) for each in planned
     )
     num_latencies = round(weight * len(shapes - _measured_shapes(job, past)))
     return Work(
@@ -111,9 +112,9 @@ def _planned(job: Job) -> tuple[list[_Planned], float]:
         ], 1.0
     total = num_candidates(spec, job.teacher)
     if max(total, spec.space.count(job.teacher.architecture.num_hidden_layers)) > _LISTED:
-        return _drawn(spec), total / _DRAWN
+        return _drawn(spec, job.teacher.architecture.family), total / _DRAWN
     layers = job.teacher.architecture.num_hidden_layers
-    members = spec.space.members(job.teacher.embedding, layers, stride=spec.search.epsilon)
+    members = spec.space.members(counts_of(job.teacher), layers, stride=spec.search.epsilon)
     if spec.search.num_candidates is not None:  # what a sampler will ask for is not known; it is taken for random
         drawn = RandomStrategy(members, spec.search, spec.space.count(layers)).ask()
         return [_Planned(each.architecture, each.num_steps * each.hyperparameters.batch_size) for each in drawn], 1.0
@@ -123,7 +124,7 @@ def _planned(job: Job) -> tuple[list[_Planned], float]:
     ], 1.0
 
 
-def _drawn(spec: JobSpec) -> list[_Planned]:
+def _drawn(spec: JobSpec, family: str) -> list[_Planned]:
     """Members of a space drawn evenly, without going through it."""
     space, draw = spec.space, Random(0)
     pairs = [(h, a) for h in space.hidden_size for a in space.num_attention_heads if h % a == 0]
@@ -131,7 +132,9 @@ def _drawn(spec: JobSpec) -> list[_Planned]:
 
     def planned() -> _Planned:
         (h, a), d, i = draw.choice(pairs), draw.choice(depths), draw.choice(space.intermediate_size)
-        shape = Architecture(num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i)
+        shape = Architecture(
+            num_hidden_layers=d, num_attention_heads=a, hidden_size=h, intermediate_size=i, family=family
+        )
         return _Planned(shape, spec.search.steps * draw.choice(spec.search.hyperparameters).batch_size)
 
     return [planned() for _ in range(_DRAWN)]
@@ -190,8 +193,8 @@ def _teacher_flops(job: Job, past: Sequence[_Past]) -> int:
     passes += sum(part.num_sequences + part.held_out_sequences for part in missing)
     if needs_calibration(job.spec):
         passes += _anatomy_sequences(job, [each for each in prepared if calibration_key(each) == calibration_key(job)])
-    architecture, embedding = job.teacher.architecture, job.teacher.embedding
-    return round(passes * sequence_flops(architecture, embedding, job.spec.corpus.sequence_length))
+    length = job.spec.corpus.sequence_length
+    return round(passes * sequence_flops(job.teacher.architecture, counts_of(job.teacher), length))
 
 
 def _anatomy_sequences(job: Job, prepared: Sequence[Job]) -> float:
@@ -212,7 +215,7 @@ def _pace(store: Store, job: Job, past: Sequence[_Past]) -> Pace | None:
         taken = _taken(store, each.job, each.candidates)
         if taken is not None:
             work = count_work(each.job, _past(store, each.job.created_at))
-            return pace_of(each.job, each.candidates, work, taken.preparing_s)
+            return pace_of(each.job, counts_of(each.job.teacher), each.candidates, work, taken.preparing_s)
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ose.access.ownership import job_quota
 from ose.core.job import Job, JobStatus, UnreadableJob
+from ose.core.plain import plain
 from ose.core.spec import JobSpec, TeacherSpec
 from ose.errors import ConflictError, UnreadableError
 from ose.inputs.consistency import check_job
@@ -130,9 +131,9 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "started_at": _iso(job.started_at),
         "finished_at": _iso(job.finished_at),
         "error": {"code": job.failure.code, "message": job.failure.message} if job.failure else None,
-        "spec": asdict(job.spec),
+        "spec": plain(job.spec),
         "spec_hash": job.spec_hash,
-        "teacher": asdict(job.teacher),
+        "teacher": plain(job.teacher),
         "corpus": asdict(job.corpus),
     }
 

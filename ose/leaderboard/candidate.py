@@ -7,6 +7,7 @@ from typing import Any
 
 from ose.core.former_names import former_figures
 from ose.core.measurement import Evaluation
+from ose.core.plain import plain
 from ose.errors import NotFoundError
 from ose.leaderboard.confidence import read_comparison
 from ose.leaderboard.ranking import read_ranking
@@ -28,7 +29,7 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
         raise NotFoundError(f"job {job.id} was deleted at this moment")
     return {
         "job": job.id,
-        **asdict(to_row(row, job, ranking, read_comparison(store, job, ranking))),
+        **plain(to_row(row, job, ranking, read_comparison(store, job, ranking))),
         "earlier_legs": candidate.earlier_legs,
         "continues": candidate.continues,
         "evaluation": _evaluation(candidate.evaluation) if candidate.evaluation else None,

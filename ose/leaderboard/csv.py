@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, TextIO
 
+from ose.core.plain import plain
 from ose.core.shown import csv_cell
 from ose.leaderboard.row import LeaderboardRow
 
@@ -33,7 +33,7 @@ def flat_rows(rows: Sequence[LeaderboardRow], metric_names: Sequence[str]) -> li
     flat = []
     for row in rows:
         values: dict[str, Any] = {}
-        for name, value in asdict(row).items():
+        for name, value in plain(row).items():
             if name == "metrics":
                 values |= _metric_columns(value, metric_names)
             elif isinstance(value, dict):

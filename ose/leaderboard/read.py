@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ose.core.bounds import FACTOR, Bounds, require_bounds
 from ose.core.former_names import former_figures
-from ose.core.job import FailureReport, Job
+from ose.core.job import ErrorDetail, FailureReport, Job
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import metrics_json
+from ose.core.plain import plain
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
 from ose.errors import InvalidInputError
@@ -86,7 +87,7 @@ class Leaderboard:
             "teacher": self.teacher,
             "trust": asdict(self.trust) if self.trust else None,
             "hint": self.hint,
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [plain(row) for row in self.rows],
             "num_more": self.num_more,
         }
 
@@ -136,7 +137,7 @@ def teacher_json(job: Job) -> dict[str, Any]:
     return {
         "path": job.teacher.path,
         "digest": job.teacher.digest,
-        "architecture": asdict(job.teacher.architecture),
+        "architecture": plain(job.teacher.architecture),
         "num_parameters": job.teacher.num_parameters,
         "num_encoder_parameters": job.teacher.num_encoder_parameters,
         "latency_p50_ms": latency.p50_ms if latency else None,
@@ -217,10 +218,10 @@ def _layers(row: CandidateRow, job: Job) -> LayerChoice | None:
     return next((layers for layers in known if layers is not None), job.spec.search.inheritance.layers)
 
 
-def _error(failure: FailureReport | None, rejection: str | None) -> dict[str, str] | None:
+def _error(failure: FailureReport | None, rejection: str | None) -> ErrorDetail | None:
     if failure is not None:
-        return {"code": failure.code, "message": failure.message}
-    return {"code": "rejected", "message": rejection} if rejection else None
+        return ErrorDetail(code=failure.code, message=failure.message)
+    return ErrorDetail(code="rejected", message=rejection) if rejection else None
 
 
 def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:

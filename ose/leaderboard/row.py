@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ose.core.job import ErrorDetail
 from ose.store.pages import CandidateFigures
 
 
@@ -30,7 +31,9 @@ class LeaderboardRow(CandidateFigures, Place):  # the fields of a second base co
             does and those that do not from that one; null beyond the leaders.
         loss_to_best_nats: Its loss less that of the best candidate, on the same held-out sequences; null beyond the
             leaders.
-        score_to_best: Likewise its score. Both have the standard errors of a paired difference beside them.
+        loss_to_best_stderr_nats: The standard error of that difference, paired by sequence.
+        score_to_best: Likewise its score less that of the best one.
+        score_to_best_stderr: Its standard error, paired likewise.
         is_pareto: No other candidate has at most its parameters, latency and loss, and less of one.
         error: Code and message of a failure, or the limit that excludes it.
     """
@@ -43,4 +46,4 @@ class LeaderboardRow(CandidateFigures, Place):  # the fields of a second base co
     score_to_best: float | None
     score_to_best_stderr: float | None
     is_pareto: bool
-    error: dict[str, str] | None
+    error: ErrorDetail | None

@@ -21,12 +21,24 @@ class CandidateFigures:
     """What every list says of a candidate. Figures are null where nothing is measured yet, and metrics are none.
 
     Attributes:
+        status: REJECTED means that a limit of the job excludes it.
+        architecture: Its family and sizes.
         layers: The teacher's layers: the store has those it was to keep, a leaderboard those it kept if they are known,
             and null of a random start.
+        hyperparameters: It is trained with.
+        num_parameters: Of the whole model, tied weights once.
+        num_encoder_parameters: Of its layers alone.
         flops: Of the encoder, one sequence of the latency protocol's length.
+        latency_p50_ms: Median of a forward pass.
+        latency_p90_ms: The 90th percentile of the same calls.
+        latency_flagged: Whether the measurement was disturbed: do not believe it.
         loss_nats: Cross-entropy to the teacher on the held-out items.
+        loss_stderr_nats: Its standard error over items.
         metrics: What else the task says of its quality, by name.
         score: The store has it under the job's own rule, a leaderboard under the one that is asked for.
+        score_stderr: Its standard error.
+        num_steps: Training steps in all.
+        wall_time_s: Of its scored trial: build, training and evaluation.
     """
 
     status: CandidateStatus

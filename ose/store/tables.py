@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 
+from ose.core.architecture import BERT
 from ose.core.job import (
     CandidateStatus,
     CorpusFacts,
@@ -87,6 +88,7 @@ CANDIDATES = Table(
     Column("num_attention_heads", Integer, nullable=False),
     Column("hidden_size", Integer, nullable=False),
     Column("intermediate_size", Integer, nullable=False),
+    Column("family", String(64), nullable=False, server_default=BERT),
     Column("layers", EncodedColumn(LayerChoice)),
     Column("hyperparameters", EncodedColumn(Hyperparameters), nullable=False),
     Column("num_steps", Integer, nullable=False),

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ose.core.architecture import Architecture
+from ose.core.architecture import BERT, Architecture
 from ose.core.job import Candidate, layers_text
 from ose.core.search_space import SLICE, Member, SearchSpace
 from ose.core.spec import Hyperparameters
@@ -45,6 +45,7 @@ class Grid:
         num_teacher_layers: The teacher's depth.
         is_allowed: What is to be handed out.
         heed: Called before every look for a cell, and again and again in one that takes long: what it raises ends it.
+        family: Of the members.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class Grid:
         num_teacher_layers: int,
         is_allowed: Callable[[Architecture], bool] = lambda _: True,
         heed: Callable[[], None] = lambda: None,
+        family: str = BERT,
     ) -> None:
         self._space = space
         self._theta = theta
         self._depth = num_teacher_layers
+        self._family = family
         self._is_allowed = is_allowed
         self._heed = heed
         self._layers = {layers_text(layers): layers for layers in space.layers}
@@ -88,7 +91,7 @@ class Grid:
     def take(self, values: Mapping[str, Value]) -> Cell:
         """Take a cell, so that no other one is moved to it."""
         self._taken.add(self._point(values))
-        shape = Architecture(**{name: int(values[name]) for name in _SHAPE_AXES})
+        shape = self._shape(values)
         chosen = self._layers.get(str(values.get(_LAYERS, next(iter(self._layers), ""))))
         theta = self._theta[int(values.get(_THETA, 1)) - 1]
         return Cell(values=values, member=Member(architecture=shape, layers=chosen), hyperparameters=theta)
@@ -121,7 +124,11 @@ class Grid:
             return False
         if self._layers and not self._keeps_layers(depth, values):
             return False
-        return self._is_allowed(Architecture(**{name: int(values[name]) for name in _SHAPE_AXES}))
+        return self._is_allowed(self._shape(values))
+
+    def _shape(self, values: Mapping[str, Value]) -> Architecture:
+        sizes = {name: int(values[name]) for name in _SHAPE_AXES}
+        return Architecture(**sizes, family=self._family)
 
     def _keeps_layers(self, depth: int, values: Mapping[str, Value]) -> bool:
         chosen = self._layers[str(values.get(_LAYERS, next(iter(self._layers))))]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ose.core.architecture import Architecture, count_parameters
+from ose.core.architecture import Architecture
 from ose.core.job import TeacherFacts
 from ose.core.search_space import Member
 from ose.core.spec import JobSpec
+from ose.families.counts import counts_of
 from ose.strategies.base import Strategy
 from ose.strategies.exhaustive import OseStrategy
 from ose.strategies.extension import ExtensionStrategy
@@ -31,7 +32,7 @@ def build_strategy(spec: JobSpec, teacher: TeacherFacts, heed: Callable[[], None
     if spec.extends is not None:
         return ExtensionStrategy(spec.extends, search.steps)
     depth = teacher.architecture.num_hidden_layers
-    visited = _heeding(spec.space.slices(teacher.embedding, depth, stride=search.epsilon), heed)
+    visited = _heeding(spec.space.slices(counts_of(teacher), depth, stride=search.epsilon), heed)
     match search.strategy:
         case "ose":
             return OseStrategy(visited, search.hyperparameters, search.steps)
@@ -52,12 +53,12 @@ def _heeding(slices: Iterable[Sequence[Member]], heed: Callable[[], None]) -> It
 def _optuna_strategy(spec: JobSpec, teacher: TeacherFacts, heed: Callable[[], None]) -> Strategy:
     from ose.strategies.optuna import OptunaStrategy  # optuna takes a second to load
 
-    limit = spec.limits.max_parameters
+    limit, counts = spec.limits.max_parameters, counts_of(teacher)
 
     def is_small_enough(shape: Architecture) -> bool:
-        return limit is None or count_parameters(shape, teacher.embedding).total <= limit
+        return limit is None or counts.parameters(shape).total <= limit
 
-    search, depth = spec.search, teacher.architecture.num_hidden_layers
+    search, shape = spec.search, teacher.architecture
     wave_size = search.wave or _PER_WORKER * spec.workers.count
-    grid = Grid(spec.space, search.hyperparameters, depth, is_small_enough, heed)
+    grid = Grid(spec.space, search.hyperparameters, shape.num_hidden_layers, is_small_enough, heed, shape.family)
     return OptunaStrategy(grid, search, wave_size)

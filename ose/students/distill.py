@@ -16,6 +16,7 @@ from ose.core.former_names import former_result
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
 from ose.core.layer_choice import MEASURED_RULES, LayerChoice, kept_layers
 from ose.core.measurement import metrics_json
+from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
@@ -128,13 +129,13 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
     assert result is not None and candidate.latency is not None
     return {
         "ose_version": version("ose"),
-        "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": asdict(job.spec)},
+        "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": plain(job.spec)},
         "corpus": asdict(job.corpus),
         "task": job.teacher.task,
         "teacher": teacher_json(job),
         "student": {
             "candidate": candidate.number,
-            "architecture": asdict(candidate.architecture),
+            "architecture": plain(candidate.architecture),
             "layers": _layers(job, candidate, distillation.spec),
             "hyperparameters": asdict(candidate.hyperparameters),
             "num_parameters": candidate.num_parameters,

@@ -8,6 +8,7 @@ from typing import Any
 from ose.core.export import Export
 from ose.core.former_names import former_result
 from ose.core.job import Distillation, DistillationResult
+from ose.core.plain import plain
 
 
 def distillation_json(distillation: Distillation) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def export_json(export: Export) -> dict[str, Any]:
         "id": export.id,
         "job": export.job_id,
         "candidate": export.candidate_number,
-        "architecture": asdict(export.architecture),
+        "architecture": plain(export.architecture),
         "size_bytes": sum(file.size_bytes for file in export.files),
         "max_logit_difference": export.max_logit_difference,
         "created_at": export.created_at,

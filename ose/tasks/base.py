@@ -40,10 +40,10 @@ class TaskRules:
     """What is known of a task without running anything.
 
     Attributes:
-        name: As job files and the table of tasks have it; Hugging Face's name, with underscores.
+        name: As job files, the table of tasks and the families' tables of heads have it: Hugging Face's name, with
+            underscores.
         model_kind: What people call such a model, for messages.
         model_classes: What the names of its model classes contain, the usual one first: `ForMaskedLM`.
-        head: The name of its head in the families' tables of heads.
         head_kind: What people call that head.
         head_prefixes: What the names of the head's weights begin with, in any family.
         columns: Columns of the corpus that it reads; a job file names the one of `text` by `corpus.text_field`.
@@ -53,7 +53,6 @@ class TaskRules:
     name: str
     model_kind: str
     model_classes: tuple[str, ...]
-    head: str
     head_kind: str
     head_prefixes: tuple[str, ...]
     columns: tuple[str, ...]

@@ -11,6 +11,7 @@ import pytest
 import torch
 from builders import NOW, architecture, beyond, job_spec, search_space
 from distillations import SPEC
+from opening.table import put_opening
 from searches import PLAIN_START, data_task, evaluate_task, targets_tasks
 from torch import nn
 
@@ -41,7 +42,7 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def _table() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.TASKS, "opening", "opening")
+        put_opening(patch)
         yield
 
 

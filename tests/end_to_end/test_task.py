@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from ose.tasks import registry
+from opening.table import put_opening
 
 METRICS = {"accuracy", "agreement", "pearson"}
 
 
 @pytest.fixture(autouse=True)
 def _table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.TASKS, "opening", "opening")
+    put_opening(monkeypatch)
 
 
 def test_a_search_with_another_task(ose, job: dict[str, Any], write, tmp_path: Path) -> None:

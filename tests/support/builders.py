@@ -6,16 +6,18 @@ from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from ose.core.architecture import Architecture, EmbeddingShape, count_flops, count_parameters
+from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.job import CorpusFacts, DistillationResult, FailureReport, TeacherFacts
 from ose.core.measurement import DeviceFingerprint, Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, Hyperparameters, JobSpec, TeacherSpec
+from ose.families.counts import FamilyCounts
 from ose.store.new_rows import NewCandidate, NewJob
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 EMBEDDING = EmbeddingShape(vocab_size=1000, max_position_embeddings=130)
+COUNTS = FamilyCounts(EMBEDDING)
 
 
 def architecture(layers: int = 2, heads: int = 2, hidden: int = 64, intermediate: int = 128) -> Architecture:
@@ -81,7 +83,7 @@ def new_job(job_id: str = "job-1", **changes: Any) -> NewJob:
 
 def new_candidate(number: int = 1, **changes: Any) -> NewCandidate:
     shape = changes.pop("architecture", architecture())
-    parameters = count_parameters(shape, EMBEDDING)
+    parameters = COUNTS.parameters(shape)
     values = {
         "number": number,
         "architecture": shape,
@@ -89,7 +91,7 @@ def new_candidate(number: int = 1, **changes: Any) -> NewCandidate:
         "num_steps": 10,
         "num_parameters": parameters.total,
         "num_encoder_parameters": parameters.encoder,
-        "flops": count_flops(shape, 128),
+        "flops": COUNTS.flops(shape, 128),
     }
     return NewCandidate(**{**values, **changes})
 

@@ -19,7 +19,7 @@ from ose.store.base import Store
 
 TEACHER = builders.teacher_facts().architecture
 SPEC = builders.job_spec(search=SearchSpec(steps=10, max_attempts=2))
-MEMBERS = [member.architecture for member in SPEC.space.members(builders.EMBEDDING)]
+MEMBERS = [member.architecture for member in SPEC.space.members(builders.COUNTS)]
 """The candidates' architectures, in the job's order."""
 
 

@@ -33,9 +33,8 @@ def masked_lm(name: str, **changes: Any) -> PreTrainedModel:
     """A shaken `roberta`, `bert` or `distilbert`; the last has names of its own and no single head."""
     torch.manual_seed(0)
     if name == "distilbert":
-        config = DistilBertConfig(
-            vocab_size=40, n_layers=2, n_heads=2, dim=16, hidden_dim=24, max_position_embeddings=20, **changes
-        )
+        shape = {"n_layers": 2, "n_heads": 2, "dim": 16, "hidden_dim": 24}
+        config = DistilBertConfig(**{"vocab_size": 40, "max_position_embeddings": 20, **shape, **changes})
         return shake(DistilBertForMaskedLM(config))
     if name == "bert":
         return shake(BertForMaskedLM(BertConfig(**{**SHAPE, **changes})))

@@ -1,21 +1,22 @@
-"""Build a student: a model of the teacher's class with another architecture."""
+"""BERT's build in torch: students of the teacher's class with another architecture, and what they consist of.
+
+A teacher of a class that no family knows has students of BERT's own class.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 from transformers import AutoModelForMaskedLM, BertConfig, PreTrainedConfig, PreTrainedModel
+from transformers.activations import ACT2FN
 from transformers.initialization import no_init_weights
 
 from ose.core.architecture import Architecture
-
-INHERITABLE_MODEL_TYPES = ("bert", "camembert", "roberta", "xlm-roberta")
-"""Hugging Face families whose layers have BERT's names and shapes: students are of the same class
-and can take its weights. Any other masked language model teaches students of BERT's class."""
-
-_NOISE_BLOCK = 65_521
+from ose.families.bert.shape import CLASSES
+from ose.families.parts import Block, Embeddings, Head, Parts, require_all_named
 
 
 def architecture_of(model: PreTrainedModel) -> Architecture:
@@ -31,7 +32,7 @@ def architecture_of(model: PreTrainedModel) -> Architecture:
 
 def student_config(teacher: PreTrainedConfig, architecture: Architecture) -> PreTrainedConfig:
     """The configuration of a student, everything but its architecture as the teacher has it."""
-    config = copy.deepcopy(teacher) if teacher.model_type in INHERITABLE_MODEL_TYPES else _bert_config(teacher)
+    config = copy.deepcopy(teacher) if teacher.model_type in CLASSES else _bert_config(teacher)
     config.num_hidden_layers = architecture.num_hidden_layers
     config.num_attention_heads = architecture.num_attention_heads
     config.hidden_size = architecture.hidden_size
@@ -42,51 +43,85 @@ def student_config(teacher: PreTrainedConfig, architecture: Architecture) -> Pre
 
 
 def build_student(
-    teacher: PreTrainedConfig, architecture: Architecture, seed: int, device: torch.device | str = "cpu"
+    teacher: PreTrainedConfig, architecture: Architecture, head: str, seed: int, device: torch.device | str = "cpu"
 ) -> PreTrainedModel:
-    """A student with random weights, in evaluation mode, so that short trainings spend nothing on dropout.
-
-    Args:
-        teacher: The teacher's configuration.
-        architecture: What to build.
-        seed: Decides the weights; the caller's random state is left as it was.
-        device: Where the weights are drawn and lie; another kind of device draws others. One core takes seconds for a
-            hundred million of them, a GPU milliseconds.
-    """
+    """A student with random weights. See `ose.families.base.Family`."""
     device = torch.device(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        return _built(teacher, architecture, device)
+        return _built(teacher, architecture, head, device)
 
 
 def build_blank_student(
-    teacher: PreTrainedConfig, architecture: Architecture, device: torch.device | str
+    teacher: PreTrainedConfig, architecture: Architecture, head: str, device: torch.device | str
 ) -> PreTrainedModel:
-    """The same with weights of no meaning, for those who write them all: it takes milliseconds."""
+    """The same with weights of no meaning, for callers that write them all: it takes milliseconds."""
     with no_init_weights():
-        model = _built(teacher, architecture, torch.device(device))
+        model = _built(teacher, architecture, head, torch.device(device))
     model.tie_weights()
     return model
 
 
-def fill_with_noise(module: nn.Module) -> None:
-    """Give every weight a small value, for models that are only timed: what is blank may hold numbers that slow a CPU.
+def parts_of(model: PreTrainedModel, head: str) -> Parts:
+    """Take a model of one of the family's own classes apart.
 
-    One block of normal values is repeated, which takes a tenth of the time of drawing them all. Its length is prime,
-    so that no two rows of a matrix are alike.
+    Raises:
+        TeacherError: It has a parameter that no part names.
     """
-    block = 0.02 * torch.randn(_NOISE_BLOCK, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        for parameter in module.parameters():
-            values = block.to(parameter)
-            for part in parameter.view(-1).split(_NOISE_BLOCK):
-                part.copy_(values[: len(part)])
+    base: Any = model.base_model
+    parts = Parts(
+        embeddings=_embeddings(base.embeddings),
+        blocks=tuple(_block(layer) for layer in base.encoder.layer),
+        head=HEADS[head].parts(model),
+    )
+    return require_all_named(model, parts)
 
 
-def _built(teacher: PreTrainedConfig, architecture: Architecture, device: torch.device) -> PreTrainedModel:
+def _built(teacher: PreTrainedConfig, architecture: Architecture, head: str, device: torch.device) -> PreTrainedModel:
     with device:
-        model: PreTrainedModel = AutoModelForMaskedLM.from_config(student_config(teacher, architecture))
-    return model.eval()
+        model: PreTrainedModel = HEADS[head].model_class.from_config(student_config(teacher, architecture))
+    model.eval()
+    return model
+
+
+def _embeddings(module: Any) -> Embeddings:
+    names = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+    return Embeddings(run=module, tables={name: getattr(module, name) for name in names}, norm=module.LayerNorm)
+
+
+def _block(layer: Any) -> Block:
+    attention = layer.attention.self
+
+    def attend(states: torch.Tensor) -> torch.Tensor:
+        context: torch.Tensor = attention(states)[0]
+        return context
+
+    return Block(
+        run=layer,
+        query=attention.query,
+        key=attention.key,
+        value=attention.value,
+        attention_output=layer.attention.output.dense,
+        attention_norm=layer.attention.output.LayerNorm,
+        intermediate=layer.intermediate.dense,
+        output=layer.output.dense,
+        output_norm=layer.output.LayerNorm,
+        attend=attend,
+        activate=layer.intermediate,
+        num_heads=attention.num_attention_heads,
+        scaling=attention.scaling,
+    )
+
+
+def _vocabulary_head(model: Any) -> Head:
+    if hasattr(model, "lm_head"):  # RoBERTa's, which has no choice of an activation
+        head = model.lm_head
+        dense, activation, norm, output = head.dense, ACT2FN["gelu"], head.layer_norm, head.decoder
+    else:
+        head, transform = model.cls, model.cls.predictions.transform
+        dense, activation, norm = transform.dense, transform.transform_act_fn, transform.LayerNorm
+        output = head.predictions.decoder
+    return Head(run=head, dense=dense, activation=activation, norm=norm, output=output)
 
 
 def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
@@ -98,3 +133,14 @@ def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
         bos_token_id=getattr(teacher, "bos_token_id", None),
         eos_token_id=getattr(teacher, "eos_token_id", None),
     )
+
+
+class _HeadParts(NamedTuple):
+    """How a model with a head is built, and what the head consists of."""
+
+    model_class: Any
+    parts: Callable[[PreTrainedModel], Head]
+
+
+HEADS = {"fill_mask": _HeadParts(AutoModelForMaskedLM, _vocabulary_head)}
+"""Each task's head."""

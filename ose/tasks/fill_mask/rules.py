@@ -8,7 +8,6 @@ RULES = TaskRules(
     name="fill_mask",
     model_kind="masked language model",
     model_classes=("ForMaskedLM", "ForPreTraining"),
-    head="fill_mask",
     head_kind="vocabulary head",
     head_prefixes=(
         "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",

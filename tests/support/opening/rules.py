@@ -6,7 +6,6 @@ RULES = TaskRules(
     name="opening",
     model_kind="masked language model",
     model_classes=("ForMaskedLM",),
-    head="fill_mask",
     head_kind="vocabulary head",
     head_prefixes=("lm_head.", "cls.predictions."),
     columns=("text",),

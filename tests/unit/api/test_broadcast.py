@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from ose.api.broadcast import Broadcaster, Follower, Sight
+from ose.api.broadcast import Broadcaster, Follower, JobState, Sight
+from ose.core.job import JobStatus
 from ose.errors import StoreError
+
+
+def state(job_id: str, status: JobStatus) -> JobState:
+    return JobState(id=job_id, status=status, candidates={})
 
 
 class Database:
     """Counts the looks at it."""
 
     def __init__(self) -> None:
-        self.states = {"a": {"id": "a", "status": "PENDING"}, "b": {"id": "b", "status": "PENDING"}}
+        self.states = {"a": state("a", JobStatus.PENDING), "b": state("b", JobStatus.PENDING)}
         self.callers = {"me", "you"}
         self.asked: list[tuple[set[str], set[str]]] = []
         self.is_away = False
@@ -38,8 +43,8 @@ def test_many_followers_cost_one_look() -> None:
             broadcaster.followed("you", database.states["a"]),
             broadcaster.followed("you", database.states["b"]) as other,
         ):
-            database.states["b"] = {"id": "b", "status": "RUNNING"}
-            assert await told(other) and other.state["status"] == "RUNNING"
+            database.states["b"] = state("b", JobStatus.RUNNING)
+            assert await told(other) and other.state.status is JobStatus.RUNNING
             assert not await one.is_told(0.05)
             assert database.asked[0] == ({"a", "b"}, {"me", "you"})
         await asyncio.sleep(0.05)
@@ -73,7 +78,7 @@ def test_a_database_that_comes_back_is_looked_at_again() -> None:
         database.is_away = True
         with broadcaster.followed("me", database.states["a"]) as follower:
             await asyncio.sleep(0.05)
-            database.is_away, database.states["a"] = False, {"id": "a", "status": "RUNNING"}
-            assert await told(follower) and follower.state["status"] == "RUNNING"
+            database.is_away, database.states["a"] = False, state("a", JobStatus.RUNNING)
+            assert await told(follower) and follower.state.status is JobStatus.RUNNING
 
     asyncio.run(scenario())

@@ -93,8 +93,8 @@ def test_each_number_of_a_list_is_held_to_the_bounds_and_words_are_left_alone() 
 
 
 def test_the_operations_of_the_largest_shape_fit_into_a_database() -> None:
-    from ose.core.architecture import count_flops
     from ose.core.bounds import DEPTH, INNER_WIDTH, SEQUENCE, WIDTH
+    from ose.families.bert.shape import count_flops
 
     largest = Architecture(
         num_hidden_layers=int(DEPTH.most),

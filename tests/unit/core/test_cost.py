@@ -4,7 +4,6 @@ from dataclasses import replace
 import builders
 import pytest
 
-from ose.core.architecture import count_flops, count_head_flops
 from ose.core.cost import (
     LATENCY_S,
     JobCost,
@@ -42,17 +41,17 @@ def candidate(number: int, shape: object, seconds: float | None = None, other_s:
 
 
 def at_rate(flops_per_s: float, shapes: Sequence[object]) -> list[Candidate]:
-    flops = [training_flops(shape, builders.EMBEDDING, 128, 40) for shape in shapes]
+    flops = [training_flops(shape, builders.COUNTS, 128, 40) for shape in shapes]
     return [
         candidate(n, shape, count / flops_per_s) for n, (shape, count) in enumerate(zip(shapes, flops, strict=True))
     ]
 
 
 def test_a_step_is_three_forward_passes_with_the_head_at_the_targets_alone() -> None:
-    forward = count_flops(SMALL, 128) + count_head_flops(SMALL, builders.EMBEDDING, 19)
+    forward = builders.COUNTS.flops(SMALL, 128) + builders.COUNTS.head_flops(SMALL, 19)
     assert num_targets(128) == 19
-    assert sequence_flops(SMALL, builders.EMBEDDING, 128) == forward
-    assert training_flops(SMALL, builders.EMBEDDING, 128, 7) == 3 * 7 * forward
+    assert sequence_flops(SMALL, builders.COUNTS, 128) == forward
+    assert training_flops(SMALL, builders.COUNTS, 128, 7) == 3 * 7 * forward
 
 
 def test_workers_share_what_can_be_shared() -> None:
@@ -66,9 +65,9 @@ def test_the_pace_of_a_job_gives_its_own_time_back() -> None:
     work = replace(
         WORK,
         num_candidates=3,
-        training_flops=sum(training_flops(each.architecture, builders.EMBEDDING, 128, 40) for each in candidates),
+        training_flops=sum(training_flops(each.architecture, builders.COUNTS, 128, 40) for each in candidates),
     )
-    pace = pace_of(job(), candidates, work, preparing_s=20.0)
+    pace = pace_of(job(), builders.COUNTS, candidates, work, preparing_s=20.0)
     assert pace is not None
     assert (pace.flops_per_s, pace.other_s) == (pytest.approx(2e9), pytest.approx(0.25))
     assert pace.starting_s == pytest.approx(20 - 11 * LATENCY_S - 1)  # two workers, 4e9 operations
@@ -78,19 +77,19 @@ def test_the_pace_of_a_job_gives_its_own_time_back() -> None:
 
 
 def test_a_job_that_prepared_faster_than_is_counted_started_in_no_time() -> None:
-    pace = pace_of(job(), at_rate(1e9, [SMALL]), WORK, preparing_s=3.0)
+    pace = pace_of(job(), builders.COUNTS, at_rate(1e9, [SMALL]), WORK, preparing_s=3.0)
     assert pace is not None and pace.starting_s == 0
 
 
 def test_a_job_that_trained_nothing_has_no_pace() -> None:
-    assert pace_of(job(), [candidate(1, SMALL)], WORK, preparing_s=3.0) is None
-    assert remaining_s(job(), [], [candidate(1, SMALL)]) is None
+    assert pace_of(job(), builders.COUNTS, [candidate(1, SMALL)], WORK, preparing_s=3.0) is None
+    assert remaining_s(job(), builders.COUNTS, [], [candidate(1, SMALL)]) is None
 
 
 def test_what_is_left_is_weighed_by_its_operations() -> None:
     ended = at_rate(1e9, [SMALL, SMALL])
-    small, large = (remaining_s(job(), ended, [candidate(9, shape)]) for shape in (SMALL, LARGE))
-    flops = [training_flops(shape, builders.EMBEDDING, 128, 40) for shape in (SMALL, LARGE)]
+    small, large = (remaining_s(job(), builders.COUNTS, ended, [candidate(9, shape)]) for shape in (SMALL, LARGE))
+    flops = [training_flops(shape, builders.COUNTS, 128, 40) for shape in (SMALL, LARGE)]
     assert small == pytest.approx((flops[0] / 1e9 + 0.25) / 2)
     assert large == pytest.approx((flops[1] / 1e9 + 0.25) / 2)
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ose.core.architecture import EmbeddingShape, count_flops, count_parameters
+from ose.core.architecture import EmbeddingShape
 from ose.core.layer_choice import MEASURED_RULES, LayerRule, kept_layers
-from ose.core.search_space import Member, SearchSpace
+from ose.core.search_space import AXES, Member, SearchSpace
 from ose.errors import SearchSpaceError
+from ose.families.counts import FamilyCounts
 
-EMBEDDING = EmbeddingShape(vocab_size=50_265, max_position_embeddings=514)
+COUNTS = FamilyCounts(EmbeddingShape(vocab_size=50_265, max_position_embeddings=514))
 BORT = SearchSpace(
     name="bort",
     num_hidden_layers=(2, 4, 6, 8, 10, 12),
@@ -26,11 +27,11 @@ RULES = get_args(LayerRule)
 axis = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 
 
-def key(shape: Member, embedding: EmbeddingShape) -> tuple[object, ...]:
+def key(shape: Member, counts: FamilyCounts) -> tuple[object, ...]:
     member, layers = shape.architecture, shape.layers
     return (
-        count_parameters(member, embedding).total,
-        count_flops(member, 128),
+        counts.parameters(member).total,
+        counts.flops(member, 128),
         member.num_hidden_layers,
         member.hidden_size,
         member.intermediate_size,
@@ -40,7 +41,7 @@ def key(shape: Member, embedding: EmbeddingShape) -> tuple[object, ...]:
 
 
 def test_the_papers_space_has_300_valid_members() -> None:
-    members = list(BORT.members(EMBEDDING))
+    members = list(BORT.members(COUNTS))
     assert BORT.size == len(members) == len(set(members)) == 300
     assert members[0] == Member(architecture=members[0].architecture, layers=None)
     assert str(members[0].architecture) == "L2-A4-H512-I256"
@@ -48,7 +49,7 @@ def test_the_papers_space_has_300_valid_members() -> None:
 
 
 def test_parameters_never_fall_along_the_order() -> None:
-    counts = [count_parameters(member.architecture, EMBEDDING).total for member in BORT.members(EMBEDDING)]
+    counts = [COUNTS.parameters(member.architecture).total for member in BORT.members(COUNTS)]
     assert all(before <= after for before, after in pairwise(counts))
 
 
@@ -67,7 +68,7 @@ def test_members_are_all_valid_combinations_once_in_the_total_order(
     depths: list[int], heads: list[int], widths: list[int], inner: list[int], vocab_size: int, data: st.DataObject
 ) -> None:
     layers = data.draw(layer_axis(depths))
-    embedding = EmbeddingShape(vocab_size=vocab_size, max_position_embeddings=10)
+    counts = FamilyCounts(EmbeddingShape(vocab_size=vocab_size, max_position_embeddings=10))
     valid = {
         (d, a, h, i, kept)
         for d, a, h, i, kept in product(depths, heads, widths, inner, layers or [None])
@@ -85,13 +86,13 @@ def test_members_are_all_valid_combinations_once_in_the_total_order(
             SearchSpace(name="empty", **axes)
         return
     space = SearchSpace(name="any", **axes)
-    members = list(space.members(embedding))
-    found = {(*dataclasses.astuple(member.architecture), member.layers) for member in members}
+    members = list(space.members(counts))
+    found = {(*(getattr(member.architecture, name) for name in AXES), member.layers) for member in members}
     assert space.size == len(members)
     assert found == valid
-    assert all(key(before, embedding) < key(after, embedding) for before, after in pairwise(members))
+    assert all(key(before, counts) < key(after, counts) for before, after in pairwise(members))
     stride = data.draw(st.integers(1, len(members) + 1))
-    assert list(space.members(embedding, stride=stride)) == members[::stride]
+    assert list(space.members(counts, stride=stride)) == members[::stride]
 
 
 @settings(max_examples=60, deadline=None)
@@ -105,7 +106,7 @@ def test_a_known_teacher_makes_choices_that_keep_the_same_one_member(depths: lis
         intermediate_size=(8,),
         layers=tuple(data.draw(layer_axis(depths))),
     )
-    members = list(space.members(EMBEDDING, num_teacher_layers=12))
+    members = list(space.members(COUNTS, num_teacher_layers=12))
     importance = range(12)  # which layers are measured to matter is not known yet: members of their own
     kept = [
         (
@@ -116,7 +117,7 @@ def test_a_known_teacher_makes_choices_that_keep_the_same_one_member(depths: lis
         if (depth := m.architecture.num_hidden_layers)
     ]
     assert len(kept) == len(set(kept)) == space.count(num_teacher_layers=12) <= space.size
-    everything = space.members(EMBEDDING)
+    everything = space.members(COUNTS)
     assert {m.architecture for m in members} == {m.architecture for m in everything}
 
 
@@ -144,7 +145,7 @@ def test_a_million_members_are_listed_in_bounded_time() -> None:
         intermediate_size=tuple(range(64, 64 + 16 * 50, 16)),
     )
     started = time.process_time()
-    assert sum(1 for _ in space.members(EMBEDDING)) == space.size == 1_000_000
+    assert sum(1 for _ in space.members(COUNTS)) == space.size == 1_000_000
     assert time.process_time() - started < 15  # two seconds on an idle core
 
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from ose.extraction.calibration import Calibration, load_calibration, measure_calibration, save_calibration
 from ose.extraction.importance import principal_components
-from ose.families.bert.parts import parts_of
+from ose.families.models import parts_of
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.masking import MaskedBatch
 
@@ -39,14 +39,14 @@ def test_states_are_the_models_own(family: str) -> None:
     calibration = measure_calibration(teacher, SAMPLE)
     with torch.no_grad():
         expected = teacher(input_ids=SAMPLE.input_ids, output_hidden_states=True)
-    parts = parts_of(teacher)
-    norms = [parts.embedding_norm, *(layer.output.LayerNorm for layer in parts.layers)]
+    parts = parts_of(teacher, "fill_mask")
+    norms = [parts.embeddings.norm, *(block.output_norm for block in parts.blocks)]
     for place, norm, states in zip((0, 2, 4, 6), norms, expected.hidden_states, strict=True):
         torch.testing.assert_close(calibration.after_norm(place, norm), states.flatten(0, 1), rtol=0, atol=1e-5)
         restored = F.layer_norm(calibration.before_norm(place), (32,), norm.weight, norm.bias, norm.eps)
         torch.testing.assert_close(restored, states.flatten(0, 1), rtol=0, atol=1e-5)
     vocabulary = teacher.get_output_embeddings().weight
-    logits = calibration.head_states @ vocabulary.T + parts.vocabulary_bias
+    logits = calibration.head_states @ vocabulary.T + parts.head.output.bias
     wanted = logits_at(teacher, SAMPLE.input_ids, SAMPLE.positions).flatten(0, 1)
     torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-4)
 
@@ -65,7 +65,7 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
 @FAMILIES
 def test_parts_that_nobody_reads_score_nothing(family: str) -> None:
     teacher = teacher_of(family)
-    for layer in parts_of(teacher).layers:
+    for layer in teacher.base_model.encoder.layer:
         layer.output.dense.weight[:, 7] = 0
         layer.attention.output.dense.weight[:, 8:16] = 0
     importance = measure_calibration(teacher, SAMPLE).importance
@@ -81,7 +81,7 @@ def test_parts_that_nobody_reads_score_nothing(family: str) -> None:
 
 def test_a_constant_neuron_does_not_fluctuate() -> None:
     teacher = teacher_of("roberta")
-    layer = parts_of(teacher).layers[1]
+    layer = teacher.base_model.encoder.layer[1]
     layer.intermediate.dense.weight[5] = 0
     layer.intermediate.dense.bias[5] = 2.0
     importance = measure_calibration(teacher, SAMPLE).importance
@@ -90,13 +90,13 @@ def test_a_constant_neuron_does_not_fluctuate() -> None:
 
 def test_a_layer_that_does_nothing_matters_least() -> None:
     teacher = teacher_of("roberta")
-    layer = parts_of(teacher).layers[1]
+    layer = teacher.base_model.encoder.layer[1]
     for part in (layer.attention.output, layer.output):
         part.dense.weight.zero_()
         part.dense.bias.zero_()
         part.LayerNorm.weight.fill_(1.0)
         part.LayerNorm.bias.zero_()
-    before = parts_of(teacher).layers[0].output.LayerNorm
+    before = teacher.base_model.encoder.layer[0].output.LayerNorm
     before.weight.fill_(1.0)
     before.bias.zero_()
     importance = measure_calibration(teacher, SAMPLE).importance
@@ -128,7 +128,7 @@ def test_gradient_of_a_head_is_the_slope_of_the_loss_by_its_mask() -> None:
 
     def loss(mask: float) -> float:
         changed = copy.deepcopy(teacher)
-        parts_of(changed).layers[2].attention.output.dense.weight[:, 24:] *= mask
+        changed.base_model.encoder.layer[2].attention.output.dense.weight[:, 24:] *= mask
         with torch.no_grad():
             logits = logits_at(changed, one.input_ids, one.positions)
         return F.cross_entropy(logits.flatten(0, 1).double(), one.labels.flatten()).item()

@@ -31,7 +31,7 @@ def build(family: str, shape: Architecture) -> PreTrainedModel:
 
 
 def heir(teacher: PreTrainedModel, shape: Architecture) -> PreTrainedModel:
-    student = build_student(teacher.config, shape, seed=5)
+    student = build_student(teacher.config, shape, "fill_mask", seed=5)
     inherit(teacher, student, choose_extraction(teacher, shape, LEADING, None))
     return student
 
@@ -137,7 +137,7 @@ def test_every_way_to_cut_heads_gives_a_working_student(family: str, heads: int)
 @FAMILIES
 def test_every_weight_is_written(family: str) -> None:
     teacher, shape = build(family, TEACHER), architecture(2, 2, 24, 10)
-    student = build_student(teacher.config, shape, seed=5)
+    student = build_student(teacher.config, shape, "fill_mask", seed=5)
     with torch.no_grad():
         for parameter in student.parameters():
             parameter.fill_(torch.nan)

@@ -5,7 +5,6 @@ from transformers import PreTrainedModel
 
 from ose.extraction.calibration import Calibration, measure_calibration
 from ose.extraction.eliminate import elimination_ranks
-from ose.families.bert.parts import parts_of
 from ose.tasks.fill_mask.masking import MaskedBatch
 from ose.tasks.registry import load_task
 
@@ -18,7 +17,7 @@ IDLE = 2
 @pytest.fixture(scope="module")
 def teacher() -> PreTrainedModel:
     model = shake(masked_lm("roberta", num_hidden_layers=4), by=0.2)
-    layers = parts_of(model).layers
+    layers = model.base_model.encoder.layer
     idle = layers[IDLE]
     with torch.no_grad():
         for dense in (idle.attention.output.dense, idle.output.dense):

@@ -14,7 +14,6 @@ from ose.extraction.choose import choose_extraction
 from ose.extraction.copy import inherit
 from ose.extraction.refit import fit_to_teacher
 from ose.families.bert.model import build_student
-from ose.families.bert.parts import parts_of
 from ose.tasks.fill_mask.masking import MaskedBatch
 
 TEACHER = architecture(4, 4, 32, 48)
@@ -40,7 +39,7 @@ def build(family: str) -> PreTrainedModel:
 def heir(
     teacher: PreTrainedModel, shape: Architecture, spec: InheritanceSpec, calibration: Calibration
 ) -> PreTrainedModel:
-    student = build_student(teacher.config, shape, seed=5)
+    student = build_student(teacher.config, shape, "fill_mask", seed=5)
     extraction = choose_extraction(teacher, shape, spec, calibration)
     inherit(teacher, student, extraction)
     if spec.correction == "least_squares":
@@ -75,7 +74,7 @@ def test_with_the_teachers_own_shape_every_rule_gives_the_teacher(family: str) -
 def test_dropping_what_the_teacher_does_not_use_changes_nothing(family: str, correction: str) -> None:
     teacher = build(family)
     unused_heads, unused_neurons = (0, 2, 1, 3), torch.arange(0, 48, 3)
-    for layer, head in zip(parts_of(teacher).layers, unused_heads, strict=True):
+    for layer, head in zip(teacher.base_model.encoder.layer, unused_heads, strict=True):
         layer.attention.output.dense.weight[:, head * 8 : head * 8 + 8] = 0
         layer.output.dense.weight[:, unused_neurons] = 0
     calibration = measure_calibration(teacher, SAMPLE)
@@ -92,7 +91,7 @@ def test_dropping_what_the_teacher_does_not_use_changes_nothing(family: str, cor
 def test_a_head_that_the_teacher_does_not_use_is_the_one_left_out(family: str) -> None:
     """With the width kept, three heads of four are a shape that no model has; so the rows are compared."""
     teacher = build(family)
-    for layer in parts_of(teacher).layers:
+    for layer in teacher.base_model.encoder.layer:
         layer.attention.output.dense.weight[:, 8:16] = 0
     calibration = measure_calibration(teacher, SAMPLE)
     for heads in HEADS:
@@ -125,7 +124,7 @@ def test_the_fit_comes_closer_to_the_teacher_on_text_it_has_not_seen(family: str
 
 def test_a_constant_that_is_dropped_goes_into_the_bias() -> None:
     teacher = build("roberta")
-    for layer in parts_of(teacher).layers:
+    for layer in teacher.base_model.encoder.layer:
         layer.intermediate.dense.weight[:12] = 0
         layer.intermediate.dense.bias[:12] = 2.0
     calibration = measure_calibration(teacher, SAMPLE)

@@ -13,6 +13,7 @@ import yaml
 
 from ose.data.docstrings import iter_docstrings
 from ose.data.packing import pack_sequences
+from ose.families.counts import counts_of
 from ose.inputs import quickstart_job
 from ose.inputs.job_file import load_job_file
 from ose.inputs.teachers import inspect_teacher
@@ -46,7 +47,7 @@ def test_text_is_real_disjoint_and_written_once(small_text: tuple[Path, Path]) -
 def test_the_job_file_is_valid_and_fits_the_teacher(small_text: tuple[Path, Path], tmp_path: Path) -> None:
     spec = load_job_file(quickstart_job.write_job_file(tmp_path, *small_text, threads=2))
     teacher = inspect_teacher(spec.teacher)
-    members = list(spec.space.members(teacher.embedding))
+    members = list(spec.space.members(counts_of(teacher)))
     assert len(members) >= 24
     assert len(members[:: spec.search.epsilon]) >= 8
     assert teacher.architecture in [member.architecture for member in members]

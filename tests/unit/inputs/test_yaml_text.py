@@ -18,7 +18,16 @@ from ose.inputs.yaml_text import parse_mapping, read_mapping
         (b"a: 1\n\tb: 2\n", "job.yaml: line 2, column 1: is no valid YAML"),
         (b"name: a\nsteps: 3\nname: b\n", "job.yaml: line 3, column 1: is no valid YAML: key 'name' is given twice"),
         (b"a: !!python/object/apply:os.system [ls]\n", "job.yaml: line 1, column 4: is no valid YAML"),
-        (b"a: 2024-13-45\n", "job.yaml: is no valid YAML"),
+        (
+            b"name: a\nbase: &b {c: 1}\nmine: {<<: *b, c: 2, c: 3}\n",
+            "line 3, column 22: is no valid YAML: key 'c' is given",
+        ),
+        (b"name: a\n1: 2\n", "job.yaml: line 2, column 1: is no valid YAML: a key is no text; quote it"),
+        (b"[a]: 2\n", "job.yaml: line 1, column 1: is no valid YAML: a key is no text; quote it"),
+        (b"a: !!set {b}\n", "job.yaml: line 1, column 4: is no valid YAML"),
+        (b"a: !!int ''\n", "job.yaml: is no valid YAML"),
+        (b"a: !!bool x\n", "job.yaml: is no valid YAML"),
+        (b"%YAML 1.3\n---\na: 1\n", "job.yaml: is no valid YAML"),
         (b"a: \x01\n", "job.yaml: is no valid YAML"),
         (b"name: caf\xe9\n", "job.yaml: is no UTF-8 text (byte 9 cannot be decoded)"),
         (b"a: " + b"[" * 5000, "is no valid YAML"),
@@ -42,6 +51,23 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path):
         read_mapping(tmp_path / "null\0byte")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5e-4", 5e-4),
+        ("1e3", 1000.0),
+        ("no", "no"),
+        ("1:30", "1:30"),
+        ("010", 10),
+        ("0o10", 8),
+        ("~", None),
+        ("2024-13-45", "2024-13-45"),
+    ],
+)
+def test_values_are_those_of_yaml_1_2(text: str, value: object):
+    assert parse_mapping(f"a: {text}", "job") == {"a": value}
+
+
 def test_merge_keys_may_be_overridden():
     assert parse_mapping("base: &base {a: 1}\nmine: {<<: *base, a: 2}", "job")["mine"] == {"a": 2}
 
@@ -63,7 +89,7 @@ def test_what_unfolds_counts_each_time_it_stands_for_something(monkeypatch: pyte
         ("a: &a [*a]", "an alias stands inside of what it names"),
         ("a: " + "[" * 40 + "]" * 40, "nested too deeply"),
         ("a: 0x" + "f" * 200, "too long for what is no text"),
-        ("a: 1" + ":1" * 200, "too long for what is no text"),
+        ("a: 1" + "_1" * 200, "too long for what is no text"),
     ],
 )
 def test_what_would_take_long_is_refused_with_its_place(text: str, message: str):

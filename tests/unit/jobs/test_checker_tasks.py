@@ -38,7 +38,7 @@ def prepared() -> PreparedJob:
         spec=builders.job_spec(
             name="Überschrift \u202e[/x]", extends=Extension(job="job-0", candidates=(extended,), data_steps=(5, 9))
         ),
-        teacher=builders.teacher_facts(embedding=embedding),
+        teacher=builders.teacher_facts(embedding=embedding, task="question_answering"),
         corpus=corpus,
         owner="1f0c22ab",
         space_size=2**40,

@@ -44,7 +44,7 @@ def test_a_first_job_is_counted_and_no_time_guessed(store: Store) -> None:
     found = cost(store, search.job_id)
     shapes = MEMBERS[::3]
     assert (found.work.num_candidates, found.work.num_latencies) == (2 * len(shapes), len(shapes) + 1)
-    flops = (training_flops(shape, builders.EMBEDDING, 128, 10 * size) for shape in shapes for size in (32, 8))
+    flops = (training_flops(shape, builders.COUNTS, 128, 10 * size) for shape in shapes for size in (32, 8))
     assert found.work.training_flops == sum(flops)
     assert found.work.teacher_flops > 0
     assert (found.pace, found.expected, found.taken) == (None, None, None)
@@ -70,7 +70,7 @@ def test_what_no_earlier_job_has_done_counts(store: Store) -> None:
     alone = cost(store, first.job_id).work
     other = cost(store, submitted_after(store, first, wanted)).work
     assert other.num_latencies == len(MEMBERS) - len(MEMBERS[::2])
-    targets = (20 * 32 + 128) * sequence_flops(store.job("job-1").teacher.architecture, builders.EMBEDDING, 128)
+    targets = (20 * 32 + 128) * sequence_flops(store.job("job-1").teacher.architecture, builders.COUNTS, 128)
     assert other.teacher_flops == targets  # the calibration is there already
     assert alone.teacher_flops > targets / 2
 
@@ -126,6 +126,6 @@ def test_an_extension_has_the_steps_to_do_that_are_new(store: Store) -> None:
     wanted = replace(spec(steps=25), extends=Extension(job="job-1", candidates=(extended,), data_steps=(10,)))
     work = cost(store, submitted_after(store, first, wanted)).work
     assert (work.num_candidates, work.num_latencies) == (1, 0)
-    assert work.training_flops == training_flops(candidate.architecture, builders.EMBEDDING, 128, 15 * 32)
+    assert work.training_flops == training_flops(candidate.architecture, builders.COUNTS, 128, 15 * 32)
     teacher = builders.teacher_facts().architecture
-    assert work.teacher_flops == 15 * 32 * sequence_flops(teacher, builders.EMBEDDING, 128)
+    assert work.teacher_flops == 15 * 32 * sequence_flops(teacher, builders.COUNTS, 128)

@@ -12,7 +12,7 @@ from ose.strategies.registry import build_strategy
 SPACE = builders.search_space(
     num_hidden_layers=(1, 2, 3), hidden_size=(32, 64, 96), layers=("bottom", "top", (0, 3), "influence")
 )
-MEMBERS = list(SPACE.members(builders.EMBEDDING))
+MEMBERS = list(SPACE.members(builders.COUNTS))
 SLOW, FAST = Hyperparameters(learning_rate=1e-4), Hyperparameters(learning_rate=1e-3)
 
 

@@ -49,7 +49,7 @@ def test_every_candidate_is_handed_out_once(space, kinds, theta) -> None:
     grid = Grid(space, theta, 4)
     start = {**values(2, 2, 64, 64), **kinds, **({"hyperparameters": 1} if len(theta) > 1 else {})}
     found = exhausted(grid, start)
-    members = list(space.members(builders.EMBEDDING, 4))
+    members = list(space.members(builders.COUNTS, 4))
     assert len(found) == grid.num_cells == len(members) * len(theta)
     assert set(found) == {(member, each) for member in members for each in theta}
 

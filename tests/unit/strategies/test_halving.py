@@ -26,7 +26,7 @@ from ose.strategies.halving import (
 )
 
 SPACE = builders.search_space(num_hidden_layers=(1, 2, 3), hidden_size=(32, 64, 96))
-MEMBERS = list(SPACE.members(builders.EMBEDDING))
+MEMBERS = list(SPACE.members(builders.COUNTS))
 ROUNDS = (10, 30, 90)
 SCALE = Scale(
     teacher=Measures(num_parameters=2, latency_ms=2.0, loss_nats=0.0), rule=ScoreRule(exponents=(0.0, 0.0, 1.0))

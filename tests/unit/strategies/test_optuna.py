@@ -9,7 +9,7 @@ from statistics import fmean
 import builders
 import pytest
 
-from ose.core.architecture import Architecture, count_parameters
+from ose.core.architecture import Architecture
 from ose.core.spec import Hyperparameters, Limits, SearchSpec, WorkersSpec
 from ose.strategies.base import Outcome, Proposal, Strategy
 from ose.strategies.optuna import OptunaStrategy, objective_values
@@ -21,7 +21,7 @@ SPACE = builders.search_space(
     hidden_size=(32, 48, 64, 96),
     intermediate_size=(64, 128, 192, 384),
 )
-MEMBERS = {member.architecture for member in SPACE.members(builders.EMBEDDING)}
+MEMBERS = {member.architecture for member in SPACE.members(builders.COUNTS)}
 FACTS = builders.teacher_facts()
 
 
@@ -109,9 +109,9 @@ def test_a_search_in_which_everything_fails_goes_on(sampler: str) -> None:
 
 
 def test_what_has_too_many_parameters_is_not_proposed() -> None:
-    limit = sorted(count_parameters(each, FACTS.embedding).total for each in MEMBERS)[9]
+    limit = sorted(builders.COUNTS.parameters(each).total for each in MEMBERS)[9]
     found = shapes(run(build_strategy(spec(num_candidates=50, limits=Limits(max_parameters=limit)), FACTS)))
-    assert len(found) >= 10 and {count_parameters(each, FACTS.embedding).total <= limit for each in found} == {True}
+    assert len(found) >= 10 and {builders.COUNTS.parameters(each).total <= limit for each in found} == {True}
 
 
 def test_theta_and_layers_are_axes_too() -> None:

@@ -7,7 +7,7 @@ from ose.core.spec import Hyperparameters, SearchSpec
 from ose.strategies.random import RandomStrategy
 
 SPACE = builders.search_space()
-MEMBERS = list(SPACE.members(builders.EMBEDDING))
+MEMBERS = list(SPACE.members(builders.COUNTS))
 THETA = (Hyperparameters(), Hyperparameters(learning_rate=1e-4))
 
 

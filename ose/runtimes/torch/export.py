@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from ose.artifacts.files import atomic_directory
 from ose.core.export import MANIFEST, ExportSummary
 from ose.errors import ConflictError
-from ose.families.bert.model import architecture_of
+from ose.families.models import architecture_of
 from ose.tasks.base import Task
 
 _PARITY = 1e-5

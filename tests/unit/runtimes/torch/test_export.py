@@ -15,7 +15,7 @@ from searches import facts_of
 from ose.core.export import MANIFEST
 from ose.errors import ConflictError, StorageError, TeacherError
 from ose.families.bert.model import build_student
-from ose.runtimes.torch import export_student
+from ose.runtimes.torch.export import export_student
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 from ose.tasks.registry import load_task
 
@@ -31,7 +31,7 @@ def manifest() -> dict[str, Any]:
 def student(tmp_path_factory: pytest.TempPathFactory, sharp_roberta: Path) -> Path:
     """A student's folder as a distillation leaves it."""
     folder = tmp_path_factory.mktemp("student")
-    build_student(load_masked_lm(sharp_roberta).config, SHAPE, seed=0).save_pretrained(folder)
+    build_student(load_masked_lm(sharp_roberta).config, SHAPE, "fill_mask", seed=0).save_pretrained(folder)
     load_tokenizer(sharp_roberta).save_pretrained(folder)
     return folder
 

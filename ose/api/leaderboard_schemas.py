@@ -1,0 +1,169 @@
+"""The shapes of leaderboards and of their candidates, for the OpenAPI document."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from ose.core.architecture import Architecture
+from ose.core.job import ErrorDetail, JobStatus, TrialStatus
+from ose.core.measurement import Evaluation, LatencyMeasurement, LatencyProtocol, Metric
+from ose.core.score import ScoreRule
+from ose.core.trust import Trust
+from ose.leaderboard.row import LeaderboardRow, Place
+from ose.store.pages import CandidateFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRule(ScoreRule):  # noqa: D101
+    __doc__ = f"""{inspect.getdoc(ScoreRule)}
+    formula_version: Raised whenever the same measurements would score differently.
+    stderr_is_upper_bound: Whether the errors of scores are too wide, in jobs of earlier versions.
+"""
+
+    formula_version: int
+    stderr_is_upper_bound: bool
+
+
+class LeaderboardJob(BaseModel):
+    """The job that a leaderboard is of.
+
+    Attributes:
+        id: The job's.
+        name: The job's.
+        status: More rows may come while it runs.
+        spec_hash: SHA-256 of what was asked for.
+        space: The name of its search space.
+        latency: How latencies were measured.
+        device: Where; null while that is not known.
+        score: What ranks the candidates here.
+    """
+
+    id: str
+    name: str
+    status: JobStatus
+    spec_hash: str
+    space: str
+    latency: LatencyProtocol
+    device: str | None
+    score: AppliedRule
+
+
+class LeaderboardTeacher(BaseModel):
+    """The teacher with the measures of a row; null where it has not been measured yet.
+
+    Attributes:
+        path: Where it was loaded from.
+        digest: SHA-256 over its configuration, weights and tokenizer.
+        architecture: Its own.
+        num_parameters: Of the whole masked language model, tied weights once.
+        num_encoder_parameters: Of its layers alone.
+        latency_p50_ms: Median of the encoder's forward pass.
+        latency_p90_ms: The 90th percentile of the same calls.
+        latency_flagged: Whether the measurement was disturbed: do not believe it.
+        loss_nats: Its own entropy: the least loss that any student can reach.
+        loss_stderr_nats: Its standard error over sequences.
+        metrics: What else the task says of its quality, by name.
+        masked_lm_loss_nats: As in `metrics`. It goes with the next version.
+        masked_accuracy: As in `metrics`. It goes with the next version.
+    """
+
+    path: str
+    digest: str
+    architecture: Architecture
+    num_parameters: int
+    num_encoder_parameters: int
+    latency_p50_ms: float | None
+    latency_p90_ms: float | None
+    latency_flagged: bool | None
+    loss_nats: float | None
+    loss_stderr_nats: float | None
+    metrics: dict[str, Metric]
+    masked_lm_loss_nats: float | None
+    masked_accuracy: float | None
+
+
+class LeaderboardDocument(BaseModel):
+    """Some rows of a leaderboard.
+
+    Attributes:
+        job: What it is of.
+        teacher: What the candidates are measured against.
+        trust: How far to trust the order of the leaders; null where nothing can be said, or no leader is on the page.
+        hint: What to do if more steps may change the choice.
+        rows: In the order that was asked for.
+        num_more: Rows after these.
+        next: The `after` of the next page; null when these were the last.
+    """
+
+    job: LeaderboardJob
+    teacher: LeaderboardTeacher
+    trust: Trust | None
+    hint: str | None
+    rows: list[LeaderboardRow]
+    num_more: int
+    next: str | None
+
+
+class TrialDocument(BaseModel):
+    """One attempt to evaluate a candidate.
+
+    Attributes:
+        id: The trial's.
+        attempt: Counted from 1.
+        status: INTERRUPTED means that its coordinator died.
+        started_at: When a worker began.
+        finished_at: When it ended.
+        error: Why it failed.
+    """
+
+    id: str
+    attempt: int
+    status: TrialStatus
+    started_at: datetime
+    finished_at: datetime | None
+    error: ErrorDetail | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationDocument(Evaluation):
+    """What one trial found out about a candidate's quality.
+
+    Attributes:
+        masked_lm_loss_nats, masked_accuracy: As in `metrics`. They go with the next version.
+    """
+
+    masked_lm_loss_nats: float | None
+    masked_accuracy: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateDocument(LeaderboardRow):
+    """One candidate, with everything that was measured of it.
+
+    Attributes:
+        job: The id of its job.
+        earlier_legs: Steps at the end of each leg of its training before the last; empty if it has one.
+        continues: The number of the candidate that was trained the earlier legs, and whose place it takes.
+        evaluation: What its scored trial found out.
+        latency: Its measurement, with every sample.
+        trials: All attempts to evaluate it.
+    """
+
+    job: str
+    earlier_legs: tuple[int, ...]
+    continues: int | None
+    evaluation: EvaluationDocument | None
+    latency: LatencyMeasurement | None
+    trials: tuple[TrialDocument, ...]
+
+
+HEIRS: dict[str, tuple[type, ...]] = {
+    "LeaderboardRow": (Place, CandidateFigures),
+    "CandidateDocument": (Place, CandidateFigures, LeaderboardRow),
+    "EvaluationDocument": (Evaluation,),
+}
+"""Classes whose docstring leaves to their bases what these say of their fields."""

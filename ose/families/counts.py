@@ -1,0 +1,41 @@
+"""What the members of a family cost, for those who know no family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ose.core.architecture import BERT, Architecture, EmbeddingShape, ParameterCount
+from ose.core.job import TeacherFacts
+from ose.families.registry import load_shape
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyCounts:
+    """A family's closed forms with what all students share with their teacher. See `ose.core.architecture.Counts`.
+
+    Attributes:
+        embedding: The teacher's.
+        head: The task whose head the students have.
+        family: Their family.
+    """
+
+    embedding: EmbeddingShape
+    head: str = "fill_mask"
+    family: str = BERT
+
+    def parameters(self, architecture: Architecture) -> ParameterCount:
+        """Of the model with its head."""
+        return load_shape(self.family).count_parameters(architecture, self.embedding, self.head)
+
+    def flops(self, architecture: Architecture, sequence_length: int, batch_size: int = 1) -> int:
+        """Of the encoder's forward pass."""
+        return load_shape(self.family).count_flops(architecture, sequence_length, batch_size)
+
+    def head_flops(self, architecture: Architecture, num_positions: int) -> int:
+        """Of the head's forward pass at so many positions."""
+        return load_shape(self.family).count_head_flops(architecture, self.embedding, num_positions, self.head)
+
+
+def counts_of(teacher: TeacherFacts) -> FamilyCounts:
+    """What a teacher's students cost, and the teacher itself as far as it is of their build."""
+    return FamilyCounts(teacher.embedding, teacher.task, teacher.architecture.family)
