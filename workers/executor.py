@@ -31,9 +31,8 @@ from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.subsets import score_layer_subsets
 from ose.latency.timed_model import save_timed_model
-from ose.tasks.fill_mask.resident_data import ResidentData, on_device
-from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, prepare_data
-from ose.tasks.fill_mask.teacher import load_masked_lm
+from ose.tasks.base import SearchData
+from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc")
@@ -53,7 +52,7 @@ class RequestExecutor:
         self._worker = worker
         self._device = device
         self._teacher: tuple[TeacherFacts, PreTrainedModel] | None = None
-        self._data: tuple[tuple[str, tuple[DataSpan, ...]], SearchData | ResidentData] | None = None
+        self._data: tuple[tuple[str, tuple[DataSpan, ...]], SearchData] | None = None
         self._calibration: tuple[str, Calibration] | None = None
         self._stream: CudaStream | None = None
         torch.set_num_threads(threads)
@@ -71,34 +70,37 @@ class RequestExecutor:
     def _result(self, request: Request) -> Result:
         match request:
             case DataRequest():
-                return prepare_data(request)
+                return load_task(request.teacher.task).prepare(request)
             case TargetsRequest():
-                return compute_targets(request, self._loaded(request.teacher))
+                return load_task(request.teacher.task).compute_targets(request, self._loaded(request.teacher))
             case CalibrationRequest():
                 return prepare_calibration(request, self._loaded(request.teacher))
             case EvaluationRequest():
                 teacher = self._loaded(request.teacher)
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
                 self._stream = self._stream or CudaStream(teacher.device)
-                data = self._data_in(request.folder, request.later_data)
+                data = self._data_in(request.teacher.task, request.folder, request.later_data)
                 return evaluate_candidate(request, teacher, data, calibration, self._stream)
             case LayerSubsetsRequest():
                 teacher = self._loaded(request.teacher)
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
-                return score_layer_subsets(request, teacher, self._data_in(request.folder), calibration)
+                data = self._data_in(request.teacher.task, request.folder)
+                return score_layer_subsets(request, teacher, data, calibration)
             case SavedModelRequest():
                 save_timed_model(request)
                 return None
 
     def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != teacher:
-            self._teacher = (teacher, load_masked_lm(teacher.path, teacher.digest).to(self._device))
+            model = load_task(teacher.task).load_teacher(teacher.path, teacher.digest)
+            self._teacher = (teacher, model.to(self._device))
         return self._teacher[1]
 
-    def _data_in(self, folder: str, later: tuple[DataSpan, ...] = ()) -> SearchData | ResidentData:
+    def _data_in(self, name: str, folder: str, later: tuple[DataSpan, ...] = ()) -> SearchData:
         if self._data is None or self._data[0] != (folder, later):
-            data = load_search_data(Path(folder), later)
-            self._data = ((folder, later), on_device(data, torch.device(self._device)))
+            task = load_task(name)
+            data = task.on_device(task.load_data(Path(folder), later), torch.device(self._device))
+            self._data = ((folder, later), data)
         return self._data[1]
 
     def _calibration_in(self, folder: str) -> Calibration:

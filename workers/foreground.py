@@ -23,7 +23,6 @@ from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.messages import CalibrationRequest, LatencyRequest
 from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
-from ose.data.training_text import training_text
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
@@ -33,11 +32,10 @@ from ose.extraction.initial import Start, initial_student
 from ose.latency.process import LatencyServer
 from ose.latency.timed_model import save_for_timing
 from ose.runtimes.registry import runtime_package
-from ose.runtimes.torch.export import export_student, student_card
-from ose.runtimes.torch.export import fill_mask as fill_mask_of
-from ose.tasks.fill_mask.held_out import held_out_quality
-from ose.tasks.fill_mask.search_data import load_search_data
-from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+from ose.runtimes.torch.export import export_student
+from ose.tasks.choice import task_of
+from ose.tasks.judging import held_out_quality
+from ose.tasks.registry import load_task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +70,16 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
     Raises:
         OseError: Whatever went wrong; run it again to go on from the last checkpoint.
     """
-    run, data = _load(request), load_search_data(request.search_data)
-    curve = HeldOutCurve(request.folder, run.student, data, request.spec.evaluate_every)
+    run = _load(request)
+    data = run.task.load_data(request.search_data)
+    curve = HeldOutCurve(request.folder, run.task, run.student, data, request.spec.evaluate_every)
 
     def on_step_and_curve(step: int, losses: StepLosses) -> None:
         on_step(step, losses)
         curve.at(step, is_last=step == request.spec.steps)
 
     wall_time_s = distill(run, on_step_and_curve)
-    quality = held_out_quality(run.student, data)
+    quality = held_out_quality(run.task, run.student, data)
     path = save_student(run, {"job": request.job.id, "architecture": plain(request.architecture)})
     return DistillationResult(
         student_path=str(path),
@@ -109,19 +108,21 @@ def prepare_files(request: FullDistillation) -> None:
         OseError: The text or the teacher cannot be read, or the files not be written.
     """
     quieten()
-    tokenizer = load_tokenizer(request.job.teacher.path, request.job.teacher.digest)
-    training_text(request.job, request.spec.sequences, tokenizer, request.packed_text)
+    teacher = request.job.teacher
+    task = load_task(teacher.task)
+    tokenizer = task.load_tokenizer(teacher.path, teacher.digest)
+    task.step_batches(request.job, request.spec, tokenizer, request.packed_text)
     if _needs_anatomy(request):
-        teacher = request.job.teacher
-        _calibration(request, load_masked_lm(teacher.path, teacher.digest))
+        _calibration(request, task.load_teacher(teacher.path, teacher.digest))
 
 
 def _load(request: FullDistillation) -> DistillationRun:
     quieten()
     torch.set_num_threads(request.threads)
     job = request.job
-    teacher = load_masked_lm(job.teacher.path, job.teacher.digest).to(request.device)
-    tokenizer = load_tokenizer(job.teacher.path, job.teacher.digest)
+    task = load_task(job.teacher.task)
+    teacher = task.load_teacher(job.teacher.path, job.teacher.digest).to(request.device)
+    tokenizer = task.load_tokenizer(job.teacher.path, job.teacher.digest)
     start = Start(
         initialization=_initialization(request),
         inheritance=request.inheritance,
@@ -131,11 +132,12 @@ def _load(request: FullDistillation) -> DistillationRun:
     )
     student = initial_student(teacher, request.architecture, start)
     return DistillationRun(
+        task=task,
         spec=request.spec,
         teacher=teacher,
         student=student,
         tokenizer=tokenizer,
-        sequences=training_text(job, request.spec.sequences, tokenizer, request.packed_text),
+        batches=task.step_batches(job, request.spec, tokenizer, request.packed_text),
         folder=request.folder,
     )
 
@@ -170,24 +172,25 @@ def _calibration(request: FullDistillation, teacher: PreTrainedModel) -> Calibra
 def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> ExportSummary:
     """Export a distilled student with its manifest and card. See `export_student`."""
     quieten()
-    return export_student(student, output, manifest, student_card(manifest))
+    task = load_task(manifest["task"])
+    return export_student(task, student, output, manifest, task.card(manifest))
 
 
 def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
-    """A model directory's likeliest fillings of the first mask. See `ose.runtimes.torch.export.fill_mask`."""
+    """A model directory's likeliest fillings of the first mask."""
     quieten()
-    return fill_mask_of(model, text, count)
+    return load_task("fill_mask").predict(model, text, count)
 
 
 def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
     """Measure a model directory in this process, which should have nothing else to do.
 
     Raises:
-        TeacherError: There is no masked language model in `path`.
+        TeacherError: There is no model in `path` that does one of OSE's tasks.
         DependencyError: The device is not there.
     """
     quieten()
-    model, runtime = load_masked_lm(path), runtime_package(protocol.runtime)
+    model, runtime = load_task(task_of(path)).load_teacher(path), runtime_package(protocol.runtime)
     with closing(ScratchFolder("latency")) as scratch:
         folder = scratch.path / "model"
         save_for_timing(model, folder, runtime, protocol.dtype)

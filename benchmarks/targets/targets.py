@@ -32,10 +32,11 @@ from ose.extraction.calibrate import open_calibration
 from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
-from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
 from ose.tasks.fill_mask.search_data import NUM_DRAWS, SearchData, load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
+from ose.tasks.judging import held_out_quality
+from ose.tasks.registry import load_task
 from ose.training.attention import quick_attention
 from ose.training.losses import cross_entropy_to
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
@@ -173,7 +174,9 @@ def measure(bench: Bench, options: argparse.Namespace) -> list[dict[str, object]
     rows: list[dict[str, object]] = []
     truth: tuple[float, ...] = ()
     for variant in variants(bench.teacher.config.vocab_size, options.seeds):
-        losses = held_out_quality(bench.train(shape, options.steps, variant), bench.data).sequence_losses_nats
+        losses = held_out_quality(
+            load_task("fill_mask"), bench.train(shape, options.steps, variant), bench.data
+        ).sequence_losses_nats
         truth = truth or losses
         gap = paired_difference(losses, truth)
         rows.append(

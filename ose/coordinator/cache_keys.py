@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
-from ose.core.job import Candidate, Job, inheritance_of
+from ose.core.job import Candidate, Job, TeacherFacts, inheritance_of
 from ose.core.layer_choice import LayerChoice, has_to_eliminate
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
 from ose.core.messages import TimedModel
@@ -66,6 +66,7 @@ def _part(job: Job, first_step: int, num_sequences: int) -> SearchDataPart:
         "held_out_sequences": held_out,
         "seed": seed,
         "precision": spec.search.precision,
+        **_task(job.teacher),
     }
     return SearchDataPart(
         key=_digest(content),
@@ -74,6 +75,11 @@ def _part(job: Job, first_step: int, num_sequences: int) -> SearchDataPart:
         held_out_sequences=held_out,
         seed=seed,
     )
+
+
+def _task(teacher: TeacherFacts) -> dict[str, str]:
+    """Nothing for fill_mask: the files of versions that knew no other task are still found."""
+    return {} if teacher.task == "fill_mask" else {"task": teacher.task}
 
 
 def _later_seed(seed: int, first_step: int) -> int:
@@ -133,6 +139,7 @@ def calibration_key(job: Job) -> str:
             "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
             "num_sequences": num_calibration_sequences(spec),
             "version": _ANATOMY_VERSION,
+            **_task(job.teacher),
         }
     )
 

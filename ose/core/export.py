@@ -7,6 +7,9 @@ from datetime import datetime
 
 from ose.core.architecture import Architecture
 
+MANIFEST = "ose_manifest.json"
+"""The file of an export that tells where every number came from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSummary:

@@ -303,6 +303,7 @@ class JobSpec:
         limits: What excludes a candidate.
         workers: Who trains the candidates.
         distillation: How the chosen student is distilled.
+        task: What the teacher does, and its students with it; None follows from the teacher's class.
         extends: The earlier job whose leaders it goes on with; `ose job extend` writes it.
     """
 
@@ -319,6 +320,7 @@ class JobSpec:
     workers: WorkersSpec = field(default_factory=WorkersSpec)
     distillation: DistillationSpec = field(default_factory=DistillationSpec)
     extends: Extension | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip():

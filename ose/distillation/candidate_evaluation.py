@@ -17,9 +17,8 @@ from ose.errors import StorageError
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.registry import load_family
-from ose.tasks.fill_mask.held_out import judge, quality_of
-from ose.tasks.fill_mask.resident_data import ResidentData, on_device
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.base import SearchData
+from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream, Stamp, seconds_between
 from ose.training.phase_end import LegEnd
 
@@ -29,7 +28,7 @@ _log = logging.getLogger(__name__)
 def evaluate_candidate(
     request: EvaluationRequest,
     teacher: PreTrainedModel,
-    data: SearchData | ResidentData,
+    data: SearchData,
     calibration: Calibration | None = None,
     stream: CudaStream | None = None,
 ) -> Evaluation:
@@ -56,7 +55,7 @@ def evaluate_candidate(
 def evaluate_together(
     requests: Iterable[EvaluationRequest],
     teacher: PreTrainedModel,
-    data: SearchData | ResidentData,
+    data: SearchData,
     calibration: Calibration | None = None,
     *,
     at_once: int,
@@ -76,10 +75,10 @@ def evaluate_together(
         at_once: Candidates in the GPU's memory at the same time; one of them is being built.
         uses_graphs: See `CudaStream`.
     """
-    data = on_device(data, teacher.device)
     idle = deque(CudaStream(teacher.device, uses_graphs=uses_graphs) for _ in range(at_once))
     queued: deque[tuple[EvaluationRequest, CudaStream, QueuedCandidate | Exception]] = deque()
     for request in requests:
+        data = load_task(request.teacher.task).on_device(data, teacher.device)  # once for all
         if not idle:
             yield _oldest(queued, idle)
         stream = idle.popleft()
@@ -118,11 +117,12 @@ class QueuedCandidate:
         self,
         request: EvaluationRequest,
         teacher: PreTrainedModel,
-        data: SearchData | ResidentData,
+        data: SearchData,
         calibration: Calibration | None,
         stream: CudaStream,
     ) -> None:
-        data = on_device(data, teacher.device)
+        self._task = load_task(request.teacher.task)
+        data = self._task.on_device(data, teacher.device)
         start = Start(
             initialization=request.initialization,
             inheritance=request.inheritance,
@@ -143,7 +143,7 @@ class QueuedCandidate:
             self._training = StudentTraining(student, request, data, begun)
             self._training.run(stream)
             self._stamps.append(stream.stamp())
-            self._judged = judge(student, data, None, request.precision)
+            self._judged = self._task.judge(student, data, None, request.precision)
             self._stamps.append(stream.stamp())
         self._layers = start.layers(teacher.config.num_hidden_layers, request.architecture.num_hidden_layers)
 
@@ -155,7 +155,7 @@ class QueuedCandidate:
         """
         self._stream.wait()
         losses = self._training.losses()
-        quality = quality_of(self._judged)
+        quality = self._task.quality_of(self._judged)
         _keep(self._request, self._training, quality.loss_nats)
         started, training_started, trained, ended = self._stamps
         return Evaluation(

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from transformers import PreTrainedModel
 
 from ose.core.messages import EvaluationRequest
-from ose.data.search_spans import batch_rows
-from ose.errors import NonFiniteLossError
-from ose.tasks.fill_mask.forward import logits_at
-from ose.tasks.fill_mask.loss import sampled_cross_entropy
-from ose.tasks.fill_mask.resident_data import ResidentData
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.base import SearchData
+from ose.tasks.registry import load_task
 from ose.training.attention import quick_attention
 from ose.training.cuda_stream import CudaStream
 from ose.training.optimizer import build_optimizer, learning_rate_factors
 from ose.training.phase_end import LegEnd
-from ose.training.precision import autocast
+from ose.training.step import require_finite, take_step
 
 MAX_GRAD_NORM = 1.0
 
 
 class StudentTraining:
-    """Trains a student in place with the distribution loss at masked positions.
+    """Trains a student in place with the loss of its task.
 
     All that differs between steps (rows of the batch, learning rate, place of the loss) is looked up on the device by
     a counter there. So a step is the same sequence of kernels each time, and its loss is not waited for.
@@ -32,7 +26,7 @@ class StudentTraining:
     Args:
         student: On the device where it trains; so are the data, if that is a GPU.
         request: How long, in which legs, and with which hyperparameters.
-        data: The search's batches and the teacher's draws.
+        data: The search's items and the teacher's stored answers.
         start: The end of an earlier leg, whose weights and moments take the place of the student's; None begins with
             the first step. Either gives the same numbers.
     """
@@ -41,10 +35,11 @@ class StudentTraining:
         self,
         student: PreTrainedModel,
         request: EvaluationRequest,
-        data: SearchData | ResidentData,
+        data: SearchData,
         start: LegEnd | None = None,
     ) -> None:
         self._student, self._request, self._data = student, request, data
+        self._task = load_task(request.teacher.task)
         device, hyperparameters = student.device, request.hyperparameters
         # The fused optimiser reads a learning rate on a GPU as float32; on a CPU float64 is what a plain number is.
         precision = torch.float64 if device.type == "cpu" else torch.float32
@@ -53,8 +48,7 @@ class StudentTraining:
         factors = learning_rate_factors(request.legs, hyperparameters.warmup_fraction)
         rates = [hyperparameters.learning_rate * factor for factor in factors]
         self._rates = torch.tensor(rates, dtype=precision, device=device)
-        rows = batch_rows(data.spans, len(data.train.input_ids), request.num_steps, hyperparameters.batch_size)
-        self._rows = rows.to(device)
+        self._rows = data.batch_rows(request.num_steps, hyperparameters.batch_size).to(device)
         self._losses = torch.zeros(request.num_steps, device=device)
         self.first_step = 0 if start is None else start.put(student, self._optimizer, self._losses)
         self._index = torch.full((1,), self.first_step, dtype=torch.long, device=device)
@@ -76,7 +70,7 @@ class StudentTraining:
         """
         losses: list[float] = self._losses.tolist()
         for step, loss in enumerate(losses):
-            self._require_finite(step, loss)
+            require_finite([loss], step, self._request.num_steps)
         return losses
 
     def end(self) -> LegEnd:
@@ -86,27 +80,16 @@ class StudentTraining:
     def _step(self) -> None:
         self._optimizer.zero_grad(set_to_none=True)  # a recording that failed half-way leaves gradients
         torch.index_select(self._rates, 0, self._index, out=self._rate)
-        loss = self._loss(self._rows.index_select(0, self._index)[0])
+        rows = self._rows.index_select(0, self._index)[0]
+        loss = self._task.loss(self._student, self._data, rows, self._request.precision)
         self._losses.index_copy_(0, self._index, loss.detach()[None])
         if loss.device.type == "cpu":  # where waiting for a loss costs nothing
-            self._require_finite(int(self._index), loss.item())
+            require_finite([loss.item()], int(self._index), self._request.num_steps)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._student.parameters(), MAX_GRAD_NORM)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        take_step(self._student, self._optimizer, MAX_GRAD_NORM)
         if self._request.weight_clip is not None:
             _clip_weights(self._student, self._request.weight_clip)
         self._index += 1
-
-    def _loss(self, rows: torch.Tensor) -> torch.Tensor:
-        batch = self._data.train
-        with autocast(self._student.device, self._request.precision):
-            logits = logits_at(self._student, batch.input_ids[rows], batch.positions[rows])
-        return sampled_cross_entropy(logits, self._data.draws_of(rows))
-
-    def _require_finite(self, step: int, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise NonFiniteLossError(f"the loss is {loss} at step {step + 1} of {self._request.num_steps}")
 
 
 def _clip_weights(model: torch.nn.Module, bound: float) -> None:

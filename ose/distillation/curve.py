@@ -10,8 +10,8 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file
-from ose.tasks.fill_mask.held_out import held_out_quality
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.base import SearchData, Task
+from ose.tasks.judging import held_out_quality
 from ose.training.checkpoint import newest_state
 
 
@@ -23,13 +23,15 @@ class HeldOutCurve:
 
     Args:
         folder: The distillation's, with its checkpoints.
+        task: Judges.
         student: Judged as it stands when asked.
         data: The held-out targets.
         every: Steps between lines; 0 writes none.
     """
 
-    def __init__(self, folder: Path, student: PreTrainedModel, data: SearchData, every: int) -> None:
-        self._file, self._student, self._data, self._every = folder / "curve.csv", student, data, every
+    def __init__(self, folder: Path, task: Task, student: PreTrainedModel, data: SearchData, every: int) -> None:
+        self._file, self._every = folder / "curve.csv", every
+        self._task, self._student, self._data = task, student, data
         state = newest_state(folder / "checkpoints")
         self._started = time.perf_counter() - (state["wall_time_s"] if state else 0.0)
         if state is None:
@@ -48,7 +50,7 @@ class HeldOutCurve:
         if any(line["step"] == step for line in lines):
             return
         wall_time_s = time.perf_counter() - self._started if step else 0.0
-        quality = held_out_quality(self._student, self._data)
+        quality = held_out_quality(self._task, self._student, self._data)
         loss = {"loss_nats": quality.loss_nats, "loss_stderr_nats": quality.loss_stderr_nats}
         metrics = {name: metric.value for name, metric in quality.metrics.items()}
         lines.append({"step": step, "wall_time_s": wall_time_s, **loss, **metrics})

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, partial
 from typing import Self
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from ose.core.recipe import DistillationSpec, LossWeights, relation_place
+from ose.core.recipe import DistillationSpec, relation_place
+from ose.families.bert.attention import kept_attention
 from ose.families.models import architecture_of
-from ose.tasks.fill_mask.forward import Encoded, encode
-from ose.tasks.fill_mask.masking import MaskedBatch
-from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss, soft_target_loss
+from ose.tasks.base import Batch, Encoded, Task
+from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss
 from ose.training.precision import autocast
+
+_OF_STATES = ("cosine", "relations", "hidden_states")
+"""Losses of a recipe that look at states, which all tasks have; those of outputs are the task's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +49,16 @@ class DistillationModule(nn.Module):
     The projection, one for all layers, is trained along and thrown away at the end (TinyBERT, arXiv 1909.10351, W_h).
     """
 
-    def __init__(self, student: PreTrainedModel, teacher_hidden_size: int) -> None:
+    def __init__(self, task: Task, student: PreTrainedModel, teacher_hidden_size: int) -> None:
         super().__init__()
+        self._task = task
         self.student = student
         width = student.config.hidden_size
         self.projection = (
             nn.Identity() if width == teacher_hidden_size else nn.Linear(width, teacher_hidden_size, bias=False)
         )
 
-    def forward(self, batch: MaskedBatch, teacher: PreTrainedModel, spec: DistillationSpec) -> torch.Tensor:
+    def forward(self, batch: Batch, teacher: PreTrainedModel, spec: DistillationSpec) -> torch.Tensor:
         """The values of a `StepLosses`, in its order; nothing is computed for a loss that weighs nothing.
 
         Raises:
@@ -63,72 +66,69 @@ class DistillationModule(nn.Module):
             InvalidInputError: The relations' layer or heads do not fit.
         """
         with autocast(self.student.device, spec.precision):
-            comparison = self._compare(batch, teacher, spec)
-            losses = {name: getattr(comparison, name)() for name, weight in asdict(spec.weights).items() if weight}
-        total = torch.stack([getattr(spec.weights, name) * loss for name, loss in losses.items()]).sum()
+            losses = self._losses(batch, teacher, spec)
+        weights = asdict(spec.weights)
+        total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
         switched_off = torch.zeros_like(total)
-        return torch.stack([total, *(losses.get(field.name, switched_off) for field in fields(LossWeights))])
+        return torch.stack([total, *(losses.get(name, switched_off) for name in weights)])
 
-    def _compare(self, batch: MaskedBatch, teacher: PreTrainedModel, spec: DistillationSpec) -> _Comparison:
+    def _losses(self, batch: Batch, teacher: PreTrainedModel, spec: DistillationSpec) -> dict[str, torch.Tensor]:
+        """Those that weigh something, by their names in `LossWeights`: of the task's outputs, then of states."""
+        comparison = self._compare(batch, teacher, spec)
+        losses = dict(
+            self._task.output_losses(comparison.student.encoded, lambda: comparison.teacher().encoded, batch, spec)
+        )
+        losses |= {name: getattr(comparison, name)() for name in _OF_STATES if getattr(spec.weights, name)}
+        return losses
+
+    def _compare(self, batch: Batch, teacher: PreTrainedModel, spec: DistillationSpec) -> _Comparison:
         """Run the student; the teacher is run by the first loss that looks at it."""
-        device, all_layers = self.student.device, spec.weights.hidden_states > 0
-        input_ids = batch.input_ids.to(device)
+        all_layers = spec.weights.hidden_states > 0
         last, layer, heads = None, None, 1
         if spec.weights.relations:
             last = -1
             layer, heads = relation_place(spec, architecture_of(teacher), architecture_of(self.student))
-        student = encode(self.student, input_ids, all_layers=all_layers, attention_of=last)
+        look = partial(_look, self._task, batch=batch, all_layers=all_layers)
         return _Comparison(
-            spec=spec,
-            student=student,
-            student_logits=cache(student.logits),
-            teacher=cache(
-                torch.no_grad()(partial(encode, teacher, input_ids, all_layers=all_layers, attention_of=layer))
-            ),
-            positions=batch.positions.to(device),
-            labels=batch.labels.to(device),
+            student=look(self.student, layer=last),
+            teacher=cache(torch.no_grad()(partial(look, teacher, layer=layer))),
             project=self.projection,
             relation_heads=heads,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A model on a micro-batch, with the queries, keys and values of one layer if they were asked for."""
+
+    encoded: Encoded
+    attention: Sequence[torch.Tensor]
+
+
+def _look(task: Task, model: PreTrainedModel, *, batch: Batch, all_layers: bool, layer: int | None) -> _Seen:
+    with kept_attention(model, layer) as attention:
+        return _Seen(task.encode(model, batch, all_layers=all_layers), attention)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Comparison:
-    """A student and its teacher on one batch, with a method for each field of `LossWeights`.
+    """A student's states and its teacher's on one micro-batch, with a method for each loss that looks at states.
 
     Attributes:
-        student_logits: The student's `logits`, remembered: two losses may want them at the same positions.
         teacher: Runs the teacher once, without gradients.
     """
 
-    spec: DistillationSpec
-    student: Encoded
-    student_logits: Callable[[torch.Tensor | None], torch.Tensor]
-    teacher: Callable[[], Encoded]
-    positions: torch.Tensor
-    labels: torch.Tensor
+    student: _Seen
+    teacher: Callable[[], _Seen]
     project: nn.Module
     relation_heads: int
 
-    def soft_targets(self) -> torch.Tensor:
-        where = None if self.spec.positions == "all" else self.positions
-        with torch.no_grad():
-            teacher_logits = self.teacher().logits(where)
-        logits = self.student_logits(where)
-        return soft_target_loss(
-            teacher_logits.flatten(0, 1).float(), logits.flatten(0, 1).float(), self.spec.temperature
-        )
-
-    def masked_lm(self) -> torch.Tensor:
-        logits = self.student_logits(self.positions)
-        return F.cross_entropy(logits.flatten(0, 1).float(), self.labels.flatten())
-
     def cosine(self) -> torch.Tensor:
-        return cosine_loss(self.teacher().states.float(), self.project(self.student.states).float())
+        return cosine_loss(self.teacher().encoded.states.float(), self.project(self.student.encoded.states).float())
 
     def relations(self) -> torch.Tensor:
         return relation_loss(self.teacher().attention, self.student.attention, self.relation_heads)
 
     def hidden_states(self) -> torch.Tensor:
-        projected = [self.project(states).float() for states in self.student.layer_states]
-        return hidden_state_loss([states.float() for states in self.teacher().layer_states], projected)
+        projected = [self.project(states).float() for states in self.student.encoded.layer_states]
+        return hidden_state_loss([states.float() for states in self.teacher().encoded.layer_states], projected)

@@ -1,12 +1,12 @@
-"""Distil one student fully: online teacher, dynamic masks, three losses, resumable to the same curve."""
+"""Distil one student fully: online teacher, new batches each step, weighted losses, resumable to the same curve."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ose.artifacts.files import atomic_directory
 from ose.core.recipe import DistillationSpec
-from ose.distillation.batches import TrainingText, masking_rule, step_batches
 from ose.distillation.module import DistillationModule, StepLosses
-from ose.errors import NonFiniteLossError
-from ose.tasks.fill_mask.masking import MaskingRule
+from ose.tasks.base import StepBatches, Task
 from ose.training.attention import quick_attention
-from ose.training.checkpoint import load_checkpoint, save_checkpoint
-from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
+from ose.training.loop import Schedule, TrainingLoop
+from ose.training.optimizer import build_optimizer
 from ose.training.parallel import accumulating, is_first, rank, share_gradients, sum_over_processes, world_size
+from ose.training.step import require_finite
 from ose.training.tensorboard import ScalarLog
 
 
@@ -32,19 +31,21 @@ class DistillationRun:
     """Everything a distillation needs, already loaded.
 
     Attributes:
+        task: What the teacher does, and the student is to do.
         spec: The recipe.
         teacher: Frozen.
         student: Trained in place.
-        tokenizer: For the special tokens.
-        sequences: The training text, an array (N, T) for each length.
+        tokenizer: Saved beside the student.
+        batches: Of each step.
         folder: Checkpoints, logs and the result go here.
     """
 
+    task: Task
     spec: DistillationSpec
     teacher: PreTrainedModel
     student: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    sequences: TrainingText
+    batches: StepBatches
     folder: Path
 
 
@@ -69,30 +70,18 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
     """
     spec = run.spec
     torch.manual_seed(spec.seed)
-    device = run.student.device
-    module = DistillationModule(run.student, run.teacher.config.hidden_size).to(device).eval()
+    module = DistillationModule(run.task, run.student, run.teacher.config.hidden_size).to(run.student.device).eval()
     optimizer = build_optimizer(module, spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas)
-    state = load_checkpoint(run.folder / "checkpoints", module, optimizer) or {"step": 0, "wall_time_s": 0.0}
-    rule = masking_rule(run.sequences, spec, run.tokenizer)
-    shared = share_gradients(module, lambda: _first_loss(run, module, rule))
-    started = time.perf_counter() - state["wall_time_s"]
+    loop = TrainingLoop(module, optimizer, _schedule(spec), run.folder / "checkpoints")
+    shared = share_gradients(module, lambda: _first_loss(run, module))
     with ScalarLog(run.folder / "logs") if is_first() else nullcontext() as log:
-        for step in range(state["step"], spec.steps):
-            rate = spec.learning_rate * learning_rate_factor(step, spec.steps, spec.warmup_fraction)
-            set_learning_rate(optimizer, rate)
-            with quick_attention(run.student):  # not while the student is judged, in `on_step`
-                losses = _train_step(run, shared, rule, step)
-            nn.utils.clip_grad_norm_(module.parameters(), spec.max_grad_norm)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if log is None:
-                continue
-            log.write(step + 1, {"learning_rate": rate, **asdict(losses)})
-            on_step(step + 1, losses)
-            if (step + 1) % spec.checkpoint_every == 0 or step + 1 == spec.steps:
-                wall_time_s = time.perf_counter() - started
-                save_checkpoint(run.folder / "checkpoints", step + 1, module, optimizer, {"wall_time_s": wall_time_s})
-    return time.perf_counter() - started
+
+        def log_and_tell(step: int, learning_rate: float, losses: StepLosses) -> None:
+            assert log is not None
+            log.write(step, {"learning_rate": learning_rate, **asdict(losses)})
+            on_step(step, losses)
+
+        return loop.run(partial(_backward, run, shared), log_and_tell)
 
 
 def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
@@ -104,22 +93,33 @@ def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
     return run.folder / "student"
 
 
-def _train_step(run: DistillationRun, module: nn.Module, rule: MaskingRule, step: int) -> StepLosses:
+def _schedule(spec: DistillationSpec) -> Schedule:
+    return Schedule(
+        steps=spec.steps,
+        learning_rate=spec.learning_rate,
+        warmup_fraction=spec.warmup_fraction,
+        max_grad_norm=spec.max_grad_norm,
+        checkpoint_every=spec.checkpoint_every,
+    )
+
+
+def _backward(run: DistillationRun, module: nn.Module, step: int) -> StepLosses:
     """Accumulate the gradients of one optimiser step, this process's part of them."""
     totals = torch.zeros(len(fields(StepLosses)), device=run.student.device)
-    mine = step_batches(run.sequences, run.spec, rule, step)[rank() :: world_size()]
-    for number, (batch, share) in enumerate(mine, 1):
-        with accumulating(module, is_last=number == len(mine)):
-            losses = module(batch, run.teacher, run.spec)
-            (losses[0] * (share * world_size())).backward()  # gradients are averaged over the processes, not summed
-        totals += losses.detach() * share
+    mine = run.batches(step)[rank() :: world_size()]
+    with quick_attention(run.student):  # not while the student is judged, after the step
+        for number, (batch, share) in enumerate(mine, 1):
+            with accumulating(module, is_last=number == len(mine)):
+                losses = module(batch, run.teacher, run.spec)
+                (losses[0] * (share * world_size())).backward()  # gradients are averaged over the processes, not summed
+            totals += losses.detach() * share
     sum_over_processes(totals)
-    if not totals.isfinite().all():
-        raise NonFiniteLossError(f"the loss is {totals[0].item()} at step {step + 1} of {run.spec.steps}")
+    require_finite(totals.tolist(), step, run.spec.steps)
     return StepLosses.of(totals)
 
 
-def _first_loss(run: DistillationRun, module: DistillationModule, rule: MaskingRule) -> torch.Tensor:
+def _first_loss(run: DistillationRun, module: DistillationModule) -> torch.Tensor:
     """The loss of one micro-batch, the same in all processes."""
-    batch, _ = step_batches(run.sequences, run.spec, rule, 0)[0]
-    return module(batch, run.teacher, run.spec)[0]
+    batch, _ = run.batches(0)[0]
+    losses: torch.Tensor = module(batch, run.teacher, run.spec)
+    return losses[0]

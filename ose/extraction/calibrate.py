@@ -6,23 +6,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import remove_leftovers, write_json
 from ose.core.messages import CalibrationRequest
-from ose.data.corpus import pack_corpus
 from ose.extraction.calibration import Calibration, load_calibration, measure_calibration, save_calibration
 from ose.extraction.eliminate import elimination_ranks
-from ose.extraction.sample import MaskedSample
-from ose.tasks.fill_mask.masking import MaskingRule, draw_masks
-from ose.tasks.fill_mask.teacher import load_tokenizer
+from ose.tasks.registry import load_task
 
 _FILE = "anatomy.safetensors"  # the name under which earlier versions stored it
 _RANKS = "layer-elimination.json"
-_SEED = 0
-"""One sample for all seeds: what a teacher is like does not depend on the search."""
 
 
 def prepare_calibration(request: CalibrationRequest, teacher: PreTrainedModel) -> None:
@@ -35,11 +29,12 @@ def prepare_calibration(request: CalibrationRequest, teacher: PreTrainedModel) -
     """
     folder = Path(request.folder)
     remove_leftovers(folder)
+    task = load_task(request.teacher.task)
     if not (folder / _FILE).exists():
-        save_calibration(folder / _FILE, measure_calibration(teacher, _sample(request), request.teacher.task))
+        save_calibration(folder / _FILE, measure_calibration(teacher, task.sample(request), task.rules.name))
     if request.eliminates_layers and not (folder / _RANKS).exists():
         calibration = load_calibration(folder / _FILE).to(teacher.device)
-        write_json(folder / _RANKS, elimination_ranks(teacher, calibration, request.teacher.task).tolist())
+        write_json(folder / _RANKS, elimination_ranks(task, teacher, calibration).tolist())
 
 
 def open_calibration(folder: Path) -> Calibration:
@@ -49,13 +44,3 @@ def open_calibration(folder: Path) -> Calibration:
         return calibration
     ranks = torch.tensor(json.loads((folder / _RANKS).read_text(encoding="utf8")))
     return replace(calibration, importance={**calibration.importance, "layers.elimination": ranks})
-
-
-def _sample(request: CalibrationRequest) -> MaskedSample:
-    tokenizer = load_tokenizer(request.teacher.path, request.teacher.digest)
-    packed = pack_corpus(
-        request.corpus, request.corpus_spec, tokenizer, "train", num_sequences=request.num_sequences, seed=_SEED
-    )
-    generator = torch.Generator().manual_seed(_SEED)
-    masked = draw_masks(torch.from_numpy(packed.astype(np.int64)), MaskingRule.for_tokenizer(tokenizer), generator)
-    return MaskedSample(masked.input_ids, masked.positions, masked.labels)

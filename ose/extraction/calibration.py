@@ -15,10 +15,10 @@ from ose.artifacts.files import atomic_file
 from ose.core.layer_choice import MEASURED_RULES
 from ose.extraction.heads import head_statistics
 from ose.extraction.importance import gradient_scores, layer_ablation, principal_components, state_scores
-from ose.extraction.sample import MaskedSample
 from ose.families.models import parts_of
 from ose.families.parts import Parts, captured_input, run_block
-from ose.tasks.fill_mask.forward import at_positions
+from ose.tasks.base import Sample
+from ose.training.positions import at_positions
 
 _SCORE = "importance."
 _Place = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -86,12 +86,12 @@ class Calibration:
         return self.normalized[place] * norm.weight + norm.bias
 
 
-def measure_calibration(teacher: PreTrainedModel, sample: MaskedSample, task: str = "fill_mask") -> Calibration:
-    """Run the teacher over a masked sample, and measure what a student may keep of it.
+def measure_calibration(teacher: PreTrainedModel, sample: Sample, task: str = "fill_mask") -> Calibration:
+    """Run the teacher over a sample, and measure what a student may keep of it.
 
     Args:
         teacher: A frozen model of a family that OSE knows.
-        sample: Labels count for what is measured by the loss.
+        sample: Its loss rates the teacher's parts.
         task: Whose head it has.
     """
     parts = parts_of(teacher, task)

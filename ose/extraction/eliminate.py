@@ -16,30 +16,27 @@ from ose.core.inheritance import InheritanceSpec
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.models import architecture_of
-from ose.tasks.fill_mask.forward import logits_at
-from ose.training.losses import cross_entropy_to
+from ose.tasks.base import Task
 
 _SHARE = 4
 """Layers are refitted on one quarter of the sample and judged on another: L (L + 1) / 2 refits would take a teacher of
 12 layers an hour on all of it, and their order is the same."""
 
 
-def elimination_ranks(teacher: PreTrainedModel, calibration: Calibration, task: str = "fill_mask") -> torch.Tensor:
+def elimination_ranks(task: Task, teacher: PreTrainedModel, calibration: Calibration) -> torch.Tensor:
     """(L): the round in which each layer is left out, so that the D layers of highest rank are the ones to keep.
 
     Args:
+        task: Says how far a model is from its teacher.
         teacher: A frozen model of a family that OSE knows.
         calibration: Its own, on its device.
-        task: Whose head it has.
     """
     part = max(1, len(calibration.input_ids) // _SHARE)
     fitted, judged = calibration.sequences(0, part), calibration.sequences(len(calibration.input_ids) - part)
-    log_probs = _logits(teacher, judged).log_softmax(dim=-1)
+    expected = task.outputs(teacher, judged)
 
     def loss(kept: tuple[int, ...]) -> float:
-        return float(
-            cross_entropy_to(log_probs, _logits(_refitted(teacher, kept, fitted, task), judged).log_softmax(-1)).mean()
-        )
+        return float(task.distance(expected, task.outputs(_refitted(teacher, kept, fitted, task.rules.name), judged)))
 
     kept = tuple(range(teacher.config.num_hidden_layers))
     ranks = torch.zeros(len(kept))
@@ -53,8 +50,3 @@ def _refitted(teacher: PreTrainedModel, kept: tuple[int, ...], sample: Calibrati
     inheritance = InheritanceSpec(layers=kept, heads="leading", neurons="leading", hidden="leading")
     start = Start(initialization="inherit", inheritance=inheritance, seed=0, calibration=sample, task=task)
     return initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=len(kept)), start)
-
-
-def _logits(model: PreTrainedModel, sample: Calibration) -> torch.Tensor:
-    with torch.inference_mode():
-        return logits_at(model, sample.input_ids.to(model.device), sample.positions.to(model.device)).float()

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from ose.extraction.sample import MaskedSample
 from ose.families.parts import Block, BlockStates, Parts, run_block
-from ose.tasks.fill_mask.forward import at_positions
+from ose.tasks.base import Sample
+from ose.training.positions import at_positions
 
 _SEQUENCES_AT_ONCE = 16
 _ABLATION_SHARE = 4
@@ -52,8 +52,8 @@ def state_scores(block: Block, states: BlockStates, inputs: torch.Tensor) -> dic
     }
 
 
-def gradient_scores(parts: Parts, sample: MaskedSample) -> dict[str, torch.Tensor]:
-    """How the masked-LM loss would change, to first order, without a head or a neuron.
+def gradient_scores(parts: Parts, sample: Sample) -> dict[str, torch.Tensor]:
+    """How the task's loss would change, to first order, without a head or a neuron.
 
     The derivative by a mask on a head is the sum of its outputs times their gradients; its magnitude is taken
     for each sequence and then averaged.
@@ -79,8 +79,8 @@ def gradient_scores(parts: Parts, sample: MaskedSample) -> dict[str, torch.Tenso
     return {"heads.gradient": heads / count, "neurons.taylor": neurons / count}
 
 
-def layer_ablation(parts: Parts, sample: MaskedSample, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-    """(L): the rise of the masked-LM loss, in nats, when one layer is skipped.
+def layer_ablation(parts: Parts, sample: Sample, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(L): the rise of the task's loss when one layer is skipped.
 
     Args:
         parts: The teacher's.
@@ -94,7 +94,7 @@ def layer_ablation(parts: Parts, sample: MaskedSample, inputs: Sequence[torch.Te
             states = inputs[skipped][rows]
             for block in parts.blocks[skipped + 1 :]:
                 states = run_block(block, states).output
-            losses.append(_masked_lm_loss(parts, states, sample, rows))
+            losses.append(_loss(parts, states, sample, rows))
     return torch.stack(losses[:-1]) - losses[-1]
 
 
@@ -123,7 +123,7 @@ def _lengths(block: Block, context: torch.Tensor) -> torch.Tensor:
     return torch.einsum("sad,ade,sae->sa", context, grams, context).clamp(min=0).sqrt()
 
 
-def _with_gradients(parts: Parts, sample: MaskedSample, rows: torch.Tensor) -> list[BlockStates]:
+def _with_gradients(parts: Parts, sample: Sample, rows: torch.Tensor) -> list[BlockStates]:
     device = parts.embeddings.norm.weight.device
     states = parts.embeddings.run(input_ids=sample.input_ids[rows].to(device)).requires_grad_()
     blocks = []
@@ -132,7 +132,7 @@ def _with_gradients(parts: Parts, sample: MaskedSample, rows: torch.Tensor) -> l
         blocks[-1].context.retain_grad()
         blocks[-1].activation.retain_grad()
         states = blocks[-1].output
-    _masked_lm_loss(parts, states, sample, rows).backward()
+    _loss(parts, states, sample, rows).backward()
     return blocks
 
 
@@ -141,6 +141,5 @@ def _times_gradient(states: torch.Tensor) -> torch.Tensor:
     return states.detach() * states.grad * len(states)  # the loss is a mean over sequences
 
 
-def _masked_lm_loss(parts: Parts, states: torch.Tensor, sample: MaskedSample, rows: torch.Tensor) -> torch.Tensor:
-    logits = parts.head.run(at_positions(states, sample.positions[rows].to(states.device)))
-    return F.cross_entropy(logits.flatten(0, 1).float(), sample.labels[rows].flatten().to(states.device))
+def _loss(parts: Parts, states: torch.Tensor, sample: Sample, rows: torch.Tensor) -> torch.Tensor:
+    return sample.loss(parts.head.run(at_positions(states, sample.positions[rows].to(states.device))), rows)

@@ -24,7 +24,7 @@ from ose.extraction.calibration import Calibration
 from ose.extraction.choose import Extraction
 from ose.families.models import parts_of
 from ose.families.parts import Parts, captured_input
-from ose.tasks.fill_mask.forward import at_positions
+from ose.training.positions import at_positions
 
 _MIN_VARIANCE = 1e-6
 

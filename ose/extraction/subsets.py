@@ -2,7 +2,7 @@
 
 First no student is built. The teacher's own layers are called one after another, at full width, and subsets that
 begin with the same layers share the hidden states up to there: scoring every 3 of 12 layers takes 285 calls of a
-layer in place of 660. The vocabulary head remains, once a subset, at masked positions only.
+layer in place of 660. The head remains, once a subset, at the positions that it reads.
 
 Then the most promising subsets are started as students are: where layers are refitted to do without the others,
 the order is another one, and the plain scores say little about it.
@@ -30,9 +30,10 @@ from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.models import architecture_of, parts_of
 from ose.families.parts import Parts
-from ose.tasks.fill_mask.forward import at_positions
-from ose.tasks.fill_mask.held_out import held_out_quality
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.base import SearchData, Task
+from ose.tasks.judging import held_out_quality
+from ose.tasks.registry import load_task
+from ose.training.positions import at_positions
 
 SCORED_SEQUENCES = 32
 """Held-out sequences that subsets are scored on: untrained subsets lie nats apart, and the best ones are judged on
@@ -57,10 +58,10 @@ def score_layer_subsets(
     """
 
     def measure(subsets: Sequence[Subset]) -> list[SubsetScore]:
-        scores = subset_scores(teacher, data, subsets, task)
+        scores = subset_scores(task, teacher, data, subsets)
         return [replace(score, rules=rules.get(score.layers, ())) for score in scores]
 
-    total, task = teacher.config.num_hidden_layers, request.teacher.task
+    task, total = load_task(request.teacher.task), teacher.config.num_hidden_layers
     rules = rule_subsets(total, request.keep, {} if calibration is None else calibration.layer_importance())
     plain = score_subsets(total, request.keep, measure, also=list(rules))
     if request.inheritance.correction == "none":
@@ -86,32 +87,31 @@ def _refitted_score(
     )
     shape = replace(architecture_of(teacher), num_hidden_layers=len(layers))
     student = initial_student(teacher, shape, start)
-    losses = held_out_quality(student, data, SCORED_SEQUENCES).sequence_losses_nats
+    losses = held_out_quality(load_task(request.teacher.task), student, data, SCORED_SEQUENCES).sequence_losses_nats
     return replace(_score(layers, losses), is_refitted=True)
 
 
 def subset_scores(
-    teacher: PreTrainedModel, data: SearchData, subsets: Sequence[Subset], task: str = "fill_mask"
+    task: Task, teacher: PreTrainedModel, data: SearchData, subsets: Sequence[Subset]
 ) -> list[SubsetScore]:
-    """Cross-entropy between the teacher's distribution and that of each subset, in the order given."""
-    parts = parts_of(teacher, task)
-    losses: dict[Subset, list[float]] = {subset: [] for subset in subsets}
+    """The distance of each subset from the whole teacher, in the order given."""
+    parts, losses = parts_of(teacher, task.rules.name), {subset: list[float]() for subset in subsets}
     rows = torch.arange(min(SCORED_SEQUENCES, len(data.held_out.input_ids)))
     with torch.inference_mode():
         for some in rows.split(_ROWS_AT_ONCE):
-            teacher_probs = data.log_probs_of(some).exp().to(teacher.device)
-            input_ids, positions = data.held_out.input_ids[some], data.held_out.positions[some]
-            run = _logits_of(parts, input_ids.to(teacher.device), positions.to(teacher.device), subsets)
-            for subset, logits in run:
-                picked = (teacher_probs * logits).sum(dim=-1)
-                losses[subset] += (logits.logsumexp(dim=-1) - picked).double().mean(dim=1).tolist()
+            losses_of = task.held_out_losses(data, some, teacher.device)
+            input_ids, positions = (
+                each[some].to(teacher.device) for each in (data.held_out.input_ids, data.held_out.positions)
+            )
+            for subset, states in _states_of(parts, input_ids, subsets):
+                losses[subset] += losses_of(parts.head.run(at_positions(states, positions))).tolist()
     return [_score(subset, losses[subset]) for subset in subsets]
 
 
-def _logits_of(
-    parts: Parts, input_ids: torch.Tensor, positions: torch.Tensor, subsets: Sequence[Subset]
+def _states_of(
+    parts: Parts, input_ids: torch.Tensor, subsets: Sequence[Subset]
 ) -> Iterator[tuple[Subset, torch.Tensor]]:
-    """Logits (B, K, V) of each subset, in lexicographic order, so that neighbours share most of their layers."""
+    """Last states (B, T, H) of each subset, in lexicographic order, so that neighbours share most of their layers."""
     states = [parts.embeddings.run(input_ids=input_ids)]  # after the first 0, 1, ... layers of `previous`
     previous: Subset = ()
     for subset in sorted(set(subsets)):
@@ -119,7 +119,7 @@ def _logits_of(
         del states[shared + 1 :]
         for layer in subset[shared:]:
             states.append(parts.blocks[layer].run(states[-1]))
-        yield subset, parts.head.run(at_positions(states[-1], positions)).float()
+        yield subset, states[-1]
         previous = subset
 
 

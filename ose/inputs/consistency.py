@@ -17,20 +17,25 @@ from ose.inputs.space_size import require_small_search
 from ose.limits import require_within
 from ose.runtimes.base import RuntimeRules
 from ose.runtimes.registry import runtime_package, runtime_rules
+from ose.tasks.base import TaskRules
+from ose.tasks.registry import task_rules
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+_COLUMNS = ("text",)
+"""Of a corpus, which a task may read; `corpus.text_field` says what files call this one."""
 
 
 def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
     """Refuse a job whose parts are fine one by one but not together.
 
     Raises:
-        JobFileError: A sequence is longer than the teacher's positions, the latency protocol asks for what there is
-            not, or a number is above the operator's limit.
+        JobFileError: The corpus lacks a column that the task reads, a sequence is longer than the teacher's positions,
+            the latency protocol asks for what there is not, or a number is above the operator's limit.
         SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named, or the
             space is too large.
     """
     check_workers_and_steps(spec)
+    _check_columns(task_rules(teacher.task))
     check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
     check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
     check_latency_protocol(spec.latency)
@@ -117,6 +122,15 @@ def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Archite
             "set distillation.weights.relations to 0"
         )
     relation_place(spec, teacher.architecture, student)
+
+
+def _check_columns(rules: TaskRules) -> None:
+    unknown = [column for column in rules.columns if column not in _COLUMNS]
+    if unknown:
+        raise JobFileError(
+            f"the task {rules.name} reads {' and '.join(unknown)} beside the text; a job's corpus has "
+            f"{' and '.join(_COLUMNS)} alone"
+        )
 
 
 def _check_inheritance(space: SearchSpace, teacher: TeacherFacts) -> None:

@@ -12,25 +12,25 @@ from ose.errors import SearchSpaceError, TeacherError
 from ose.families import others
 from ose.families.base import ConfigNames
 from ose.families.registry import family_of_students, known_family, load_shape
+from ose.tasks.choice import class_of, suited_task
 from ose.tasks.teacher_folder import TeacherFolder
 from ose.tasks.teacher_settings import CONFIG, handed_on, parse_object
-
-_DECODER_ENDINGS = ("LMHeadModel", "ForCausalLM", "DoubleHeadsModel")
-_SEQUENCE_TO_SEQUENCE_ENDINGS = ("ForConditionalGeneration", "ForSeq2SeqLM")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherConfig:
-    """What config.json says about a masked language model.
+    """What config.json says about a teacher.
 
     Attributes:
         class_name: Hugging Face's name of the model class; empty when the file has none.
+        task: What it does.
         max_sequence_length: Tokens for which the position table has rows.
         is_tied: Whether the vocabulary head shares its matrix with the embeddings.
     """
 
     model_type: str
     class_name: str
+    task: str
     architecture: Architecture
     embedding: EmbeddingShape
     max_sequence_length: int
@@ -44,17 +44,22 @@ class TeacherConfig:
         return family is not None and self.is_tied and self.class_name in ("", *classes)
 
 
-def read_config(folder: TeacherFolder) -> TeacherConfig:
+def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig:
     """Read and check config.json.
 
+    Args:
+        folder: The teacher's.
+        task: What it is to do; None leaves that to its class.
+
     Raises:
-        TeacherError: It is missing or broken, or describes no masked language model that OSE can use.
+        TeacherError: It is missing or broken, or describes no model that OSE can use for the task.
+        InvalidInputError: There is no such task.
     """
     path = folder.path / CONFIG
     raw = folder.read(CONFIG)
     handed_on(CONFIG, raw, folder.path)
     content = parse_object(raw, path)
-    _require_masked_lm(content, folder.path)
+    task = suited_task(content, task, folder.path)
     model_type = str(content.get("model_type", ""))
     family = known_family(model_type)
     names: ConfigNames = load_shape(family) if family else others
@@ -70,32 +75,13 @@ def read_config(folder: TeacherFolder) -> TeacherConfig:
         raise TeacherError(f"{path}: {error}") from error
     return TeacherConfig(
         model_type=model_type,
-        class_name=_class_name(content),
+        class_name=class_of(content),
+        task=task,
         architecture=architecture,
         embedding=embedding,
         max_sequence_length=max(tables["max_position_embeddings"] - offset, 1),
         is_tied=content.get("tie_word_embeddings", True) is not False,
     )
-
-
-def _require_masked_lm(content: dict[str, Any], folder: Path) -> None:
-    """A class name that says nothing either way passes; the weights tell the rest."""
-    name = _class_name(content)
-    if content.get("is_encoder_decoder") or name.endswith(_SEQUENCE_TO_SEQUENCE_ENDINGS):
-        raise TeacherError(f"{folder} is an encoder-decoder ({_kind(content)}); OSE needs a masked language model")
-    if content.get("is_decoder") or name.endswith(_DECODER_ENDINGS):
-        raise TeacherError(f"{folder} is a decoder ({_kind(content)}); OSE needs a masked language model")
-    if name and "ForMaskedLM" not in name and "ForPreTraining" not in name:
-        raise TeacherError(f"{folder} holds a {name}, which has no vocabulary head; OSE needs a ...ForMaskedLM model")
-
-
-def _class_name(content: dict[str, Any]) -> str:
-    architectures = content.get("architectures")
-    return str(architectures[0]) if isinstance(architectures, list) and architectures else ""
-
-
-def _kind(content: dict[str, Any]) -> str:
-    return _class_name(content) or str(content.get("model_type", "unknown"))
 
 
 def _number(content: dict[str, Any], name: str, names: ConfigNames, path: Path) -> int:

@@ -16,41 +16,40 @@ from ose.families.registry import load_shape
 from ose.inputs.teacher_config import TeacherConfig, read_config
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teacher_weights import read_weights
+from ose.tasks.base import TaskRules
+from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TOKENIZERS, TeacherFolder
 from ose.tasks.teacher_settings import TOKENIZER_CONFIG, handed_on
 
 Shapes = dict[str, tuple[int, ...]]
-
-_TASK = "fill_mask"
-"""What a teacher is taken to do: masked language models alone are taken."""
-
-_HEAD_PREFIXES = (
-    "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
-    "lm_predictions.", "head.", "decoder.", "pred_layer.",
-)  # fmt: skip
-"""Where the families keep their vocabulary head."""
 
 _NO_MASKED_LM_PART = re.compile(r"(^|\.)(pooler|seq_relationship|discriminator_predictions)\.")
 _SANE_MAX_LENGTH = 1_000_000
 """Tokenizers without a bound say 10^30."""
 
 
-def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFolder] = locate_teacher) -> TeacherFacts:
+def inspect_teacher(
+    spec: TeacherSpec,
+    locate: Callable[[TeacherSpec], TeacherFolder] = locate_teacher,
+    task: str | None = None,
+) -> TeacherFacts:
     """Check a teacher by its config.json and the headers of its weights, and say what it is.
 
     Args:
         spec: The teacher.
         locate: Finds its folder.
+        task: What it is to do; None leaves that to its class.
 
     Raises:
-        TeacherError: No usable masked language model is there; the message says why.
+        TeacherError: No model that can be used for the task is there; the message says why.
+        InvalidInputError: There is no such task.
     """
     folder = locate(spec)
-    config = read_config(folder)
-    _require_students_head(config.architecture.family, _TASK, folder.path)
+    config = read_config(folder, task)
+    _require_students_head(config.architecture.family, config.task, folder.path)
     weights = read_weights(folder)
     _require_as_many_tensors(config, weights.shapes, folder.path)
-    _require_head(weights.shapes, folder.path)
+    _require_head(task_rules(config.task), weights.shapes, folder.path)
     if config.is_inheritable:
         _require_agreement(config, weights.shapes, folder.path)
     _require_tokenizer(folder)
@@ -65,7 +64,7 @@ def inspect_teacher(spec: TeacherSpec, locate: Callable[[TeacherSpec], TeacherFo
         num_parameters=total,
         num_encoder_parameters=encoder,
         can_be_inherited=config.is_inheritable,
-        task=_TASK,
+        task=config.task,
     )
 
 
@@ -84,9 +83,11 @@ def _require_students_head(family: str, task: str, folder: Path) -> None:
         )
 
 
-def _require_head(shapes: Shapes, folder: Path) -> None:
-    if not any(name.startswith(_HEAD_PREFIXES) for name in shapes):
-        raise TeacherError(f"{folder}: the weights have no vocabulary head; OSE needs a ...ForMaskedLM model")
+def _require_head(rules: TaskRules, shapes: Shapes, folder: Path) -> None:
+    if not any(name.startswith(rules.head_prefixes) for name in shapes):
+        raise TeacherError(
+            f"{folder}: the weights have no {rules.head_kind}; OSE needs a ...{rules.model_classes[0]} model"
+        )
 
 
 def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
@@ -106,7 +107,7 @@ def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> N
 def _count(config: TeacherConfig, shapes: Shapes) -> tuple[int, int]:
     """Parameters of the masked language model, and of its layers alone."""
     if config.is_inheritable:
-        counts = FamilyCounts(config.embedding, _TASK, config.architecture.family)
+        counts = FamilyCounts(config.embedding, config.task, config.architecture.family)
         count = counts.parameters(config.architecture)
         return count.total, count.encoder
     used = {name: shape for name, shape in shapes.items() if not _NO_MASKED_LM_PART.search(name)}

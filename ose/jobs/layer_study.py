@@ -68,7 +68,7 @@ def rank_layers(
 
 def _draft(spec: JobSpec, question: LayerQuestion, now: Callable[[], datetime]) -> Job:
     """The job without its layers, which are not known yet. It is never stored."""
-    teacher = inspect_teacher(spec.teacher)
+    teacher = inspect_teacher(spec.teacher, task=spec.task)
     depth = teacher.architecture.num_hidden_layers
     if not 1 <= question.keep < depth:
         raise InvalidInputError(f"the teacher has {depth} layers; keep 1 to {depth - 1} of them, not {question.keep}")

@@ -58,7 +58,7 @@ def checked_job(
     require_name(spec.name, "name")
     require_name(spec.space.name, "space.name")
     require_storable(asdict(spec), "job")
-    teacher = inspect_teacher(spec.teacher, locate)
+    teacher = inspect_teacher(spec.teacher, locate, spec.task)
     check_job(spec, teacher)
     corpus = inspect_corpus(spec.corpus, root)
     check_memory(spec, teacher, corpus)

@@ -15,7 +15,7 @@ from ose.runtimes.base import Part
 from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.registry import runtime_saver
 from ose.tasks.few_tensors import few_tensors
-from ose.tasks.fill_mask.teacher import load_config
+from ose.tasks.loading import load_config
 
 _PART: Part = "encoder"
 """A fill-mask student is timed without its head, as it is deployed after it was fine-tuned."""

@@ -131,6 +131,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "ose_version": version("ose"),
         "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": plain(job.spec)},
         "corpus": asdict(job.corpus),
+        "task": job.teacher.task,
         "teacher": teacher_json(job),
         "student": {
             "candidate": candidate.number,

@@ -1,4 +1,4 @@
-"""Checkpoints that resume to the same loss curve: weights, optimiser state and step, without pickle."""
+"""What a training goes on from: weights and moments by name, in one file without pickle, the same for all trainings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,34 @@ from ose.artifacts.files import atomic_directory, remove_leftovers
 from ose.errors import InvalidInputError
 
 _KEPT = 2
+_WEIGHT = "weight"
+_TENSORS, _STATE = "training.safetensors", "state.json"
+
+
+def training_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """For each parameter NAME `weight/NAME` and the optimiser's own, such as `exp_avg/NAME`: 12 bytes a parameter.
+
+    Args:
+        module: What is trained; tied parameters come once.
+        optimizer: Of all its parameters.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    for name, parameter in module.named_parameters():
+        tensors[f"{_WEIGHT}/{name}"] = parameter.detach()
+        tensors |= {f"{kind}/{name}": value for kind, value in optimizer.state[parameter].items()}
+    return tensors
+
+
+def restore_training(tensors: dict[str, torch.Tensor], module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Give a module of the same shape these weights, and its optimiser the moments; the tensors stay as they are."""
+    parameters = dict(module.named_parameters())
+    with torch.no_grad():
+        for key, tensor in tensors.items():
+            kind, _, name = key.partition("/")
+            if kind == _WEIGHT:
+                parameters[name].copy_(tensor)
+            else:
+                optimizer.state[parameters[name]][kind] = tensor.to(parameters[name].device, copy=True)
 
 
 def save_checkpoint(
@@ -34,9 +62,9 @@ def save_checkpoint(
     """
     remove_leftovers(folder)
     with atomic_directory(folder / f"step-{step:08d}") as target:
-        save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, target / "model.safetensors")
-        save_file(_moments(optimizer), target / "optimizer.safetensors")
-        (target / "state.json").write_text(json.dumps({"step": step, **state}), encoding="utf8")
+        tensors = training_tensors(model, optimizer)
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, target / _TENSORS)
+        (target / _STATE).write_text(json.dumps({"step": step, **state}), encoding="utf8")
     for old in _checkpoints(folder)[:-_KEPT]:
         shutil.rmtree(old)
     return folder / f"step-{step:08d}"
@@ -55,14 +83,12 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     if not checkpoints:
         return None
     newest = checkpoints[-1]
-    weights = load_file(newest / "model.safetensors")
-    parameters = dict(model.named_parameters())
-    if {n: w.shape for n, w in weights.items()} != {n: p.shape for n, p in parameters.items()}:
+    is_earlier = not (newest / _TENSORS).exists()
+    tensors = _of_earlier_version(newest, model, optimizer) if is_earlier else load_file(newest / _TENSORS)
+    weights = {key: tensor.shape for key, tensor in tensors.items() if key.startswith(f"{_WEIGHT}/")}
+    if weights != {f"{_WEIGHT}/{name}": parameter.shape for name, parameter in model.named_parameters()}:
         raise InvalidInputError(f"{newest} holds a model of another shape; choose another folder")
-    with torch.no_grad():
-        for name, weight in weights.items():
-            parameters[name].copy_(weight)
-    _restore_moments(optimizer, load_file(newest / "optimizer.safetensors"))
+    restore_training(tensors, model, optimizer)
     return newest_state(folder)
 
 
@@ -71,7 +97,7 @@ def newest_state(folder: Path) -> dict[str, Any] | None:
     checkpoints = _checkpoints(folder)
     if not checkpoints:
         return None
-    state: dict[str, Any] = json.loads((checkpoints[-1] / "state.json").read_text(encoding="utf8"))
+    state: dict[str, Any] = json.loads((checkpoints[-1] / _STATE).read_text(encoding="utf8"))
     return state
 
 
@@ -79,17 +105,14 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
 
 
-def _moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    return {
-        f"{index}.{name}": value.detach().contiguous()
-        for index, moments in optimizer.state_dict()["state"].items()
-        for name, value in moments.items()
-    }
-
-
-def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, tensor in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+def _of_earlier_version(
+    checkpoint: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
+    """Tensors as version 0.1 wrote them: weights by name in a file, moments in another by the optimiser's order."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    order = [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+    tensors = {f"{_WEIGHT}/{name}": tensor for name, tensor in load_file(checkpoint / "model.safetensors").items()}
+    for key, tensor in load_file(checkpoint / "optimizer.safetensors").items():
+        index, kind = key.split(".", 1)
+        tensors[f"{kind}/{order[int(index)]}"] = tensor
+    return tensors

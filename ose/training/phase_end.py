@@ -12,17 +12,17 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ose.artifacts.files import atomic_file, remove_leftovers
+from ose.training.checkpoint import restore_training, training_tensors
 
 _LOSSES = "losses"
-_WEIGHT = "weight"
 
 
 @dataclass(frozen=True, slots=True)
 class LegEnd:
-    """Weights, the optimiser's moments and the losses so far, by name: 12 bytes a parameter.
+    """Weights, the optimiser's moments and the losses so far.
 
     Attributes:
-        tensors: `losses`, and for each parameter NAME `weight/NAME` and the optimiser's own, such as `exp_avg/NAME`.
+        tensors: `losses`, and all `training_tensors`.
     """
 
     tensors: dict[str, torch.Tensor]
@@ -36,11 +36,7 @@ class LegEnd:
             optimizer: Of all its parameters.
             losses: (S,), one for each step.
         """
-        tensors = {_LOSSES: losses}
-        for name, parameter in model.named_parameters():
-            tensors[f"{_WEIGHT}/{name}"] = parameter.detach()
-            tensors |= {f"{kind}/{name}": value for kind, value in optimizer.state[parameter].items()}
-        return cls(tensors)
+        return cls({_LOSSES: losses, **training_tensors(model, optimizer)})
 
     def put(self, model: nn.Module, optimizer: torch.optim.Optimizer, losses: torch.Tensor) -> int:
         """Give a student of the same shape these weights, its optimiser the moments, and `losses` its beginning.
@@ -48,17 +44,9 @@ class LegEnd:
         Returns:
             The steps that have been done.
         """
-        parameters = dict(model.named_parameters())
-        device = losses.device
-        with torch.no_grad():
-            for key, tensor in self.tensors.items():
-                kind, _, name = key.partition("/")
-                if kind == _WEIGHT:
-                    parameters[name].copy_(tensor)
-                elif name:
-                    optimizer.state[parameters[name]][kind] = tensor.to(device, copy=True)
-            num_steps = len(self.tensors[_LOSSES])
-            losses[:num_steps] = self.tensors[_LOSSES].to(device)
+        restore_training({key: each for key, each in self.tensors.items() if key != _LOSSES}, model, optimizer)
+        num_steps = len(self.tensors[_LOSSES])
+        losses[:num_steps] = self.tensors[_LOSSES].to(losses.device)
         return num_steps
 
     def save(self, file: Path) -> None:

@@ -27,16 +27,16 @@ from ose.core.inheritance import InheritanceSpec
 from ose.errors import InvalidInputError, TeacherError
 from ose.extraction.calibration import measure_calibration
 from ose.extraction.initial import Start, initial_student
-from ose.extraction.sample import MaskedSample
 from ose.families.counts import FamilyCounts
 from ose.families.models import architecture_of, parts_of
 from ose.families.parts import run_block
 from ose.families.registry import FAMILIES, family_of_students, known_family, load_family, load_shape
+from ose.tasks.fill_mask.masking import MaskedBatch
 
 INPUT_IDS = torch.randint(5, 40, (6, 14), generator=torch.Generator().manual_seed(0))
 TEXT = torch.randint(5, 40, (100, 14), generator=torch.Generator().manual_seed(1))
 POSITIONS = torch.tensor([[1, 4, 9]]).expand(100, 3)
-SAMPLE = MaskedSample(TEXT, POSITIONS, TEXT.gather(1, POSITIONS))
+SAMPLE = MaskedBatch(TEXT, POSITIONS, TEXT.gather(1, POSITIONS))
 SIZES = [(1, 1, 8, 8), (2, 2, 16, 24), (3, 4, 24, 10)]
 TEACHER = (3, 4, 32, 48)
 HEAD = "fill_mask"

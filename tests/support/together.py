@@ -19,7 +19,9 @@ from ose.core.architecture import Architecture
 from ose.core.recipe import DistillationSpec
 from ose.distillation.run import DistillationRun, distill
 from ose.extraction.initial import initial_student
+from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+from ose.tasks.registry import load_task
 from ose.training.parallel import rank
 
 
@@ -46,13 +48,14 @@ class Outcome:
 def distil_alone(work: Work, last_step: int | None = None) -> Outcome:
     """Distil in this process, as one of a group if it is in one. Stops after `last_step` as if interrupted."""
     torch.manual_seed(rank())  # whatever is random must not depend on where a process stands
-    teacher = load_masked_lm(work.teacher)
+    teacher, tokenizer = load_masked_lm(work.teacher), load_tokenizer(work.teacher)
     run = DistillationRun(
+        task=load_task("fill_mask"),
         spec=work.spec,
         teacher=teacher,
         student=initial_student(teacher, work.shape, PLAIN_START),
-        tokenizer=load_tokenizer(work.teacher),
-        sequences=work.text,
+        tokenizer=tokenizer,
+        batches=batches_of(work.text, work.spec, tokenizer),
         folder=work.folder,
     )
     curve: dict[int, dict[str, float]] = {}

@@ -6,15 +6,13 @@ a layer); with 15 % of the positions masked, computing it everywhere wastes 85 %
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from ose.errors import TeacherError
+from ose.training.positions import at_positions
 
 _HEAD_NAMES = ("lm_head", "cls")
 """RoBERTa's family calls its head `lm_head`, BERT's `cls`; both map (..., H) to (..., V)."""
@@ -29,14 +27,12 @@ class Encoded:
         head: The vocabulary head, or None for a class that keeps it in several modules.
         all_logits: (B, T, V) in that case, computed already.
         layer_states: (B, T, H) each, the embeddings and every layer's output, if they were asked for.
-        attention: (B, T, H) each, one layer's queries, keys and values, if they were asked for.
     """
 
     states: torch.Tensor
     head: nn.Module | None
     all_logits: torch.Tensor | None
     layer_states: tuple[torch.Tensor, ...] = ()
-    attention: tuple[torch.Tensor, ...] = ()
 
     def logits(self, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Logits (B, K, V) at `positions` (B, K), or (B, T, V) everywhere."""
@@ -47,67 +43,27 @@ class Encoded:
         return picked
 
 
-def encode(
-    model: PreTrainedModel, input_ids: torch.Tensor, *, all_layers: bool = False, attention_of: int | None = None
-) -> Encoded:
+def encode(model: PreTrainedModel, input_ids: torch.Tensor, *, all_layers: bool = False) -> Encoded:
     """Run the encoder of a masked language model over full sequences without padding.
 
     Args:
         model: Any masked language model; one whose head is no single module is run whole.
         input_ids: (B, T).
         all_layers: Keep the embeddings and every layer's output.
-        attention_of: The layer, counted from 0, whose queries, keys and values are kept; -1 is the last.
-
-    Raises:
-        TeacherError: Queries are asked of a model whose attention has not BERT's names.
     """
     head = next((getattr(model, name) for name in _HEAD_NAMES if hasattr(model, name)), None)
     whole_model = head is None
-    with _kept_attention(model, attention_of) as attention:
-        output = (model if whole_model else model.base_model)(
-            input_ids=input_ids, output_hidden_states=whole_model or all_layers
-        )
+    output = (model if whole_model else model.base_model)(
+        input_ids=input_ids, output_hidden_states=whole_model or all_layers
+    )
     return Encoded(
         states=output.hidden_states[-1] if whole_model else output.last_hidden_state,
         head=head,
         all_logits=output.logits if whole_model else None,
         layer_states=output.hidden_states if all_layers else (),
-        attention=tuple(attention),
     )
-
-
-def at_positions(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-    """Pick (B, K, N) out of (B, T, N)."""
-    return values.gather(1, positions[..., None].expand(-1, -1, values.shape[-1]))
 
 
 def logits_at(model: PreTrainedModel, input_ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """Logits (B, K, V) at `positions` (B, K) of full sequences (B, T)."""
     return encode(model, input_ids).logits(positions)
-
-
-@contextmanager
-def _kept_attention(model: PreTrainedModel, layer: int | None) -> Iterator[list[torch.Tensor]]:
-    """Outputs of one layer's query, key and value matrices, heard by hooks: the model's code stays as it is."""
-    kept: list[torch.Tensor] = []
-    hooks = [
-        matrix.register_forward_hook(lambda _module, _args, output: kept.append(output))
-        for matrix in ([] if layer is None else _attention_matrices(model, layer))
-    ]
-    try:
-        yield kept
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _attention_matrices(model: PreTrainedModel, layer: int) -> list[nn.Module]:
-    """In the order in which BERT's self-attention calls them."""
-    try:
-        attention = model.base_model.encoder.layer[layer].attention.self
-        return [attention.query, attention.key, attention.value]
-    except (AttributeError, TypeError) as error:
-        raise TeacherError(
-            f"relations need queries, keys and values, which OSE does not find in a {model.config.model_type} model; "
-            "set distillation.weights.relations to 0"
-        ) from error

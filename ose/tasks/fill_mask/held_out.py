@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import torch
 from transformers import PreTrainedModel
 
-from ose.core.measurement import Metric, mean_and_stderr, metric_of
+from ose.core.measurement import metric_of
 from ose.core.recipe import Precision
-from ose.errors import NonFiniteLossError
+from ose.tasks.base import HeldOutQuality
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.metrics import METRICS, Outputs
 from ose.tasks.fill_mask.resident_data import ResidentData
@@ -23,41 +19,15 @@ _ROWS_AT_ONCE, _ROWS_AT_ONCE_ON_GPU = 16, 64
 """Held-out sequences judged together: a GPU wants more work, and has the memory for their logits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOutQuality:
-    """A student on the held-out targets of a search."""
-
-    loss_nats: float
-    loss_stderr_nats: float
-    metrics: Mapping[str, Metric]
-    sequence_losses_nats: tuple[float, ...]
-
-
-def held_out_quality(
-    student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None = None
-) -> HeldOutQuality:
-    """Judge a student on the fixed held-out set, exactly: the teacher's whole distribution counts.
-
-    Args:
-        student: The model.
-        data: The search's held-out targets.
-        num_sequences: Only the first ones; None takes all.
-
-    Raises:
-        NonFiniteLossError: The student has diverged.
-    """
-    return quality_of(judge(student, data, num_sequences, "float32"))
-
-
 def judge(
-    student: PreTrainedModel, data: SearchData | ResidentData, num_sequences: int | None, precision: Precision
+    student: PreTrainedModel, data: SearchData | ResidentData, num_items: int | None, precision: Precision
 ) -> torch.Tensor:
     """(1 + metrics, M): each held-out sequence's loss, and its figure by each of `METRICS`, not waited for."""
     device, held_out = student.device, data.held_out
     at_once = _ROWS_AT_ONCE_ON_GPU if device.type == "cuda" else _ROWS_AT_ONCE
     judged: list[torch.Tensor] = []
     with torch.inference_mode():
-        rows_of_all = torch.arange(len(held_out.input_ids), device=held_out.input_ids.device)[:num_sequences]
+        rows_of_all = torch.arange(len(held_out.input_ids), device=held_out.input_ids.device)[:num_items]
         for rows in rows_of_all.split(at_once):
             labels = held_out.labels[rows].to(device)
             input_ids, positions = held_out.input_ids[rows].to(device), held_out.positions[rows].to(device)
@@ -76,13 +46,5 @@ def quality_of(judged: torch.Tensor) -> HeldOutQuality:
     Raises:
         NonFiniteLossError: The student has diverged.
     """
-    sequence_losses, *figures = judged.tolist()
-    loss, loss_stderr = mean_and_stderr(sequence_losses)
-    if not math.isfinite(loss):
-        raise NonFiniteLossError(f"the held-out loss is {loss}")
-    return HeldOutQuality(
-        loss_nats=loss,
-        loss_stderr_nats=loss_stderr,
-        metrics={name: metric_of(each) for name, each in zip(METRICS, figures, strict=True)},
-        sequence_losses_nats=tuple(sequence_losses),
-    )
+    losses, *figures = judged.tolist()
+    return HeldOutQuality.of(losses, {name: metric_of(each) for name, each in zip(METRICS, figures, strict=True)})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import torch
+from torch.nn import functional as F
 
 from ose.core.masked_positions import MASKED_FRACTION, num_targets
 
@@ -64,6 +65,14 @@ class MaskedBatch:
     def take(self, rows: torch.Tensor) -> MaskedBatch:
         """Some of the sequences."""
         return MaskedBatch(self.input_ids[rows], self.positions[rows], self.labels[rows])
+
+    def to(self, device: torch.device) -> MaskedBatch:
+        """The same on `device`."""
+        return MaskedBatch(self.input_ids.to(device), self.positions.to(device), self.labels.to(device))
+
+    def loss(self, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Masked-LM loss, mean over targets, of logits (B, K, V) for the sequences in `rows` (B,)."""
+        return F.cross_entropy(logits.flatten(0, 1).float(), self.labels[rows].flatten().to(logits.device))
 
 
 def draw_masks(input_ids: torch.Tensor, rule: MaskingRule, generator: torch.Generator) -> MaskedBatch:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.local_attention import attend_locally
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.ngrams import NgramLosses, ngram_losses
-from ose.training.checkpoint import load_checkpoint, save_checkpoint
-from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
+from ose.training.loop import Schedule, TrainingLoop
+from ose.training.optimizer import build_optimizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,19 +120,16 @@ def pretrain(
     model = build_model(recipe, tokenizer).eval()  # eval: at this size dropout only costs time
     optimizer = build_optimizer(model, recipe.learning_rate)
     rule = MaskingRule.for_tokenizer(tokenizer, recipe.mask_fraction)
-    state = load_checkpoint(checkpoints, model, optimizer)
-    first_step = state["step"] if state else 0
     losses: list[float] = []
     started = time.perf_counter()
-    for step in range(first_step, recipe.num_steps):
-        batch = _training_batch(recipe, rule, train, step)
-        factor = learning_rate_factor(step, recipe.num_steps, recipe.warmup_fraction)
-        set_learning_rate(optimizer, recipe.learning_rate * factor)
-        losses.append(_train_step(model, optimizer, batch, recipe.max_grad_norm))
-        if (step + 1) % 10 == 0:
-            on_progress(_progress(recipe, step + 1, losses, time.perf_counter() - started))
-        if (step + 1) % recipe.checkpoint_every == 0:
-            save_checkpoint(checkpoints, step + 1, model, optimizer, {"recipe": asdict(recipe)})
+
+    def on_step(step: int, _: float, loss: float) -> None:
+        losses.append(loss)
+        if step % 10 == 0:
+            on_progress(_progress(recipe, step, losses, time.perf_counter() - started))
+
+    loop = TrainingLoop(model, optimizer, _schedule(recipe), checkpoints)
+    loop.run(lambda step: _backward(model, _training_batch(recipe, rule, train, step)), on_step)
     return model, report(recipe, tokenizer, model, train, held_out)
 
 
@@ -175,14 +172,19 @@ def _training_batch(recipe: PretrainingRecipe, rule: MaskingRule, train: np.ndar
     return draw_masks(torch.from_numpy(train[rows].astype(np.int64)), rule, generator)
 
 
-def _train_step(
-    model: RobertaForMaskedLM, optimizer: torch.optim.Optimizer, batch: MaskedBatch, max_grad_norm: float
-) -> float:
+def _backward(model: RobertaForMaskedLM, batch: MaskedBatch) -> float:
     with torch.autocast("cpu", torch.bfloat16):
         logits = logits_at(model, batch.input_ids, batch.positions)
     loss = F.cross_entropy(logits.flatten(0, 1).float(), batch.labels.flatten())
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
     return loss.item()
+
+
+def _schedule(recipe: PretrainingRecipe) -> Schedule:
+    return Schedule(
+        steps=recipe.num_steps,
+        learning_rate=recipe.learning_rate,
+        warmup_fraction=recipe.warmup_fraction,
+        max_grad_norm=recipe.max_grad_norm,
+        checkpoint_every=recipe.checkpoint_every,
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ose.data.search_spans import ONE_SPAN, Span
+from ose.data.search_spans import ONE_SPAN, Span, batch_rows
 from ose.tasks.fill_mask.masking import MaskedBatch
 from ose.tasks.fill_mask.search_data import SearchData
 
@@ -30,6 +30,10 @@ class ResidentData:
     held_out_log_probs: torch.Tensor
     spans: tuple[Span, ...] = ONE_SPAN
 
+    def batch_rows(self, num_steps: int, batch_size: int) -> torch.Tensor:
+        """(num_steps, batch_size): the training sequences of each step."""
+        return batch_rows(self.spans, len(self.train.input_ids), num_steps, batch_size)
+
     def draws_of(self, rows: torch.Tensor) -> torch.Tensor:
         """(B, K, S) int64 draws of the given training sequences."""
         return self.draws[rows].long()
@@ -47,13 +51,9 @@ def on_device(data: SearchData | ResidentData, device: torch.device) -> SearchDa
 def make_resident(data: SearchData, device: torch.device) -> ResidentData:
     """Copy a search's data into the memory of `device`."""
     return ResidentData(
-        train=_moved(data.train, device),
+        train=data.train.to(device),
         draws=torch.from_numpy(np.concatenate(data.draws).astype(np.int32)).to(device),
-        held_out=_moved(data.held_out, device),
+        held_out=data.held_out.to(device),
         held_out_log_probs=torch.from_numpy(np.array(data.held_out_log_probs)).to(device),
         spans=data.spans,
     )
-
-
-def _moved(batch: MaskedBatch, device: torch.device) -> MaskedBatch:
-    return MaskedBatch(batch.input_ids.to(device), batch.positions.to(device), batch.labels.to(device))

@@ -34,7 +34,7 @@ from ose.core.measurement import Metric, TeacherQuality, mean_and_stderr, metric
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.corpus import Side, pack_corpus
-from ose.data.search_spans import ONE_SPAN, Span
+from ose.data.search_spans import ONE_SPAN, Span, batch_rows
 from ose.errors import CorpusError
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
@@ -67,6 +67,10 @@ class SearchData:
     held_out: MaskedBatch
     held_out_log_probs: np.ndarray
     spans: tuple[Span, ...] = ONE_SPAN
+
+    def batch_rows(self, num_steps: int, batch_size: int) -> torch.Tensor:
+        """(num_steps, batch_size): the training sequences of each step."""
+        return batch_rows(self.spans, len(self.train.input_ids), num_steps, batch_size)
 
     def draws_of(self, rows: torch.Tensor) -> torch.Tensor:
         """(B, K, S) int64 draws of the given training sequences."""

@@ -5,7 +5,14 @@ from dataclasses import replace
 import builders
 import pytest
 
-from ose.coordinator.cache_keys import eliminates_layers, latency_keys, search_data_key, search_data_parts, shape_key
+from ose.coordinator.cache_keys import (
+    calibration_key,
+    eliminates_layers,
+    latency_keys,
+    search_data_key,
+    search_data_parts,
+    shape_key,
+)
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, Job, JobStatus
 from ose.core.layer_choice import LayerChoice
@@ -159,3 +166,10 @@ def test_later_text_is_the_seeds_own() -> None:
     parts = [search_data_parts(job(spec=extended(300, 100, seed=seed)))[1] for seed in range(50)]
     assert len({part.seed for part in parts}) == len({part.key for part in parts}) == 50
     assert all(0 <= part.seed < 2**32 for part in parts)
+
+
+def test_tasks_share_nothing_and_fill_mask_has_the_names_of_earlier_versions() -> None:
+    masks, other = job(), job(teacher=builders.teacher_facts(task="other"))
+    assert search_data_key(masks) != search_data_key(other)
+    assert calibration_key(masks) != calibration_key(other)
+    assert search_data_key(masks) == "a825678f5fa08a0070e43d3b"

@@ -13,7 +13,9 @@ from ose.core.messages import DataRequest
 from ose.data.corpus import pack_corpus
 from ose.distillation.run import DistillationRun, distill
 from ose.extraction.initial import initial_student
+from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+from ose.tasks.registry import load_task
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +29,14 @@ def new_run(search: DataRequest, sequences: np.ndarray, tmp_path: Path) -> NewRu
     teacher, tokenizer = load_masked_lm(search.teacher.path), load_tokenizer(search.teacher.path)
 
     def make(folder: str = "run", shape: Architecture = SMALL, **changes: Any) -> DistillationRun:
+        spec = beyond(SPEC, **changes)
         return DistillationRun(
-            spec=beyond(SPEC, **changes),
+            task=load_task("fill_mask"),
+            spec=spec,
             teacher=teacher,
             student=initial_student(teacher, shape, PLAIN_START),
             tokenizer=tokenizer,
-            sequences=sequences,
+            batches=batches_of(sequences, spec, tokenizer),
             folder=tmp_path / folder,
         )
 

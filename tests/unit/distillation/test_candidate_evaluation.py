@@ -23,8 +23,9 @@ from ose.distillation.candidate_training import StudentTraining
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.forward import logits_at
-from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.judging import held_out_quality
+from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream
 
 OWN = architecture(4, 4, 32, 64)
@@ -125,7 +126,7 @@ def test_the_held_out_loss_is_that_of_the_whole_distributions(
     search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
     student = start(teacher, evaluate_task(search, SMALL))
-    quality = held_out_quality(student, data)
+    quality = held_out_quality(load_task("fill_mask"), student, data)
     with torch.no_grad():
         ours = logits_at(student, data.held_out.input_ids, data.held_out.positions).double().log_softmax(-1)
         theirs = logits_at(teacher, data.held_out.input_ids, data.held_out.positions).double().softmax(-1)

@@ -8,12 +8,11 @@ from distillations import Curve, NewRun
 from safetensors.torch import load_file
 
 from ose.core.recipe import LossWeights
-from ose.distillation.batches import masking_rule, step_batches
 from ose.distillation.module import DistillationModule, StepLosses
-from ose.distillation.run import DistillationRun, _train_step, distill, save_student
+from ose.distillation.run import DistillationRun, _backward, distill, save_student
 from ose.errors import NonFiniteLossError
+from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.forward import logits_at
-from ose.tasks.fill_mask.masking import MaskingRule
 from ose.training.losses import cosine_loss, soft_target_loss
 
 AS_WIDE = architecture(2, 4, 32, 24)
@@ -22,9 +21,8 @@ AS_WIDE = architecture(2, 4, 32, 24)
 def first_step(run: DistillationRun) -> tuple[StepLosses, DistillationModule]:
     """The losses of the first step, and the module with its gradients."""
     torch.manual_seed(0)
-    module = DistillationModule(run.student, run.teacher.config.hidden_size).eval()
-    rule = masking_rule(run.sequences, run.spec, run.tokenizer)
-    return _train_step(run, module, rule, 0), module
+    module = DistillationModule(run.task, run.student, run.teacher.config.hidden_size).eval()
+    return _backward(run, module, 0), module
 
 
 def gradients(module: DistillationModule) -> dict[str, torch.Tensor]:
@@ -43,8 +41,7 @@ def test_every_loss_goes_down(new_run: NewRun) -> None:
 @pytest.mark.parametrize("positions", ["all", "masked"])
 def test_the_losses_by_hand(positions: str, new_run: NewRun) -> None:
     run = new_run(shape=AS_WIDE, positions=positions, weights=LossWeights(soft_targets=5, masked_lm=2, cosine=3))
-    rule = masking_rule(run.sequences, run.spec, run.tokenizer)
-    [(batch, share)] = step_batches(run.sequences, run.spec, rule, 0)
+    [(batch, share)] = run.batches(0)
     assert share == 1
     with torch.no_grad():
         theirs, ours = (
@@ -121,10 +118,10 @@ def test_every_gradient_of_a_step_is_used_in_that_step(new_run: NewRun, sequence
 def test_documents_of_several_lengths_weigh_by_their_targets(new_run: NewRun, sequences: np.ndarray) -> None:
     groups = (np.concatenate([sequences[:9, :11], sequences[:9, -1:]], axis=1), sequences[:20])
     weights = LossWeights(soft_targets=0, masked_lm=1, cosine=0)
-    run = replace(new_run(weights=weights, batch_size=12, micro_batch_size=4), sequences=groups)
+    run = new_run(weights=weights, batch_size=12, micro_batch_size=4)
+    run = replace(run, batches=batches_of(groups, run.spec, run.tokenizer))
     losses, module = first_step(run)
-    rule = masking_rule(groups, run.spec, run.tokenizer)
-    batches = [batch for batch, _ in step_batches(groups, run.spec, rule, 0)]
+    batches = [batch for batch, _ in run.batches(0)]
     assert len({batch.input_ids.shape[1] for batch in batches}) == 2
     module.zero_grad()
     logits = [logits_at(run.student, batch.input_ids, batch.positions).flatten(0, 1) for batch in batches]
@@ -136,8 +133,8 @@ def test_documents_of_several_lengths_weigh_by_their_targets(new_run: NewRun, se
 def test_a_narrower_student_is_compared_through_a_projection_that_is_not_kept(new_run: NewRun) -> None:
     run = new_run()
     distill(run, Curve())
-    checkpoint = load_file(run.folder / "checkpoints" / "step-00000010" / "model.safetensors")
-    assert checkpoint["projection.weight"].shape == (32, 16)
+    checkpoint = load_file(run.folder / "checkpoints" / "step-00000010" / "training.safetensors")
+    assert checkpoint["weight/projection.weight"].shape == (32, 16)
     saved = load_file(save_student(run, {}) / "model.safetensors")
     assert not any("projection" in name for name in saved)
 
@@ -149,8 +146,7 @@ def test_a_student_as_wide_as_its_teacher_needs_no_projection(new_run: NewRun) -
 
 def test_masks_are_drawn_anew_and_every_sequence_is_seen_once_an_epoch(new_run: NewRun, sequences: np.ndarray) -> None:
     run = new_run(batch_size=6)
-    rule = MaskingRule.for_tokenizer(run.tokenizer)
-    batches = [batch for step in range(10) for batch, _ in step_batches(run.sequences, run.spec, rule, step)]
+    batches = [batch for step in range(10) for batch, _ in run.batches(step)]
     seen = [b.input_ids.scatter(1, b.positions, b.labels).numpy() for b in batches]
     first, second = np.concatenate(seen[:5]), np.concatenate(seen[5:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == sorted(sequences.tolist())

@@ -15,20 +15,20 @@ from transformers import PreTrainedModel
 
 from ose.extraction.calibration import Calibration, load_calibration, measure_calibration, save_calibration
 from ose.extraction.importance import principal_components
-from ose.extraction.sample import MaskedSample
 from ose.families.models import parts_of
 from ose.tasks.fill_mask.forward import logits_at
+from ose.tasks.fill_mask.masking import MaskedBatch
 
 SHAPE = {"num_hidden_layers": 3, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 24}
 FAMILIES = pytest.mark.parametrize("family", ["roberta", "bert"])
 
 
-def draw_sample(num_sequences: int = 20) -> MaskedSample:
+def draw_sample(num_sequences: int = 20) -> MaskedBatch:
     generator = torch.Generator().manual_seed(3)
     input_ids = torch.randint(5, 40, (num_sequences, 14), generator=generator)
     positions = torch.rand(num_sequences, 14, generator=generator).topk(3).indices.sort().values
     labels = torch.randint(5, 40, (num_sequences, 3), generator=generator)
-    return MaskedSample(input_ids, positions, labels)
+    return MaskedBatch(input_ids, positions, labels)
 
 
 SAMPLE = draw_sample()
@@ -113,7 +113,7 @@ def test_a_layer_that_does_nothing_matters_least() -> None:
 
 def test_ablation_is_the_loss_without_the_layer() -> None:
     teacher = teacher_of("roberta")
-    few = MaskedSample(SAMPLE.input_ids[:5], SAMPLE.positions[:5], SAMPLE.labels[:5])
+    few = MaskedBatch(SAMPLE.input_ids[:5], SAMPLE.positions[:5], SAMPLE.labels[:5])
 
     def loss(model: PreTrainedModel) -> float:
         with torch.no_grad():
@@ -128,7 +128,7 @@ def test_ablation_is_the_loss_without_the_layer() -> None:
 
 def test_gradient_of_a_head_is_the_slope_of_the_loss_by_its_mask() -> None:
     teacher = teacher_of("roberta")
-    one = MaskedSample(SAMPLE.input_ids[:1], SAMPLE.positions[:1], SAMPLE.labels[:1])
+    one = MaskedBatch(SAMPLE.input_ids[:1], SAMPLE.positions[:1], SAMPLE.labels[:1])
     measured = measure_calibration(teacher, one).importance["heads.gradient"][2, 3].item()
 
     def loss(mask: float) -> float:

@@ -13,19 +13,19 @@ from ose.extraction.calibration import Calibration, measure_calibration
 from ose.extraction.choose import choose_extraction
 from ose.extraction.copy import inherit
 from ose.extraction.refit import fit_to_teacher
-from ose.extraction.sample import MaskedSample
 from ose.families.bert.model import build_student
+from ose.tasks.fill_mask.masking import MaskedBatch
 
 TEACHER = architecture(4, 4, 32, 48)
 FAMILIES = pytest.mark.parametrize("family", ["roberta", "bert"])
 HEADS, NEURONS, HIDDEN = ("norm", "gradient", "fluctuation"), ("activation", "taylor", "fluctuation"), ("activation",)
 
 
-def draw(seed: int, num_sequences: int) -> MaskedSample:
+def draw(seed: int, num_sequences: int) -> MaskedBatch:
     generator = torch.Generator().manual_seed(seed)
     input_ids = torch.randint(5, 40, (num_sequences, 14), generator=generator)
     positions = torch.rand(num_sequences, 14, generator=generator).topk(3).indices.sort().values
-    return MaskedSample(input_ids, positions, torch.randint(5, 40, (num_sequences, 3), generator=generator))
+    return MaskedBatch(input_ids, positions, torch.randint(5, 40, (num_sequences, 3), generator=generator))
 
 
 SAMPLE, UNSEEN = draw(0, 64), draw(1, 64)

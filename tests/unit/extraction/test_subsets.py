@@ -25,9 +25,12 @@ from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.initial import Start, initial_student
 from ose.extraction.subsets import score_layer_subsets, subset_scores
 from ose.families.bert.model import architecture_of
-from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
+from ose.tasks.judging import held_out_quality
+from ose.tasks.registry import load_task
+
+FILL_MASK = load_task("fill_mask")
 
 
 def task(search: DataRequest, keep: int, inheritance: InheritanceSpec = LEADING) -> LayerSubsetsRequest:
@@ -55,7 +58,7 @@ def test_subsets_score_what_the_rest_of_the_teacher_does(
     scores = score_layer_subsets(task(search, 2), teacher, data)
     assert [score.layers for score in scores] == list(combinations(range(4), 2))
     for score in scores:
-        quality = held_out_quality(cut(teacher, score.layers), data)
+        quality = held_out_quality(FILL_MASK, cut(teacher, score.layers), data)
         assert score.loss_nats == pytest.approx(quality.loss_nats, abs=1e-5)
         assert score.loss_stderr_nats == pytest.approx(quality.loss_stderr_nats, abs=1e-5)
     assert len({score.loss_nats for score in scores}) == len(scores)
@@ -64,7 +67,7 @@ def test_subsets_score_what_the_rest_of_the_teacher_does(
 def test_all_layers_are_the_teacher_which_stays_as_it_was(search: DataRequest) -> None:
     teacher, data = load_masked_lm(search.teacher.path), load_search_data(Path(search.folder))
     before = {name: weights.clone() for name, weights in teacher.state_dict().items()}
-    whole, alone, again = subset_scores(teacher, data, [(0, 1, 2, 3), (3,), (0, 1, 2, 3)])
+    whole, alone, again = subset_scores(FILL_MASK, teacher, data, [(0, 1, 2, 3), (3,), (0, 1, 2, 3)])
     assert whole == again
     assert whole.loss_nats == pytest.approx(fill(search).entropy_nats, abs=1e-3)  # targets in half precision
     assert alone.loss_nats > whole.loss_nats
@@ -78,15 +81,15 @@ def test_shared_beginnings_are_computed_once(search: DataRequest, monkeypatch: p
     calls: list[int] = []
     for index, layer in enumerate(teacher.base_model.encoder.layer):
         layer.register_forward_hook(lambda *_, index=index: calls.append(index))
-    subset_scores(teacher, data, list(combinations(range(4), 2)))
+    subset_scores(FILL_MASK, teacher, data, list(combinations(range(4), 2)))
     assert calls == [*[0, 1, 2, 3], *[1, 2, 3], *[2, 3]]
 
 
 def test_a_part_of_the_held_out_sequences_is_enough(search: DataRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     teacher, data = load_masked_lm(search.teacher.path), load_search_data(Path(search.folder))
     monkeypatch.setattr(subsets, "SCORED_SEQUENCES", 5)
-    [score] = subset_scores(teacher, data, [(0, 3)])
-    quality = held_out_quality(cut(teacher, (0, 3)), data)
+    [score] = subset_scores(FILL_MASK, teacher, data, [(0, 3)])
+    quality = held_out_quality(FILL_MASK, cut(teacher, (0, 3)), data)
     assert score.loss_nats == pytest.approx(sum(quality.sequence_losses_nats[:5]) / 5, abs=1e-5)
 
 
@@ -117,5 +120,7 @@ def test_promising_subsets_are_scored_as_students_start(
     assert {rule for rules in kept.values() for rule in rules} == set(get_args(LayerRule))
     start = Start(initialization="inherit", inheritance=replace(spec, layers=(0, 3)), seed=0, calibration=calibration)
     student = initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=2), start)
-    assert refitted[0, 3] == held_out_quality(student, data, subsets.SCORED_SEQUENCES).loss_nats != plain[0, 3]
+    assert (
+        refitted[0, 3] == held_out_quality(FILL_MASK, student, data, subsets.SCORED_SEQUENCES).loss_nats != plain[0, 3]
+    )
     assert most_promising(scores, 2, 1)[0].loss_nats == min(refitted.values())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
 from ose.inputs.consistency import check_job, check_recipe
 from ose.inputs.job_file import parse_job
+from ose.tasks.registry import TASKS
 
 TEACHER = TeacherFacts(
     path="/teacher",
@@ -112,3 +114,19 @@ def test_relations_are_checked_against_teacher_and_student_before_anything_is_lo
         check_recipe(preset_spec("minilm", relation_heads=8), TEACHER, student)
     with pytest.raises(TeacherError, match="does not find in a distilbert teacher"):
         check_recipe(preset_spec("minilm"), unlike, student)
+
+
+RATE = """
+from dataclasses import replace
+from ose.tasks.fill_mask.rules import RULES
+RULES = replace(RULES, name="rate", columns=("text", "score"))
+"""
+
+
+def test_a_task_that_reads_a_column_the_corpus_lacks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "rate").mkdir()
+    (tmp_path / "rate" / "rules.py").write_text(RATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(TASKS, "rate", "rate")
+    with pytest.raises(JobFileError, match="the task rate reads score beside the text"):
+        check_job(job(), dataclasses.replace(TEACHER, task="rate"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from builders import job_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,6 +185,11 @@ def test_the_hash_depends_on_the_request_and_not_on_how_it_is_written():
     assert spec_hash(parse_job(reordered, "/")) == spec_hash(spec)
     assert spec_hash(parse_job(changed("search.seed", 1), "/")) != spec_hash(spec)
     assert len(spec_hash(spec)) == 64
+
+
+def test_jobs_of_earlier_versions_are_found_by_their_hash():
+    assert spec_hash(job_spec()) == "7cc95ec624803cdeabba951ebb46fa216271e31c69220822d9f0666fe52d3cea"
+    assert spec_hash(job_spec(task="fill_mask")) != spec_hash(job_spec())
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from searches import LEADING, evaluate_task, facts_of, targets_tasks
 from ose.core.job import CorpusFacts, FailureReport
 from ose.core.measurement import Evaluation, TeacherQuality
 from ose.core.messages import DataRequest, DataSummary, LayerSubsetsRequest, RequestFailed, RequestSucceeded
+from ose.tasks.registry import load_task
 from ose.workers import executor
 from ose.workers.executor import RequestExecutor
 
@@ -35,8 +36,9 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
         return call
 
-    for name in ("load_masked_lm", "load_search_data"):
-        monkeypatch.setattr(executor, name, recorded(getattr(executor, name)))
+    task = load_task("fill_mask")
+    for name in ("load_teacher", "load_data"):
+        monkeypatch.setattr(type(task), name, staticmethod(recorded(getattr(task, name))))
     return loaded
 
 

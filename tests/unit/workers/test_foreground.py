@@ -19,9 +19,10 @@ from ose.distillation.curve import read_curve
 from ose.errors import TeacherError
 from ose.extraction.calibrate import open_calibration
 from ose.latency import measure
-from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+from ose.tasks.judging import held_out_quality
+from ose.tasks.registry import load_task
 from ose.workers.foreground import FullDistillation, latency_of_directory, run_distillation
 
 SMALL = architecture(2, 2, 16, 24)
@@ -76,7 +77,9 @@ def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataR
     result = run_distillation(request(job, search, tmp_path), lambda step, _: steps.append(step))
     assert steps == [1, 2, 3, 4, 5, 6]
     assert (result.num_steps, result.student_path) == (6, str(tmp_path / "run" / "student"))
-    quality = held_out_quality(load_masked_lm(result.student_path), load_search_data(Path(search.folder)))
+    quality = held_out_quality(
+        load_task("fill_mask"), load_masked_lm(result.student_path), load_search_data(Path(search.folder))
+    )
     assert result.loss_nats == pytest.approx(quality.loss_nats, abs=1e-5)
     assert result.metrics == quality.metrics
     assert result.loss_nats > fill(search).entropy_nats

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ose.core.recipe import DistillationSpec
-from ose.distillation.batches import masking_rule, step_batches
+from ose.tasks.fill_mask.batches import masking_rule, step_batches
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule
 from ose.tasks.fill_mask.teacher import load_tokenizer
 

@@ -1,0 +1,18 @@
+"""Masked language modelling as submission knows it."""
+
+from __future__ import annotations
+
+from ose.tasks.base import TaskRules
+
+RULES = TaskRules(
+    name="fill_mask",
+    model_kind="masked language model",
+    model_classes=("ForMaskedLM", "ForPreTraining"),
+    head_kind="vocabulary head",
+    head_prefixes=(
+        "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
+        "lm_predictions.", "head.", "decoder.", "pred_layer.",
+    ),
+    columns=("text",),
+    pipeline_tag="fill-mask",
+)  # fmt: skip

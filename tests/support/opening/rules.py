@@ -1,0 +1,13 @@
+"""A second task, for tests: what kind of text a sequence is, and how varied, told at its first token."""
+
+from ose.tasks.base import TaskRules
+
+RULES = TaskRules(
+    name="opening",
+    model_kind="masked language model",
+    model_classes=("ForMaskedLM",),
+    head_kind="vocabulary head",
+    head_prefixes=("lm_head.", "cls.predictions."),
+    columns=("text",),
+    pipeline_tag="text-classification",
+)
