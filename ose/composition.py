@@ -100,7 +100,7 @@ def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> Expor
 
 
 def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
-    """See `ose.runtimes.torch.fill_mask`."""
+    """See `ose.runtimes.torch.export.fill_mask`."""
     from ose.workers import foreground
 
     return foreground.fill_mask(model, text, count)

@@ -22,6 +22,7 @@ from ose.core.messages import (
     RequestFailed,
     RequestSucceeded,
     Result,
+    SavedModelRequest,
     TargetsRequest,
 )
 from ose.distillation.candidate_evaluation import evaluate_candidate
@@ -29,6 +30,7 @@ from ose.errors import MemoryExhaustedError
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.subsets import score_layer_subsets
+from ose.latency.timed_model import save_timed_model
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
 from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, prepare_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
@@ -84,6 +86,9 @@ class RequestExecutor:
                 teacher = self._loaded(request.teacher)
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
                 return score_layer_subsets(request, teacher, self._data_in(request.folder), calibration)
+            case SavedModelRequest():
+                save_timed_model(request)
+                return None
 
     def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != teacher:

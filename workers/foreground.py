@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from ose.artifacts.scratch import ScratchFolder
 from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
 from ose.core.export import ExportSummary
@@ -18,7 +20,7 @@ from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
 from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import CalibrationRequest
+from ose.core.messages import CalibrationRequest, LatencyRequest
 from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.data.training_text import training_text
@@ -28,9 +30,11 @@ from ose.distillation.run import DistillationRun, distill, save_student
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.latency.measure import measure_latency
-from ose.runtimes.torch import export_student, student_card
-from ose.runtimes.torch import fill_mask as fill_mask_of
+from ose.latency.process import LatencyServer
+from ose.latency.timed_model import save_for_timing
+from ose.runtimes.registry import runtime_package
+from ose.runtimes.torch.export import export_student, student_card
+from ose.runtimes.torch.export import fill_mask as fill_mask_of
 from ose.tasks.fill_mask.held_out import held_out_quality
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
@@ -170,7 +174,7 @@ def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> Expor
 
 
 def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
-    """A model directory's likeliest fillings of the first mask. See `ose.runtimes.torch.fill_mask`."""
+    """A model directory's likeliest fillings of the first mask. See `ose.runtimes.torch.export.fill_mask`."""
     quieten()
     return fill_mask_of(model, text, count)
 
@@ -183,7 +187,12 @@ def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasur
         DependencyError: The device is not there.
     """
     quieten()
-    return measure_latency(load_masked_lm(path), protocol)
+    model, runtime = load_masked_lm(path), runtime_package(protocol.runtime)
+    with closing(ScratchFolder("latency")) as scratch:
+        folder = scratch.path / "model"
+        save_for_timing(model, folder, runtime, protocol.dtype)
+        request = LatencyRequest(folder=str(folder), vocab_size=model.config.vocab_size, protocol=protocol)
+        return LatencyServer(runtime).measure(request)
 
 
 def quieten() -> None:

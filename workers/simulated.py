@@ -17,7 +17,17 @@ from datetime import UTC, datetime, timedelta
 
 from ose.core.job import FailureReport
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import EvaluationRequest, Event, LatencyRequest, Request, RequestFailed, RequestSucceeded, Result
+from ose.core.messages import (
+    EvaluationRequest,
+    Event,
+    LatencyRequest,
+    Request,
+    RequestFailed,
+    RequestSucceeded,
+    Result,
+    SavedModelRequest,
+    TimedModel,
+)
 
 _FINGERPRINT = DeviceFingerprint(
     machine="simulated",
@@ -90,7 +100,7 @@ class SimulatedBackend:
         clock: VirtualClock,
         duration_s: Callable[[Request], float],
         result: Callable[[Request], Result],
-        latency: Callable[[LatencyRequest], LatencyMeasurement],
+        latency: Callable[[TimedModel], LatencyMeasurement],
         faults: Faults = Faults(),
         seed: int = 0,
     ) -> None:
@@ -102,10 +112,13 @@ class SimulatedBackend:
         self._queue: deque[Request] = deque()
         self._idle = deque(range(num_workers))
         self._ends: list[tuple[float, int, int, Event | None]] = []
+        self._saved: dict[str, TimedModel] = {}
 
     def submit(self, request: Request) -> None:
         """Queue a request."""
         self.num_submitted += 1
+        if isinstance(request, SavedModelRequest):
+            self._saved = {request.folder: request.model}  # the coordinator keeps one at a time
         self._queue.append(request)
         self._give_out()
 
@@ -127,7 +140,7 @@ class SimulatedBackend:
     @contextmanager
     def latency_probe(self, protocol: LatencyProtocol) -> Iterator[SimulatedProbe]:
         """A probe that knows its answers."""
-        yield SimulatedProbe(self._clock, self._latency)
+        yield SimulatedProbe(self._clock, lambda folder: self._latency(self._saved[folder]))
 
     def settle(self) -> None:
         """Nothing starts here."""
@@ -150,7 +163,9 @@ class SimulatedBackend:
             self._start(self._queue.popleft(), self._idle.popleft())
 
     def _start(self, request: Request, worker: int) -> None:
-        taken_s, failure = self._fate(self._duration_s(request))
+        taken_s, failure = (0.0, None)
+        if not isinstance(request, SavedModelRequest):
+            taken_s, failure = self._fate(self._duration_s(request))
         name = f"simulated-{worker}"
         event: Event
         if failure is None:
@@ -210,7 +225,7 @@ class _Idleness:
 class SimulatedProbe:
     """Measures latencies by a formula, in no time but the clock's."""
 
-    def __init__(self, clock: VirtualClock, latency: Callable[[LatencyRequest], LatencyMeasurement]) -> None:
+    def __init__(self, clock: VirtualClock, latency: Callable[[str], LatencyMeasurement]) -> None:
         self._clock = clock
         self._latency = latency
 
@@ -224,7 +239,7 @@ class SimulatedProbe:
     def measure(self, request: LatencyRequest) -> LatencyMeasurement:
         """By the formula."""
         self._clock.advance_to(self._clock.now_s + _LATENCY_TASK_S)
-        return self._latency(request)
+        return self._latency(request.folder)
 
 
 def _is_lost(event: Event) -> bool:

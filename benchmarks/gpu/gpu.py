@@ -44,6 +44,9 @@ from ose.distillation.candidate_evaluation import evaluate_together
 from ose.families.bert.model import build_student
 from ose.families.counts import FamilyCounts
 from ose.latency.measure import measure_latency
+from ose.latency.target_device import target_device
+from ose.runtimes.torch.engine import ENGINE, TorchSession
+from ose.runtimes.torch.rules import RULES
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
 from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, save_batches
@@ -184,9 +187,11 @@ def measure_latencies(
     protocol = LatencyProtocol(
         device=options.device, sequence_length=options.sequence_length, dtype=options.latency_dtype
     )
+    device = target_device(RULES, ENGINE, options.device)
     for shape in shapes:
         try:
-            yield measure_latency(build_student(config, shape, "fill_mask", 0, options.device), protocol)
+            encoder = build_student(config, shape, "fill_mask", 0, options.device).base_model
+            yield measure_latency(TorchSession(encoder, protocol), protocol, config.vocab_size, device)
         except Exception as error:
             yield error
 

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -31,12 +32,15 @@ from benchmarks.shared.tables import read_csv, write_csv
 from ose.core.architecture import Architecture
 from ose.core.kendall import kendall_tau
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyRequest
+from ose.core.messages import LatencyRequest, SavedModelRequest, TimedModel
 from ose.core.pace import BestPace, is_slow
 from ose.core.spec import TeacherSpec
 from ose.inputs.teachers import inspect_teacher
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.latency.reference_pace import machine_pace_ms
+from ose.latency.timed_model import save_timed_model
+from ose.runtimes.registry import runtime_package
+from ose.runtimes.torch.engine import ENGINE
 
 SHAPES = [
     parse_shape(f"{depth},{heads},{hidden},{intermediate}")
@@ -126,10 +130,14 @@ def measured_round(options: argparse.Namespace, busy: int, index: int, best_pace
     with busy_processes(busy), SubprocessLatencyProbe(protocol) as probe:
 
         def measured(shape: Architecture) -> tuple[LatencyMeasurement, float | None, bool]:
-            task = LatencyRequest(
-                teacher=teacher, architecture=shape, protocol=protocol, best_pace_ms=best_pace.best_ms
-            )
-            found = probe.measure(task)
+            with saved_model(TimedModel(teacher=teacher, architecture=shape), protocol) as folder:
+                request = LatencyRequest(
+                    folder=str(folder),
+                    vocab_size=teacher.embedding.vocab_size,
+                    protocol=protocol,
+                    best_pace_ms=best_pace.best_ms,
+                )
+                found = probe.measure(request)
             best_pace.learn(found)
             if not busy and index >= options.outside_rounds:
                 return found, None, False
@@ -154,6 +162,18 @@ def measured_round(options: argparse.Namespace, busy: int, index: int, best_pace
         }
 
 
+@contextmanager
+def saved_model(model: TimedModel, protocol: LatencyProtocol) -> Iterator[Path]:
+    """A model as OSE's latency process takes it."""
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        runtime = runtime_package(protocol.runtime)
+        save_timed_model(
+            SavedModelRequest(id="model", folder=str(folder), model=model, runtime=runtime, precision=protocol.dtype)
+        )
+        yield folder
+
+
 def _row(told: dict[str, str]) -> dict[str, Any]:
     return {name: value if name == "architecture" else json.loads(value or "null") for name, value in told.items()}
 
@@ -168,7 +188,7 @@ def calm_outside_ms(
     """
     torch.set_num_threads(options.threads)
     for _ in range(max_attempts):
-        before_ms, found, after_ms = machine_pace_ms(), outside_ms(options, shape), machine_pace_ms()
+        before_ms, found, after_ms = machine_pace_ms(ENGINE), outside_ms(options, shape), machine_pace_ms(ENGINE)
         was_slow = is_slow(max(before_ms, after_ms), best_pace.best_ms)
         if not was_slow:
             break

@@ -28,10 +28,10 @@ from ose.core.messages import (
     DataRequest,
     DataSummary,
     EvaluationRequest,
-    LatencyRequest,
     Request,
     Result,
     TargetsRequest,
+    TimedModel,
 )
 from ose.core.progress import Silence
 from ose.core.spec import SearchSpec, WorkersSpec
@@ -98,8 +98,8 @@ def simulated_backend(num_workers: int, clock: VirtualClock, losses: int) -> Sim
             return known.setdefault(loss, evaluation(loss, losses, losses))
         return QUALITY if isinstance(task, TargetsRequest) and task.shard is None else None
 
-    def measured(task: LatencyRequest) -> LatencyMeasurement:
-        shape = task.architecture
+    def measured(model: TimedModel) -> LatencyMeasurement:
+        shape = model.architecture
         return latency(0.1 + shape.num_hidden_layers * shape.hidden_size / 100)
 
     return SimulatedBackend(num_workers, clock, duration_s, result, measured, FAULTS)

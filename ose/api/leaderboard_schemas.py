@@ -13,7 +13,8 @@ from ose.core.job import ErrorDetail, JobStatus, TrialStatus
 from ose.core.measurement import Evaluation, LatencyMeasurement, LatencyProtocol, Metric
 from ose.core.score import ScoreRule
 from ose.core.trust import Trust
-from ose.leaderboard.row import LeaderboardRow
+from ose.leaderboard.row import LeaderboardRow, Place
+from ose.store.pages import CandidateFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,20 +128,42 @@ class TrialDocument(BaseModel):
     error: ErrorDetail | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateDocument(LeaderboardRow):  # noqa: D101
-    __doc__ = f"""{inspect.getdoc(LeaderboardRow)}
-    job: The id of its job.
-    earlier_legs: Steps at the end of each leg of its training before the last; empty if it has one.
-    continues: The number of the candidate that was trained the earlier legs, and whose place it takes.
-    evaluation: What its scored trial found out.
-    latency: Its measurement, with every sample.
-    trials: All attempts to evaluate it.
-"""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationDocument(Evaluation):
+    """What one trial found out about a candidate's quality.
+
+    Attributes:
+        masked_lm_loss_nats, masked_accuracy: As in `metrics`. They go with the next version.
+    """
+
+    masked_lm_loss_nats: float | None
+    masked_accuracy: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateDocument(LeaderboardRow):
+    """One candidate, with everything that was measured of it.
+
+    Attributes:
+        job: The id of its job.
+        earlier_legs: Steps at the end of each leg of its training before the last; empty if it has one.
+        continues: The number of the candidate that was trained the earlier legs, and whose place it takes.
+        evaluation: What its scored trial found out.
+        latency: Its measurement, with every sample.
+        trials: All attempts to evaluate it.
+    """
 
     job: str
     earlier_legs: tuple[int, ...]
     continues: int | None
-    evaluation: Evaluation | None
+    evaluation: EvaluationDocument | None
     latency: LatencyMeasurement | None
     trials: tuple[TrialDocument, ...]
+
+
+HEIRS: dict[str, tuple[type, ...]] = {
+    "LeaderboardRow": (Place, CandidateFigures),
+    "CandidateDocument": (Place, CandidateFigures, LeaderboardRow),
+    "EvaluationDocument": (Evaluation,),
+}
+"""Classes whose docstring leaves to their bases what these say of their fields."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 
 from ose.access.gate import Gate
+from ose.api.leaderboard_schemas import HEIRS
 from ose.api.problems import Problem
 from ose.api.request_schemas import REQUESTS, place
 
@@ -43,14 +44,14 @@ def _complete(schemas: dict[str, Document]) -> None:
     _, parts = TypeAdapter.json_schemas(adapters, ref_template=place("{model}"))  # type: ignore[arg-type]
     schemas |= {f"{name}-Input": schema for name, schema in parts["$defs"].items()}
     schemas["Problem"] = Problem.model_json_schema()
-    for schema in schemas.values():
-        _explain(schema)
+    for name, schema in schemas.items():
+        _explain(schema, HEIRS.get(name, ()))
 
 
-def _explain(schema: Document) -> None:
-    """Move what a docstring says of each attribute to the property of that name."""
+def _explain(schema: Document, heir_of: Iterable[type]) -> None:
+    """Move what a docstring, or that of a base, says of each attribute to the property of that name."""
     text = inspect.cleandoc(schema.get("description", ""))
-    told = attributes_of(text)
+    told = {**attributes_of("\n".join(inspect.getdoc(each) or "" for each in heir_of)), **attributes_of(text)}
     for name, field in schema.get("properties", {}).items():
         if name in told:
             field.setdefault("description", told[name])

@@ -15,6 +15,7 @@ from ose.core.cost import Pace, StageTimes, Work
 from ose.core.export import ExportFile
 from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, ErrorDetail, JobStatus, TeacherFacts
 from ose.core.layer_choice import LayerChoice
+from ose.core.measurement import Metric
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
 
@@ -128,9 +129,8 @@ class DistillationResultDocument(BaseModel):
         num_steps: Steps done in all.
         loss_nats: Cross-entropy to the teacher at held-out masked positions.
         loss_stderr_nats: Its standard error over sequences.
-        masked_lm_loss_nats: Cross-entropy against the true tokens.
-        masked_accuracy: Share of targets ranked first.
-        masked_accuracy_stderr: Its standard error over sequences.
+        metrics: What else the task says of its quality, by name.
+        masked_lm_loss_nats, masked_accuracy, masked_accuracy_stderr: As in `metrics`. They go with the next version.
         wall_time_s: Of all sessions together.
         sequence_losses_nats: The loss of each held-out sequence, in order. Empty in results of earlier versions.
     """
@@ -138,8 +138,9 @@ class DistillationResultDocument(BaseModel):
     num_steps: int
     loss_nats: float
     loss_stderr_nats: float | None
-    masked_lm_loss_nats: float
-    masked_accuracy: float
+    metrics: dict[str, Metric]
+    masked_lm_loss_nats: float | None
+    masked_accuracy: float | None
     masked_accuracy_stderr: float | None
     wall_time_s: float
     sequence_losses_nats: tuple[float, ...]

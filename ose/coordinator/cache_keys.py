@@ -10,7 +10,7 @@ from itertools import pairwise
 from ose.core.job import Candidate, Job, inheritance_of
 from ose.core.layer_choice import LayerChoice, has_to_eliminate
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
-from ose.core.messages import LatencyRequest
+from ose.core.messages import TimedModel
 from ose.core.plain import plain
 from ose.core.spec import JobSpec
 
@@ -164,18 +164,18 @@ def _layer_choices(spec: JobSpec) -> tuple[LayerChoice, ...]:
     return spec.space.layers or (spec.search.inheritance.layers,)
 
 
-def latency_keys(request: LatencyRequest, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:
+def latency_keys(model: TimedModel, protocol: LatencyProtocol, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:
     """Name a latency by its shape, its protocol and its device, as the store takes them."""
-    return shape_key(request), protocol_key(request.protocol), _digest(asdict(fingerprint))
+    return shape_key(model), protocol_key(protocol), _digest(asdict(fingerprint))
 
 
-def shape_key(request: LatencyRequest) -> str:
+def shape_key(model: TimedModel) -> str:
     """Names what latency depends on: the shape alone for students, the very model for a teacher."""
-    if request.is_teacher:
-        return f"teacher:{request.teacher.digest[:24]}"
-    embedding = request.teacher.embedding
+    if model.is_teacher:
+        return f"teacher:{model.teacher.digest[:24]}"
+    embedding = model.teacher.embedding
     tables = f"{embedding.vocab_size}:{embedding.max_position_embeddings}:{embedding.type_vocab_size}"
-    return f"{request.teacher.model_type}:{tables}:{request.architecture}"
+    return f"{model.teacher.model_type}:{tables}:{model.architecture}"
 
 
 def protocol_key(protocol: LatencyProtocol) -> str:

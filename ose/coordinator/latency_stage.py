@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ose.coordinator.cache_keys import latency_keys
 from ose.coordinator.run_context import RunContext
+from ose.coordinator.saved_models import remove_saved_models, saved_model
 from ose.coordinator.trials import open_trial, record_failure
 from ose.core.architecture import Architecture
 from ose.core.failures import failure_report
 from ose.core.job import Candidate, Job
-from ose.core.messages import LatencyRequest
+from ose.core.messages import LatencyRequest, TimedModel
 from ose.core.pace import BestPace
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.base import LatencyProbe
@@ -72,6 +74,7 @@ def measure_latencies(context: RunContext, candidates: Iterable[Candidate]) -> N
     shapes = deque(_unmeasured(context.job, candidates))
     if shapes:
         context.progress.stage("Measuring latencies", len(shapes))
+        remove_saved_models(context)
     measured = _Measured(context.job)
     while shapes:
         with context.backend.latency_probe(context.job.spec.latency) as probe:
@@ -91,7 +94,7 @@ def expect_latencies(context: RunContext, architectures: Iterable[Architecture])
     with context.backend.latency_probe(context.job.spec.latency) as probe:
         for shape in shapes:
             context.check_lease()
-            if _known(context, probe, _request(context.job, shape)) is None:
+            if _known(context, probe, _model(context.job, shape)) is None:
                 return probe.start()
 
 
@@ -124,27 +127,36 @@ def _measure_shapes(context: RunContext, probe: LatencyProbe, shapes: deque[_Sha
 
 def _latency_of(context: RunContext, probe: LatencyProbe, shape: _Shape, best_pace: BestPace) -> StoredLatency:
     """A stored measurement of this shape, device and protocol, or a new one if there is none to trust."""
-    request = _request(context.job, shape)
-    known = None if shape.was_slow else _known(context, probe, request)
+    model = _model(context.job, shape)
+    known = None if shape.was_slow else _known(context, probe, model)
     if known is not None:
         return known
-    context.backend.settle()
-    found = probe.measure(replace(request, best_pace_ms=best_pace.best_ms))
-    return context.store.add_latency(*latency_keys(request, probe.fingerprint()), found, context.now())
+    with saved_model(context, model) as folder:
+        context.backend.settle()
+        found = probe.measure(_request(context.job, folder, best_pace))
+    return context.store.add_latency(*_keys(context, probe, model), found, context.now())
 
 
-def _known(context: RunContext, probe: LatencyProbe, request: LatencyRequest) -> StoredLatency | None:
+def _known(context: RunContext, probe: LatencyProbe, model: TimedModel) -> StoredLatency | None:
     """What was measured before and can be trusted."""
-    known = context.store.latency(*latency_keys(request, probe.fingerprint()))
+    known = context.store.latency(*_keys(context, probe, model))
     return None if known is None or known.measurement.is_flagged else known
 
 
-def _request(job: Job, shape: _Shape) -> LatencyRequest:
+def _keys(context: RunContext, probe: LatencyProbe, model: TimedModel) -> tuple[str, str, str]:
+    return latency_keys(model, context.job.spec.latency, probe.fingerprint())
+
+
+def _model(job: Job, shape: _Shape) -> TimedModel:
+    return TimedModel(teacher=job.teacher, architecture=shape.architecture, is_teacher=shape.is_teacher)
+
+
+def _request(job: Job, folder: Path, best_pace: BestPace) -> LatencyRequest:
     return LatencyRequest(
-        teacher=job.teacher,
-        architecture=shape.architecture,
+        folder=str(folder),
+        vocab_size=job.teacher.embedding.vocab_size,
         protocol=job.spec.latency,
-        is_teacher=shape.is_teacher,
+        best_pace_ms=best_pace.best_ms,
     )
 
 

@@ -158,22 +158,54 @@ class LayerSubsetsRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyRequest:
-    """Measure one architecture of the teacher's class, with random weights: latency does not depend on them.
+class TimedModel:
+    """What a latency is of: an architecture of the teacher's class, with weights of no meaning.
 
     Attributes:
-        is_teacher: Measure the teacher's own model instead.
-        best_pace_ms: The best pace of the device that is known: slower, it is waited for. None takes it as it is.
+        is_teacher: It is the teacher's own model instead.
     """
 
     teacher: TeacherFacts
     architecture: Architecture
-    protocol: LatencyProtocol
     is_teacher: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedModelRequest:
+    """Build a model that is to be timed, and save it for the runtime that will run it.
+
+    Attributes:
+        folder: Where it goes.
+        runtime: The runtime's package.
+        precision: Of weights and arithmetic.
+    """
+
+    id: str
+    folder: str
+    model: TimedModel
+    runtime: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyRequest:
+    """Measure a saved model.
+
+    Attributes:
+        folder: Where it lies, on the machine that measures or on the one that asks.
+        vocab_size: Token ids of the input are below it.
+        best_pace_ms: The best pace of the device that is known: slower, it is waited for. None takes it as it is.
+    """
+
+    folder: str
+    vocab_size: int
+    protocol: LatencyProtocol
     best_pace_ms: float | None = None
 
 
-Request = DataRequest | TargetsRequest | CalibrationRequest | EvaluationRequest | LayerSubsetsRequest
+Request = (
+    DataRequest | TargetsRequest | CalibrationRequest | EvaluationRequest | LayerSubsetsRequest | SavedModelRequest
+)
 Result = DataSummary | TeacherQuality | Evaluation | tuple[SubsetScore, ...] | None
 
 

@@ -15,10 +15,10 @@ from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, Teache
 from ose.families.registry import known_family
 from ose.inputs.space_size import require_small_search
 from ose.limits import require_within
+from ose.runtimes.base import RuntimeRules
+from ose.runtimes.registry import runtime_package, runtime_rules
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
-_DTYPES = ("float32", "bfloat16", "float16")
-_RUNTIMES = ("torch",)
 
 
 def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
@@ -63,15 +63,28 @@ def check_latency_protocol(protocol: LatencyProtocol) -> None:
     """Refuse a protocol that no latency can be measured by.
 
     Raises:
-        JobFileError: There are too many threads, or device, dtype or runtime is unknown.
+        JobFileError: There are too many threads, the device or the runtime is unknown, the runtime has not what it
+            needs, or it does not run on the device or in the precision.
     """
     require_within("max_threads", protocol.threads, f"latency.threads is {protocol.threads:,}", JobFileError)
     if not _DEVICE.fullmatch(protocol.device):
         raise JobFileError(f"latency.device must be cpu, cuda or cuda:N, not {protocol.device!r}")
-    if protocol.dtype not in _DTYPES:
-        raise JobFileError(f"latency.dtype must be one of {', '.join(_DTYPES)}, not {protocol.dtype!r}")
-    if protocol.runtime not in _RUNTIMES:
-        raise JobFileError(f"latency.runtime must be one of {', '.join(_RUNTIMES)}, not {protocol.runtime!r}")
+    runtime = _runtime(protocol.runtime)
+    if protocol.device.partition(":")[0] not in runtime.devices:
+        devices = " and ".join(runtime.devices)
+        raise JobFileError(f"latency.device is {protocol.device}, but the runtime {runtime.name} runs on {devices}")
+    if protocol.dtype not in runtime.precisions:
+        raise JobFileError(f"latency.dtype must be one of {', '.join(runtime.precisions)}, not {protocol.dtype!r}")
+
+
+def _runtime(name: str) -> RuntimeRules:
+    try:
+        rules = runtime_rules(runtime_package(name))
+    except InvalidInputError as error:
+        raise JobFileError(f"latency.{error}") from error
+    if missing := rules.missing():
+        raise JobFileError(f"latency.runtime is {name}, but {missing}")
+    return rules
 
 
 def check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts) -> None:

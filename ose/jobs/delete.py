@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ose.artifacts.files import remove_retired, retire
 from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_key, search_data_parts
+from ose.coordinator.saved_models import SAVED_MODELS
 from ose.core.job import Job
 from ose.core.leftovers import Leftover
 from ose.core.packed_text import packed_text_key
@@ -92,4 +93,4 @@ def shared_files(job: Job) -> frozenset[str]:
 
 def own_files(job_id: str) -> tuple[str, ...]:
     """Where, below the artifacts, lies what is a job's alone, as patterns."""
-    return f"distillations/{job_id}-[0-9]*", f"exports/{job_id}-[0-9]*"
+    return f"distillations/{job_id}-[0-9]*", f"exports/{job_id}-[0-9]*", f"{SAVED_MODELS}/{job_id}"

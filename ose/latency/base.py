@@ -18,9 +18,9 @@ class LatencyProbe(Protocol):
         """The device it measures on."""
 
     def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Measure one architecture.
+        """Measure a saved model, whose folder need not be seen where it is measured.
 
         Raises:
             WorkerLostError: The probe died; another one may be opened.
-            EvaluationError: The model could not be built or run there.
+            EvaluationError: The model could not be loaded or run there.
         """

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 from ose.core.measurement import DeviceFingerprint
+from ose.runtimes.base import RuntimeRules
 
 
-def device_fingerprint(device: str) -> DeviceFingerprint:
-    """Describe this machine as a target device. Of a CPU it is known without loading torch, which takes seconds.
+def device_fingerprint(runtime: RuntimeRules, accelerator: str | None = None) -> DeviceFingerprint:
+    """Describe this machine as a target device, without loading the runtime, which may take seconds.
 
     Args:
-        device: `cpu` or `cuda[:index]`.
+        runtime: What runs models on it.
+        accelerator: The device's name if it is no CPU, which the runtime's engine tells.
     """
     return DeviceFingerprint(
         machine=platform.machine(),
         processor=_processor_name(),
         num_cores=_num_cores(),
-        accelerator=_accelerator(device),
+        accelerator=accelerator,
         operating_system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        runtime=f"torch {version('torch')}",
+        runtime=runtime.version(),
     )
 
 
@@ -39,14 +40,6 @@ def _num_cores() -> int:
     except ImportError:
         return os.cpu_count() or 1
     return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-
-
-def _accelerator(device: str) -> str | None:
-    if not device.startswith("cuda"):
-        return None
-    import torch
-
-    return torch.cuda.get_device_name(device)
 
 
 def _processor_name() -> str:

@@ -1,4 +1,4 @@
-"""Measure what a user waits for: the wall-clock time of one forward pass of the encoder.
+"""Measure what a user waits for: the wall-clock time of one forward pass of a saved model.
 
 The caller sees to it that nothing else of ours runs on the device. Profiler sums are no substitute: they are 7 to
 50 % off, and under load a two-thread median was seen 40 times too high, which is why a measurement that scatters, one
@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from transformers import PreTrainedModel
+import numpy as np
 
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.pace import is_slow
-from ose.errors import DependencyError
-from ose.latency.fingerprint import device_fingerprint, load_average
+from ose.latency.fingerprint import load_average
 from ose.latency.other_load import OtherLoad
-from ose.latency.reference_pace import Patience, machine_pace_ms
+from ose.latency.target_device import TargetDevice
+from ose.runtimes.base import Session
 
 WARMUP_S = 0.2
 """Enough for allocators and kernels to settle; five calls at least."""
@@ -44,7 +43,11 @@ than half of it."""
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """How one call is timed, and for how long."""
+    """What is timed, and for how long.
+
+    Attributes:
+        call: Runs once; returns how long that took, in ms.
+    """
 
     call: Callable[[], float]
     warmup_s: float
@@ -77,32 +80,27 @@ class _Attempt:
 
 
 def measure_latency(
-    model: PreTrainedModel,
+    session: Session,
     protocol: LatencyProtocol,
+    vocab_size: int,
+    device: TargetDevice,
     best_pace_ms: float | None = None,
-    patience: Patience | None = None,
 ) -> LatencyMeasurement:
-    """Time forward passes of a model's encoder.
+    """Time forward passes of a model.
 
     Args:
-        model: A masked language model; its vocabulary head is left out, as in deployment.
-        protocol: Device, threads, shape of the input, precision.
+        session: The model, on its device.
+        protocol: Shape of the input, attempts.
+        vocab_size: Token ids of the input are below it.
+        device: What it runs on.
         best_pace_ms: The best pace of the machine that is known; None takes it as it is.
-        patience: Shared by several measurements, so that a machine that has become slow for good costs one wait.
 
     Returns:
         The calmest of `protocol.max_attempts`, flagged if it was disturbed too: its p90 / p50 was above 1.3, others
         kept more than a quarter of a core busy beside it, or the machine was more than 8 % slower than at its best.
-
-    Raises:
-        DependencyError: The device is not there.
     """
-    if protocol.device.startswith("cuda") and not torch.cuda.is_available():
-        raise DependencyError(f"latency.device is {protocol.device}, but torch sees no GPU here")
-    torch.set_num_threads(protocol.threads)
-    timing, load_before = _timing(model, protocol), load_average()
-    with torch.inference_mode():
-        attempts = _attempts(timing, protocol.max_attempts, best_pace_ms, patience or Patience())
+    timing, load_before = _timing(session, protocol, vocab_size), load_average()
+    attempts = _attempts(timing, protocol.max_attempts, device, best_pace_ms)
     calmest = min(attempts, key=lambda each: (each.is_beside_others, each.is_slow, each.spread))
     samples = calmest.samples_ms
     return LatencyMeasurement(
@@ -114,23 +112,21 @@ def measure_latency(
         load_after=load_average(),
         num_attempts=len(attempts),
         is_flagged=calmest.is_disturbed,
-        fingerprint=device_fingerprint(protocol.device),
+        fingerprint=device.fingerprint,
         other_load_cores=calmest.other_load_cores,
         pace_ms=calmest.pace_ms,
     )
 
 
-def _timing(model: PreTrainedModel, protocol: LatencyProtocol) -> _Timing:
-    encoder = model.base_model.to(device=protocol.device, dtype=getattr(torch, protocol.dtype)).eval()
+def _timing(session: Session, protocol: LatencyProtocol, vocab_size: int) -> _Timing:
     shape = (protocol.batch_size, protocol.sequence_length)
-    generator = torch.Generator().manual_seed(0)
-    input_ids = torch.randint(10, model.config.vocab_size, shape, generator=generator).to(protocol.device)
+    input_ids = np.random.default_rng(0).integers(10, vocab_size, shape)
     if protocol.device.startswith("cuda"):
-        return _Timing(_cuda_timer(encoder, input_ids), GPU_WARMUP_S, GPU_TIMED_S, on_gpu=True)
-    return _Timing(_cpu_timer(encoder, input_ids), WARMUP_S, TIMED_S, on_gpu=False)
+        return _Timing(session.timed(input_ids), GPU_WARMUP_S, GPU_TIMED_S, on_gpu=True)
+    return _Timing(session.timed(input_ids), WARMUP_S, TIMED_S, on_gpu=False)
 
 
-def _attempts(timing: _Timing, max_attempts: int, best_pace_ms: float | None, patience: Patience) -> list[_Attempt]:
+def _attempts(timing: _Timing, max_attempts: int, device: TargetDevice, best_pace_ms: float | None) -> list[_Attempt]:
     """Until one is undisturbed. On a machine that was waited for in vain, being slow is no reason for another one.
 
     What is measured once only is measured at once.
@@ -139,20 +135,20 @@ def _attempts(timing: _Timing, max_attempts: int, best_pace_ms: float | None, pa
     waits = best_pace_ms is not None and max_attempts > 1 and not timing.on_gpu
     is_worth_another = True
     while is_worth_another and len(attempts) < max_attempts:
-        is_fast = not waits or patience.wait(best_pace_ms)
+        is_fast = not waits or device.patience.wait(best_pace_ms)
         started = time.perf_counter()
-        attempts.append(_attempt(timing, best_pace_ms))
-        patience.earn(time.perf_counter() - started)
+        attempts.append(_attempt(timing, device, best_pace_ms))
+        device.patience.earn(time.perf_counter() - started)
         is_worth_another = attempts[-1].is_disturbed if is_fast else attempts[-1].is_uneven
     return attempts
 
 
-def _attempt(timing: _Timing, best_pace_ms: float | None) -> _Attempt:
+def _attempt(timing: _Timing, device: TargetDevice, best_pace_ms: float | None) -> _Attempt:
     if timing.on_gpu:
         return _Attempt(_sample(timing), other_load_cores=None, pace_ms=None, is_slow=False)
-    pace_before_ms, others = machine_pace_ms(), OtherLoad()
+    pace_before_ms, others = device.pace_ms(), OtherLoad()
     samples = _sample(timing)
-    other_load_cores, pace_ms = others.cores(), max(pace_before_ms, machine_pace_ms())
+    other_load_cores, pace_ms = others.cores(), max(pace_before_ms, device.pace_ms())
     return _Attempt(samples, other_load_cores, pace_ms, is_slow(pace_ms, best_pace_ms))
 
 
@@ -167,27 +163,6 @@ def _sample(timing: _Timing) -> list[float]:
     while len(samples) < MIN_SAMPLES or (len(samples) < MAX_SAMPLES and time.perf_counter() < stop_at):
         samples.append(timing.call())
     return samples
-
-
-def _cpu_timer(encoder: torch.nn.Module, input_ids: torch.Tensor) -> Callable[[], float]:
-    def timed() -> float:
-        started = time.perf_counter()
-        encoder(input_ids=input_ids)
-        return (time.perf_counter() - started) * 1e3
-
-    return timed
-
-
-def _cuda_timer(encoder: torch.nn.Module, input_ids: torch.Tensor) -> Callable[[], float]:
-    def timed() -> float:
-        started, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        started.record()
-        encoder(input_ids=input_ids)
-        ended.record()
-        ended.synchronize()
-        return float(started.elapsed_time(ended))
-
-    return timed
 
 
 def _percentile(samples: list[float], share: float) -> float:

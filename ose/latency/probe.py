@@ -18,12 +18,15 @@ from ose.core.messages import LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.base import LatencyProbe
 from ose.latency.fingerprint import device_fingerprint
+from ose.runtimes.registry import runtime_package, runtime_rules
 
 _PROGRAM = """
+import sys
 from ose.core.imports import without_collection
 with without_collection():
-    from ose.latency.process import main
-main()
+    from ose.latency.process import LatencyServer
+    server = LatencyServer(sys.argv[1])
+server.serve()
 """
 
 _FINGERPRINT = TypeAdapter(DeviceFingerprint)
@@ -37,10 +40,12 @@ class SubprocessLatencyProbe:
 
     Args:
         protocol: Its device and threads are the process's.
+        runtime: The package of the runtime that the process loads; None takes the protocol's.
     """
 
-    def __init__(self, protocol: LatencyProtocol) -> None:
+    def __init__(self, protocol: LatencyProtocol, runtime: str | None = None) -> None:
         self.protocol = protocol
+        self._runtime = runtime or runtime_package(protocol.runtime)
         self._fingerprint: DeviceFingerprint | None = None
         self._process: subprocess.Popen[str] | None = None
 
@@ -61,13 +66,13 @@ class SubprocessLatencyProbe:
     def fingerprint(self) -> DeviceFingerprint:
         """The device the process runs on; only for a GPU does it take the process to know."""
         if self.protocol.device == "cpu":
-            return device_fingerprint("cpu")
+            return device_fingerprint(runtime_rules(self._runtime))
         if self._fingerprint is None:
             self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self.protocol.device}))
         return self._fingerprint
 
     def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Measure one architecture.
+        """Measure a saved model.
 
         Raises:
             WorkerLostError: The process died.
@@ -94,7 +99,7 @@ class SubprocessLatencyProbe:
 
     def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM],
+            [sys.executable, "-c", _PROGRAM, self._runtime],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """Measures latencies in a process of its own: one JSON request a line in, one JSON answer a line out.
 
-It ends when its standard input ends, so it cannot outlive the process that asked for it.
+It loads one runtime and nothing else that is heavy. It ends when its standard input ends, so it cannot outlive the
+process that asked for it.
 """
 
 from __future__ import annotations
@@ -9,54 +10,59 @@ import json
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from pathlib import Path
 
 from pydantic import TypeAdapter
-from transformers import AutoModelForMaskedLM
-from transformers.initialization import no_init_weights
-from transformers.utils import logging as transformers_logging
 
 from ose.core.failures import failure_report
 from ose.core.measurement import LatencyMeasurement
 from ose.core.messages import LatencyRequest
-from ose.families.bert.model import fill_with_noise
-from ose.families.registry import load_family
-from ose.latency.fingerprint import device_fingerprint
 from ose.latency.measure import measure_latency
-from ose.latency.reference_pace import Patience
-from ose.tasks.few_tensors import few_tensors
-from ose.tasks.fill_mask.teacher import load_config
+from ose.latency.target_device import TargetDevice, target_device
+from ose.runtimes.registry import runtime_engine, runtime_rules
 
-_TASK = TypeAdapter(LatencyRequest)
-
-
-def measure(request: LatencyRequest, patience: Patience) -> LatencyMeasurement:
-    """Build the model of `request` with weights of no meaning, on which latency does not depend, and measure it."""
-    transformers_logging.set_verbosity_error()
-    config = load_config(request.teacher.path)
-    if request.is_teacher:
-        with few_tensors(), no_init_weights():
-            model = AutoModelForMaskedLM.from_config(config)
-    else:
-        family, task = load_family(request.architecture.family), request.teacher.task
-        model = family.build_blank_student(config, request.architecture, task, "cpu")
-    fill_with_noise(model.base_model)
-    return measure_latency(model, request.protocol, request.best_pace_ms, patience)
+_REQUEST = TypeAdapter(LatencyRequest)
 
 
-def answer(line: str, patience: Patience) -> dict[str, object]:
-    """Serve one request: `{"fingerprint": device}` or `{"measure": request}`."""
-    try:
-        request = json.loads(line)
-        if "fingerprint" in request:
-            return {"result": asdict(device_fingerprint(request["fingerprint"]))}
-        return {"result": asdict(measure(_TASK.validate_python(request["measure"]), patience))}
-    except Exception as error:
-        return {"failure": asdict(failure_report(error))}
+class LatencyServer:
+    """Measures saved models, one after the other.
 
+    Args:
+        runtime: The package of the runtime that runs them.
+    """
 
-def main() -> None:
-    """Answer requests until the asking process closes the pipe or dies."""
-    answers, patience = sys.stdout, Patience()
-    with redirect_stdout(sys.stderr):  # whatever a library prints is no answer
-        for line in sys.stdin:
-            print(json.dumps(answer(line, patience)), file=answers, flush=True)
+    def __init__(self, runtime: str) -> None:
+        self._rules, self._engine = runtime_rules(runtime), runtime_engine(runtime)
+        self._devices: dict[str, TargetDevice] = {}
+
+    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
+        """Measure a saved model.
+
+        Raises:
+            DependencyError: The device is not there.
+        """
+        session = self._engine.open(Path(request.folder), request.protocol)
+        device = self._device(request.protocol.device)
+        return measure_latency(session, request.protocol, request.vocab_size, device, request.best_pace_ms)
+
+    def answer(self, line: str) -> dict[str, object]:
+        """Serve one request: `{"fingerprint": device}` or `{"measure": request}`."""
+        try:
+            request = json.loads(line)
+            if "fingerprint" in request:
+                return {"result": asdict(self._device(request["fingerprint"]).fingerprint)}
+            return {"result": asdict(self.measure(_REQUEST.validate_python(request["measure"])))}
+        except Exception as error:
+            return {"failure": asdict(failure_report(error))}
+
+    def serve(self) -> None:
+        """Answer requests until the asking process closes the pipe or dies."""
+        answers = sys.stdout
+        with redirect_stdout(sys.stderr):  # whatever a library prints is no answer
+            for line in sys.stdin:
+                print(json.dumps(self.answer(line)), file=answers, flush=True)
+
+    def _device(self, name: str) -> TargetDevice:
+        if name not in self._devices:
+            self._devices[name] = target_device(self._rules, self._engine, name)
+        return self._devices[name]

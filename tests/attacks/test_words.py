@@ -328,7 +328,7 @@ def test_a_device_is_text(home: Path) -> None:
 
 
 def card(name: str = "tiny", device: str = "CPU") -> str:
-    from ose.runtimes.torch import student_card
+    from ose.runtimes.torch.export import student_card
 
     shape = {"num_hidden_layers": 1, "num_attention_heads": 1, "hidden_size": 8, "intermediate_size": 8}
     figures = dict.fromkeys(("latency_p50_ms", "latency_p90_ms", "loss_nats"), 1.0)

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from builders import architecture
 from processes import wait_for_all
+from saved_models import measuring, saving
 from searches import HELD_OUT_SEQUENCES, NUM_SEQUENCES, data_task, evaluate_task, facts_of, targets_tasks
 
 from ose.coordinator.backend import Backend
 from ose.core.architecture import Architecture
 from ose.core.job import CorpusFacts
 from ose.core.measurement import Evaluation, LatencyProtocol
-from ose.core.messages import DataRequest, DataSummary, Event, LatencyRequest, Request, RequestFailed, RequestSucceeded
+from ose.core.messages import DataRequest, DataSummary, Event, Request, RequestFailed, RequestSucceeded
 from ose.core.spec import WorkersSpec
 from ose.errors import EvaluationError
 from ose.workers.inline import InlineBackend
@@ -123,14 +124,21 @@ def test_workers_stay_warm(backend: Backend, search: DataRequest, tmp_path: Path
 
 
 def test_the_probe_measures_on_a_device_it_can_name(backend: Backend, search: DataRequest, tmp_path: Path) -> None:
-    lost = replace(search.teacher, path=str(tmp_path / "nowhere"))
+    teacher = search.teacher
+    saves = {
+        "student": saving(tmp_path / "student", teacher, SMALL, PROTOCOL),
+        "teacher": saving(tmp_path / "teacher", teacher, teacher.architecture, PROTOCOL, is_teacher=True),
+        "lost": saving(tmp_path / "lost", replace(teacher, path=str(tmp_path / "nowhere")), SMALL, PROTOCOL),
+    }
+    events = run(backend, list(saves.values()))
+    assert [name for name, event in events.items() if isinstance(event, RequestFailed)] == ["lost"]
     with backend.latency_probe(PROTOCOL) as probe:
         device = probe.fingerprint()
-        student = LatencyRequest(teacher=search.teacher, architecture=SMALL, protocol=PROTOCOL)
-        with pytest.raises(EvaluationError, match="nowhere"):
-            probe.measure(replace(student, teacher=lost))
-        measured = probe.measure(student)
-        teacher = probe.measure(replace(student, architecture=search.teacher.architecture, is_teacher=True))
-    assert measured.fingerprint == teacher.fingerprint == device
+        with pytest.raises(EvaluationError, match="lost"):
+            probe.measure(measuring(tmp_path / "lost", teacher, PROTOCOL))
+        measured, teachers = (
+            probe.measure(measuring(tmp_path / name, teacher, PROTOCOL)) for name in ("student", "teacher")
+        )
+    assert measured.fingerprint == teachers.fingerprint == device
     assert 0 < measured.p10_ms <= measured.p50_ms <= measured.p90_ms
     assert len(measured.samples_ms) >= 30

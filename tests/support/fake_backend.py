@@ -27,7 +27,9 @@ from ose.core.messages import (
     Request,
     RequestFailed,
     RequestSucceeded,
+    SavedModelRequest,
     TargetsRequest,
+    TimedModel,
 )
 
 Outcome = float | FailureReport
@@ -74,6 +76,7 @@ class FakeBackend:
     measured: list[Architecture] = field(default_factory=list)
     best_paces: list[float | None] = field(default_factory=list)
     attempts: dict[Architecture, int] = field(default_factory=dict)
+    saved: dict[str, TimedModel] = field(default_factory=dict)
     num_calls: int = 0
     num_probes: int = 0
     num_starts: int = 0
@@ -140,6 +143,9 @@ class FakeBackend:
                 return RequestSucceeded(request_id=task.id, worker=self.name, result=None)
             case TargetsRequest():
                 return builders.teacher_quality() if task.shard is None else None
+            case SavedModelRequest():
+                self.saved = {task.folder: task.model}
+                return None
             case LayerSubsetsRequest():
                 return tuple(subset_score(layers) for layers in combinations(range(4), task.keep))
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
@@ -171,7 +177,7 @@ class FakeProbe:
         self.backend.num_probes += not self.has_measured
         self.has_measured = True
         self.backend.best_paces.append(task.best_pace_ms)
-        return self.backend.latency_of(task.architecture)
+        return self.backend.latency_of(self.backend.saved[task.folder].architecture)
 
 
 def _kept(task: EvaluationRequest) -> Subset | None:

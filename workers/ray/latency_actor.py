@@ -1,4 +1,4 @@
-"""The latency probe on a Ray node: an actor that keeps a latency process beside it.
+"""The latency probe on a Ray node: an actor that keeps a latency process beside it, and is sent the saved models.
 
 Which node is the target device is said when it is started: with `ray start --resources='{"latency_cpu": 1}'`, or
 `latency_cuda`. Figures of one job must not come from two machines, so a cluster without such a node is refused.
@@ -7,15 +7,20 @@ Which node is the target device is said when it is started: with `ray start --re
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import ray
 
+from ose.artifacts.scratch import ScratchFolder
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.messages import LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.probe import SubprocessLatencyProbe
+from ose.latency.shipping import packed, unpack
+from ose.runtimes.registry import runtime_package, runtime_rules
 from ose.workers.ray.cluster import ROOM_WITHIN_S, latency_resource, require_resources
 from ose.workers.ray.environment import KEEP_MEMORY
 
@@ -34,10 +39,10 @@ _NO_NODE = (
 class ProbeActor:
     """Starts the same latency process on its node that runs without Ray, and passes requests on to it."""
 
-    def __init__(self, protocol: LatencyProtocol) -> None:
+    def __init__(self, protocol: LatencyProtocol, runtime: str) -> None:
         for name in KEEP_MEMORY:  # a figure must not depend on who asked for it
             os.environ.pop(name, None)
-        self._probe = SubprocessLatencyProbe(protocol)
+        self._probe = SubprocessLatencyProbe(protocol, runtime)
 
     def start(self) -> None:
         """Start the latency process."""
@@ -47,9 +52,12 @@ class ProbeActor:
         """The device of this node."""
         return self._probe.fingerprint()
 
-    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Measure one architecture here."""
-        return self._probe.measure(request)
+    def measure(self, request: LatencyRequest, files: dict[str, bytes]) -> LatencyMeasurement:
+        """Measure a saved model here, of which the files alone are known."""
+        with closing(ScratchFolder("latency")) as scratch:
+            folder = scratch.path / "model"
+            unpack(files, folder)
+            return self._probe.measure(replace(request, folder=str(folder)))
 
     def stop(self) -> None:
         """End the latency process, which would end by itself soon after the actor."""
@@ -64,6 +72,7 @@ class RayLatencyProbe:
 
     def __init__(self, protocol: LatencyProtocol) -> None:
         self.protocol = protocol
+        self._runtime = runtime_package(protocol.runtime)
         self._resource = latency_resource(protocol.device)
         self._actor: Any = None
 
@@ -85,13 +94,14 @@ class RayLatencyProbe:
         return self._fingerprint()
 
     def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Measure one architecture.
+        """Send a saved model to the node, which need not see this machine's disk, and measure it there.
 
         Raises:
             WorkerLostError: The actor or its latency process died.
-            EvaluationError: The model could not be built or run there.
+            EvaluationError: The model could not be sent, or not be loaded or run there.
         """
-        measurement: LatencyMeasurement = self._answer(self._living_actor().measure.remote(request))
+        files = packed(Path(request.folder), runtime_rules(self._runtime).files)
+        measurement: LatencyMeasurement = self._answer(self._living_actor().measure.remote(request, files))
         return measurement
 
     def close(self) -> None:
@@ -112,7 +122,7 @@ class RayLatencyProbe:
     def _living_actor(self) -> Any:
         if self._actor is None:
             place = ray.remote(num_cpus=0, resources={self._resource: _SHARE})
-            self._actor = place(ProbeActor).remote(self.protocol)
+            self._actor = place(ProbeActor).remote(self.protocol, self._runtime)
         return self._actor
 
     def _answer(self, reference: Any) -> Any:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 from transformers import AutoModelForMaskedLM, BertConfig, PreTrainedConfig, PreTrainedModel
 from transformers.activations import ACT2FN
 from transformers.initialization import no_init_weights
@@ -18,8 +17,6 @@ from transformers.initialization import no_init_weights
 from ose.core.architecture import Architecture
 from ose.families.bert.shape import CLASSES
 from ose.families.parts import Block, Embeddings, Head, Parts, require_all_named
-
-_NOISE_BLOCK = 65_521
 
 
 def architecture_of(model: PreTrainedModel) -> Architecture:
@@ -78,20 +75,6 @@ def parts_of(model: PreTrainedModel, head: str) -> Parts:
         head=HEADS[head].parts(model),
     )
     return require_all_named(model, parts)
-
-
-def fill_with_noise(module: nn.Module) -> None:
-    """Give every weight a small value, for models that are only timed: what is blank may hold numbers that slow a CPU.
-
-    One block of normal values is repeated, which takes a tenth of the time of drawing them all. Its length is prime,
-    so that no two rows of a matrix are alike.
-    """
-    block = 0.02 * torch.randn(_NOISE_BLOCK, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        for parameter in module.parameters():
-            values = block.to(parameter)
-            for part in parameter.view(-1).split(_NOISE_BLOCK):
-                part.copy_(values[: len(part)])
 
 
 def _built(teacher: PreTrainedConfig, architecture: Architecture, head: str, device: torch.device) -> PreTrainedModel:

@@ -16,8 +16,8 @@ from ose.api.request_schemas import EXAMPLE_JOB
 from ose.core.access import Scope
 from ose.core.search_space import AXES
 
-MAPPINGS = ["candidates"]
-"""What has no fields of its own: counts, by status."""
+MAPPINGS = ["candidates", "metrics"]
+"""What has no fields of its own: counts by status, metrics by name."""
 
 JOB = "/components/schemas/JobBody-Input"
 

@@ -8,7 +8,7 @@ from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, Job, JobStatus
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import LatencyRequest
+from ose.core.messages import TimedModel
 from ose.core.spec import (
     CorpusSpec,
     ExtendedCandidate,
@@ -72,40 +72,40 @@ def test_jobs_do_not_share_what_differs(changes: dict) -> None:
     assert search_data_key(job(**changes)) != search_data_key(job())
 
 
-def task(**changes: object) -> LatencyRequest:
-    values = {
-        "teacher": builders.teacher_facts(),
-        "architecture": builders.architecture(),
-        "protocol": LatencyProtocol(),
-    }
-    return LatencyRequest(**{**values, **changes})
+PROTOCOL = LatencyProtocol()
+
+
+def model(**changes: object) -> TimedModel:
+    values = {"teacher": builders.teacher_facts(), "architecture": builders.architecture()}
+    return TimedModel(**{**values, **changes})
 
 
 def test_a_students_latency_depends_on_its_shape_and_not_on_its_teachers_weights() -> None:
-    assert shape_key(task(teacher=builders.teacher_facts(digest="e" * 64))) == shape_key(task())
+    assert shape_key(model(teacher=builders.teacher_facts(digest="e" * 64))) == shape_key(model())
     others = [
-        task(architecture=builders.architecture(heads=4)),
-        task(teacher=builders.teacher_facts(model_type="bert")),
-        task(teacher=builders.teacher_facts(embedding=replace(builders.EMBEDDING, vocab_size=2000))),
+        model(architecture=builders.architecture(heads=4)),
+        model(teacher=builders.teacher_facts(model_type="bert")),
+        model(teacher=builders.teacher_facts(embedding=replace(builders.EMBEDDING, vocab_size=2000))),
     ]
-    assert len({shape_key(each) for each in [task(), *others]}) == 4
+    assert len({shape_key(each) for each in [model(), *others]}) == 4
 
 
 def test_a_teachers_latency_is_its_own() -> None:
     facts = builders.teacher_facts()
-    teacher = task(architecture=facts.architecture, is_teacher=True)
-    assert shape_key(teacher) != shape_key(task(architecture=facts.architecture))
+    teacher = model(architecture=facts.architecture, is_teacher=True)
+    assert shape_key(teacher) != shape_key(model(architecture=facts.architecture))
     assert shape_key(teacher) != shape_key(replace(teacher, teacher=builders.teacher_facts(digest="e" * 64)))
 
 
 def test_protocol_and_device_are_part_of_a_latencys_name() -> None:
     device = builders.fingerprint()
     names = {
-        latency_keys(task(), device),
-        latency_keys(task(protocol=LatencyProtocol(threads=2)), device),
-        latency_keys(task(), replace(device, processor="Another CPU")),
+        latency_keys(model(), PROTOCOL, device),
+        latency_keys(model(), LatencyProtocol(threads=2), device),
+        latency_keys(model(), LatencyProtocol(runtime="another"), device),
+        latency_keys(model(), PROTOCOL, replace(device, processor="Another CPU")),
     }
-    assert len(names) == 3
+    assert len(names) == 4
 
 
 def layers_job(*choices: LayerChoice, rule: LayerChoice = "elimination", depths: tuple[int, ...] = (1, 2)) -> Job:
@@ -115,7 +115,7 @@ def layers_job(*choices: LayerChoice, rule: LayerChoice = "elimination", depths:
 
 def test_how_often_a_measurement_may_be_repeated_is_no_part_of_a_latencys_name() -> None:
     device = builders.fingerprint()
-    once, thrice = (latency_keys(task(protocol=LatencyProtocol(max_attempts=times)), device) for times in (1, 3))
+    once, thrice = (latency_keys(model(), LatencyProtocol(max_attempts=times), device) for times in (1, 3))
     assert once == thrice
 
 

@@ -9,15 +9,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from builders import architecture
 from clocks import WaitingClock
+from saved_models import saved
+from searches import facts_of
 from torch import nn
 
-from ose.core.measurement import LatencyProtocol
-from ose.errors import DependencyError
+from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.latency import measure, reference_pace
+from ose.latency.fingerprint import device_fingerprint
 from ose.latency.measure import MAX_OTHER_CORES, MIN_SAMPLES, _percentile, measure_latency
 from ose.latency.reference_pace import FIRST_PATIENCE_S, Patience
-from ose.tasks.fill_mask.teacher import load_masked_lm
+from ose.latency.target_device import TargetDevice
+from ose.runtimes import base
+from ose.runtimes.torch.engine import ENGINE, TorchSession
+from ose.runtimes.torch.rules import RULES
 
 PROTOCOL = LatencyProtocol(sequence_length=8)
 
@@ -44,14 +50,11 @@ class Encoder(nn.Module):
         self._wait(next(self._times_s))
 
 
-def model_of(encoder: Encoder) -> object:
-    return SimpleNamespace(base_model=encoder, config=SimpleNamespace(vocab_size=100))
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> WaitingClock:
     clock = WaitingClock()
     monkeypatch.setattr(measure, "time", clock)
+    monkeypatch.setattr(base, "time", clock)
     return clock
 
 
@@ -75,10 +78,21 @@ class Paces:
         return next(self._paces_ms)
 
 
+def measured_of(
+    encoder: nn.Module,
+    protocol: LatencyProtocol = PROTOCOL,
+    best_pace_ms: float | None = None,
+    paces: Paces | None = None,
+    patience: Patience | None = None,
+) -> LatencyMeasurement:
+    pace_ms = paces or Paces(1.0)
+    device = TargetDevice(device_fingerprint(RULES), pace_ms, patience or Patience(pace_ms))
+    return measure_latency(TorchSession(encoder, protocol), protocol, 100, device, best_pace_ms)
+
+
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "OtherLoad", Others(0.0))
-    monkeypatch.setattr(measure, "machine_pace_ms", Paces(1.0))
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +103,7 @@ def threads_as_before() -> Iterator[None]:
 
 
 def test_the_median_is_what_one_waits() -> None:
-    measured = measure_latency(model_of(Encoder(time.sleep, itertools.repeat(0.02))), PROTOCOL)
+    measured = measured_of(Encoder(time.sleep, itertools.repeat(0.02)))
     assert measured.p50_ms == pytest.approx(20, rel=0.1)
     assert measured.p10_ms <= measured.p50_ms <= measured.p90_ms
     assert len(measured.samples_ms) >= MIN_SAMPLES
@@ -104,7 +118,7 @@ def test_percentiles_are_numpys(share: float, count: int) -> None:
 
 def test_percentiles_are_those_of_the_samples(clock: WaitingClock) -> None:
     times = itertools.cycle([0.010, 0.011, 0.012, 0.009])
-    measured = measure_latency(model_of(Encoder(clock.sleep, times)), PROTOCOL)
+    measured = measured_of(Encoder(clock.sleep, times))
     samples = measured.samples_ms
     assert measured.p50_ms == pytest.approx(statistics.median(samples))
     assert (measured.p10_ms, measured.p90_ms) == pytest.approx((9.0, 12.0))
@@ -113,7 +127,7 @@ def test_percentiles_are_those_of_the_samples(clock: WaitingClock) -> None:
 
 
 def test_what_stays_noisy_is_flagged_after_three_attempts(clock: WaitingClock) -> None:
-    measured = measure_latency(model_of(Encoder(clock.sleep, itertools.cycle([0.01, 0.01, 0.02]))), PROTOCOL)
+    measured = measured_of(Encoder(clock.sleep, itertools.cycle([0.01, 0.01, 0.02])))
     assert measured.num_attempts == PROTOCOL.max_attempts == 3
     assert measured.is_flagged
     assert measured.p50_ms == pytest.approx(10)
@@ -127,7 +141,7 @@ def test_a_calm_attempt_after_a_noisy_one_is_believed(clock: WaitingClock) -> No
         while True:
             yield 0.012
 
-    measured = measure_latency(model_of(Encoder(clock.sleep, times())), PROTOCOL)
+    measured = measured_of(Encoder(clock.sleep, times()))
     assert (measured.num_attempts, measured.is_flagged) == (2, False)
     assert measured.samples_ms == pytest.approx([12.0] * len(measured.samples_ms))
 
@@ -138,7 +152,7 @@ def test_the_least_noisy_of_three_noisy_attempts_is_kept(clock: WaitingClock) ->
             slow = 0.03 if 0.9 < clock.now_s < 1.8 else 0.09
             yield from (0.01, 0.01, slow)
 
-    measured = measure_latency(model_of(Encoder(clock.sleep, times())), PROTOCOL)
+    measured = measured_of(Encoder(clock.sleep, times()))
     assert (measured.num_attempts, measured.is_flagged) == (3, True)
     assert measured.p90_ms == pytest.approx(30)
 
@@ -148,7 +162,7 @@ def test_an_even_measurement_beside_others_is_not_believed(
     cores: list[float | None], attempts: int, is_flagged: bool, clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measure, "OtherLoad", Others(*cores))
-    measured = measure_latency(model_of(Encoder(clock.sleep, itertools.repeat(0.01))), PROTOCOL)
+    measured = measured_of(Encoder(clock.sleep, itertools.repeat(0.01)))
     assert (measured.num_attempts, measured.is_flagged) == (attempts, is_flagged)
     assert measured.other_load_cores == cores[0]
 
@@ -164,7 +178,7 @@ def test_an_attempt_without_others_is_preferred_to_a_calm_one(
         while True:
             yield from (0.01, 0.01, 0.012)
 
-    measured = measure_latency(model_of(Encoder(clock.sleep, times())), PROTOCOL)
+    measured = measured_of(Encoder(clock.sleep, times()))
     assert (measured.num_attempts, measured.is_flagged, measured.other_load_cores) == (2, False, 0.0)
     assert measured.p50_ms == pytest.approx(10)
 
@@ -184,52 +198,45 @@ def test_what_a_slow_machine_took_is_measured_again(
     is_flagged: bool,
     pace_ms: float,
     clock: WaitingClock,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(measure, "machine_pace_ms", Paces(*paces_ms))
     encoder = Encoder(clock.sleep, itertools.repeat(0.01))
-    measured = measure_latency(model_of(encoder), PROTOCOL, 1.0, Patience(lambda: 1.0))
+    measured = measured_of(encoder, PROTOCOL, 1.0, Paces(*paces_ms), Patience(lambda: 1.0))
     assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (attempts, is_flagged, pace_ms)
 
 
 def test_a_machine_that_is_slow_for_good_is_measured_once_a_shape(
     clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "machine_pace_ms", Paces(1.5))
     monkeypatch.setattr(reference_pace, "time", clock)
     patience = Patience(lambda: 1.5)
     encoder = Encoder(clock.sleep, itertools.repeat(0.01))
-    measured = [measure_latency(model_of(encoder), PROTOCOL, 1.0, patience) for _ in range(10)]
+    measured = [measured_of(encoder, PROTOCOL, 1.0, Paces(1.5), patience) for _ in range(10)]
     assert [(each.num_attempts, each.is_flagged) for each in measured] == [(1, True)] * 10
     measured_s = 10 * 0.8
     assert clock.now_s == pytest.approx(FIRST_PATIENCE_S + 2 * measured_s, abs=2.0)
 
 
-def test_what_is_measured_once_only_is_not_waited_for(clock: WaitingClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "machine_pace_ms", Paces(1.5))
+def test_what_is_measured_once_only_is_not_waited_for(clock: WaitingClock) -> None:
     encoder = Encoder(clock.sleep, itertools.repeat(0.01))
-    measured = measure_latency(model_of(encoder), replace(PROTOCOL, max_attempts=1), 1.0, Patience(pytest.fail))
+    measured = measured_of(encoder, replace(PROTOCOL, max_attempts=1), 1.0, Paces(1.5), Patience(pytest.fail))
     assert (measured.num_attempts, measured.is_flagged) == (1, True)
 
 
-def test_without_a_best_pace_the_machine_is_taken_as_it_is(
-    clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(measure, "machine_pace_ms", Paces(5.0, 9.0))
-    measured = measure_latency(model_of(Encoder(clock.sleep, itertools.repeat(0.01))), PROTOCOL)
+def test_without_a_best_pace_the_machine_is_taken_as_it_is(clock: WaitingClock) -> None:
+    measured = measured_of(Encoder(clock.sleep, itertools.repeat(0.01)), paces=Paces(5.0, 9.0))
     assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (1, False, 9.0)
 
 
 def test_a_protocol_may_ask_for_one_attempt(clock: WaitingClock) -> None:
     encoder = Encoder(clock.sleep, itertools.cycle([0.01, 0.01, 0.02]))
-    measured = measure_latency(model_of(encoder), replace(PROTOCOL, max_attempts=1))
+    measured = measured_of(encoder, replace(PROTOCOL, max_attempts=1))
     assert (measured.num_attempts, measured.is_flagged) == (1, True)
 
 
 @pytest.mark.parametrize(("call_s", "count"), [(0.0001, 300), (0.005, 120), (1.0, 30)])
 def test_timing_lasts_long_enough_for_a_stable_median(call_s: float, count: int, clock: WaitingClock) -> None:
     encoder = Encoder(clock.sleep, itertools.repeat(call_s))
-    measured = measure_latency(model_of(encoder), PROTOCOL)
+    measured = measured_of(encoder)
     assert len(measured.samples_ms) == pytest.approx(count, abs=1)
     num_warmup_calls = len(encoder.calls) - len(measured.samples_ms)
     assert num_warmup_calls >= 5
@@ -238,13 +245,13 @@ def test_timing_lasts_long_enough_for_a_stable_median(call_s: float, count: int,
 
 def test_warm_up_is_not_counted(clock: WaitingClock) -> None:
     times = itertools.chain([5.0] * 5, itertools.repeat(0.01))
-    assert max(measure_latency(model_of(Encoder(clock.sleep, times)), PROTOCOL).samples_ms) == pytest.approx(10)
+    assert max(measured_of(Encoder(clock.sleep, times)).samples_ms) == pytest.approx(10)
 
 
 def test_the_protocol_decides_input_threads_and_precision(clock: WaitingClock) -> None:
     encoder = Encoder(clock.sleep, itertools.repeat(0.01))
     protocol = LatencyProtocol(threads=2, batch_size=3, sequence_length=7, dtype="bfloat16")
-    measure_latency(model_of(encoder), protocol)
+    measured_of(encoder, protocol)
     assert {tuple(call.input_ids.shape) for call in encoder.calls} == {(3, 7)}
     assert {call.threads for call in encoder.calls} == {2}
     assert {call.dtype for call in encoder.calls} == {torch.bfloat16}
@@ -253,21 +260,15 @@ def test_the_protocol_decides_input_threads_and_precision(clock: WaitingClock) -
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_real_encoder_is_measured_without_its_head(
-    dtype: str, tiny_roberta: Path, monkeypatch: pytest.MonkeyPatch
+    dtype: str, tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measure, "TIMED_S", 0.05)
     monkeypatch.setattr(measure, "WARMUP_S", 0.0)
-    model = load_masked_lm(tiny_roberta)
-    head_calls: list[object] = []
-    model.lm_head.register_forward_hook(lambda *_: head_calls.append(1))
-    measured = measure_latency(model, LatencyProtocol(sequence_length=32, dtype=dtype))
+    protocol = LatencyProtocol(sequence_length=32, dtype=dtype)
+    request = saved(tmp_path / "model", facts_of(tiny_roberta), architecture(2, 2, 16, 24), protocol)
+    encoder = ENGINE.open(Path(request.folder), protocol)._module
+    measured = measured_of(encoder, protocol)
     assert 0 < measured.p10_ms <= measured.p50_ms <= measured.p90_ms < 1000
     assert measured.load_before >= 0
     assert measured.fingerprint.runtime.startswith("torch")
-    assert not head_calls
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_is_not_there_is_told(tiny_roberta: Path) -> None:
-    with pytest.raises(DependencyError, match="cuda:0, but torch sees no GPU here"):
-        measure_latency(load_masked_lm(tiny_roberta), LatencyProtocol(device="cuda:0"))
+    assert type(encoder).__name__ == "RobertaModel" and encoder.pooler is None

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 from builders import architecture
+from saved_models import saved
 from searches import facts_of
 
 from ose.core.measurement import LatencyProtocol
@@ -14,6 +15,7 @@ from ose.core.messages import LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.fingerprint import device_fingerprint
 from ose.latency.probe import SubprocessLatencyProbe
+from ose.runtimes.torch.rules import RULES
 
 PROTOCOL = LatencyProtocol(sequence_length=16)
 
@@ -24,8 +26,9 @@ def pid_of(probe: SubprocessLatencyProbe) -> int:
 
 
 @pytest.fixture(scope="module")
-def first(tiny_roberta: Path) -> LatencyRequest:
-    return LatencyRequest(teacher=facts_of(tiny_roberta), architecture=architecture(1, 2, 16, 24), protocol=PROTOCOL)
+def first(tiny_roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> LatencyRequest:
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    return saved(folder, facts_of(tiny_roberta), architecture(1, 2, 16, 24), PROTOCOL)
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +53,18 @@ def test_after_a_killed_process_models_are_measured_in_another_one(
     measured = probe.measure(task)
     assert pid_of(probe) != os.getpid()
     assert 0 < measured.p10_ms <= measured.p50_ms <= measured.p90_ms
-    assert measured.fingerprint == probe.fingerprint() == device_fingerprint("cpu")
+    assert measured.fingerprint == probe.fingerprint() == device_fingerprint(RULES)
 
 
 def test_one_process_answers_every_request(probe: SubprocessLatencyProbe, task: LatencyRequest) -> None:
     probe.measure(task)
     before = pid_of(probe)
-    probe.measure(replace(task, is_teacher=True))
+    probe.measure(task)
     assert pid_of(probe) == before
 
 
 def test_a_failure_there_is_an_error_here(probe: SubprocessLatencyProbe, task: LatencyRequest, tmp_path: Path) -> None:
-    lost = replace(task, teacher=replace(task.teacher, path=str(tmp_path / "missing")))
+    lost = replace(task, folder=str(tmp_path / "missing"))
     with pytest.raises(EvaluationError, match=r"latency could not be measured: .*missing"):
         probe.measure(lost)
     assert probe.measure(task).p50_ms > 0
@@ -77,7 +80,7 @@ def test_the_process_ends_with_its_standard_input(probe: SubprocessLatencyProbe)
 
 def test_leaving_stops_the_process() -> None:
     with SubprocessLatencyProbe(PROTOCOL) as probe:
-        assert probe.fingerprint() == device_fingerprint("cpu")
+        assert probe.fingerprint() == device_fingerprint(RULES)
         assert probe._process is None, "a CPU is known without a process"
         probe.start()
         process = psutil.Process(pid_of(probe))

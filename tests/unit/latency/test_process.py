@@ -1,84 +1,84 @@
 import io
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from builders import architecture
+from saved_models import saved
 from searches import facts_of
 
+from ose.core.architecture import Architecture
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import LatencyRequest
 from ose.latency import measure
 from ose.latency.fingerprint import device_fingerprint
-from ose.latency.process import answer, main
-from ose.latency.reference_pace import Patience
+from ose.latency.process import LatencyServer
+from ose.runtimes.torch.rules import RULES
 
 SHAPE = architecture(1, 2, 16, 24)
+PROTOCOL = LatencyProtocol(sequence_length=16)
 
 
 @pytest.fixture
-def task(tiny_roberta: Path, monkeypatch: pytest.MonkeyPatch) -> LatencyRequest:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LatencyServer]:
     monkeypatch.setattr(measure, "TIMED_S", 0.05)
     monkeypatch.setattr(measure, "WARMUP_S", 0.0)
-    return LatencyRequest(
-        teacher=facts_of(tiny_roberta), architecture=SHAPE, protocol=LatencyProtocol(sequence_length=16)
-    )
+    return LatencyServer("ose.runtimes.torch")
 
 
-def ask(task: LatencyRequest) -> dict[str, object]:
-    return json.loads(json.dumps(answer(json.dumps({"measure": asdict(task)}), Patience())))
+@pytest.fixture
+def task(tiny_roberta: Path, tmp_path: Path) -> LatencyRequest:
+    return saved(tmp_path / "model", facts_of(tiny_roberta), SHAPE, PROTOCOL)
 
 
-def test_a_fingerprint_is_answered() -> None:
-    assert answer('{"fingerprint": "cpu"}', Patience()) == {"result": asdict(device_fingerprint("cpu"))}
+def ask(server: LatencyServer, task: LatencyRequest) -> dict[str, object]:
+    return json.loads(json.dumps(server.answer(json.dumps({"measure": asdict(task)}))))
 
 
-@pytest.mark.parametrize("is_teacher", [False, True])
-def test_a_measurement_is_answered(is_teacher: bool, task: LatencyRequest) -> None:
-    result = ask(replace(task, is_teacher=is_teacher))["result"]
+def test_a_fingerprint_is_answered(server: LatencyServer) -> None:
+    assert server.answer('{"fingerprint": "cpu"}') == {"result": asdict(device_fingerprint(RULES))}
+
+
+def test_a_measurement_is_answered(server: LatencyServer, task: LatencyRequest) -> None:
+    result = ask(server, task)["result"]
     assert result["p50_ms"] > 0
     assert len(result["samples_ms"]) >= 30
 
 
-def test_the_teachers_weights_are_not_needed(task: LatencyRequest, tmp_path: Path) -> None:
-    config = (Path(task.teacher.path) / "config.json").read_text()
-    (tmp_path / "config.json").write_text(config)
-    assert "result" in ask(replace(task, teacher=replace(task.teacher, path=str(tmp_path))))
+def test_a_larger_model_takes_longer(server: LatencyServer, tiny_roberta: Path, tmp_path: Path) -> None:
+    def p50_ms(shape: Architecture) -> float:
+        return ask(server, saved(tmp_path / str(shape), facts_of(tiny_roberta), shape, PROTOCOL))["result"]["p50_ms"]
 
-
-def test_a_larger_model_takes_longer(task: LatencyRequest) -> None:
-    small, large = (
-        ask(replace(task, architecture=shape))["result"]["p50_ms"] for shape in (SHAPE, architecture(6, 4, 128, 512))
-    )
-    assert large > 1.5 * small
+    assert p50_ms(architecture(6, 4, 128, 512)) > 1.5 * p50_ms(SHAPE)
 
 
 @pytest.mark.parametrize(
     ("line", "code"),
-    [("no JSON", "error"), ("{}", "error"), ('{"measure": {"architecture": "round"}}', "error")],
+    [("no JSON", "error"), ("{}", "error"), ('{"measure": {"folder": 5}}', "error")],
 )
-def test_a_request_that_makes_no_sense_is_a_failure(line: str, code: str) -> None:
-    failure = answer(line, Patience())["failure"]
+def test_a_request_that_makes_no_sense_is_a_failure(line: str, code: str, server: LatencyServer) -> None:
+    failure = server.answer(line)["failure"]
     assert failure["code"] == code
     assert "Traceback" in failure["traceback"]
 
 
-def test_a_gpu_that_is_not_there_is_a_failure(task: LatencyRequest) -> None:
-    failure = ask(replace(task, protocol=LatencyProtocol(device="cuda:77")))["failure"]
+def test_a_gpu_that_is_not_there_is_a_failure(server: LatencyServer, task: LatencyRequest) -> None:
+    failure = ask(server, replace(task, protocol=LatencyProtocol(device="cuda:77")))["failure"]
     assert failure["code"] == "dependency"
 
 
 def test_answers_are_one_line_each_whatever_is_printed_meanwhile(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: LatencyServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def noisy(device: str) -> object:
+    def noisy(line: str) -> dict[str, object]:
         print("a library says hello")
-        return device_fingerprint(device)
+        return {"result": line}
 
-    monkeypatch.setattr("ose.latency.process.device_fingerprint", noisy)
+    monkeypatch.setattr(server, "answer", noisy)
     monkeypatch.setattr(sys, "stdin", io.StringIO('{"fingerprint": "cpu"}\nno JSON\n'))
-    main()
+    server.serve()
     lines = capsys.readouterr().out.splitlines()
-    assert [list(json.loads(line)) for line in lines] == [["result"], ["failure"]]
+    assert [list(json.loads(line)) for line in lines] == [["result"], ["result"]]

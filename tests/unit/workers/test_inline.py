@@ -75,14 +75,14 @@ def test_nothing_is_raised_in_a_worker_that_leaves_by_itself(
 ) -> None:
     backend.submit(evaluate_task(search, SMALL, num_steps=1))
     assert isinstance(backend.next_event(LONG_S), RequestSucceeded)
-    told_to_end = backend._tasks.put
+    told_to_end = backend._requests.put
 
     def slowly(nothing: None) -> None:
         told_to_end(nothing)
         time.sleep(0.3)  # the worker leaves meanwhile
 
     raised: list[int] = []
-    monkeypatch.setattr(backend, "_tasks", SimpleNamespace(put=slowly))
+    monkeypatch.setattr(backend, "_requests", SimpleNamespace(put=slowly))
     monkeypatch.setattr("ose.workers.interruption.raise_in", lambda thread_id, _: raised.append(thread_id))
     backend.close()
     assert raised == []

@@ -9,7 +9,7 @@ from models import masked_lm
 from searches import facts_of
 
 from ose.core.architecture import EmbeddingShape
-from ose.families.bert.model import build_blank_student, build_student, fill_with_noise, student_config
+from ose.families.bert.model import build_blank_student, build_student, student_config
 from ose.families.counts import FamilyCounts, counts_of
 
 SHAPE = architecture(3, 4, 24, 40)
@@ -66,18 +66,6 @@ def test_a_blank_student_has_the_same_parts_tied_the_same(family: str) -> None:
     assert not blank.training
     again = build_student(teacher, SHAPE, "fill_mask", seed=0)  # building a blank one has left nothing behind
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), random.parameters(), strict=True))
-
-
-def test_noise_fills_every_weight_with_different_rows() -> None:
-    teacher = masked_lm("roberta").config
-    teacher.vocab_size = 4000  # more weights than the noise has values
-    encoder = build_blank_student(teacher, SHAPE, "fill_mask", "cpu").base_model
-    for parameter in encoder.parameters():
-        parameter.data.fill_(torch.nan)
-    fill_with_noise(encoder)
-    assert all(0.01 < parameter.std() < 0.03 for parameter in encoder.parameters() if parameter.numel() > 100)
-    rows = encoder.embeddings.word_embeddings.weight
-    assert len(rows.unique(dim=0)) == len(rows)
 
 
 def test_the_callers_random_state_is_left_alone() -> None:

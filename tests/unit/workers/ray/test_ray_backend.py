@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,10 @@ from processes import busiest, eventually, ray_workers, wait_for_all
 from searches import evaluate_task
 
 from ose.core.measurement import Evaluation, LatencyProtocol
-from ose.core.messages import DataRequest, Event, LatencyRequest, RequestFailed, RequestSucceeded
-from ose.errors import WorkerLostError
+from ose.core.messages import DataRequest, Event, RequestFailed, RequestSucceeded
+from ose.errors import EvaluationError, WorkerLostError
+from ose.latency.shipping import packed
+from ose.runtimes.torch.rules import RULES
 
 if TYPE_CHECKING:  # Ray must not be imported before `start_ray_backend` does
     from ose.workers.ray.ray_backend import RayBackend
@@ -95,16 +98,21 @@ def test_a_killed_workers_task_is_lost_and_the_worker_comes_back(ray_backend: Ra
     assert eventually(is_served_by_it, within_s=60)
 
 
-def test_a_probe_on_a_node_measures_and_survives_its_actor(ray_backend: RayBackend, search: DataRequest) -> None:
+def test_a_probe_on_a_node_measures_what_is_sent_and_survives_its_actor(
+    ray_backend: RayBackend, search: DataRequest, tmp_path: Path
+) -> None:
     import ray
+    from saved_models import saved
 
     from ose.workers.ray.latency_actor import RayLatencyProbe
 
-    task = LatencyRequest(teacher=search.teacher, architecture=SMALL, protocol=LatencyProtocol(sequence_length=16))
+    task = saved(tmp_path / "model", search.teacher, SMALL, LatencyProtocol(sequence_length=16))
     ray_backend.settle()
     probe = RayLatencyProbe(task.protocol)
     probe.start()
     assert probe.measure(task).fingerprint == probe.fingerprint()
+    with pytest.raises(EvaluationError, match="holds no saved model"):
+        probe.measure(replace(task, folder=str(tmp_path / "missing")))
     ray.kill(probe._actor)
     with pytest.raises(WorkerLostError, match="the latency actor died"):
         probe.measure(task)
@@ -112,6 +120,22 @@ def test_a_probe_on_a_node_measures_and_survives_its_actor(ray_backend: RayBacke
     ray.kill(probe._actor)
     assert probe.fingerprint().num_cores >= 1, "its node's end is no reason to give up"
     probe.close()
+
+
+def test_the_node_that_measures_sees_nothing_but_what_it_is_sent(
+    ray_backend: RayBackend, search: DataRequest, tmp_path: Path
+) -> None:
+    from saved_models import saved
+
+    from ose.workers.ray.latency_actor import ProbeActor
+
+    here = saved(tmp_path / "model", search.teacher, SMALL, LatencyProtocol(sequence_length=16))
+    files = packed(tmp_path / "model", RULES.files)
+    actor = ProbeActor(here.protocol, "ose.runtimes.torch")
+    try:
+        assert actor.measure(replace(here, folder="/not/on/this/node"), files).p50_ms > 0
+    finally:
+        actor.stop()
 
 
 def test_a_cluster_that_is_too_small_is_refused(ray_backend: RayBackend) -> None:

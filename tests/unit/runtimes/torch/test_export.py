@@ -15,7 +15,7 @@ from searches import facts_of
 
 from ose.errors import ConflictError, StorageError, TeacherError
 from ose.families.bert.model import build_student
-from ose.runtimes.torch import MANIFEST, export_student, fill_mask, student_card
+from ose.runtimes.torch.export import MANIFEST, export_student, fill_mask, student_card
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 
 SHAPE = architecture(2, 2, 16, 24)
