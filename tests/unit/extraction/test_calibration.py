@@ -1,7 +1,4 @@
-"""Tests ose/extraction/importance.py.
-
-Covers ose/extraction/sample.py.
-"""
+"""Tests ose/extraction/importance.py."""
 
 import copy
 from pathlib import Path
