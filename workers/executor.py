@@ -94,7 +94,7 @@ class RequestExecutor:
     def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != teacher:
             model = load_task(teacher.task).load_teacher(teacher.path, teacher.digest)
-            self._teacher = (teacher, model.to(torch.device(self._device)))
+            self._teacher = (teacher, model.to(torch.device(self._device)))  # type: ignore[arg-type] # transformers wraps it
         return self._teacher[1]
 
     def _data_in(self, name: str, folder: str, later: tuple[DataSpan, ...] = ()) -> SearchData:
