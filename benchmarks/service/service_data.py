@@ -172,6 +172,7 @@ def _ended(job_id: str, new: NewCandidate, teacher: Any, rule: Any, draw: random
         **rows.from_latency(measured),
         "num_attempts": 1,
         "changed": 1,
+        "metrics": {},
     }
     kind = draw.random()
     if kind < 0.02:
