@@ -153,12 +153,12 @@ class Replay:
         )
 
     def _cost_s(self, proposal: Proposal) -> float:
-        """Going on from earlier steps costs the difference. A table has no legs: it says what one run of the steps costs."""
+        """Going on from earlier steps costs the difference. A table has no phases: it says what one run of the steps costs."""
         shape = proposal.architecture
         whole = self._by_steps[self._nearest(proposal.num_steps)][shape].wall_time_s
-        if not proposal.earlier_legs:
+        if not proposal.earlier_phases:
             return whole
-        return max(0.0, whole - self._by_steps[self._nearest(proposal.earlier_legs[-1])][shape].wall_time_s)
+        return max(0.0, whole - self._by_steps[self._nearest(proposal.earlier_phases[-1])][shape].wall_time_s)
 
     def _nearest(self, steps: int) -> int:
         return min(self._by_steps, key=lambda known: abs(math.log(known / steps)))

@@ -117,7 +117,7 @@ def resume(job_id: JobId, caller: Submitter, workspace: CurrentWorkspace) -> Res
 async def extend(
     request: Request, job_id: JobId, body: JsonBytes, caller: Submitter, desk: CurrentDesk, key: IdempotencyKey = None
 ) -> Response:
-    """Queue a new job that trains the leaders of this one further, in a leg of their own, to so many steps in all."""
+    """Queue a new job that trains the leaders of this one further, in a phase of their own, to so many steps in all."""
     return _made(await desk.submit(request, caller, "extend", {"job_id": job_id, "key": key}, body))
 
 

@@ -146,14 +146,16 @@ class CandidateDocument(LeaderboardRow):
 
     Attributes:
         job: The id of its job.
-        earlier_legs: Steps at the end of each leg of its training before the last; empty if it has one.
-        continues: The number of the candidate that was trained the earlier legs, and whose place it takes.
+        earlier_phases: Steps at the end of each phase of its training before the last; empty if it has one.
+        earlier_legs: As `earlier_phases`. It goes with the next version.
+        continues: The number of the candidate that was trained the earlier phases, and whose place it takes.
         evaluation: What its scored trial found out.
         latency: Its measurement, with every sample.
         trials: All attempts to evaluate it.
     """
 
     job: str
+    earlier_phases: tuple[int, ...]
     earlier_legs: tuple[int, ...]
     continues: int | None
     evaluation: EvaluationDocument | None

@@ -114,17 +114,17 @@ class CheckpointNames:
             }
         )
 
-    def name(self, candidate: Candidate, num_legs: int) -> str:
-        """Names a candidate's weights at the end of its first so many legs."""
-        legs = candidate.legs[:num_legs]
+    def name(self, candidate: Candidate, num_phases: int) -> str:
+        """Names a candidate's weights at the end of its first so many phases."""
+        phases = candidate.phases[:num_phases]
         return _digest(
             {
                 "shared": self._shared,
-                "data": [part.key for part in self._parts if part.first_step < legs[-1]],
+                "data": [part.key for part in self._parts if part.first_step < phases[-1]],
                 "architecture": plain(candidate.architecture),
                 "hyperparameters": asdict(candidate.hyperparameters),
                 "inheritance": asdict(inheritance_of(self._job, candidate)),
-                "legs": legs,
+                "legs": phases,  # as earlier versions called them: the name decides the digest
             }
         )
 

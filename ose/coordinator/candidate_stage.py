@@ -132,7 +132,7 @@ def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
         num_encoder_parameters=count.encoder,
         flops=counts.flops(proposal.architecture, job.spec.latency.sequence_length),
         layers=proposal.layers,
-        earlier_legs=proposal.earlier_legs,
+        earlier_phases=proposal.earlier_phases,
         continues=proposal.continues,
     )
 
@@ -190,7 +190,7 @@ def _request(
         precision=search.precision,
         seed=search.seed,
         weight_clip=search.weight_clip,
-        earlier_legs=candidate.earlier_legs,
+        earlier_phases=candidate.earlier_phases,
         later_data=tuple(later),
         checkpoints=files,
     )

@@ -50,7 +50,7 @@ class Checkpoints:
 
     def files(self, job: Job, candidate: Candidate) -> CheckpointFiles:
         """What the request of a candidate says of files; job and candidate have been measured."""
-        *earlier, last = (self._file(candidate, leg) for leg in range(1, len(candidate.legs) + 1))
+        *earlier, last = (self._file(candidate, phase) for phase in range(1, len(candidate.phases) + 1))
         return CheckpointFiles(
             earlier=tuple(map(str, earlier)), last=str(last), loss_at_most=self._loss_at_most(job, candidate)
         )
@@ -58,10 +58,10 @@ class Checkpoints:
     def ended(self, candidate: Candidate, outcome: Outcome) -> None:
         """A candidate of the wave has come to its end."""
         if candidate.continues is not None:
-            _remove(self._file(candidate, len(candidate.legs) - 1))
+            _remove(self._file(candidate, len(candidate.phases) - 1))
         if outcome.sort_key is None:
             return
-        entry = outcome.sort_key, -candidate.number, self._file(candidate, len(candidate.legs))
+        entry = outcome.sort_key, -candidate.number, self._file(candidate, len(candidate.phases))
         heapq.heappush(self._best, entry)
         self._trim(self._num_kept)
 
@@ -73,8 +73,8 @@ class Checkpoints:
         while len(self._best) > num_kept:
             _remove(heapq.heappop(self._best)[-1])
 
-    def _file(self, candidate: Candidate, num_legs: int) -> Path:
-        return self._folder / f"{self._names.name(candidate, num_legs)}.safetensors"
+    def _file(self, candidate: Candidate, num_phases: int) -> Path:
+        return self._folder / f"{self._names.name(candidate, num_phases)}.safetensors"
 
     def _loss_at_most(self, job: Job, candidate: Candidate) -> float:
         if self._num_kept == 0:

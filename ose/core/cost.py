@@ -158,7 +158,7 @@ def remaining_s(job: Job, counts: Counts, ended: Sequence[Candidate], left: Sequ
 
 def candidate_flops(job: Job, counts: Counts, candidate: Candidate) -> int:
     """Operations of training one candidate of a job, from the checkpoint that it went on from or is to go on from."""
-    evaluation, earlier = candidate.evaluation, candidate.earlier_legs
+    evaluation, earlier = candidate.evaluation, candidate.earlier_phases
     done = evaluation.first_step if evaluation else earlier[-1] if earlier else 0
     num_sequences = (candidate.num_steps - done) * candidate.hyperparameters.batch_size
     return training_flops(candidate.architecture, counts, job.spec.corpus.sequence_length, num_sequences)

@@ -1,4 +1,4 @@
-"""JSON names that were taken over by `metrics`, written beside it for one version. The next one deletes this file."""
+"""JSON names that others have taken over, written beside those for one version. The next one deletes this file."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def former_result(metrics: Mapping[str, Metric]) -> dict[str, float | None]:
     """What the result of a distillation had."""
     accuracy = metrics.get("masked_accuracy")
     return {**former_figures(metrics), "masked_accuracy_stderr": accuracy.stderr if accuracy else None}
+
+
+def former_phases(earlier_phases: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """What a candidate had."""
+    return {"earlier_legs": earlier_phases}

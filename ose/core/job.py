@@ -202,8 +202,8 @@ class Candidate:
     Attributes:
         number: 1, 2, ... in the job's order; what people call it.
         num_steps: Training steps in all.
-        earlier_legs: Steps at the end of each leg of its training before the last; empty if it has one.
-        continues: The number of the candidate that was trained the earlier legs, and whose place it takes.
+        earlier_phases: Steps at the end of each phase of its training before the last; empty if it has one.
+        continues: The number of the candidate that was trained the earlier phases, and whose place it takes.
         layers: Which of the teacher's layers it is to keep; None leaves that to the job.
         rejection: Which limit excludes it, with both figures.
         evaluation: The scored trial's.
@@ -220,7 +220,7 @@ class Candidate:
     num_encoder_parameters: int
     flops: int
     layers: LayerChoice | None = None
-    earlier_legs: tuple[int, ...] = ()
+    earlier_phases: tuple[int, ...] = ()
     continues: int | None = None
     num_attempts: int = 0
     latency: LatencyMeasurement | None = None
@@ -231,9 +231,9 @@ class Candidate:
     failure: FailureReport | None = None
 
     @property
-    def legs(self) -> tuple[int, ...]:
-        """Steps at the end of each leg."""
-        return (*self.earlier_legs, self.num_steps)
+    def phases(self) -> tuple[int, ...]:
+        """Steps at the end of each phase."""
+        return (*self.earlier_phases, self.num_steps)
 
     @property
     def label(self) -> str:

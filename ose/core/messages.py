@@ -92,11 +92,11 @@ class DataSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFiles:
-    """Where a candidate's weights are kept between its legs. They are a cache: what is missing is trained again.
+    """Where a candidate's weights are kept between its phases. They are a cache: what is missing is trained again.
 
     Attributes:
-        earlier: A file for the end of each earlier leg, in order.
-        last: Written when the last leg has ended.
+        earlier: A file for the end of each earlier phase, in order.
+        last: Written when the last phase has ended.
         loss_at_most: Only if the held-out loss is no larger: others are not gone on with.
     """
 
@@ -113,9 +113,9 @@ class EvaluationRequest:
         id: The trial's id.
         folder: The search data, with the held-out targets.
         calibration: The CalibrationRequest's folder; None if the inheritance needs none.
-        earlier_legs: Steps at the end of each leg before the last.
+        earlier_phases: Steps at the end of each phase before the last.
         later_data: What later steps are trained on, if that is not in `folder`.
-        checkpoints: Where legs may begin and end; None keeps no weights.
+        checkpoints: Where phases may begin and end; None keeps no weights.
     """
 
     id: str
@@ -130,14 +130,14 @@ class EvaluationRequest:
     precision: Precision
     seed: int
     weight_clip: float | None
-    earlier_legs: tuple[int, ...] = ()
+    earlier_phases: tuple[int, ...] = ()
     later_data: tuple[DataSpan, ...] = ()
     checkpoints: CheckpointFiles | None = None
 
     @property
-    def legs(self) -> tuple[int, ...]:
-        """Steps at the end of each leg."""
-        return (*self.earlier_legs, self.num_steps)
+    def phases(self) -> tuple[int, ...]:
+        """Steps at the end of each phase."""
+        return (*self.earlier_phases, self.num_steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -243,7 +243,7 @@ class ExtendedCandidate:
         architecture: Its four numbers.
         hyperparameters: It was trained with, and goes on with.
         layers: The teacher's layers it was to keep; None left that to the job.
-        legs: Steps at the end of each leg that it was trained there.
+        phases: Steps at the end of each phase that it was trained there.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -252,11 +252,11 @@ class ExtendedCandidate:
     architecture: Architecture
     hyperparameters: Hyperparameters
     layers: Annotated[LayerChoice | None, LAYER]
-    legs: Annotated[tuple[int, ...], STEPS]
+    phases: Annotated[tuple[int, ...], STEPS]
 
     def __post_init__(self) -> None:
         require_bounds(self)
-        require_ascending_steps("legs", self.legs)
+        require_ascending_steps("phases", self.phases)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +285,7 @@ class Extension:
     @property
     def num_steps(self) -> int:
         """Steps that have been done, or have data."""
-        return max(self.data_steps[-1], *(each.legs[-1] for each in self.candidates))
+        return max(self.data_steps[-1], *(each.phases[-1] for each in self.candidates))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

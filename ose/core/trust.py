@@ -31,14 +31,14 @@ class Leader:
     Attributes:
         number: Its number in the job.
         judged: What it is compared by.
-        legs: Steps at the end of each leg of its training.
-        hyperparameters: It was trained with. Curves are compared only if these and the legs are equal.
-        training_losses_nats: The loss of each step of the last leg; empty where curves say nothing.
+        phases: Steps at the end of each phase of its training.
+        hyperparameters: It was trained with. Curves are compared only if these and the phases are equal.
+        training_losses_nats: The loss of each step of the last phase; empty where curves say nothing.
     """
 
     number: int
     judged: Judged
-    legs: tuple[int, ...]
+    phases: tuple[int, ...]
     hyperparameters: Hyperparameters
     training_losses_nats: tuple[float, ...] = ()
 
@@ -109,7 +109,7 @@ def compare_leaders(leaders: Sequence[Leader]) -> tuple[Trust, dict[int, Distanc
     first_group = [each for each, group in zip(leaders, groups, strict=True) if group == 1]
     rest = [each for each, group in zip(leaders, groups, strict=True) if group != 1]
     num_gaining = sum(_may_pass(each, leaders[0]) for each in rest)
-    num_steps = max(each.legs[-1] for each in first_group)
+    num_steps = max(each.phases[-1] for each in first_group)
     trust = Trust(
         num_leaders=len(leaders),
         num_not_apart=len(first_group),
@@ -173,7 +173,7 @@ def _groups(count: int, difference: Callable[[int, int], ScoreDifference]) -> li
 
 def _may_pass(candidate: Leader, best: Leader) -> bool:
     """Whether its learning curve is heading below the loss that it needs to be ahead of the best one."""
-    if (candidate.legs, candidate.hyperparameters) != (best.legs, best.hyperparameters):
+    if (candidate.phases, candidate.hyperparameters) != (best.phases, best.hyperparameters):
         return False
     gain = expected_gain_nats(candidate.training_losses_nats, best.training_losses_nats)
     own, scale = candidate.judged.measures, candidate.judged.scale

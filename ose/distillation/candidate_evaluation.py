@@ -20,7 +20,7 @@ from ose.families.registry import load_family
 from ose.tasks.base import SearchData
 from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream, Stamp, seconds_between
-from ose.training.phase_end import LegEnd
+from ose.training.phase_end import PhaseEnd
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class QueuedCandidate:
         self._request, self._stream = request, stream
         with stream.work():
             self._stamps: list[Stamp] = [stream.stamp()]
-            begun = _longest_leg(request)
+            begun = _longest_phase(request)
             if begun is None:
                 student = initial_student(teacher, request.architecture, start)
             else:
@@ -173,10 +173,10 @@ class QueuedCandidate:
         )
 
 
-def _longest_leg(request: EvaluationRequest) -> LegEnd | None:
-    """The end of the last leg that need not be trained again; None if all must be."""
+def _longest_phase(request: EvaluationRequest) -> PhaseEnd | None:
+    """The end of the last phase that need not be trained again; None if all must be."""
     files = request.checkpoints.earlier if request.checkpoints else ()
-    return next((end for file in reversed(files) if (end := LegEnd.load(Path(file))) is not None), None)
+    return next((end for file in reversed(files) if (end := PhaseEnd.load(Path(file))) is not None), None)
 
 
 def _keep(request: EvaluationRequest, training: StudentTraining, loss_nats: float) -> None:

@@ -11,7 +11,7 @@ from ose.tasks.registry import load_task
 from ose.training.attention import quick_attention
 from ose.training.cuda_stream import CudaStream
 from ose.training.optimizer import build_optimizer, learning_rate_factors
-from ose.training.phase_end import LegEnd
+from ose.training.phase_end import PhaseEnd
 from ose.training.step import require_finite, take_step
 
 MAX_GRAD_NORM = 1.0
@@ -25,9 +25,9 @@ class StudentTraining:
 
     Args:
         student: On the device where it trains; so are the data, if that is a GPU.
-        request: How long, in which legs, and with which hyperparameters.
+        request: How long, in which phases, and with which hyperparameters.
         data: The search's items and the teacher's stored answers.
-        start: The end of an earlier leg, whose weights and moments take the place of the student's; None begins with
+        start: The end of an earlier phase, whose weights and moments take the place of the student's; None begins with
             the first step. Either gives the same numbers.
     """
 
@@ -36,7 +36,7 @@ class StudentTraining:
         student: PreTrainedModel,
         request: EvaluationRequest,
         data: SearchData,
-        start: LegEnd | None = None,
+        start: PhaseEnd | None = None,
     ) -> None:
         self._student, self._request, self._data = student, request, data
         self._task = load_task(request.teacher.task)
@@ -45,7 +45,7 @@ class StudentTraining:
         precision = torch.float64 if device.type == "cpu" else torch.float32
         self._rate = torch.zeros(1, dtype=precision, device=device)
         self._optimizer = build_optimizer(student, self._rate, weight_decay=hyperparameters.weight_decay)
-        factors = learning_rate_factors(request.legs, hyperparameters.warmup_fraction)
+        factors = learning_rate_factors(request.phases, hyperparameters.warmup_fraction)
         rates = [hyperparameters.learning_rate * factor for factor in factors]
         self._rates = torch.tensor(rates, dtype=precision, device=device)
         self._rows = data.batch_rows(request.num_steps, hyperparameters.batch_size).to(device)
@@ -73,9 +73,9 @@ class StudentTraining:
             require_finite([loss], step, self._request.num_steps)
         return losses
 
-    def end(self) -> LegEnd:
-        """What another leg would go on from, once all steps are done."""
-        return LegEnd.of(self._student, self._optimizer, self._losses)
+    def end(self) -> PhaseEnd:
+        """What another phase would go on from, once all steps are done."""
+        return PhaseEnd.of(self._student, self._optimizer, self._losses)
 
     def _step(self) -> None:
         self._optimizer.zero_grad(set_to_none=True)  # a recording that failed half-way leaves gradients

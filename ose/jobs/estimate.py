@@ -107,7 +107,7 @@ def _planned(job: Job) -> tuple[list[_Planned], float]:
     spec = job.spec
     if spec.extends is not None:
         return [
-            _Planned(each.architecture, (spec.search.steps - each.legs[-1]) * each.hyperparameters.batch_size)
+            _Planned(each.architecture, (spec.search.steps - each.phases[-1]) * each.hyperparameters.batch_size)
             for each in spec.extends.candidates
         ], 1.0
     total = num_candidates(spec, job.teacher)

@@ -97,7 +97,7 @@ def _extended_spec(job: Job, steps: int, candidates: list[Candidate]) -> JobSpec
                 architecture=each.architecture,
                 hyperparameters=each.hyperparameters,
                 layers=each.layers,
-                legs=each.legs,
+                phases=each.phases,
             )
             for each in candidates
         ),

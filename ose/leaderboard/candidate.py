@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ose.core.former_names import former_figures
+from ose.core.former_names import former_figures, former_phases
 from ose.core.measurement import Evaluation
 from ose.core.plain import plain
 from ose.errors import NotFoundError
@@ -30,7 +30,8 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
     return {
         "job": job.id,
         **plain(to_row(row, job, ranking, read_comparison(store, job, ranking))),
-        "earlier_legs": candidate.earlier_legs,
+        "earlier_phases": candidate.earlier_phases,
+        **former_phases(candidate.earlier_phases),
         "continues": candidate.continues,
         "evaluation": _evaluation(candidate.evaluation) if candidate.evaluation else None,
         "latency": asdict(candidate.latency) if candidate.latency else None,

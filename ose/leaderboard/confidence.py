@@ -83,7 +83,7 @@ def _leader(candidate: Candidate, scale: Scale, *, has_telling_curves: bool) -> 
     return Leader(
         number=candidate.number,
         judged=found,
-        legs=candidate.legs,
+        phases=candidate.phases,
         hyperparameters=candidate.hyperparameters,
         training_losses_nats=candidate.evaluation.training_losses_nats if has_telling_curves else (),
     )

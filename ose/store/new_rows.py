@@ -41,5 +41,5 @@ class NewCandidate:
     num_encoder_parameters: int
     flops: int
     layers: LayerChoice | None = None
-    earlier_legs: tuple[int, ...] = ()
+    earlier_phases: tuple[int, ...] = ()
     continues: int | None = None

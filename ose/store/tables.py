@@ -92,7 +92,7 @@ CANDIDATES = Table(
     Column("layers", EncodedColumn(LayerChoice)),
     Column("hyperparameters", EncodedColumn(Hyperparameters), nullable=False),
     Column("num_steps", Integer, nullable=False),
-    Column("earlier_legs", EncodedColumn(tuple[int, ...]), nullable=False, server_default="[]"),
+    Column("earlier_phases", EncodedColumn(tuple[int, ...]), nullable=False, server_default="[]"),
     Column("continues", Integer),
     Column("num_parameters", BigInteger, nullable=False),
     Column("num_encoder_parameters", BigInteger, nullable=False),

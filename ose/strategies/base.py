@@ -21,9 +21,9 @@ class Proposal:
         number: 1, 2, ... in the order of proposal.
         num_steps: Steps in all.
         layers: Which of the teacher's layers it keeps; None leaves that to the job.
-        earlier_legs: Steps at the end of each leg before the last; empty if it is trained in one go. Every leg has
-            a warm-up and a decay of its own, so the result depends on them.
-        continues: The number of the proposal that was trained the earlier legs, whose place it takes.
+        earlier_phases: Steps at the end of each phase before the last; empty if it is trained in one go. Every phase
+            has a warm-up and a decay of its own, so the result depends on them.
+        continues: The number of the proposal that was trained the earlier phases, whose place it takes.
     """
 
     number: int
@@ -31,13 +31,13 @@ class Proposal:
     hyperparameters: Hyperparameters
     num_steps: int
     layers: LayerChoice | None = None
-    earlier_legs: tuple[int, ...] = ()
+    earlier_phases: tuple[int, ...] = ()
     continues: int | None = None
 
     @property
-    def legs(self) -> tuple[int, ...]:
-        """Steps at the end of each leg."""
-        return (*self.earlier_legs, self.num_steps)
+    def phases(self) -> tuple[int, ...]:
+        """Steps at the end of each phase."""
+        return (*self.earlier_phases, self.num_steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

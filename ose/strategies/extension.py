@@ -7,7 +7,7 @@ from ose.strategies.base import OneWave, Proposal
 
 
 class ExtensionStrategy(OneWave):
-    """The candidates that an extension names, in its order, each with one leg more.
+    """The candidates that an extension names, in its order, each with one phase more.
 
     Args:
         extension: Whom to go on with.
@@ -22,7 +22,7 @@ class ExtensionStrategy(OneWave):
                 hyperparameters=each.hyperparameters,
                 num_steps=num_steps,
                 layers=each.layers,
-                earlier_legs=each.legs,
+                earlier_phases=each.phases,
             )
             for number, each in enumerate(extension.candidates, start=1)
         ]

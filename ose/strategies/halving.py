@@ -68,7 +68,7 @@ class HalvingStrategy:
                 before,
                 number=number,
                 num_steps=self._rounds[self._round],
-                earlier_legs=before.legs,
+                earlier_phases=before.phases,
                 continues=before.number,
             )
             for number, before in enumerate((self._asked[each] for each in going_on), start=first)

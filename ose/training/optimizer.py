@@ -54,16 +54,16 @@ def learning_rate_factor(step: int, num_steps: int, warmup_fraction: float) -> f
     return (num_steps - step) / max(1, num_steps - warmup_steps)
 
 
-def learning_rate_factors(legs: Sequence[int], warmup_fraction: float) -> list[float]:
-    """The factor of each step of a training in legs: each has a warm-up and a decay of its own.
+def learning_rate_factors(phases: Sequence[int], warmup_fraction: float) -> list[float]:
+    """The factor of each step of a training in phases: each has a warm-up and a decay of its own.
 
-    A leg that ended at a rate of zero can be gone on from, and what is judged after it is a finished training. The
-    legs are steps at their ends, ascending.
+    A phase that ended at a rate of zero can be gone on from, and what is judged after it is a finished training. The
+    phases are steps at their ends, ascending.
     """
-    begins = (0, *legs[:-1])
+    begins = (0, *phases[:-1])
     return [
         learning_rate_factor(step, end - begin, warmup_fraction)
-        for begin, end in zip(begins, legs, strict=True)
+        for begin, end in zip(begins, phases, strict=True)
         for step in range(end - begin)
     ]
 

@@ -1,4 +1,4 @@
-"""The end of a leg of a candidate's training: all that the next leg goes on from, in one file without pickle."""
+"""The end of a phase of a candidate's training: all that the next phase goes on from, in one file without pickle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOSSES = "losses"
 
 
 @dataclass(frozen=True, slots=True)
-class LegEnd:
+class PhaseEnd:
     """Weights, the optimiser's moments and the losses so far.
 
     Attributes:

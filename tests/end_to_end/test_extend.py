@@ -37,7 +37,7 @@ def learnt(workspace: Workspace, job_id: str) -> list[tuple[Any, ...]]:
         found = candidate.evaluation
         assert found is not None
         losses = found.loss_nats, found.sequence_losses_nats, found.training_losses_nats
-        return candidate.number, candidate.status, candidate.architecture, candidate.legs, losses
+        return candidate.number, candidate.status, candidate.architecture, candidate.phases, losses
 
     return [of(candidate) for candidate in workspace.store.candidates(job_id)]
 

@@ -26,7 +26,7 @@ def pair(store: Store) -> tuple[Candidate, Candidate]:
     """One that was trained ten steps, and one that goes on with it to thirty; a job beside has the same numbers."""
     for job_id in ("job-2", "job-1"):
         claimed(store, job_id)
-        new = [builders.new_candidate(1), builders.new_candidate(2, num_steps=30, earlier_legs=(10,), continues=1)]
+        new = [builders.new_candidate(1), builders.new_candidate(2, num_steps=30, earlier_phases=(10,), continues=1)]
         first, second = store.add_candidates(job_id, "owner", new)
         latency = store.add_latency("shape", "protocol", "device", builders.latency(), NOW)
         store.attach_latency(job_id, "owner", [first.id, second.id], latency.id)
@@ -46,11 +46,11 @@ def end(store: Store, candidate: Candidate, how: End, trial: str = "trial") -> N
         store.record_success(trial, evaluation, Score(value=0.2, stderr=0.0), NOW, rejection)
 
 
-def test_legs_and_the_candidate_continued_come_back(store: Store, pair: tuple[Candidate, Candidate]) -> None:
+def test_phases_and_the_candidate_continued_come_back(store: Store, pair: tuple[Candidate, Candidate]) -> None:
     first, second = pair
-    assert (first.legs, first.continues) == ((10,), None)
-    assert (second.legs, second.earlier_legs, second.continues) == ((10, 30), (10,), 1)
-    assert store.candidate("job-1", 2).legs == (10, 30)
+    assert (first.phases, first.continues) == ((10,), None)
+    assert (second.phases, second.earlier_phases, second.continues) == ((10, 30), (10,), 1)
+    assert store.candidate("job-1", 2).phases == (10, 30)
     assert store.candidate("job-1", 2).continues == 1
 
 
@@ -100,4 +100,4 @@ def test_it_is_shown_when_asked_for_by_number(store: Store, pair: tuple[Candidat
     first, second = (candidate_json(store, "job-1", number) for number in (1, 2))
     assert (first["status"], first["rank"], first["is_pareto"], first["loss_nats"]) == ("SUPERSEDED", None, False, 3.0)
     assert (second["status"], second["rank"], second["is_pareto"]) == ("SUCCEEDED", 1, True)
-    assert (second["earlier_legs"], second["continues"], first["continues"]) == ((10,), 1, None)
+    assert (second["earlier_phases"], second["continues"], first["continues"]) == ((10,), 1, None)

@@ -146,7 +146,7 @@ def extended(steps: int, *data_steps: int, **search: object) -> JobSpec:
         architecture=builders.architecture(),
         hyperparameters=Hyperparameters(),
         layers=None,
-        legs=(data_steps[-1],),
+        phases=(data_steps[-1],),
     )
     extension = Extension(job="job-1", candidates=(candidate,), data_steps=data_steps)
     return replace(SPEC, search=SearchSpec(steps=steps, **search), extends=extension)

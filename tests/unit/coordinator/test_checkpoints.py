@@ -69,7 +69,7 @@ class Run:
 
     def files_of(self, *candidates: Candidate) -> set[str]:
         job = self.search.store.job(self.search.job_id)
-        return {CheckpointNames(job).name(each, len(each.legs)) for each in candidates}
+        return {CheckpointNames(job).name(each, len(each.phases)) for each in candidates}
 
     @property
     def ranked(self) -> list[Candidate]:
@@ -106,7 +106,7 @@ def test_what_is_beyond_a_limit_is_kept_last(store: Store, tmp_path: Path) -> No
 def test_halving_goes_on_from_files_and_removes_them(store: Store, tmp_path: Path) -> None:
     run = new_run(store, tmp_path, HALVING)
     backend = run.to_end()
-    waves = {each.legs for each in run.search.candidates()}
+    waves = {each.phases for each in run.search.candidates()}
     assert waves == {(10,), (10, 30), (10, 30, 90)}
     assert backend.num_retrained == 0
     assert run.files == run.files_of(run.ranked[0])
@@ -138,7 +138,7 @@ def test_who_has_lost_a_file_trains_it_again(store: Store, tmp_path: Path) -> No
     backend.before_event = lambda: [file.unlink() for file in (tmp_path / "checkpoints").glob("*/*")]
     run.to_end(backend)
     assert backend.num_retrained > 0
-    assert len({each.legs for each in run.search.candidates()}) == 3
+    assert len({each.phases for each in run.search.candidates()}) == 3
 
 
 def test_jobs_that_train_alike_name_files_alike(store: Store, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_an_extension_adds_data_for_its_own_steps_and_holds_out_nothing_more(sto
     [evaluate] = [task for task in backend.tasks if isinstance(task, EvaluationRequest)]
     assert evaluate.folder == data[0].folder
     assert evaluate.later_data == (DataSpan(folder=data[1].folder, first_step=10),)
-    assert (evaluate.legs, second.candidates()[0].legs) == ((10, 30), (10, 30))
+    assert (evaluate.phases, second.candidates()[0].phases) == ((10, 30), (10, 30))
 
 
 def extended(candidate: Candidate) -> ExtendedCandidate:
@@ -58,7 +58,7 @@ def extended(candidate: Candidate) -> ExtendedCandidate:
         architecture=candidate.architecture,
         hyperparameters=candidate.hyperparameters,
         layers=candidate.layers,
-        legs=candidate.legs,
+        phases=candidate.phases,
     )
 
 

@@ -60,7 +60,7 @@ def test_every_number_that_can_be_asked_for_has_bounds(kind: Any, name: str) -> 
 
 def test_the_fields_are_found() -> None:
     names = {name for _, name in FIELDS}
-    assert {"steps", "batch_size", "hidden_size", "layers", "legs", "exponents", "gpus", "betas", "top"} <= names
+    assert {"steps", "batch_size", "hidden_size", "layers", "phases", "exponents", "gpus", "betas", "top"} <= names
     assert len(FIELDS) > 70
 
 

@@ -27,7 +27,7 @@ def leader(number: int, losses: list[float], rule: ScoreRule = BY_LOSS, **change
         "scale": Scale(teacher=TEACHER, rule=rule),
     }
     own = {name: changes.pop(name) for name in list(changes) if name in values}
-    known = {"legs": (60,), "hyperparameters": Hyperparameters(), **changes}
+    known = {"phases": (60,), "hyperparameters": Hyperparameters(), **changes}
     return Leader(number=number, judged=Judged(**{**values, **own}), **known)
 
 
@@ -79,7 +79,7 @@ def test_who_may_pass_the_best_by_its_learning_curve_is_counted() -> None:
 
     assert num_gaining(1.5) == 1
     assert num_gaining(2.5) == 0  # too far behind
-    assert num_gaining(1.5, legs=(20, 60)) == num_gaining(1.5, hyperparameters=Hyperparameters(batch_size=8)) == 0
+    assert num_gaining(1.5, phases=(20, 60)) == num_gaining(1.5, hyperparameters=Hyperparameters(batch_size=8)) == 0
 
 
 def test_nothing_is_said_without_two_sequences_of_everyone() -> None:

@@ -64,12 +64,12 @@ def test_a_whole_candidate_is_queued_without_asking_the_device_for_a_number(
         candidate.evaluation()
 
 
-def legs_task(search: DataRequest, folder: Path, *legs: int, **changes: object) -> EvaluationRequest:
-    """A candidate whose weights are kept in `folder` at the end of each leg."""
-    files = [str(folder / f"{'-'.join(map(str, legs[: number + 1]))}.safetensors") for number in range(len(legs))]
+def legs_task(search: DataRequest, folder: Path, *phases: int, **changes: object) -> EvaluationRequest:
+    """A candidate whose weights are kept in `folder` at the end of each phase."""
+    files = [str(folder / f"{'-'.join(map(str, phases[: number + 1]))}.safetensors") for number in range(len(phases))]
     checkpoints = CheckpointFiles(earlier=tuple(files[:-1]), last=files[-1], loss_at_most=float("inf"))
     values = {"hyperparameters": {"learning_rate": 1e-2}, "checkpoints": checkpoints, **changes}
-    return evaluate_task(search, SMALL, num_steps=legs[-1], earlier_legs=legs[:-1], **values)
+    return evaluate_task(search, SMALL, num_steps=phases[-1], earlier_phases=phases[:-1], **values)
 
 
 def numbers(evaluation: Evaluation) -> Evaluation:
@@ -77,11 +77,11 @@ def numbers(evaluation: Evaluation) -> Evaluation:
 
 
 @pytest.mark.parametrize("initialization", ["inherit", "random"])
-def test_legs_give_the_same_numbers_whatever_is_left_of_the_earlier_ones(
+def test_phases_give_the_same_numbers_whatever_is_left_of_the_earlier_ones(
     initialization: str, search: DataRequest, teacher: PreTrainedModel, data: SearchData, tmp_path: Path
 ) -> None:
-    def evaluated(*legs: int, folder: Path = tmp_path) -> Evaluation:
-        task = legs_task(search, folder, *legs, initialization=initialization, weight_clip=0.5)
+    def evaluated(*phases: int, folder: Path = tmp_path) -> Evaluation:
+        task = legs_task(search, folder, *phases, initialization=initialization, weight_clip=0.5)
         return evaluate_candidate(task, teacher, data)
 
     in_one_go = evaluated(2, 5, 9, folder=tmp_path / "empty")
@@ -97,15 +97,15 @@ def test_legs_give_the_same_numbers_whatever_is_left_of_the_earlier_ones(
     assert numbers(again) == numbers(in_one_go)
 
 
-def test_each_leg_warms_up_and_decays_for_itself(
+def test_each_phase_warms_up_and_decays_for_itself(
     search: DataRequest, teacher: PreTrainedModel, data: SearchData
 ) -> None:
-    in_legs, at_once = (
-        evaluate_candidate(evaluate_task(search, SMALL, num_steps=6, earlier_legs=legs), teacher, data)
-        for legs in ((3,), ())
+    in_phases, at_once = (
+        evaluate_candidate(evaluate_task(search, SMALL, num_steps=6, earlier_phases=phases), teacher, data)
+        for phases in ((3,), ())
     )
-    assert in_legs.training_losses_nats[:2] == at_once.training_losses_nats[:2]  # before a rate has differed
-    assert in_legs.loss_nats != at_once.loss_nats
+    assert in_phases.training_losses_nats[:2] == at_once.training_losses_nats[:2]  # before a rate has differed
+    assert in_phases.loss_nats != at_once.loss_nats
 
 
 @pytest.mark.parametrize(("bound", "is_kept"), [(-1.0, False), (0.0, True), (1.0, True)])

@@ -31,7 +31,7 @@ def prepared() -> PreparedJob:
         architecture=builders.architecture(),
         hyperparameters=Hyperparameters(learning_rate=1e-3, batch_size=7),
         layers=(0, 2),
-        legs=(20, 50),
+        phases=(20, 50),
     )
     corpus = CorpusFacts(
         train=("/a/text.txt", "/a/more.txt"), validation=("/a/v.txt",), digest="c" * 64, size_bytes=2**40, root="/a"

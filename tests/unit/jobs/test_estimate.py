@@ -121,7 +121,7 @@ def test_an_extension_has_the_steps_to_do_that_are_new(store: Store) -> None:
     first.run()
     [candidate, *_] = first.candidates()
     extended = ExtendedCandidate(
-        candidate=1, architecture=candidate.architecture, hyperparameters=Hyperparameters(), layers=None, legs=(10,)
+        candidate=1, architecture=candidate.architecture, hyperparameters=Hyperparameters(), layers=None, phases=(10,)
     )
     wanted = replace(spec(steps=25), extends=Extension(job="job-1", candidates=(extended,), data_steps=(10,)))
     work = cost(store, submitted_after(store, first, wanted)).work

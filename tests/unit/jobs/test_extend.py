@@ -121,7 +121,7 @@ def test_the_new_job_is_the_old_one_with_more_steps(store: Store, new_job: NewJo
     new = extended_job(store, job.id, 30, None, lambda: NOW)
     assert new.spec.extends is not None
     assert (new.spec.extends.job, new.spec.extends.data_steps) == ("job-1", (10,))
-    assert [(each.candidate, each.legs) for each in new.spec.extends.candidates] == [(1, (10,)), (2, (10,))]
+    assert [(each.candidate, each.phases) for each in new.spec.extends.candidates] == [(1, (10,)), (2, (10,))]
     plain = replace(new.spec, name=job.name, extends=None, search=replace(new.spec.search, steps=10))
     assert plain == job.spec
     assert (new.teacher, new.corpus) == (job.teacher, job.corpus)

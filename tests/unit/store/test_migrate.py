@@ -26,6 +26,7 @@ from ose.core.access import Owner
 from ose.core.measurement import Metric
 from ose.core.recipe import DistillationSpec
 from ose.core.score import Score
+from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters
 from ose.errors import StoreError
 from ose.store.base import Store
 from ose.store.engine import connect, open_store
@@ -163,6 +164,28 @@ def test_what_cannot_be_read_keeps_its_words_when_metrics_are_named(
         with transactions.read() as connection:
             for table, column in damaged.items():
                 assert connection.scalar(text(f"SELECT {column} FROM {table}")) == "{masked_accuracy"
+
+
+def test_legs_are_phases_by_now(url: str, new_url: Callable[[], str], tmp_path: Path) -> None:
+    """An extension of before, and a candidate of it: only names have changed."""
+    going_on = ExtendedCandidate(
+        candidate=1, architecture=builders.architecture(), hyperparameters=Hyperparameters(), layers=None, phases=(3, 5)
+    )
+    extension = Extension(job="job-0", candidates=(going_on,), data_steps=(5,))
+    spec = replace(builders.job_spec(), extends=extension, search=replace(builders.job_spec().search, steps=10))
+    with closing(connect(url)) as older, closing(open_store(new_url())) as store:
+        migrate(older, _up_to("0013", tmp_path / "older"))
+        store.add_job(builders.new_job(spec=spec))
+        assert store.claim_job("job-1", "owner", builders.NOW, builders.NOW)
+        store.add_candidates("job-1", "owner", [builders.new_candidate(earlier_phases=(3, 5))])
+        expected = store.jobs(), store.candidates("job-1")
+        with store._transactions.read() as source, older.write() as target:
+            _copy(source, target)
+            assert '"phases"' in target.scalar(text("SELECT spec FROM jobs"))
+            target.execute(text("UPDATE candidates SET earlier_legs = '[3,5]'"))
+            target.execute(text("UPDATE jobs SET spec = replace(spec, '\"phases\"', '\"legs\"')"))
+    with closing(open_store(url)) as store:
+        assert (store.jobs(), store.candidates("job-1")) == expected
 
 
 def test_distillations_that_shared_a_folder_are_all_kept(url: str, new_url: Callable[[], str], tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def test_rounds_end_at_the_most_and_begin_at_no_less_than_the_least(steps: int, 
 
 def test_the_best_go_on_from_where_they_are() -> None:
     first, second = Table(lambda place, steps: place).run(9)
-    assert [(each.number, each.num_steps, each.legs) for each in first] == [(n, 10, (10,)) for n in range(1, 10)]
-    assert [(each.number, each.continues, each.legs) for each in second] == [
+    assert [(each.number, each.num_steps, each.phases) for each in first] == [(n, 10, (10,)) for n in range(1, 10)]
+    assert [(each.number, each.continues, each.phases) for each in second] == [
         (10, 7, (10, 30)), (11, 8, (10, 30)), (12, 9, (10, 30))
     ]  # fmt: skip
 
@@ -174,7 +174,7 @@ def test_waves_are_chains_that_grow_thin(data: st.DataObject, eta: int, num_memb
                 before,
                 number=proposal.number,
                 num_steps=proposal.num_steps,
-                earlier_legs=before.legs,
+                earlier_phases=before.phases,
                 continues=before.number,
             )
         best = max(earlier, key=lambda each: (drawn[place(each), each.num_steps], -each.number))

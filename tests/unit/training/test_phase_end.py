@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ose.training.optimizer import build_optimizer
-from ose.training.phase_end import LegEnd
+from ose.training.phase_end import PhaseEnd
 
 Trained = tuple[nn.Module, torch.optim.Optimizer]
 
@@ -27,9 +27,9 @@ def advance(trained: Trained, steps: int) -> None:
 
 
 def test_going_on_from_a_file_is_going_on(tmp_path: Path) -> None:
-    file = tmp_path / "legs" / "end.safetensors"
-    LegEnd.of(*trained(4), torch.tensor([4.0, 3.0, 2.0, 1.0])).save(file)
-    end, resumed, losses = LegEnd.load(file), trained(0), torch.zeros(7)
+    file = tmp_path / "phases" / "end.safetensors"
+    PhaseEnd.of(*trained(4), torch.tensor([4.0, 3.0, 2.0, 1.0])).save(file)
+    end, resumed, losses = PhaseEnd.load(file), trained(0), torch.zeros(7)
     assert end is not None
     assert end.put(*resumed, losses) == 4
     assert losses.tolist() == [4.0, 3.0, 2.0, 1.0, 0.0, 0.0, 0.0]
@@ -40,8 +40,8 @@ def test_going_on_from_a_file_is_going_on(tmp_path: Path) -> None:
 
 def test_an_end_that_is_put_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "end.safetensors"
-    LegEnd.of(*trained(2), torch.zeros(2)).save(file)
-    end, resumed = LegEnd.load(file), trained(0)
+    PhaseEnd.of(*trained(2), torch.zeros(2)).save(file)
+    end, resumed = PhaseEnd.load(file), trained(0)
     assert end is not None
     before = {key: tensor.clone() for key, tensor in end.tensors.items()}
     end.put(*resumed, torch.zeros(3))
@@ -54,13 +54,13 @@ def test_what_cannot_be_read_is_not_there(content: bytes | None, tmp_path: Path)
     file = tmp_path / "end.safetensors"
     if content is not None:
         file.write_bytes(content)
-    assert LegEnd.load(file) is None
+    assert PhaseEnd.load(file) is None
 
 
 def test_a_file_that_is_there_is_not_written_again(tmp_path: Path) -> None:
     file = tmp_path / "end.safetensors"
-    LegEnd.of(*trained(1), torch.zeros(1)).save(file)
+    PhaseEnd.of(*trained(1), torch.zeros(1)).save(file)
     written = file.stat().st_mtime_ns
-    LegEnd.of(*trained(2), torch.zeros(2)).save(file)
+    PhaseEnd.of(*trained(2), torch.zeros(2)).save(file)
     assert file.stat().st_mtime_ns == written
     assert list(tmp_path.iterdir()) == [file]
