@@ -1,4 +1,4 @@
-# The whole set-up is two commands: make quickstart, make test.
+# The whole set-up is two commands: make quickstart, make test. While working, make check says the most in a minute.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,19 +7,28 @@ BIN := .venv/bin
 # took half of the time. These settings make it keep them.
 KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=99999999999 MALLOC_TOP_PAD_=268435456
 
+# Which tests took how long is the end of what they print.
+PYTEST := $(BIN)/pytest --durations=25 --durations-min=1
+
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test coverage lint format teacher clean
+.PHONY: help install quickstart check test test-all coverage lint format teacher clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## make .venv with the pinned dependencies and the ose command
 
 quickstart: .venv/.installed ## search, distil and export a student of the small teacher that comes along
 	$(BIN)/ose quickstart
 
-test: .venv/.installed ## run the tests
-	$(BIN)/pytest
+check: lint ## lint, types, and the quick tests, which need no Ray, no PostgreSQL and no process of their own
+	$(PYTEST) -m 'not (ray or postgres or processes or slow or long or flood)'
+
+test: .venv/.installed ## run the tests, of the long ones one of each kind
+	$(PYTEST) -m 'not (long or flood)'
+
+test-all: .venv/.installed ## run the long tests too
+	$(PYTEST) -m 'not flood'
 
 coverage: .venv/.installed ## which lines the unit tests run, in all processes that they start
 	$(BIN)/coverage erase

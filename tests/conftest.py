@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import email.message
+import gc
 import inspect
 import json
 import logging
@@ -12,12 +13,13 @@ import shutil
 import textwrap
 import unittest
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from process_watch import WATCH
 
 from ose.core.job import CorpusFacts
 from ose.core.messages import DataRequest
@@ -28,17 +30,88 @@ if TYPE_CHECKING:
     from postgres import PostgresServer
 
     from ose.workers.ray.ray_backend import RayBackend
+    from ose.workspace import Workspace
 
+USES_PROCESSES = ("processes", "ray", "postgres")
 TINY_SHAPE = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
 _MODULES = (argparse, asyncio.base_events, email.message, inspect, json, logging, textwrap, unittest.case)
 
 
+PROCESS_FOLDERS = {Path(__file__).parent / name for name in ("attacks", "end_to_end", "faults")}
+"""Their tests are about real processes, or need them nearly always."""
+
+SERVERS = {"ray_backend": "ray", "postgres": "postgres", "migrated_postgres": "postgres"}
+"""The marks of what uses these fixtures."""
+
+
+def pytest_configure() -> None:
+    WATCH.install()
+    gc.disable()  # imports leave no garbage, and to look for it takes a quarter of their time
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what is loaded by now stays: torch alone is a million objects to look through, again and again
+    gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file share its fixtures, so one process runs them; and one runs all that need a server of a kind."""
+    """Tests of a file share its fixtures, so one process runs them; and one runs all that need a server of a kind.
+
+    What takes longest begins first.
+    """
+    leave_variants_of_attacks(items)
     for item in items:
-        servers = [name for name in ("ray", "postgres") if item.get_closest_marker(name)]
-        item.add_marker(pytest.mark.xdist_group(servers[0] if servers else str(item.path)))
+        for mark in {SERVERS[name] for name in SERVERS.keys() & set(getattr(item, "fixturenames", ()))}:
+            item.add_marker(mark)
+        if PROCESS_FOLDERS & set(item.path.parents):
+            item.add_marker("processes")
+        item.add_marker(pytest.mark.xdist_group(_server_of(item) or str(item.path)))
+    items.sort(key=lambda item: ("ray", "postgres", None).index(_server_of(item)))
+
+
+def leave_variants_of_attacks(items: list[pytest.Item]) -> None:
+    """`make test` makes each attack as it was found, and `make test-all` its variants too."""
+    found = {attack_of(item) for item in items if is_as_found(item) and not item.get_closest_marker("flood")}
+    for item in items:
+        if attack_of(item) in found and not is_as_found(item):
+            item.add_marker(pytest.mark.long("a variant of an attack; the one that was found is made in any case"))
+
+
+def attack_of(item: pytest.Item) -> tuple[str, str] | None:
+    """Its door and its fault."""
+    mark = item.get_closest_marker("attack")
+    return (mark.kwargs["door"], mark.kwargs["fault"]) if mark else None
+
+
+def is_as_found(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("attack")
+    return mark is not None and mark.kwargs["how"].startswith("as found")
+
+
+def _server_of(item: pytest.Item) -> str | None:
+    return next((name for name in ("ray", "postgres") if item.get_closest_marker(name)), None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with marked_if_it_uses_processes(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with marked_if_it_uses_processes(item):
+        yield
+
+
+@contextmanager
+def marked_if_it_uses_processes(item: pytest.Item) -> Iterator[None]:
+    """The rule by which `make check` stays quick: it leaves out the tests that have these marks."""
+    before = WATCH.num_used
+    yield
+    if WATCH.num_used > before and not any(item.get_closest_marker(name) for name in USES_PROCESSES):
+        pytest.fail("it uses a process of its own, so it needs the mark `processes`", pytrace=False)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +120,15 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_processes() -> Iterator[None]:
+    """What loads for seconds is started once a session, not once a test."""
+    from kept_processes import processes_kept
+
+    with processes_kept():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +182,18 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("database") / "empty.db"
     open_store(f"sqlite:///{file}").close()
     return file
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, empty_sqlite: Path) -> Iterator[Workspace]:
+    """One in the folder `home`, which `ose` has too where a test runs it. Its tables are made once, as above."""
+    from ose.workspace import Workspace
+
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    shutil.copy(empty_sqlite, home / "ose.db")
+    with Workspace(home) as workspace:
+        yield workspace
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,21 @@
-"""Rules of the repository that no linter knows."""
+"""Rules of the repository that no linter knows.
 
+A module's tests are found from its name, and a test's modules from its file:
+
+    ose/core/score.py      tests/unit/core/test_score.py
+    ose/store/jobs.py      tests/contracts/store/test_jobs.py, where a contract says what a kind of thing promises
+    workers/executor.py    tests/unit/workers/test_executor.py
+
+A module that is tested through another one, or by a whole service, has no such file. The test file that covers it has
+its path in its docstring: `grep -rl ose/cli/jobs.py tests`.
+"""
+
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +53,29 @@ def module_under(test: Path) -> Path:
     return ROOT / module if module.parts[0] == "workers" else ROOT / "ose" / module
 
 
+def files_named_after(module: Path) -> list[Path]:
+    place = Path(module.parent, f"test_{module.name}").relative_to(ROOT)
+    place = place.relative_to("ose") if place.parts[0] == "ose" else place
+    return [file for kind in ("unit", "contracts") if (file := ROOT / "tests" / kind / place).is_file()]
+
+
+@cache
+def modules_named_in_tests() -> dict[Path, list[Path]]:
+    """The test files that say that they cover a module."""
+    named: dict[Path, list[Path]] = {}
+    for test in set((ROOT / "tests").rglob("test_*.py")) - {Path(__file__)}:
+        docstring = ast.get_docstring(ast.parse(test.read_text(encoding="utf8"))) or ""
+        for path in re.findall(r"(?<![\w/])(?:ose|workers)/[\w/]+\.py\b", docstring):
+            named.setdefault(ROOT / path, []).append(test)
+    return named
+
+
+def modules() -> list[Path]:
+    """All but migrations, which have numbers for names: tests/unit/store/test_migrate.py runs them."""
+    found = [*(ROOT / "ose").rglob("*.py"), *(ROOT / "workers").rglob("*.py")]
+    return sorted(path for path in found if path.name != "__init__.py" and "migrations" not in path.parts)
+
+
 def control_plane_modules() -> list[str]:
     paths = [path.relative_to(ROOT) for path in (ROOT / "ose").rglob("*.py") if "migrations" not in path.parts]
     names = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
@@ -57,14 +92,26 @@ def test_every_unit_test_names_a_module(test: Path) -> None:
     assert module_under(test).is_file()
 
 
+@pytest.mark.parametrize("module", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_module_is_named_by_a_test(module: Path) -> None:
+    assert files_named_after(module) or module in modules_named_in_tests()
+
+
+def test_tests_name_modules_that_exist() -> None:
+    assert [path for path in modules_named_in_tests() if not path.is_file()] == []
+
+
+@pytest.mark.processes
 def test_import_ose_loads_neither_torch_nor_ray() -> None:
     assert loaded_heavy_libraries(["ose"]).split() == []
 
 
+@pytest.mark.processes
 def test_submitting_querying_and_scheduling_load_neither_torch_nor_ray() -> None:
     assert loaded_heavy_libraries(control_plane_modules()).split() == []
 
 
+@pytest.mark.processes
 def test_the_check_for_heavy_libraries_would_see_one() -> None:
     assert "torch" in loaded_heavy_libraries(["ose.training.optimizer"]).split()
 

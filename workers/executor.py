@@ -74,7 +74,8 @@ class RequestExecutor:
             case TargetsRequest():
                 return load_task(request.teacher.task).compute_targets(request, self._loaded(request.teacher))
             case CalibrationRequest():
-                return prepare_calibration(request, self._loaded(request.teacher))
+                prepare_calibration(request, self._loaded(request.teacher))
+                return None
             case EvaluationRequest():
                 teacher = self._loaded(request.teacher)
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
@@ -93,7 +94,7 @@ class RequestExecutor:
     def _loaded(self, teacher: TeacherFacts) -> PreTrainedModel:
         if self._teacher is None or self._teacher[0] != teacher:
             model = load_task(teacher.task).load_teacher(teacher.path, teacher.digest)
-            self._teacher = (teacher, model.to(self._device))
+            self._teacher = (teacher, model.to(torch.device(self._device)))  # type: ignore[arg-type] # transformers wraps it
         return self._teacher[1]
 
     def _data_in(self, name: str, folder: str, later: tuple[DataSpan, ...] = ()) -> SearchData:

@@ -121,7 +121,7 @@ def _load(request: FullDistillation) -> DistillationRun:
     torch.set_num_threads(request.threads)
     job = request.job
     task = load_task(job.teacher.task)
-    teacher = task.load_teacher(job.teacher.path, job.teacher.digest).to(request.device)
+    teacher = task.load_teacher(job.teacher.path, job.teacher.digest).to(torch.device(request.device))  # type: ignore[arg-type] # transformers wraps it
     tokenizer = task.load_tokenizer(job.teacher.path, job.teacher.digest)
     start = Start(
         initialization=_initialization(request),

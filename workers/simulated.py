@@ -12,7 +12,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ose.core.job import FailureReport
@@ -239,7 +239,7 @@ class SimulatedProbe:
     def measure(self, request: LatencyRequest) -> LatencyMeasurement:
         """By the formula."""
         self._clock.advance_to(self._clock.now_s + _LATENCY_TASK_S)
-        return self._latency(request.folder)
+        return replace(self._latency(request.folder), fingerprint=_FINGERPRINT)
 
 
 def _is_lost(event: Event) -> bool:

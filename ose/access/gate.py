@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from ose.access.token_keeper import TokenKeeper
 from ose.access.token_marker import TokenMarker
 from ose.errors import StorageError, StoreError
 
 _LOG = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+"""A token that was made from another home is seen this late; one of this home at once, by its marker."""
 
 
 def must_ask(marker: TokenMarker, has_tokens: bool) -> bool:
@@ -49,7 +53,14 @@ class Gate:
     def __init__(self, tokens: TokenKeeper, *, is_shut: bool = False, stays_open: bool = False) -> None:
         self._tokens = tokens
         self._stays_open = stays_open
+        self._looked_at_s = -_LOOK_EVERY_S
         self.is_shut = is_shut and not stays_open
+
+    def has_to_look(self) -> bool:
+        """Whether a request has to wait for a look: each of them at the database was a third of a page's cost."""
+        if self.is_shut or self._stays_open:
+            return False
+        return self._tokens.are_remembered() or time.monotonic() - self._looked_at_s >= _LOOK_EVERY_S
 
     def look(self) -> bool:
         """Whether every caller has to show a token by now. As long as there has been none, this asks the database.
@@ -60,4 +71,5 @@ class Gate:
         if not self.is_shut and not self._stays_open and self._tokens.have_been():
             self.is_shut = True
             _LOG.warning("there is a token now: from here on every caller has to show one")
+        self._looked_at_s = time.monotonic()
         return self.is_shut

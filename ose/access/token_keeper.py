@@ -75,9 +75,13 @@ class TokenKeeper:
         """Whether the database has one, valid or not."""
         return self._note(self._store.has_tokens())
 
+    def are_remembered(self) -> bool:
+        """Whether the home remembers one, which costs a look at a file and none at the database."""
+        return self._marker.is_there()
+
     def have_been(self) -> bool:
         """Whether there has ever been one, as far as the home remembers or the database tells."""
-        return self._marker.is_there() or self.exist()
+        return self.are_remembered() or self.exist()
 
     def check(self, shown: str) -> Token:
         """The token that is shown.

@@ -69,7 +69,9 @@ async def _caller(
 ) -> Token | None:
     """The token shown; None where the server asks for none."""
     threads = request.app.state.limits.token_checks
-    if not (gate.is_shut or await to_thread.run_sync(gate.look, limiter=threads)):
+    if gate.has_to_look():
+        await to_thread.run_sync(gate.look, limiter=threads)
+    if not gate.is_shut:
         return None
     try:
         shown = credentials.credentials if credentials else ""

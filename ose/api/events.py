@@ -17,7 +17,7 @@ from ose.api.broadcast import Broadcaster, JobState, Sight
 from ose.api.dependencies import CurrentWorkspace, JobId
 from ose.api.request_slots import CurrentLimits, StreamPlace
 from ose.api.responses import Responses
-from ose.core.job import ErrorDetail
+from ose.core.job import CandidateStatus, ErrorDetail
 from ose.errors import NotFoundError
 from ose.workspace import Workspace
 
@@ -113,7 +113,7 @@ def _states(workspace: Workspace, job_ids: Collection[str]) -> dict[str, JobStat
         job_id: JobState(
             id=job_id,
             status=status,
-            candidates=dict(sorted(counts.get(job_id, {}).items())),
+            candidates={CandidateStatus(name): count for name, count in sorted(counts.get(job_id, {}).items())},
             error=ErrorDetail(code=failure.code, message=failure.message) if failure else None,
         )
         for job_id, (status, failure) in workspace.store.job_statuses(list(job_ids)).items()

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from ose.access.gate import Gate
 from ose.api.leaderboard_schemas import HEIRS
@@ -40,8 +41,10 @@ def describe(app: FastAPI, gate: Gate) -> None:
 
 
 def _complete(schemas: dict[str, Document]) -> None:
-    adapters = [(name, "validation", TypeAdapter(kind)) for name, kind in REQUESTS.items()]
-    _, parts = TypeAdapter.json_schemas(adapters, ref_template=place("{model}"))  # type: ignore[arg-type]
+    adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (name, "validation", TypeAdapter(kind)) for name, kind in REQUESTS.items()
+    ]
+    _, parts = TypeAdapter.json_schemas(adapters, ref_template=place("{model}"))
     schemas |= {f"{name}-Input": schema for name, schema in parts["$defs"].items()}
     schemas["Problem"] = Problem.model_json_schema()
     for name, schema in schemas.items():

@@ -55,7 +55,7 @@ def leaderboard(
             max_latency_ms=max_latency_ms,
             max_parameters=max_parameters,
             max_loss_nats=max_loss_nats,
-            rule=asked_rule(own, formula.value if formula else None, exponents),  # type: ignore[arg-type]
+            rule=asked_rule(own, formula.value if formula else None, exponents),
         )
         board = workspace.leaderboard(job_id, query)
     _print(board, output)

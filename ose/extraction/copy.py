@@ -116,4 +116,5 @@ def _changed(tensor: torch.Tensor, dimension: int, change: torch.Tensor) -> torc
     """One dimension in other coordinates: some of its indices, or its product with a matrix."""
     if change.ndim == 1:
         return tensor.index_select(dimension, change)
-    return torch.tensordot(tensor, change, dims=([dimension], [0])).movedim(-1, dimension)
+    product: torch.Tensor = torch.tensordot(tensor, change, dims=([dimension], [0]))
+    return product.movedim(-1, dimension)

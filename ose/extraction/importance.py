@@ -109,7 +109,8 @@ def principal_components(states: Sequence[torch.Tensor]) -> torch.Tensor:
     """
     covariances = [torch.cov(each.double().T, correction=0) for each in states]
     mean = torch.stack([each / each.trace() for each in covariances]).mean(dim=0)
-    return torch.linalg.eigh(mean).eigenvectors.flip(1).float()
+    vectors: torch.Tensor = torch.linalg.eigh(mean).eigenvectors
+    return vectors.flip(1).float()
 
 
 def _lengths(block: Block, context: torch.Tensor) -> torch.Tensor:

@@ -76,7 +76,8 @@ class _Fit:
         with captured_input(norm) as sums:
             self.student.embeddings.run(input_ids=self.calibration.input_ids)
         _fit_norm(norm, sums[0].flatten(0, 1), self._stream(0))
-        return norm(sums[0])
+        normed: torch.Tensor = norm(sums[0])
+        return normed
 
     def attention(self, index: int, states: torch.Tensor) -> torch.Tensor:
         kept, block = self.extraction.layers[index], self.student.blocks[index]
@@ -115,7 +116,8 @@ class _Fit:
         _fit_linear(output, flat, self.calibration.before_norm(place) @ self.extraction.basis - skipped, self.ridge)
         sums = output(flat) + skipped
         _fit_norm(norm, sums, self._stream(place))
-        return norm(sums).view_as(residual)
+        normed: torch.Tensor = norm(sums)
+        return normed.view_as(residual)
 
     def _stream(self, place: int) -> torch.Tensor:
         return self._teacher_stream(place) @ self.extraction.basis

@@ -44,7 +44,9 @@ def validate(kind: type[T], content: Mapping[Any, Any], source: str, root: KeyPa
         SearchSpaceError: The values are fine one by one, but the space they make is not.
     """
     try:
-        value: T = _adapter(kind).validate_json(to_json(content, inf_nan_mode="constants"), strict=True)
+        value: T = _adapter(kind).validate_json(  # type: ignore[arg-type] # a class can be hashed
+            to_json(content, inf_nan_mode="constants"), strict=True
+        )
     except ValidationError as error:
         raise _translated(error, kind, source, root) from error
     except (PydanticSerializationError, ValueError) as error:  # half a character, a list that holds itself

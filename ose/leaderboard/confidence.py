@@ -44,7 +44,8 @@ def read_comparison(store: Store, job: Job, ranking: Ranking) -> Comparison:
         return NO_COMPARISON
     # Students of random weights first learn what all learn alike: their curves cross again and again.
     has_telling_curves = job.spec.search.initialization == "inherit"
-    return _compared(store, job.id, scale_of(job, ranking.rule), ranking.leaders, has_telling_curves)
+    scale = scale_of(job, ranking.rule)
+    return _compared(store, job.id, scale, ranking.leaders, has_telling_curves)  # type: ignore[arg-type] # it is hashable
 
 
 @lru_cache(maxsize=_NUM_KEPT)

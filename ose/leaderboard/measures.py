@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableSequence
 from math import inf
+from typing import Any
 
 from ose.core.pareto import Objectives, beats, pareto_front
 from ose.store.pages import RowMeasures
@@ -68,7 +69,7 @@ class MeasureTable:
         )
 
     def _store(self, figures: RowMeasures) -> None:
-        columns = (self._parameters, self._latencies, self._losses, self._flags)
+        columns: tuple[MutableSequence[Any], ...] = (self._parameters, self._latencies, self._losses, self._flags)
         latency = inf if figures.latency_p50_ms is None else figures.latency_p50_ms
         loss = inf if figures.loss_nats is None else figures.loss_nats
         flags = _HAS_RANK * figures.has_rank + _IS_LISTED * figures.is_listed

@@ -1,4 +1,7 @@
-"""Numbers without measure: refused when they are submitted, and what was let in before holds nobody up."""
+"""Numbers without measure: refused when they are submitted, and what was let in before holds nobody up.
+
+Tests ose/coordinator/capacity.py and ose/inputs/space_size.py too.
+"""
 
 from __future__ import annotations
 
@@ -55,12 +58,6 @@ def root(tmp_path: Path, tiny_roberta: Path, real_text: list[str]) -> Path:
     shutil.copytree(tiny_roberta, root / "teacher")
     (root / "text.txt").write_text("\n".join(" ".join(document.split()) for document in real_text))
     return root
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with Workspace(tmp_path / "home") as workspace:
-        yield workspace
 
 
 @pytest.fixture

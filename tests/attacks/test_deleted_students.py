@@ -1,4 +1,7 @@
-"""A job that is deleted while its student is made: whoever makes it loses the work, and nothing else."""
+"""A job that is deleted while its student is made: whoever makes it loses the work, and nothing else.
+
+Tests ose/students/student_queue.py too.
+"""
 
 from __future__ import annotations
 

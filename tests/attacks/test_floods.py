@@ -2,6 +2,8 @@
 
 Each attack is on a real `ose serve`. Times are generous, since machines that test are busy; what did not hold before
 took minutes or for ever.
+
+Tests ose/api/server.py and ose/api/protocol.py too.
 """
 
 from __future__ import annotations

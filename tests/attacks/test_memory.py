@@ -1,4 +1,7 @@
-"""Small files and modest numbers that ask for much memory: a real server and real commands stay small, and say no."""
+"""Small files and modest numbers that ask for much memory: a real server and real commands stay small, and say no.
+
+Tests ose/artifacts/bounded.py, ose/inputs/job_memory.py and ose/tasks/few_tensors.py too.
+"""
 
 from __future__ import annotations
 
@@ -255,7 +258,6 @@ def test_a_local_job_is_bounded_too(tmp_path: Path, tiny_roberta: Path) -> None:
 
 
 @pytest.mark.flood
-@pytest.mark.slow
 @pytest.mark.attack(door="memory", fault=LINE, how="of 9.5 MB, below the limit, in a whole job")
 def test_a_whole_job_on_a_long_document_stays_small(tmp_path: Path, tiny_roberta: Path, real_text: list[str]) -> None:
     (tmp_path / "held-out.txt").write_text("\n".join(" ".join(document.split()) for document in real_text))
@@ -270,7 +272,6 @@ def test_a_whole_job_on_a_long_document_stays_small(tmp_path: Path, tiny_roberta
 
 
 @pytest.mark.flood
-@pytest.mark.slow
 @pytest.mark.attack(door="memory", fault=PARQUET, how="in a dataset as the hub has them")
 def test_a_dataset_is_read_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ose.data.hub_dataset import DatasetId, iter_dataset

@@ -1,4 +1,7 @@
-"""Fields of a job and files of a teacher that became paths: out of the data folder, into pipes and devices."""
+"""Fields of a job and files of a teacher that became paths: out of the data folder, into pipes and devices.
+
+Tests ose/inputs/path_sandbox.py too.
+"""
 
 from __future__ import annotations
 
@@ -46,17 +49,24 @@ def root(tmp_path: Path, tiny_bert: Path, real_text: list[str], outside: Path) -
     return root
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with Workspace(tmp_path / "home") as workspace:
-        yield workspace
+@pytest.fixture(scope="module")
+def place_of_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for all tests, so that what checks submissions, which was told of it as it started, serves them all."""
+    return tmp_path_factory.mktemp("hub") / "cache"
 
 
 @pytest.fixture
-def url(workspace: Workspace, root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """A server whose hub's cache is empty, and whose hub cannot be reached."""
+def cache(place_of_cache: Path) -> Iterator[Path]:
+    """The hub's cache, which is empty."""
+    yield place_of_cache
+    shutil.rmtree(place_of_cache, ignore_errors=True)
+
+
+@pytest.fixture
+def url(workspace: Workspace, root: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[str]:
+    """A server whose hub cannot be reached."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     with serving(workspace, ServerOptions(data_root=root)) as url:
         yield url
 
@@ -103,22 +113,23 @@ REVISION = "a revision is read as a path"
         variant(REVISION, AS_FOUND, "/dev/zero", name="a device"),
         variant(REVISION, AS_FOUND, "{root}/pipe", name="a pipe"),
         variant(REVISION, AS_FOUND, "{root}/names-a-folder.txt", name="a text that names a folder"),
-        variant(REVISION, "relative to the cache", "../../../data/names-a-folder.txt"),
+        variant(REVISION, "relative to the cache", "{from_cache}/names-a-folder.txt"),
         variant(REVISION, "in the middle of a name", "refs/../../../../data/pipe"),
         variant(REVISION, "a control character", "main\n"),
         variant(REVISION, "a name without end", "a" * 5_000),
     ],
 )
-def test_a_revision_is_no_path(url: str, root: Path, outside: Path, revision: str) -> None:
+def test_a_revision_is_no_path(url: str, root: Path, outside: Path, cache: Path, revision: str) -> None:
     os.mkfifo(root / "pipe")
     (root / "names-a-folder.txt").write_text(str(outside))
-    detail = refusal(url, job(model="owner/tiny", revision=revision.format(root=root)))
+    from_cache = os.path.relpath(root, cache / "models--owner--tiny" / "refs")
+    detail = refusal(url, job(model="owner/tiny", revision=revision.format(root=root, from_cache=from_cache)))
     assert "teacher.revision must be a commit, tag or branch" in detail
 
 
 @pytest.mark.attack(door="paths", fault=REVISION, how="what the hub's cache itself says leads out")
-def test_a_cache_that_leads_out_is_refused(url: str, outside: Path, tmp_path: Path) -> None:
-    refs = tmp_path / "cache" / "models--owner--tiny" / "refs"
+def test_a_cache_that_leads_out_is_refused(url: str, outside: Path, cache: Path) -> None:
+    refs = cache / "models--owner--tiny" / "refs"
     refs.mkdir(parents=True)
     (refs / "main").write_text(str(outside))
     assert "leads out" in refusal(url, job(model="owner/tiny"))

@@ -1,4 +1,7 @@
-"""Tokens that want the queue, or others' jobs, for themselves: a running server, real coordinators, both databases."""
+"""Tokens that want the queue, or others' jobs, for themselves: a running server, real coordinators, both databases.
+
+Tests ose/access/ownership.py and ose/store/quotas.py too.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,8 @@ class Caller:
         return self.client.request(method, path, **body)
 
     def statuses(self, asked: Sequence[tuple[str, str, Any]]) -> Counter[int]:
-        """What so many requests at once are answered with."""
+        """What so many requests at once are answered with, none of which waits until checking is loaded."""
+        self.service.workspace.checkers.start()
         with ThreadPoolExecutor(20) as pool:
             return Counter(answer.status_code for answer in pool.map(lambda each: self.ask(*each), asked))
 

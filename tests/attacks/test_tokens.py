@@ -1,4 +1,8 @@
-"""Who gets in, whatever has become of the tokens: real servers, their databases, and what stands before them."""
+"""Who gets in, whatever has become of the tokens: real servers, their databases, and what stands before them.
+
+Tests ose/access/gate.py, ose/access/token_keeper.py, ose/access/token_marker.py, ose/api/proxies.py,
+ose/api/this_machine.py, ose/cli/serve.py and ose/core/clock.py too.
+"""
 
 from __future__ import annotations
 

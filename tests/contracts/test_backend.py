@@ -1,45 +1,106 @@
-"""What every Backend promises. A new kind joins by one more parameter of `backend`."""
+"""What every Backend promises, also the two that other tests and benchmarks use in place of a real one.
+
+A new kind joins by one more line of `KINDS`, and of `TRAINING` if its workers train.
+
+Tests ose/coordinator/backend.py, ose/core/messages.py and ose/latency/base.py too.
+"""
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+import builders
 import pytest
 from builders import architecture
+from fake_backend import FakeBackend
+from fake_results import result_of
 from processes import wait_for_all
 from saved_models import measuring, saving
-from searches import HELD_OUT_SEQUENCES, NUM_SEQUENCES, data_task, evaluate_task, facts_of, targets_tasks
+from searches import (
+    HELD_OUT_SEQUENCES,
+    LEADING,
+    NUM_SEQUENCES,
+    calibration_request,
+    data_task,
+    evaluate_task,
+    facts_of,
+    targets_tasks,
+)
 
 from ose.coordinator.backend import Backend
 from ose.core.architecture import Architecture
 from ose.core.job import CorpusFacts
-from ose.core.measurement import Evaluation, LatencyProtocol
-from ose.core.messages import DataRequest, DataSummary, Event, Request, RequestFailed, RequestSucceeded
+from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
+from ose.core.messages import (
+    DataRequest,
+    DataSummary,
+    Event,
+    LayerSubsetsRequest,
+    Request,
+    RequestFailed,
+    RequestSucceeded,
+    Result,
+)
 from ose.core.spec import WorkersSpec
 from ose.errors import EvaluationError
 from ose.workers.inline import InlineBackend
+from ose.workers.simulated import Faults, SimulatedBackend, VirtualClock
 
 SMALL = architecture(1, 2, 16, 24)
+DIVERGING = architecture(2, 2, 16, 48)
 SHAPES = [architecture(d, 2, h, 24) for d in (1, 2) for h in (16, 32)]
 LONG_S = 120.0
-PROTOCOL = LatencyProtocol(sequence_length=32)
+PROTOCOL = LatencyProtocol(sequence_length=32, max_attempts=1)
+
+
+def inline() -> InlineBackend:
+    return InlineBackend(WorkersSpec(count=1, cpus=1))
+
+
+def fake() -> FakeBackend:
+    return FakeBackend(outcomes={DIVERGING: [builders.failure("non_finite_loss", is_retryable=False)]})
+
+
+def simulated(faults: Faults | None = None) -> SimulatedBackend:
+    return SimulatedBackend(
+        2, VirtualClock(), lambda _: 0.1, result_of, lambda _: builders.latency(), faults or Faults()
+    )
+
+
+RAY = pytest.param("ray_backend", marks=pytest.mark.ray, id="ray")
+TRAINING = [pytest.param("warm_inline", id="inline"), RAY]
+KINDS = [*TRAINING, pytest.param(fake, id="fake"), pytest.param(simulated, id="simulated")]
+
+
+def made(request: pytest.FixtureRequest) -> Backend:
+    """By its fixture's name or its maker."""
+    return request.getfixturevalue(request.param) if isinstance(request.param, str) else request.param()
 
 
 @pytest.fixture(scope="module")
-def inline() -> Iterator[Backend]:
-    backend = InlineBackend(WorkersSpec(count=1, cpus=1))
+def warm_inline() -> Iterator[Backend]:
+    backend = inline()
     yield backend
     backend.close()
 
 
-@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.ray)])
+@pytest.fixture(params=KINDS)
+def any_backend(request: pytest.FixtureRequest) -> Backend:
+    return made(request)
+
+
+@pytest.fixture(params=TRAINING)
 def backend(request: pytest.FixtureRequest) -> Backend:
-    return request.getfixturevalue({"inline": "inline", "ray": "ray_backend"}[request.param])
+    """One whose workers train."""
+    return made(request)
 
 
 def run(backend: Backend, tasks: list[Request]) -> dict[str, Event]:
@@ -65,10 +126,87 @@ def trials(search: DataRequest, shapes: list[Architecture], num_steps: int = 2) 
     return [evaluate_task(search, shape, id=str(shape), num_steps=num_steps) for shape in shapes]
 
 
-def test_nothing_comes_of_nothing(backend: Backend) -> None:
+def result(backend: Backend, task: Request) -> Result:
+    event = run(backend, [task])[task.id]
+    assert isinstance(event, RequestSucceeded), event
+    assert event.worker
+    return event.result
+
+
+def test_nothing_comes_of_nothing(any_backend: Backend) -> None:
+    assert any_backend.name and any_backend.capacity >= 1
+    assert any_backend.next_event(0.0) is None
+    any_backend.settle()
+
+
+def test_waiting_for_nothing_takes_as_long_as_was_said(backend: Backend) -> None:
     started = time.monotonic()
     assert backend.next_event(0.2) is None
     assert 0.1 < time.monotonic() - started < 5
+
+
+def test_every_task_has_a_result_of_its_kind(
+    any_backend: Backend, search: DataRequest, corpus: CorpusFacts, tmp_path: Path
+) -> None:
+    data = data_task(tmp_path / "data", Path(search.teacher.path), corpus)
+    summary = DataSummary(num_sequences=NUM_SEQUENCES, held_out_sequences=HELD_OUT_SEQUENCES)
+    assert result(any_backend, data) == summary
+    held_out, *shards = targets_tasks(data)
+    assert isinstance(result(any_backend, held_out), TeacherQuality)
+    assert {result(any_backend, shard) for shard in shards} == {None}
+    assert result(any_backend, calibration_request(tmp_path / "calibration", search)) is None
+    subsets = LayerSubsetsRequest(
+        id="subsets", folder=search.folder, teacher=search.teacher, keep=2, inheritance=LEADING, calibration=None
+    )
+    assert {score.layers for score in result(any_backend, subsets)} == set(combinations(range(4), 2))
+
+
+def test_candidates_beyond_the_capacity_wait_and_are_judged_too(any_backend: Backend, search: DataRequest) -> None:
+    events = run(any_backend, trials(search, SHAPES))
+    assert len(events) > any_backend.capacity
+    for event in events.values():
+        assert isinstance(event, RequestSucceeded) and isinstance(event.result, Evaluation)
+        assert event.worker and event.result.num_steps == 2 and math.isfinite(event.result.loss_nats)
+
+
+@pytest.mark.parametrize(
+    "any_backend",
+    [*TRAINING, pytest.param(fake, id="fake"), pytest.param(lambda: simulated(Faults(lasting=0.5)), id="simulated")],
+    indirect=True,
+)
+def test_a_failure_says_why_and_other_tasks_go_on(any_backend: Backend, search: DataRequest) -> None:
+    diverging = evaluate_task(search, DIVERGING, id="diverging", hyperparameters={"learning_rate": 1e30})
+    events = run(any_backend, [diverging, *trials(search, SHAPES)]).values()
+    failures = [event.failure for event in events if isinstance(event, RequestFailed)]
+    assert 1 <= len(failures) < len(events)
+    assert {(failure.code, failure.is_retryable) for failure in failures} == {("non_finite_loss", False)}
+    assert all(failure.message for failure in failures)
+
+
+@pytest.mark.processes
+def test_a_probe_measures_on_the_device_that_it_names(
+    any_backend: Backend, search: DataRequest, tmp_path: Path
+) -> None:
+    measured = []
+    with any_backend.latency_probe(PROTOCOL) as probe:
+        probe.start()
+        for shape in (SMALL, SHAPES[-1]):
+            folder = tmp_path / str(shape)
+            assert result(any_backend, saving(folder, search.teacher, shape, PROTOCOL)) is None
+            any_backend.settle()
+            measured.append(probe.measure(measuring(folder, search.teacher, PROTOCOL)))
+        assert {each.fingerprint for each in measured} == {probe.fingerprint()}
+    assert all(0 < each.p10_ms <= each.p50_ms <= each.p90_ms for each in measured)
+
+
+@pytest.mark.parametrize("make", [inline, fake, simulated])  # Ray's is in tests/support/ray_life.py
+def test_what_is_queued_is_dropped_on_closing_which_may_be_done_twice(make: Any, search: DataRequest) -> None:
+    backend = make()
+    for name in ("first", "second"):
+        backend.submit(evaluate_task(search, SMALL, id=name, num_steps=100_000))
+    backend.close()
+    backend.close()
+    assert backend.next_event(1.0) is None
 
 
 def test_data_and_targets_are_made_as_one_process_makes_them(
@@ -85,8 +223,10 @@ def test_data_and_targets_are_made_as_one_process_makes_them(
         assert (Path(data.folder) / name).read_bytes() == (Path(search.folder) / name).read_bytes()
 
 
-def test_a_task_gives_the_same_losses_on_every_backend(backend: Backend, inline: Backend, search: DataRequest) -> None:
-    here, there = run(backend, trials(search, SHAPES)), run(inline, trials(search, SHAPES))
+def test_a_task_gives_the_same_losses_on_every_backend(
+    backend: Backend, warm_inline: Backend, search: DataRequest
+) -> None:
+    here, there = run(backend, trials(search, SHAPES)), run(warm_inline, trials(search, SHAPES))
     assert {name: losses(event) for name, event in here.items()} == {n: losses(e) for n, e in there.items()}
     assert len({losses(event) for event in here.values()}) == len(SHAPES)
 
@@ -123,7 +263,10 @@ def test_workers_stay_warm(backend: Backend, search: DataRequest, tmp_path: Path
     assert [event for event in events.values() if isinstance(event, RequestFailed)] == []
 
 
-def test_the_probe_measures_on_a_device_it_can_name(backend: Backend, search: DataRequest, tmp_path: Path) -> None:
+@pytest.mark.processes
+def test_a_probe_times_the_teacher_too_and_says_what_it_cannot_load(
+    backend: Backend, search: DataRequest, tmp_path: Path
+) -> None:
     teacher = search.teacher
     saves = {
         "student": saving(tmp_path / "student", teacher, SMALL, PROTOCOL),

@@ -1,4 +1,7 @@
-"""What every family has to keep: the one there is, and one that only tests know."""
+"""What every family has to keep: the one there is, and one that only tests know.
+
+Covers ose/families/base.py, ose/families/models.py, ose/families/parts.py, ose/families/registry.py.
+"""
 
 from __future__ import annotations
 

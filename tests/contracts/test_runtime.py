@@ -1,4 +1,7 @@
-"""What every runtime promises. A new one joins by a line in `RUNTIMES`; another one lives in the tests alone."""
+"""What every runtime promises. A new one joins by a line in `RUNTIMES`; another one lives in the tests alone.
+
+Covers ose/runtimes/base.py, ose/runtimes/registry.py, ose/runtimes/torch/rules.py.
+"""
 
 from __future__ import annotations
 

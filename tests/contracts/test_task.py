@@ -1,4 +1,8 @@
-"""What every task does, whatever it asks of its teacher."""
+"""What every task does, whatever it asks of its teacher.
+
+Covers ose/tasks/base.py, ose/tasks/registry.py, ose/tasks/judging.py, ose/tasks/loading.py,
+ose/tasks/fill_mask/task.py, ose/tasks/fill_mask/rules.py, ose/tasks/fill_mask/output_losses.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""docker-compose.yml, its image and its lines in the README against what is installed: nothing needs an engine."""
+"""docker-compose.yml, its image and its lines in the README against what is installed: nothing needs an engine.
+
+Tests ose/settings.py too.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +75,7 @@ def test_every_command_and_option_exists(where: str, command: list[str]) -> None
     assert not node.make_context(node.name, words).args
 
 
+@pytest.mark.processes
 def test_every_command_and_option_of_rays_exists() -> None:
     commands = [command[1:] for _, command in ALL if command[0] == "ray"]
     assert commands

@@ -1,4 +1,7 @@
-"""docs/SERVICE.md against the app: every operation with its scope, every code with its status."""
+"""docs/SERVICE.md against the app: every operation with its scope, every code with its status.
+
+Tests ose/api/app.py and ose/api/schemas.py too.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,7 @@ def test_the_operations_are_those_of_the_app(workspace):
     assert set(OPERATIONS) == {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
 def test_the_scopes_are_those_that_open_them(workspace, operation):
     app = create_app(workspace, ServerOptions(requires_token=True))

@@ -1,4 +1,7 @@
-"""Candidates that go on: from round to round of a search, and into a job of their own; interrupted or not."""
+"""Candidates that go on: from round to round of a search, and into a job of their own; interrupted or not.
+
+Tests ose/core/progress.py too.
+"""
 
 from __future__ import annotations
 

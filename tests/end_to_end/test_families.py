@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from families import know_distilbert, teacher_of
@@ -12,34 +12,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from ose import Workspace
 from ose.core.job import JobStatus
-from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyRequest
 from ose.errors import TeacherError
-from ose.latency.fingerprint import device_fingerprint
-from ose.latency.process import measure
-from ose.latency.reference_pace import Patience
-
-
-class ProbeOfThisProcess:
-    """Measures where the table of families has the line of the test."""
-
-    def __init__(self, protocol: LatencyProtocol) -> None:
-        self.protocol = protocol
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def start(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def fingerprint(self) -> DeviceFingerprint:
-        return device_fingerprint("cpu")
-
-    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        return measure(request, Patience())
 
 
 @pytest.fixture
@@ -60,7 +33,6 @@ def test_a_family_is_one_line_in_the_table(
     job: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know_distilbert(monkeypatch)
-    monkeypatch.setattr("ose.workers.inline.SubprocessLatencyProbe", ProbeOfThisProcess)
     with Workspace(tmp_path / "home") as workspace:
         submitted = workspace.submit(job)
         assert workspace.run(submitted.id).status is JobStatus.SUCCEEDED

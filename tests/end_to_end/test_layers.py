@@ -1,4 +1,7 @@
-"""Layers as an axis of the space, and `ose layers`, on a teacher of four layers."""
+"""Layers as an axis of the space, and `ose layers`, on a teacher of four layers.
+
+Tests ose/cli/layers.py, ose/cli/spaces.py and ose/inputs/space_json.py too.
+"""
 
 from __future__ import annotations
 

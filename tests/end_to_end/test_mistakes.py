@@ -1,4 +1,7 @@
-"""Bad input: one clear line, exit status 2, and nothing stored."""
+"""Bad input: one clear line, exit status 2, and nothing stored.
+
+Tests ose/cli/context.py too.
+"""
 
 from __future__ import annotations
 

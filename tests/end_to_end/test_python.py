@@ -1,4 +1,7 @@
-"""The verbs of the command line in Python."""
+"""The verbs of the command line in Python.
+
+Tests ose/workspace.py, ose/composition.py and ose/inputs/recipes.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The service from end to end: a real server, a real coordinator, `ose --server`, and connections that break."""
+"""The service from end to end: a real server, a real coordinator, `ose --server`, and connections that break.
+
+Tests ose/client/download.py, ose/client/events.py, ose/client/parsing.py, ose/client/remote.py, ose/client/tokens.py,
+ose/client/transport.py, ose/cli/tokens.py, ose/cli/quickstart.py, ose/api/students.py and
+ose/students/student_json.py too.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +24,6 @@ from ose.client import RemoteWorkspace
 from ose.core.access import Scope
 from ose.errors import ConflictError, ForbiddenError, NotFoundError, ServiceError, TeacherError, UnauthenticatedError
 from ose.workspace import Workspace
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """The home that `ose` without --server has too."""
-    with Workspace(tmp_path / "home") as workspace:
-        yield workspace
 
 
 @pytest.fixture

@@ -1,4 +1,8 @@
-"""The main job through the command line: run, read, distil, export, and load without any code of ours."""
+"""The main job through the command line: run, read, distil, export, and load without any code of ours.
+
+Tests ose/cli/main.py, ose/cli/jobs.py, ose/cli/leaderboard.py, ose/cli/students.py, ose/cli/coordinators.py,
+ose/cli/doctor.py, ose/cli/inspection.py and ose/jobs/submit.py too.
+"""
 
 from __future__ import annotations
 

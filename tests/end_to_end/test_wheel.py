@@ -26,16 +26,42 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel and, of what is installed here, all but the repository."""
-    folder = tmp_path_factory.mktemp("elsewhere") / "venv"
-    venv.create(folder, with_pip=False)
-    [site] = folder.glob("lib/python*/site-packages")
+def without_dependencies(python: Path, wheel: Path) -> None:
+    """The environment has, of what is installed here, all but the repository."""
+    [site] = python.parents[1].glob("lib/python*/site-packages")
     others = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     (site / "others.pth").write_text("\n".join(others))
-    install = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--no-deps"]
-    subprocess.run([*install, "--no-index", "--ignore-installed", str(wheel)], check=True, capture_output=True)
+    install(python, wheel, "--no-deps", "--no-index", "--ignore-installed")
+
+
+def with_dependencies(python: Path, wheel: Path) -> None:
+    """The environment has what a user's has, in the versions that are tested."""
+    try:
+        install(python, wheel, "--constraint", ROOT / "requirements.lock")
+    except subprocess.CalledProcessError as failure:
+        if b"No matching distribution" not in failure.stderr:
+            raise
+        pytest.skip("there is no package index")
+
+
+def install(python: Path, wheel: Path, *options: object) -> None:
+    command = [sys.executable, "-m", "pip", "--python", python, "install", *options, wheel]
+    subprocess.run([str(word) for word in command], check=True, capture_output=True)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        without_dependencies,
+        pytest.param(with_dependencies, marks=pytest.mark.long("installs 2 GB; without them the wheel is the same")),
+    ],
+    ids=lambda how: how.__name__,
+)
+def installed(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "venv"
+    venv.create(folder, with_pip=False)
+    request.param(folder / "bin" / "python", wheel)
     return folder
 
 

@@ -1,4 +1,7 @@
-"""`ose distill --workers 2` beside the same distillation in one process."""
+"""`ose distill --workers 2` beside the same distillation in one process.
+
+Tests workers/ray/train.py, workers/ray/train_worker.py and workers/ray/process_group.py too.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from processes import ose as start
 
 import ose as package
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = pytest.mark.ray
 
 STEPS = 8
 
@@ -104,6 +107,7 @@ def test_two_workers_go_on_where_one_stopped_and_follow_its_curve(searched: tupl
         assert seen[name] == pytest.approx(curve, rel=1e-4), name
 
 
+@pytest.mark.long("another run of Ray Train; divergence on Ray is in the contract of backends")
 def test_a_loss_that_diverges_in_the_workers_is_told_and_stored(job: dict[str, Any], tmp_path: Path) -> None:
     """A decay of a hundred thousand times itself turns every weight round and makes it as many times larger."""
     home, job_id = search(job, tmp_path / "home", learning_rate=100, weight_decay=1000)

@@ -14,6 +14,7 @@ from processes import eventually, ose
 from ose.core.job import JobStatus, TrialStatus
 from ose.store.base import Store
 from ose.store.engine import open_store
+from ose.workspace import Workspace
 
 pytestmark = [
     pytest.mark.postgres,
@@ -34,9 +35,8 @@ def test_a_clock_that_jumps_takes_no_job_from_its_coordinator(
     store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]
 ) -> None:
     clock = JumpingClock(tmp_path / "clock")
-    file = job_file(tmp_path, tiny_roberta, real_text)
-    with ose(tmp_path, "job", "submit", str(file)) as submit:
-        job_id = submit.communicate(timeout=60)[0].strip()
+    with Workspace(tmp_path) as workspace:
+        job_id = workspace.submit(job_file(tmp_path, tiny_roberta, real_text)).id
     with ose(tmp_path, "coordinator", more=clock.environment), ose(tmp_path, "coordinator", more=clock.environment):
         assert eventually(lambda: bool(all_trials(store)), within_s=120)
         clock.jump_to(DAY_S)

@@ -14,6 +14,7 @@ from processes import eventually, ose
 from ose.core.job import JobStatus, TrialStatus
 from ose.store.base import Store
 from ose.store.engine import open_store
+from ose.workspace import Workspace
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def test_a_terminated_coordinator_hands_its_job_to_another(
     store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]
 ) -> None:
-    with ose(tmp_path, "job", "submit", str(job_file(tmp_path, tiny_roberta, real_text))) as submit:
-        job_id = submit.communicate(timeout=60)[0].strip()
+    with Workspace(tmp_path) as workspace:
+        job_id = workspace.submit(job_file(tmp_path, tiny_roberta, real_text)).id
     with ose(tmp_path, "coordinator") as first, ose(tmp_path, "coordinator") as second:
         assert eventually(lambda: bool(all_trials(store)), within_s=120)
         owner = store.job(job_id).lease_owner

@@ -15,6 +15,7 @@ from random import Random
 import pytest
 from cluster import Cluster, cluster
 from damage import SEARCH, SEARCH_FAULTS, assert_whole, num_scored
+from fault_jobs import FOUR
 from machines import why_no_machines
 from materials import put_materials
 from postgres import find_postgres
@@ -25,15 +26,19 @@ from ose.store.engine import open_store
 
 pytestmark = [
     pytest.mark.ray,
-    pytest.mark.slow,
     pytest.mark.skipif(bool(why_no_machines()), reason=f"machines cannot be made here: {why_no_machines()}"),
     pytest.mark.skipif(find_postgres() is None, reason="there is no PostgreSQL"),
 ]
 
 SEED = 20261121
 WITHIN_S = 240.0
-SEARCHED = {**SEARCH, "search": {**SEARCH["search"], "hyperparameters": [{"batch_size": 8}]}}
-"""Eight candidates."""
+SEARCHED = {
+    **SEARCH,
+    "space": {**SEARCH["space"], "num_attention_heads": [2], "hidden_size": [16]},
+    "search": {**SEARCH["search"], "hyperparameters": FOUR},
+    "latency": {"sequence_length": 16, "max_attempts": 1},
+}
+"""Eight candidates of two shapes."""
 
 
 @pytest.fixture(scope="module")

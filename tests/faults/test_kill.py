@@ -1,4 +1,7 @@
-"""Real processes, really killed: a job goes on from where it was, with no result lost, doubled or redone."""
+"""Real processes, really killed: a job goes on from where it was, with no result lost, doubled or redone.
+
+Tests ose/__main__.py too.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,7 @@ def test_a_cancel_from_another_process_stops_a_run_within_seconds(
     assert store.jobs()[0].status is JobStatus.CANCELLED
 
 
-@pytest.mark.slow
+@pytest.mark.long("two more clusters; the same without Ray stays, and so do workers of Ray Train that are killed")
 @pytest.mark.ray
 def test_with_ray_a_killed_coordinator_takes_its_workers_along_and_the_job_goes_on(
     home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str], scratch: Path

@@ -15,7 +15,7 @@ from processes import are_gone, eventually, is_ray_agent, ose, train_workers
 from ose.core.job import DistillationStatus
 from ose.workspace import Workspace
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = pytest.mark.ray
 
 WITHIN_S = 180.0
 RECIPE = {"steps": 1_000_000, "batch_size": 4, "micro_batch_size": 2, "checkpoint_every": 20}
@@ -81,6 +81,7 @@ def test_a_killed_worker_is_replaced_and_an_interrupt_keeps_the_last_checkpoint(
     assert steps_kept(home) > 0
 
 
+@pytest.mark.long("starts Ray Train once more; a worker that is killed is the fault that stays")
 def test_a_killed_parent_takes_the_workers_along_and_the_same_command_goes_on(
     searched: tuple[Path, str], scratch: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_killed_parent_takes_the_workers_along_and_the_same_command_goes_on(
     assert are_gone(everything, within_s=20)
 
 
+@pytest.mark.long("starts Ray Train once more; a coordinator that hands its job back is in test_coordinators.py")
 def test_a_terminated_coordinator_hands_its_distillation_back(searched: tuple[Path, str], scratch: Path) -> None:
     home, job_id = searched
     with Workspace(home) as workspace:

@@ -6,29 +6,25 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import builders
+from fake_results import result_of
 
 from ose.core.architecture import Architecture
 from ose.core.job import FailureReport
 from ose.core.layer_choice import kept_layers
-from ose.core.layer_subsets import Subset, SubsetScore, rule_subsets
+from ose.core.layer_subsets import Subset
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
 from ose.core.messages import (
-    CalibrationRequest,
-    DataRequest,
-    DataSummary,
     EvaluationRequest,
     Event,
     LatencyRequest,
-    LayerSubsetsRequest,
     Request,
     RequestFailed,
     RequestSucceeded,
+    Result,
     SavedModelRequest,
-    TargetsRequest,
     TimedModel,
 )
 
@@ -120,6 +116,7 @@ class FakeBackend:
         self.is_settled = True
 
     def close(self) -> None:
+        self._queue.clear()
         self.is_closed = True
 
     def latency_of(self, architecture: Architecture) -> LatencyMeasurement:
@@ -133,21 +130,13 @@ class FakeBackend:
         pace_ms = paces[min(self._measurements[architecture], len(paces)) - 1]
         return builders.latency(outcome, is_flagged=architecture in self.flagged, pace_ms=pace_ms)
 
-    def _result(self, task: Request) -> Any:
+    def _result(self, task: Request) -> Result | FailureReport:
         if failures := self.stages.get(type(task)):
             return failures.pop(0)
-        match task:
-            case DataRequest():
-                return DataSummary(num_sequences=task.num_sequences, held_out_sequences=task.held_out_sequences)
-            case CalibrationRequest():
-                return RequestSucceeded(request_id=task.id, worker=self.name, result=None)
-            case TargetsRequest():
-                return builders.teacher_quality() if task.shard is None else None
-            case SavedModelRequest():
-                self.saved = {task.folder: task.model}
-                return None
-            case LayerSubsetsRequest():
-                return tuple(subset_score(layers) for layers in combinations(range(4), task.keep))
+        if isinstance(task, SavedModelRequest):
+            self.saved = {task.folder: task.model}  # the coordinator keeps one at a time
+        if not isinstance(task, EvaluationRequest):
+            return result_of(task)
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
         if not isinstance(outcome, float):
             return outcome
@@ -186,12 +175,6 @@ def _kept(task: EvaluationRequest) -> Subset | None:
         return None
     depth, kept = task.teacher.architecture.num_hidden_layers, task.architecture.num_hidden_layers
     return kept_layers(task.inheritance.layers, depth, kept, range(depth))
-
-
-def subset_score(layers: Subset) -> SubsetScore:
-    """Of four layers: the lower, the better."""
-    rules = rule_subsets(4, len(layers), {}).get(layers, ())
-    return SubsetScore(layers=layers, loss_nats=float(sum(layers)), loss_stderr_nats=0.1, rules=rules)
 
 
 def _nth(table: Sequence[Any], counts: dict[Architecture, int], architecture: Architecture) -> Any:

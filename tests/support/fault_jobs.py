@@ -10,8 +10,11 @@ import yaml
 from ose.core.job import Trial
 from ose.store.base import Store
 
+FOUR = [{"batch_size": 8, "learning_rate": rate} for rate in (1e-4, 3e-4, 5e-4, 1e-3)]
+"""Candidates of one shape, whose latency is measured once."""
+
 LONG = {
-    "search": {"steps": 5000, "epsilon": 8, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
+    "search": {"steps": 5000, "epsilon": 2, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
 }
 """One candidate that trains for a minute or so."""
 
@@ -25,13 +28,13 @@ def job_file(folder: Path, teacher: Path, documents: list[str], **changes: Any) 
         "teacher": {"model": str(teacher)},
         "corpus": {"train": [str(text)], "sequence_length": 32},
         "space": {
-            "name": "eight",
+            "name": "two",
             "num_hidden_layers": [1, 2],
-            "num_attention_heads": [2, 4],
-            "hidden_size": [16, 32],
+            "num_attention_heads": [2],
+            "hidden_size": [16],
             "intermediate_size": [32],
         },
-        "search": {"steps": 40, "held_out_sequences": 16, "hyperparameters": [{"batch_size": 8}]},
+        "search": {"steps": 40, "held_out_sequences": 16, "hyperparameters": FOUR},
         "latency": {"sequence_length": 16, "max_attempts": 1},
         **changes,
     }

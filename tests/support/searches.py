@@ -12,7 +12,7 @@ from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import CorpusFacts, TeacherFacts
 from ose.core.measurement import TeacherQuality
-from ose.core.messages import DataRequest, EvaluationRequest, TargetsRequest
+from ose.core.messages import CalibrationRequest, DataRequest, EvaluationRequest, TargetsRequest
 from ose.core.recipe import Precision
 from ose.core.spec import CorpusSpec, Hyperparameters, TeacherSpec
 from ose.extraction.initial import Start
@@ -86,6 +86,18 @@ def targets_tasks(
         )
         for shard, first, last in shards
     ]
+
+
+def calibration_request(folder: Path, search: DataRequest) -> CalibrationRequest:
+    return CalibrationRequest(
+        id="calibration",
+        folder=str(folder),
+        teacher=search.teacher,
+        corpus=search.corpus,
+        corpus_spec=search.corpus_spec,
+        num_sequences=8,
+        eliminates_layers=False,
+    )
 
 
 def fill(data: DataRequest) -> TeacherQuality:

@@ -5,9 +5,8 @@ Use it through `ose.workers.ray.entry.distil_on_ray`: Ray reads its environment 
 
 from __future__ import annotations
 
-import asyncio
+import pickle
 import threading
-import traceback
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,38 +21,16 @@ from ose.core.job import DistillationResult
 from ose.core.spec import WorkersSpec
 from ose.distillation.module import StepLosses
 from ose.errors import OseError, WorkerLostError
-from ose.workers.foreground import FullDistillation, assist_distillation, run_distillation
+from ose.workers.foreground import FullDistillation
 from ose.workers.ray.cluster import RayCluster, beside_us
 from ose.workers.ray.process_group import ClusterNetworkConfig
+from ose.workers.ray.train_worker import News, work
 
 _MAX_RESTARTS = 3
 """Of all workers, after one has died. More means that the next start would end in the same way."""
 
 _NEWS_WITHIN_S = 1.0
 """How long to wait for news before looking whether the workers are still there."""
-
-Step = tuple[int, StepLosses]
-
-
-class News:
-    """What the workers tell their caller: steps, then a result or an error. Lives in an actor."""
-
-    def __init__(self) -> None:
-        self._news: asyncio.Queue[Step | DistillationResult | OseError] = asyncio.Queue()
-
-    async def tell(self, item: Step | DistillationResult | OseError) -> None:
-        """Add an item."""
-        await self._news.put(item)
-
-    async def take(self, timeout_s: float) -> list[Step | DistillationResult | OseError]:
-        """All items that have not been taken, as soon as there is one; none if none comes in time."""
-        try:
-            items = [await asyncio.wait_for(self._news.get(), timeout_s)]
-        except TimeoutError:
-            return []
-        while not self._news.empty():
-            items.append(self._news.get_nowait())
-        return items
 
 
 class TrainingRun:
@@ -69,7 +46,7 @@ class TrainingRun:
     def __init__(self, workers: WorkersSpec, request: FullDistillation, news: Any, storage: Path) -> None:
         self._trainer = TorchTrainer(
             work,
-            train_loop_config={"request": request, "news": news},
+            train_loop_config={"request": pickle.dumps(request), "news": news},
             torch_config=ClusterNetworkConfig(),
             scaling_config=ScalingConfig(
                 num_workers=workers.count, use_gpu=workers.gpus > 0, resources_per_worker=_resources(workers)
@@ -117,20 +94,7 @@ def distil_together(
                     case OseError():
                         raise item
                     case step, losses:
-                        on_step(step, losses)
-
-
-def work(config: dict[str, Any]) -> None:
-    """One worker's part. An error that would come again ends the run; any other has Ray Train begin again."""
-    request, news = config["request"], config["news"]
-    try:
-        if ray.train.get_context().get_world_rank() > 0:
-            return assist_distillation(request)
-        result = run_distillation(request, lambda step, losses: news.tell.remote((step, losses)))
-        ray.get(news.tell.remote(result))
-    except OseError as error:
-        error.add_note(traceback.format_exc())
-        ray.get(news.tell.remote(error))
+                        on_step(step, StepLosses(**losses))
 
 
 def _resources(workers: WorkersSpec) -> dict[str, float]:

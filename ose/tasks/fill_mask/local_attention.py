@@ -13,6 +13,7 @@ Source:
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from transformers import RobertaForMaskedLM
@@ -38,7 +39,8 @@ def attend_locally(model: RobertaForMaskedLM) -> None:
         embeddings.position_embeddings.weight.zero_()
         table = _sinusoids(config.max_position_embeddings, size)
         embeddings.position_embeddings.weight[:, :size] = scale * table * math.sqrt(config.hidden_size / size / 2)
-        for layer in model.roberta.encoder.layer[:_NUM_LOCAL_LAYERS]:
+        layers: Any = model.roberta.encoder.layer[:_NUM_LOCAL_LAYERS]
+        for layer in layers:
             attention = layer.attention.self
             for head in range(config.num_attention_heads):
                 rows = slice(head * size, (head + 1) * size)

@@ -24,7 +24,7 @@ def sampled_cross_entropy(logits: torch.Tensor, draws: torch.Tensor) -> torch.Te
     Source:
         Sparse Logit Sampling, arXiv 2503.16870; it stores counts of distinct tokens, we store the draws.
     """
-    return _SampledCrossEntropy.apply(logits.flatten(0, -2), draws.flatten(0, -2))  # type: ignore[no-any-return]
+    return _SampledCrossEntropy.apply(logits.flatten(0, -2), draws.flatten(0, -2))  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _SampledCrossEntropy(torch.autograd.Function):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[3]
 MISSING = (
     "ray sqlalchemy alembic pydantic pydantic_settings psutil optuna datasets pandas pyarrow tensorboardX matplotlib "

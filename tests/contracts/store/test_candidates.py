@@ -1,4 +1,7 @@
-"""Candidates are proposed, rejected and measured under a running job."""
+"""Candidates are proposed, rejected and measured under a running job.
+
+Tests ose/store/new_rows.py too.
+"""
 
 from __future__ import annotations
 

@@ -116,6 +116,7 @@ def test_threads_race_and_one_wins(store: Store) -> None:
     assert store.job("job-1").lease_owner == f"owner-{wins.index(True)}"
 
 
+@pytest.mark.processes
 def test_processes_race_and_one_wins(store: Store, store_url: str) -> None:
     outcomes = race_processes(store_url, {"first": "claim", "second": "claim"})
     assert sorted(outcomes) == ["lost", "won"]

@@ -1,4 +1,7 @@
-"""A candidate that was gone on with gives way to the one that did."""
+"""A candidate that was gone on with gives way to the one that did.
+
+Tests ose/leaderboard/candidate.py too.
+"""
 
 from __future__ import annotations
 

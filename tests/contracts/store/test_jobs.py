@@ -1,4 +1,7 @@
-"""Jobs are stored as they were submitted, found by the beginning of their id, and listed."""
+"""Jobs are stored as they were submitted, found by the beginning of their id, and listed.
+
+Tests ose/store/base.py, ose/store/sql.py and ose/store/columns.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tokens take turns in the queues, and no more of each waits than may."""
+"""Tokens take turns in the queues, and no more of each waits than may.
+
+Tests ose/store/turns.py too.
+"""
 
 from __future__ import annotations
 

@@ -82,6 +82,7 @@ def test_a_change_waits_for_a_claim_that_is_under_way(
     assert current(store, candidate) == candidate
 
 
+@pytest.mark.processes
 def test_an_owner_opens_trials_while_another_process_takes_the_job(
     store: Store, store_url: str, candidate: Candidate
 ) -> None:

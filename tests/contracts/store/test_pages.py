@@ -1,4 +1,7 @@
-"""A job's candidates in pages: every row once, in order, whatever they are ordered by."""
+"""A job's candidates in pages: every row once, in order, whatever they are ordered by.
+
+Tests ose/store/leaderboard.py, ose/store/pages_base.py and ose/store/change_sequence.py too.
+"""
 
 from __future__ import annotations
 

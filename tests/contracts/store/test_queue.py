@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import builders
+import pytest
 from builders import NOW
 from race import race_processes
 from stored import LATER, SOON, claimed, end_candidate
@@ -96,6 +97,7 @@ def test_threads_that_ask_at_once_get_different_jobs(store: Store) -> None:
         assert sorted(pool.map(ask, "12345678")) == [*"abcdefgh"]
 
 
+@pytest.mark.processes
 def test_processes_that_empty_the_queue_share_it_out(store: Store, store_url: str) -> None:
     ids = {f"job-{number:02}" for number in range(30)}
     for job_id in ids:

@@ -1,4 +1,8 @@
-"""What every Store promises a shared service: one job a key, one owner a distillation, tokens that end."""
+"""What every Store promises a shared service: one job a key, one owner a distillation, tokens that end.
+
+Tests ose/store/service_base.py, ose/store/service_tables.py, ose/store/submissions.py, ose/store/tokens.py,
+ose/store/students.py, ose/core/access.py and ose/core/export.py too.
+"""
 
 from __future__ import annotations
 

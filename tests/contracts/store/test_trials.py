@@ -1,4 +1,7 @@
-"""A candidate runs once at a time and has one result."""
+"""A candidate runs once at a time and has one result.
+
+Tests ose/store/rows.py too.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,24 +11,6 @@ from ose.api.app import create_app
 from ose.api.dependencies import ServerOptions
 from ose.jobs.checkers import Checkers
 from ose.workspace import Workspace
-
-
-@pytest.fixture(scope="session")
-def checkers() -> Iterator[Checkers]:
-    """Loaded once, which takes longer than most tests."""
-    checkers = Checkers()
-    yield checkers
-    checkers.close()
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, checkers: Checkers) -> Iterator[Workspace]:
-    with Workspace(tmp_path / "home") as workspace:
-        workspace.checkers = checkers
-        yield workspace
-        del workspace.checkers  # other tests go on with them
-        for number in tuple(checkers._channels):
-            checkers.end(number)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Who gets in: every operation against every scope, wrong tokens, other sites' pages, and no secret told."""
+"""Who gets in: every operation against every scope, wrong tokens, other sites' pages, and no secret told.
+
+Tests ose/api/bodies.py, ose/api/dependencies.py, ose/api/middleware.py and ose/api/tokens.py too.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,7 @@ def call(client, method: str, path: str):
     return client.request(method, filled, json={} if method == "POST" else None)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("scope", [None, *Scope])
 def test_every_operation_asks_for_its_scope(make_client, workspace, scope: Scope | None):
     token = workspace.tokens.create("x", scope)[1] if scope else None

@@ -1,4 +1,7 @@
-"""Health, readiness and metrics."""
+"""Health, readiness and metrics.
+
+Tests ose/api/spaces.py too.
+"""
 
 from __future__ import annotations
 

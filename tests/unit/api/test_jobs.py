@@ -1,4 +1,7 @@
-"""Submitting over HTTP: confined, once only, and never a server's fault."""
+"""Submitting over HTTP: confined, once only, and never a server's fault.
+
+Tests ose/api/desk.py, ose/api/submission_checks.py and ose/inputs/json_text.py too.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from services import add_finished_job
 from ose.core.job import JobStatus
 from ose.core.score import Score
 from ose.inputs.job_file import parse_job
+
+pytestmark = pytest.mark.processes  # submissions are checked in another one
 
 JSON = {"Content-Type": "application/json"}
 

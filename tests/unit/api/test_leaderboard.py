@@ -1,4 +1,7 @@
-"""Leaderboards in pages, as JSON and CSV; one candidate."""
+"""Leaderboards in pages, as JSON and CSV; one candidate.
+
+Tests ose/api/responses.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The document says all of every request and answer, and what is asked and answered is what it says."""
+"""The document says all of every request and answer, and what is asked and answered is what it says.
+
+Tests ose/api/leaderboard_schemas.py and ose/api/request_schemas.py too.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +87,7 @@ def test_a_job_is_what_the_document_says(document, space: object):
     assert [change for change in wrong if check.is_valid({**job, **change})] == []
 
 
+@pytest.mark.processes
 def test_answers_are_what_the_document_says(document, client, workspace):
     job = add_finished_job(workspace.store)
     workspace.store.add_job(builders.new_job("job-2"))

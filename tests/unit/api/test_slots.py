@@ -1,4 +1,7 @@
-"""Slots: no caller holds all, who waits is served in turn, and nobody who gave up holds one."""
+"""Slots: no caller holds all, who waits is served in turn, and nobody who gave up holds one.
+
+Tests ose/api/request_slots.py too.
+"""
 
 from __future__ import annotations
 

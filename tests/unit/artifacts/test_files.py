@@ -88,6 +88,7 @@ def test_content_that_is_no_json_leaves_the_old_file(tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_text() == "1\n"
 
 
+@pytest.mark.processes
 def test_a_full_disk_leaves_the_old_folder(tiny_disk: Path) -> None:
     with atomic_directory(tiny_disk / "export") as folder:
         (folder / "a").write_bytes(b"old")
@@ -97,6 +98,7 @@ def test_a_full_disk_leaves_the_old_folder(tiny_disk: Path) -> None:
     assert os.listdir(tiny_disk) == ["export"]
 
 
+@pytest.mark.processes
 def test_a_full_disk_leaves_the_old_file(tiny_disk: Path) -> None:
     write_json(tiny_disk / "a.json", "old")
     with pytest.raises(StorageError, match="the disk is full"):
@@ -105,6 +107,7 @@ def test_a_full_disk_leaves_the_old_file(tiny_disk: Path) -> None:
     assert json.loads((tiny_disk / "a.json").read_text()) == "old"
 
 
+@pytest.mark.processes
 def test_a_full_disk_under_safetensors_is_told_as_one(tiny_disk: Path) -> None:
     with pytest.raises(StorageError, match="the disk is full"), atomic_directory(tiny_disk / "weights") as folder:
         save_file({"weight": torch.zeros(100_000)}, folder / "model.safetensors")
@@ -129,6 +132,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("writer", ["python", "safetensors"])
 def test_a_limit_on_file_sizes_leaves_the_old_folder(writer: str, tmp_path: Path) -> None:
     with atomic_directory(tmp_path / "export") as folder:
@@ -178,6 +182,7 @@ with atomic_directory(Path(sys.argv[1]) / "export") as folder, atomic_file(Path(
 """
 
 
+@pytest.mark.processes
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     write_json(tmp_path / "kept.json", 1)
     (tmp_path / ".hidden").write_text("kept")

@@ -39,6 +39,7 @@ def test_a_folder_goes_when_it_is_closed(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_the_folder_of_a_killed_process_goes_with_the_next_one(place: Path) -> None:
     process, path = holder(place)
     with process:

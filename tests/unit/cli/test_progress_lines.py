@@ -1,3 +1,5 @@
+"""Tests ose/cli/bars.py."""
+
 import pytest
 
 from ose.cli.bars import BarProgress

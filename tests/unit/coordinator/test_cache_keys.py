@@ -1,3 +1,5 @@
+"""Tests ose/core/inheritance.py."""
+
 from dataclasses import replace
 
 import builders

@@ -112,6 +112,7 @@ def test_halving_goes_on_from_files_and_removes_them(store: Store, tmp_path: Pat
     assert run.files == run.files_of(run.ranked[0])
 
 
+@pytest.mark.slow
 def test_a_halving_that_was_killed_ends_as_if_it_had_not_been(new_store: Any, tmp_path: Path) -> None:
     whole = new_run(new_store(), tmp_path / "whole", HALVING)
     calls = whole.to_end().num_calls

@@ -1,4 +1,7 @@
-"""Who runs a job, and what is left when that ends early. What happens to candidates is in the stages' tests."""
+"""Who runs a job, and what is left when that ends early. What happens to candidates is in the stages' tests.
+
+Tests ose/coordinator/job_run.py too.
+"""
 
 import threading
 from collections.abc import Callable
@@ -221,6 +224,7 @@ def test_losing_all_workers_fails_the_job_but_no_candidate(search: Search) -> No
     assert search.run().status is JobStatus.SUCCEEDED
 
 
+@pytest.mark.slow
 def test_a_death_at_any_moment_loses_nothing_and_repeats_nothing(new_store: Callable[[], Store]) -> None:
     outcomes = {FEW[1]: [LOST, 4.0], FEW[2]: [BAD]}
     deaths = 0

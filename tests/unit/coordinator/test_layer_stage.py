@@ -4,7 +4,8 @@ from pathlib import Path
 
 import builders
 import pytest
-from fake_backend import FakeBackend, subset_score
+from fake_backend import FakeBackend
+from fake_results import subset_score
 from fake_search import Clock
 
 from ose.coordinator.layer_stage import layer_scores

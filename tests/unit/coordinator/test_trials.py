@@ -1,4 +1,7 @@
-"""A trial that the store refuses, to open or to end, means that the job is no longer ours."""
+"""A trial that the store refuses, to open or to end, means that the job is no longer ours.
+
+Tests ose/coordinator/run_context.py too.
+"""
 
 from datetime import timedelta
 from pathlib import Path

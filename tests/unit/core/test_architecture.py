@@ -1,3 +1,5 @@
+"""Covers ose/core/plain.py."""
+
 import dataclasses
 
 import pytest

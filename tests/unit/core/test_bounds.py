@@ -1,4 +1,7 @@
-"""Every number that a user can give has bounds, and all are held to them."""
+"""Every number that a user can give has bounds, and all are held to them.
+
+Tests ose/inputs/requests.py too.
+"""
 
 from __future__ import annotations
 

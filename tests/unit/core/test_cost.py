@@ -1,3 +1,5 @@
+"""Tests ose/core/masked_positions.py."""
+
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,3 +1,5 @@
+"""Covers ose/families/counts.py."""
+
 import dataclasses
 import time
 from itertools import pairwise, product
@@ -136,6 +138,7 @@ def test_the_order_does_not_depend_on_how_the_axes_are_written() -> None:
     assert either[0].layers == ("distilbert", "top", (0, 1), (0, 5))
 
 
+@pytest.mark.long("a million of what the tests beside it list by the dozen")
 def test_a_million_members_are_listed_in_bounded_time() -> None:
     space = SearchSpace(
         name="huge",

@@ -1,3 +1,5 @@
+"""Tests ose/data/parquet_text.py, ose/data/records.py and ose/data/unpacking.py."""
+
 from __future__ import annotations
 
 import gzip

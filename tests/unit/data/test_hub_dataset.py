@@ -1,3 +1,5 @@
+"""Tests ose/data/dataset_process.py."""
+
 from __future__ import annotations
 
 import json
@@ -54,10 +56,12 @@ def local_dataset(tmp_path: Path) -> DatasetId:
     return DatasetId(name=str(tmp_path))
 
 
+@pytest.mark.processes
 def test_rows_stream_out_of_a_dataset(local_dataset: DatasetId):
     assert list(iter_dataset(local_dataset, "body")) == [f"document {i}" for i in range(3)]
 
 
+@pytest.mark.processes
 def test_a_dataset_without_the_field_or_split_is_one_line(local_dataset: DatasetId):
     with pytest.raises(CorpusError, match="has no field 'text', only 'body'"):
         list(iter_dataset(local_dataset, "text"))
@@ -66,6 +70,7 @@ def test_a_dataset_without_the_field_or_split_is_one_line(local_dataset: Dataset
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("named", ["{outside}/secret.jsonl", "../secret.jsonl", "{outside}/*.jsonl"])
 def test_a_card_that_names_files_elsewhere_is_refused(tmp_path: Path, named: str):
     (tmp_path / "secret.jsonl").write_text('{"text": "secret"}')

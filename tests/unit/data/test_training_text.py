@@ -1,3 +1,5 @@
+"""Tests ose/core/packed_text.py."""
+
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Tests ose/extraction/initial.py and ose/tasks/fill_mask/held_out.py."""
+
 import copy
 import gc
 import math

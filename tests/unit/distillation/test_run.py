@@ -1,3 +1,5 @@
+"""Covers ose/training/loop.py, ose/data/epochs.py."""
+
 import math
 import time
 from dataclasses import fields

@@ -1,3 +1,5 @@
+"""Tests ose/extraction/importance.py."""
+
 import copy
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Tests ose/extraction/choose.py."""
+
 import copy
 
 import pytest

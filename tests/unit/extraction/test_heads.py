@@ -1,3 +1,5 @@
+"""Tests ose/families/parts.py."""
+
 import pytest
 import torch
 from builders import architecture

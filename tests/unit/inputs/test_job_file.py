@@ -1,3 +1,5 @@
+"""Tests ose/inputs/key_paths.py and ose/inputs/validation.py."""
+
 from __future__ import annotations
 
 import copy
@@ -203,6 +205,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(base=st.sampled_from([JOB, WITH_INLINE_SPACE]), data=st.data())
 def test_no_mutation_of_a_job_raises_anything_but_our_own_one_line_errors(base: dict[str, Any], data: st.DataObject):

@@ -35,6 +35,7 @@ def documents(file: Path) -> list[str]:
     return [json.loads(line)["text"] for line in file.read_text(encoding="utf8").splitlines()]
 
 
+@pytest.mark.slow
 def test_text_is_real_disjoint_and_written_once(small_text: tuple[Path, Path]) -> None:
     train, held_out = small_text
     assert 60_000 <= sum(len(text.encode()) for text in documents(train)) < 200_000
@@ -55,6 +56,7 @@ def test_the_job_file_is_valid_and_fits_the_teacher(small_text: tuple[Path, Path
     assert yaml.safe_load((tmp_path / "job.yaml").read_text())["workers"]["cpus"] == 2
 
 
+@pytest.mark.long("only another teacher changes it; that the job fits the teacher stays")
 def test_the_teacher_beats_what_counting_can_do() -> None:
     folder = quickstart_job.teacher_folder()
     assert (folder / "model.safetensors").stat().st_size <= 10_000_000

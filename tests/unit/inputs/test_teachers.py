@@ -1,3 +1,8 @@
+"""
+Tests ose/artifacts/digests.py, ose/inputs/teacher_config.py, ose/inputs/teacher_source.py and
+ose/inputs/teacher_weights.py too.
+"""
+
 from __future__ import annotations
 
 import json

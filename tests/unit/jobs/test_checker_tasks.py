@@ -1,4 +1,7 @@
-"""What a checker has found out is the same when it has come back as JSON."""
+"""What a checker has found out is the same when it has come back as JSON.
+
+Tests ose/jobs/submit_remote.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Processes that answer one question after the other, and can be ended."""
+"""Processes that answer one question after the other, and can be ended.
+
+Tests ose/jobs/checker_process.py too.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from ose.jobs.checker_process import DONE, LENGTH, REFUSED
 from ose.jobs.checker_tasks import Question
 from ose.jobs.checkers import Checker, Checkers
 from ose.store.engine import open_store
+
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Which files go with a job: those that only it used, also after a crash, and never those of a job that is to come."""
+"""Which files go with a job: those that only it used, also after a crash, and never those of a job that is to come.
+
+Tests ose/core/leftovers.py too.
+"""
 
 from __future__ import annotations
 
@@ -133,6 +136,7 @@ def test_files_that_an_unreadable_job_may_use_stay(store: Store, files: Path, st
     assert _files(files) == made and store.leftovers()
 
 
+@pytest.mark.slow
 def test_jobs_that_come_while_equal_ones_are_deleted_lose_nothing(store: Store, files: Path) -> None:
     clock = Clock()
 

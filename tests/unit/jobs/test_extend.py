@@ -1,4 +1,7 @@
-"""Which candidates an extension goes on with, and which jobs have one."""
+"""Which candidates an extension goes on with, and which jobs have one.
+
+Tests ose/strategies/extension.py too.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import builders
 import pytest
-from fake_backend import FakeBackend, subset_score
+from fake_backend import FakeBackend
+from fake_results import subset_score
 from fake_search import Clock
 
 from ose.coordinator.coordinator import Coordinator

@@ -27,6 +27,7 @@ def work(seconds: float) -> None:
         pass
 
 
+@pytest.mark.processes
 @pytest.mark.usefixtures("busy_processes")
 def test_processes_beside_are_counted() -> None:
     load = OtherLoad()

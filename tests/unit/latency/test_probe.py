@@ -17,6 +17,8 @@ from ose.latency.fingerprint import device_fingerprint
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.runtimes.torch.rules import RULES
 
+pytestmark = pytest.mark.processes
+
 PROTOCOL = LatencyProtocol(sequence_length=16)
 
 

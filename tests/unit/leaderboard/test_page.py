@@ -1,4 +1,7 @@
-"""Pages made from memory are the leaderboard that is made from the database, whatever has happened in between."""
+"""Pages made from memory are the leaderboard that is made from the database, whatever has happened in between.
+
+Tests ose/leaderboard/cache.py and ose/leaderboard/row.py too.
+"""
 
 from __future__ import annotations
 
@@ -103,6 +106,7 @@ def fail(store: Store, draw: random.Random, candidate: Candidate) -> None:
     store.record_failure(trial, builders.failure(), builders.NOW, is_final=draw.random() < 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", get_args(Order))
 def test_pages_follow_what_happens(running: Store, order: Order) -> None:
     pages, draw = LeaderboardPages(running), random.Random(order)

@@ -1,4 +1,7 @@
-"""What rows say of layers. Ranking and filtering are walked end to end."""
+"""What rows say of layers. Ranking and filtering are walked end to end.
+
+Tests ose/leaderboard/ranking.py, ose/leaderboard/csv.py and ose/core/former_names.py too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Opening databases: what is set on them, and one clear line for each that cannot be opened."""
+"""Opening databases: what is set on them, and one clear line for each that cannot be opened.
+
+Tests ose/store/transactions.py too.
+"""
 
 from __future__ import annotations
 
@@ -105,11 +108,13 @@ def test_an_error_of_ours_passes_through_unchanged(existing: Path) -> None:
     store.close()
 
 
+@pytest.mark.processes
 def test_two_processes_make_one_database(new_url: Callable[[], str]) -> None:
     outcomes = race_processes(new_url(), {"first": "open", "second": "open"})
     assert outcomes == ["0 jobs", "0 jobs"]
 
 
+@pytest.mark.processes
 def test_a_store_at_head_is_read_without_alembic_or_torch(existing: Path) -> None:
     script = (
         "import sys; from ose.store.engine import open_store\n"

@@ -1,4 +1,7 @@
-"""The migrations make exactly the tables that the code uses, and keep what is in them."""
+"""The migrations make exactly the tables that the code uses, and keep what is in them.
+
+Tests ose/store/tables.py too.
+"""
 
 from __future__ import annotations
 
@@ -240,22 +243,25 @@ def _copy(source: Connection, target: Connection) -> None:
     theirs, ours = MetaData(), MetaData()
     theirs.reflect(source)
     ours.reflect(target)
+    has_metrics = "metrics" in ours.tables["candidates"].columns
     for name in ("latencies", "jobs", "candidates", "trials", "distillations"):
         for row in source.execute(select(theirs.tables[name])):
-            values = _as_of_then(row._asdict())
+            values = _as_of_then(row._asdict(), has_metrics=has_metrics)
             known = {column.name for column in ours.tables[name].columns}
             values = {column: value for column, value in values.items() if column in known}
             target.execute(insert(ours.tables[name]).values(values))
 
 
-def _as_of_then(values: dict[str, Any]) -> dict[str, Any]:
-    """The database counts rows itself. Job specs said nothing of layers, and metrics stood one by one."""
+def _as_of_then(values: dict[str, Any], *, has_metrics: bool) -> dict[str, Any]:
+    """The database counts rows itself. Job specs said nothing of layers, and metrics once stood one by one."""
     if isinstance(values["id"], int):
         del values["id"]
     if "spec_hash" in values:
         spec = json.loads(values["spec"])
         del spec["space"]["layers"], spec["search"]["inheritance"]
         values["spec"] = json.dumps(spec)
+    if has_metrics:
+        return values
     for name, metric in json.loads(values.pop("metrics", "{}")).items():
         values[name] = metric["value"]
     for name in ("teacher_quality", "evaluation", "result"):

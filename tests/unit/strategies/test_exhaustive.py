@@ -1,3 +1,5 @@
+"""Tests ose/strategies/base.py."""
+
 from itertools import product
 
 import builders

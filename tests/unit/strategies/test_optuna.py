@@ -74,6 +74,7 @@ def test_a_new_strategy_told_the_same_proposes_the_same(sampler: str) -> None:
     assert run(build_strategy(spec(sampler, seed=1), FACTS)) != first
 
 
+@pytest.mark.slow
 def test_gp_proposes_the_same_again_and_learns() -> None:
     found = shapes(run(build_strategy(spec("gp", num_candidates=12, wave=4), FACTS)))
     assert found == shapes(run(build_strategy(spec("gp", num_candidates=12, wave=4), FACTS)))

@@ -56,6 +56,7 @@ def test_a_front_has_two_objectives(store: Store) -> None:
     assert first.values == [candidate.latency.p50_ms, candidate.evaluation.loss_nats]
 
 
+@pytest.mark.slow
 def test_a_search_that_dies_anywhere_proposes_the_same_and_records_it_once(store: Store, tmp_path: Path) -> None:
     with closing(open_store(f"sqlite:///{tmp_path}/other.db")) as other:
         undisturbed = Search(other, spec(**SEARCH))

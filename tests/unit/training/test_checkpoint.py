@@ -128,6 +128,7 @@ with atomic_directory(Path(sys.argv[1]) / "step-00000002") as folder:
 """
 
 
+@pytest.mark.processes
 def test_a_checkpoint_half_written_by_a_killed_process_is_ignored_then_removed(tmp_path: Path) -> None:
     model, optimizer = start()
     train(model, optimizer, range(1))

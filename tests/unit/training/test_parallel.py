@@ -21,6 +21,8 @@ from ose.data.corpus import pack_corpus
 from ose.tasks.fill_mask.teacher import load_tokenizer
 from ose.training.parallel import accumulating, is_first, rank, share_gradients, sum_over_processes, world_size
 
+pytestmark = pytest.mark.processes
+
 NARROW = architecture(2, 2, 16, 24)
 AS_WIDE = architecture(2, 4, 32, 24)
 SPEC = preset_spec(

@@ -1,3 +1,5 @@
+"""Tests ose/distillation/curve.py."""
+
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Tests workers/interruption.py."""
+
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from searches import evaluate_task
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import DataRequest, RequestFailed, RequestSucceeded
 from ose.core.spec import WorkersSpec
+from ose.latency.probe import SubprocessLatencyProbe
 from ose.workers.inline import InlineBackend
 
 SMALL = architecture(2, 2, 16, 24)
@@ -59,7 +62,10 @@ def test_closing_drops_what_is_queued_and_what_runs(backend: InlineBackend, sear
     assert not any(thread.name == "inline-worker" for thread in threading.enumerate())
 
 
-def test_latency_is_measured_in_one_process_of_its_own_until_closing(backend: InlineBackend) -> None:
+@pytest.mark.processes
+def test_latency_is_measured_in_one_process_of_its_own_until_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ose.workers.inline.SubprocessLatencyProbe", SubprocessLatencyProbe)
+    backend = InlineBackend(WorkersSpec(count=1, cpus=1))
     me = psutil.Process()
     before = set(me.children())
     for _ in range(2):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import builders
 import pytest
+from fake_results import result_of
 from fake_search import Search, spec
 
 from ose.coordinator.coordinator import Coordinator
 from ose.core.job import CandidateStatus, JobStatus
-from ose.core.messages import DataRequest, DataSummary, EvaluationRequest, Request, Result
 from ose.core.progress import Silence
 from ose.store.base import Store
 from ose.store.engine import open_store
@@ -30,14 +30,8 @@ def store(empty_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def result(task: Request) -> Result:
-    if isinstance(task, DataRequest):
-        return DataSummary(num_sequences=10, held_out_sequences=4)
-    return builders.evaluation() if isinstance(task, EvaluationRequest) else builders.teacher_quality()
-
-
 def backend(clock: VirtualClock, num_workers: int = 4, faults: Faults = HARSH, seed: int = 3) -> SimulatedBackend:
-    return SimulatedBackend(num_workers, clock, lambda _: 10.0, result, lambda _: builders.latency(), faults, seed)
+    return SimulatedBackend(num_workers, clock, lambda _: 10.0, result_of, lambda _: builders.latency(), faults, seed)
 
 
 def run(store: Store, workers: SimulatedBackend, clock: VirtualClock) -> Search:

@@ -55,6 +55,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] in ("
 """
 
 
+@pytest.mark.processes
 def test_plain_transformers_loads_the_export_and_gives_the_students_logits(
     student: Path, export: Path, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def uninterrupted(text: Text, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run(text, tmp_path_factory.mktemp("uninterrupted"))
 
 
+@pytest.mark.slow
 def test_the_loss_goes_down_from_that_of_chance(uninterrupted: Run) -> None:
     assert sorted(uninterrupted.curve) == [10, 20, 30, 40, 50, 60]
     assert uninterrupted.curve[10] == pytest.approx(np.log(RECIPE.vocab_size), abs=0.7)

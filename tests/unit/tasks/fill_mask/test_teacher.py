@@ -119,6 +119,7 @@ def test_weights_that_only_the_configuration_has_are_not_made_up(folder: Path) -
     assert "config.json asks for 32,0" in refusal(load_masked_lm, folder)
 
 
+@pytest.mark.slow
 def test_tensors_are_counted_as_they_are_made(tmp_path: Path) -> None:
     shape = {"hidden_size": 8, "embedding_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
     AlbertForMaskedLM(AlbertConfig(vocab_size=50, num_hidden_layers=2, **shape)).save_pretrained(tmp_path)

@@ -38,6 +38,7 @@ def told() -> str:
     return subprocess.run([sys.executable, "-c", READ], capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.processes
 def test_processes_started_meanwhile_inherit_and_later_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OSE_TEST_OLD", "before")
     monkeypatch.delenv("OSE_TEST_NEW", raising=False)

@@ -1,4 +1,7 @@
-"""What only Ray workers can do wrong. Their contract is in tests/contracts/test_backend.py."""
+"""What only Ray workers can do wrong. Their contract is in tests/contracts/test_backend.py.
+
+Tests workers/ray/cluster.py, workers/ray/entry.py, workers/ray/workers.py and workers/ray/latency_actor.py too.
+"""
 
 from __future__ import annotations
 
