@@ -30,7 +30,8 @@ from ose.latency.probe import SubprocessLatencyProbe
 from ose.runtimes.base import Engine, RuntimeRules, Saver, size_on_disk_bytes
 from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.registry import RUNTIMES, runtime_engine, runtime_package, runtime_rules, runtime_saver
-from ose.tasks.fill_mask.teacher import load_config, load_masked_lm
+from ose.tasks.fill_mask.teacher import load_masked_lm
+from ose.tasks.loading import load_config
 
 SUPPORT = Path(__file__).parents[1] / "support"
 PARTS = ("encoder", "model")

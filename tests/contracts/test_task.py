@@ -105,6 +105,7 @@ print(*({"torch", "transformers", "ray"} & sys.modules.keys()))
 """
 
 
+@pytest.mark.processes
 def test_reading_the_table_imports_no_member_and_its_rules_load_no_torch() -> None:
     support = str(Path(__file__).parents[1] / "support")
     done = subprocess.run(

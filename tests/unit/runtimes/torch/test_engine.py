@@ -13,7 +13,7 @@ from ose.errors import DependencyError
 from ose.families.bert.model import build_blank_student
 from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.torch.engine import ENGINE
-from ose.tasks.fill_mask.teacher import load_config
+from ose.tasks.loading import load_config
 
 PROTOCOL = LatencyProtocol(sequence_length=16)
 
