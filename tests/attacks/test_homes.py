@@ -22,6 +22,7 @@ from builders import NOW
 from mounts import immutable, mounted_read_only
 from services import add_finished_job, add_result, serving
 from sqlalchemy import text
+from stored import up_to
 from terminals import in_pipe
 
 from ose.api.dependencies import ServerOptions
@@ -33,6 +34,8 @@ from ose.errors import UnreadableError
 from ose.jobs.estimate import job_cost
 from ose.store.base import Store
 from ose.store.engine import connect, open_store
+from ose.store.migrate import migrate
+from ose.store.transactions import Transactions
 from ose.workspace import Workspace
 
 LATER = NOW + timedelta(hours=1)
@@ -98,20 +101,30 @@ def test_students_are_found_where_the_home_is_now(home: Path) -> None:
     assert done.result is not None and Path(done.result.student_path).is_dir() and done.folder.startswith(str(new))
 
 
+def stamped(transactions: Transactions, revision: str) -> str:
+    """Have a database say that it is of this revision; returns what it said before."""
+    with transactions.write() as connection:
+        before: str = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        connection.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": revision})
+    return before
+
+
 @pytest.mark.attack(
     door="homes",
     fault="a home that is moved loses its students",
     how="rows of before paths were relative, a database that cannot tell where its home is",
 )
-def test_rows_of_before_are_found_too(home: Path, new_url: Callable[[], str]) -> None:
+def test_rows_of_before_are_found_too(home: Path, tmp_path: Path, new_url: Callable[[], str]) -> None:
     database = new_url()
     with closing(open_store(database)) as store:  # told of no home, it keeps all paths as they are, as it always did
         store.add_job(job_with_text(home / "quickstart" / "text" / "train.jsonl"))
         add_candidates(store)
         add_student(store, home)
-    with closing(connect(database)) as transactions, transactions.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
     new = moved(home)
+    with closing(connect(database)) as transactions:
+        newest = stamped(transactions, "0009")
+        migrate(transactions, up_to("0010", tmp_path / "then"), new)  # which changes rows and no table
+        stamped(transactions, newest)
     with closing(open_store(database, new)) as store:
         [done], [export], job = store.distillations("job-1"), store.exports("job-1"), store.job("job-1")
         again = store.add_distillation("job-1", 1, DistillationSpec(), done.folder, NOW)

@@ -120,7 +120,7 @@ def test_a_loss_that_diverges_in_the_workers_is_told_and_stored(job: dict[str, A
         [distillation] = opened.store.distillations(job_id)
     assert distillation.failure is not None
     assert distillation.failure.code == "non_finite_loss"
-    assert "in _train_step" in distillation.failure.traceback
+    assert "in require_finite" in distillation.failure.traceback  # raised in a worker, and told here
 
 
 def test_more_workers_than_micro_batches_are_refused(searched: tuple[Path, str], ose) -> None:

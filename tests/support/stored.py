@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import builders
 from builders import NOW
@@ -10,9 +12,19 @@ from builders import NOW
 from ose.core.job import Candidate, Job, JobStatus, Trial
 from ose.core.score import Score
 from ose.store.base import Store
+from ose.store.migrate import MIGRATIONS
 
 SOON = NOW + timedelta(minutes=1)
 LATER = NOW + timedelta(minutes=5)
+
+
+def up_to(revision: str, folder: Path) -> Path:
+    """A copy of the migrations without those that came later."""
+    shutil.copytree(MIGRATIONS, folder)
+    for file in folder.glob("versions/[0-9]*.py"):
+        if file.stem.partition("_")[0] > revision:
+            file.unlink()
+    return folder
 
 
 def claimed(store: Store, job_id: str = "job-1") -> Job:

@@ -20,7 +20,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, insert, inspect, select, text
-from stored import claimed, start_trial
+from stored import claimed, start_trial, up_to
 
 from ose.core.access import Owner
 from ose.core.measurement import Metric
@@ -139,7 +139,7 @@ def test_a_database_of_an_earlier_revision_opens_with_all_it_holds(
     url: str, new_url: Callable[[], str], tmp_path: Path, revision: str
 ) -> None:
     with closing(connect(url)) as older:
-        migrate(older, _up_to(revision, tmp_path / "older"))
+        migrate(older, up_to(revision, tmp_path / "older"))
         expected = _fill_as_of_then(older, new_url())
     with closing(open_store(url)) as store:
         assert _everything(store) == expected
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_keeps_its_words_when_metrics_are_named(
 ) -> None:
     damaged = {"jobs": "teacher_quality", "trials": "evaluation", "distillations": "result"}
     with closing(connect(url)) as older:
-        migrate(older, _up_to("0010", tmp_path / "older"))
+        migrate(older, up_to("0010", tmp_path / "older"))
         _fill_as_of_then(older, new_url())
         with older.write() as connection:
             for table, column in damaged.items():
@@ -174,7 +174,7 @@ def test_legs_are_phases_by_now(url: str, new_url: Callable[[], str], tmp_path: 
     extension = Extension(job="job-0", candidates=(going_on,), data_steps=(5,))
     spec = replace(builders.job_spec(), extends=extension, search=replace(builders.job_spec().search, steps=10))
     with closing(connect(url)) as older, closing(open_store(new_url())) as store:
-        migrate(older, _up_to("0013", tmp_path / "older"))
+        migrate(older, up_to("0013", tmp_path / "older"))
         store.add_job(builders.new_job(spec=spec))
         assert store.claim_job("job-1", "owner", builders.NOW, builders.NOW)
         store.add_candidates("job-1", "owner", [builders.new_candidate(earlier_phases=(3, 5))])
@@ -191,7 +191,7 @@ def test_legs_are_phases_by_now(url: str, new_url: Callable[[], str], tmp_path: 
 def test_distillations_that_shared_a_folder_are_all_kept(url: str, new_url: Callable[[], str], tmp_path: Path) -> None:
     names = "job_id, candidate_number, status, spec, folder, created_at"
     with closing(connect(url)) as older:
-        migrate(older, _up_to("0003", tmp_path / "older"))
+        migrate(older, up_to("0003", tmp_path / "older"))
         _fill_as_of_then(older, new_url())
         with older.write() as connection:
             connection.execute(text(f"INSERT INTO distillations ({names}) SELECT {names} FROM distillations"))
@@ -203,7 +203,7 @@ def test_of_older_jobs_those_have_an_owner_that_came_with_a_token(
     url: str, new_url: Callable[[], str], tmp_path: Path
 ) -> None:
     with closing(connect(url)) as older:
-        migrate(older, _up_to("0006", tmp_path / "older"))
+        migrate(older, up_to("0006", tmp_path / "older"))
         _fill_as_of_then(older, new_url())
         with older.write() as connection:
             for job_id, caller in (("job-2", "0a"), ("job-3", "anyone")):
@@ -229,15 +229,6 @@ def _insert(connection: Connection, table: str, values: dict[str, Any]) -> None:
     tables = MetaData()
     tables.reflect(connection, only=[table])
     connection.execute(insert(tables.tables[table]).values(values))
-
-
-def _up_to(revision: str, folder: Path) -> Path:
-    """A copy of the migrations without those that came later."""
-    shutil.copytree(MIGRATIONS, folder)
-    for file in folder.glob("versions/[0-9]*.py"):
-        if file.stem.partition("_")[0] > revision:
-            file.unlink()
-    return folder
 
 
 def _fill_as_of_then(older: Transactions, newest_url: str) -> tuple[object, ...]:
