@@ -243,6 +243,7 @@ def test_a_layer_too_many_or_of_another_width_is_noticed(model_type: str, tiny_b
             facts_of(tmp_path)
 
 
+@pytest.mark.processes
 def test_what_submission_asks_loads_no_torch() -> None:
     program = (
         "import sys, importlib; from ose.families import counts, registry, others;"
@@ -256,6 +257,7 @@ def test_what_submission_asks_loads_no_torch() -> None:
     assert (ended.stdout.strip(), ended.stderr) == ("[]", "")
 
 
+@pytest.mark.processes
 def test_reading_the_table_imports_no_family() -> None:
     program = (
         "import sys; import ose.families.registry; print([name for name in sys.modules if 'families.bert' in name])"
