@@ -10,8 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from ose.coordinator.backend import Backend
+from ose.coordinator.candidate_stage import run_wave
+from ose.coordinator.checkpoints import Checkpoints
+from ose.coordinator.data_stage import prepare_search_data
 from ose.coordinator.getting_on import futility, num_recorded
-from ose.coordinator.job_run import run_job
+from ose.coordinator.latency_stage import expect_latencies
 from ose.coordinator.lease import LEASE_S, Lease
 from ose.coordinator.owner import is_dead, new_owner
 from ose.coordinator.run_context import RunContext
@@ -29,6 +32,7 @@ from ose.errors import (
     WorkerStartError,
 )
 from ose.store.base import Store
+from ose.strategies.registry import build_strategy
 
 
 class Coordinator:
@@ -157,7 +161,7 @@ class Coordinator:
 
     def _work(self, job: Job, lease: Lease) -> None:
         with closing(self._make_backend(job)) as backend:
-            run_job(
+            _run_stages(
                 RunContext(
                     store=self._store,
                     backend=backend,
@@ -202,3 +206,41 @@ class Coordinator:
         if failed is not None and failed.failure is not None:
             return f"no candidate passed; candidate {failed.number} failed: {failed.failure.message}"
         return f"no candidate passed: {len(candidates)} rejected; loosen the limits"
+
+
+def _run_stages(context: RunContext) -> None:
+    """Data and the teacher's targets, latencies, candidates: until every candidate has ended.
+
+    Each stage asks the store and the artifact folder what is there already, so running a job again after a crash is
+    the same code as running it the first time.
+
+    Raises:
+        JobInterruptedError, ConflictError: The job is no longer ours.
+        StageFailedError: The data or the teacher's targets could not be made.
+        EvaluationError: The teacher's latency cannot be measured.
+        WorkerLostError: No worker is left.
+    """
+    strategy = build_strategy(context.job.spec, context.job.teacher, context.check_lease)
+    proposals = strategy.ask()
+    expect_latencies(context, {proposal.architecture for proposal in proposals})
+    quality = prepare_search_data(context)
+    context.store.record_teacher(context.job.id, context.owner, quality=quality)
+    checkpoints = Checkpoints(context.checkpoint_folder, context.job)
+    while proposals:
+        run_wave(context.refreshed(), strategy, proposals, checkpoints)
+        _record_study(context)
+        proposals = strategy.ask()
+    checkpoints.finish()
+
+
+def _record_study(context: RunContext) -> None:
+    """Let others watch what optuna does. A copy that cannot be written is worth a line, not the job."""
+    spec = context.job.spec
+    if spec.search.strategy != "optuna" or spec.extends is not None:
+        return
+    from ose.strategies.study_record import record_study  # optuna takes a second to load
+
+    try:
+        record_study(context.store, context.job)
+    except StoreError as error:
+        context.progress.say(str(error))

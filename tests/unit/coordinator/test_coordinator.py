@@ -1,7 +1,4 @@
-"""Who runs a job, and what is left when that ends early. What happens to candidates is in the stages' tests.
-
-Tests ose/coordinator/job_run.py too.
-"""
+"""Who runs a job, and what is left when that ends early. What happens to candidates is in the stages' tests."""
 
 import threading
 from collections.abc import Callable
