@@ -12,7 +12,7 @@ from typing import Any
 from ose.artifacts.private import private_folder
 from ose.coordinator.backend import Backend
 from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_key
-from ose.core.export import ExportSummary
+from ose.core.exports import ExportSummary
 from ose.core.job import Candidate, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.progress import Progress, step_reporter

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 
 from ose.core.access import Scope, Token
 from ose.core.cost import JobCost
-from ose.core.export import ExportSummary
+from ose.core.exports import ExportSummary
 from ose.core.job import Distillation, Job
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec

@@ -16,7 +16,7 @@ from ose.coordinator.coordinator import Coordinator
 from ose.coordinator.layer_stage import layer_scores
 from ose.core.clock import utc_now
 from ose.core.cost import JobCost
-from ose.core.export import ExportSummary
+from ose.core.exports import ExportSummary
 from ose.core.job import Distillation, Job
 from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
@@ -39,7 +39,7 @@ from ose.jobs.submit import cancel_job, job_json, jobs_json, submit_job
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.settings import Settings
 from ose.store.base import Store
-from ose.store.engine import connect, has_place_for_tokens, open_store
+from ose.store.database import connect, has_place_for_tokens, open_store
 from ose.store.sql import SqlStore
 from ose.students.distill import (
     check_workers,

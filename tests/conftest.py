@@ -177,7 +177,7 @@ def store_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
 @pytest.fixture(scope="session")
 def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of an empty store, to be copied."""
-    from ose.store.engine import open_store
+    from ose.store.database import open_store
 
     file = tmp_path_factory.mktemp("database") / "empty.db"
     open_store(f"sqlite:///{file}").close()
@@ -199,7 +199,7 @@ def workspace(tmp_path: Path, empty_sqlite: Path) -> Iterator[Workspace]:
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: PostgresServer) -> Iterator[str]:
     """The URL of a store that is empty between tests."""
-    from ose.store.engine import open_store
+    from ose.store.database import open_store
 
     with postgres.database() as url:
         open_store(url).close()

@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 from ose.artifacts.scratch import ScratchFolder
 from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
-from ose.core.export import ExportSummary
+from ose.core.exports import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import DistillationResult, Job
 from ose.core.layer_choice import has_to_eliminate

@@ -33,7 +33,7 @@ from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.teachers import inspect_teacher
-from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, prepare_data
+from ose.tasks.fill_mask.search_data import FillMaskData, compute_targets, load_search_data, prepare_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
 
 DEFAULT = InheritanceSpec()
@@ -109,7 +109,7 @@ class Bench:
         )
         return evaluate_candidate(task, self.teacher, self.data, self.calibration)
 
-    def _data(self) -> SearchData:
+    def _data(self) -> FillMaskData:
         options, common = (
             self.options,
             {"id": "data", "folder": str(self.options.work), "teacher": self.facts, "seed": 0},

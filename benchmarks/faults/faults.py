@@ -41,7 +41,7 @@ from benchmarks.shared.small_job import conditions  # noqa: E402
 from benchmarks.shared.tables import read_csv, write_csv  # noqa: E402
 from ose.errors import StoreError  # noqa: E402
 from ose.store.base import Store  # noqa: E402
-from ose.store.engine import open_store  # noqa: E402
+from ose.store.database import open_store  # noqa: E402
 
 STUDENT_FAULTS = {"distillation": kill_distillation, "disk": fill_disk}
 SEED = 20261121

@@ -49,7 +49,7 @@ from ose.runtimes.torch.engine import ENGINE, TorchSession
 from ose.runtimes.torch.rules import RULES
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
-from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, save_batches
+from ose.tasks.fill_mask.search_data import FillMaskData, compute_targets, load_search_data, save_batches
 
 BORT = Path(__file__).parents[2] / "search_spaces" / "bort.yaml"
 AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
@@ -143,7 +143,7 @@ def facts_of(architecture: Architecture, embedding: EmbeddingShape) -> TeacherFa
 
 def make_data(
     options: argparse.Namespace, teacher: PreTrainedModel, facts: TeacherFacts
-) -> tuple[SearchData | ResidentData, TeacherQuality]:
+) -> tuple[FillMaskData | ResidentData, TeacherQuality]:
     """Random sequences, masked, and the teacher's targets on them, in the files in which a search keeps them."""
     vocab_size, count = facts.embedding.vocab_size, options.steps * options.batch_size
     rule = MaskingRule(mask_token_id=4, special_token_ids=(0, 1, 2, 3, 4), vocab_size=vocab_size)

@@ -25,7 +25,7 @@ from benchmarks.service.service_memory import memory_figures
 from benchmarks.service.service_server import Server
 from benchmarks.service.service_writers import recording_figures
 from benchmarks.shared.small_job import conditions, job_content, write_report
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 

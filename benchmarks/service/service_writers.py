@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.service.service_data import NOW, OWNER, add_job, evaluation, members
 from ose.core.score import Score
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 RESULT = evaluation(4.0)
 SCORE = Score(value=0.1, stderr=0.01)

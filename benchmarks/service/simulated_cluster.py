@@ -36,7 +36,7 @@ from ose.core.messages import (
 from ose.core.progress import Silence
 from ose.core.spec import SearchSpec, WorkersSpec
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.workers.simulated import Faults, SimulatedBackend, VirtualClock
 
 FAULTS = Faults(passing=0.01, lasting=0.001, lost=0.002, straggling=0.01, slowdown=10.0, restart_s=60.0)

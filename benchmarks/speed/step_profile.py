@@ -37,9 +37,9 @@ from ose.families.counts import FamilyCounts
 from ose.tasks.fill_mask.forward import at_positions, encode
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
 from ose.tasks.fill_mask.search_data import NUM_DRAWS
-from ose.training.attention import quick_attention
 from ose.training.optimizer import build_optimizer
 from ose.training.precision import autocast, has_native_bfloat16
+from ose.training.quick_attention import quick_attention
 from ose.workers.ray.environment import KEEP_MEMORY
 
 WARM_UP_STEPS = 3

@@ -33,14 +33,14 @@ from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
-from ose.tasks.fill_mask.search_data import NUM_DRAWS, SearchData, load_search_data
+from ose.tasks.fill_mask.search_data import NUM_DRAWS, FillMaskData, load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
-from ose.training.attention import quick_attention
 from ose.training.losses import cross_entropy_to
 from ose.training.optimizer import build_optimizer, learning_rate_factor, set_learning_rate
 from ose.training.precision import autocast
+from ose.training.quick_attention import quick_attention
 
 TOP = 24
 """Of each kept token an id and a probability in two bytes each: as many bytes as 48 draws."""
@@ -126,7 +126,7 @@ class Bench:
 
     job: Job
     teacher: PreTrainedModel
-    data: SearchData
+    data: FillMaskData
     start: Start
 
     @staticmethod

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from ose.core.access import Owner, Token
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.cost import Pace, StageTimes, Work
-from ose.core.export import ExportFile
+from ose.core.exports import ExportFile
 from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, ErrorDetail, JobStatus, TeacherFacts
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import Metric

@@ -31,13 +31,13 @@ class Slots:
         self._held: Counter[str | None] = Counter()
         self._waiting: list[tuple[str | None, asyncio.Future[None]]] = []
 
-    def held_by(self, caller: str | None) -> Place:
+    def held_by(self, caller: str | None) -> HeldSlot:
         """A place, for as long as a block of `async with` lasts.
 
         Raises:
             BusyError: None became free in time.
         """
-        return Place(self, caller)
+        return HeldSlot(self, caller)
 
     async def take(self, caller: str | None) -> None:
         """Get a place, which has to be given back. See `held_by`."""
@@ -80,7 +80,7 @@ class Slots:
         return self._held.total() < self._count and self._held[caller] < most
 
 
-class Place:
+class HeldSlot:
     """One of them, held by a block. A class, because every request passes here, and a generator takes longer."""
 
     __slots__ = ("_caller", "_places")

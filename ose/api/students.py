@@ -17,7 +17,7 @@ from ose.api.request_schemas import DISTILLATION_BODY
 from ose.api.request_slots import CurrentLimits, ThreadPlace
 from ose.api.responses import Json, Responses
 from ose.api.schemas import DistillationDocument, ExportDocument
-from ose.core.export import Export
+from ose.core.exports import Export
 from ose.core.job import Distillation
 from ose.errors import NotFoundError
 from ose.inputs.requests import DistillationRequest

@@ -11,7 +11,7 @@ from typing import Any
 from ose.artifacts.files import atomic_directory, storage_errors
 from ose.client.transport import Transport
 from ose.core.architecture import Architecture
-from ose.core.export import ExportFile, ExportSummary
+from ose.core.exports import ExportFile, ExportSummary
 from ose.errors import ConflictError, ServiceError
 
 _ATTEMPTS = 5

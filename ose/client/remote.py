@@ -14,7 +14,7 @@ from ose.client.events import job_events
 from ose.client.tokens import RemoteTokens
 from ose.client.transport import Transport
 from ose.core.cost import JobCost
-from ose.core.export import ExportSummary
+from ose.core.exports import ExportSummary
 from ose.core.job import Distillation, DistillationStatus, Job, JobStatus
 from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace

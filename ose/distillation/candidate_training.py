@@ -8,10 +8,10 @@ from transformers import PreTrainedModel
 from ose.core.messages import EvaluationRequest
 from ose.tasks.base import SearchData
 from ose.tasks.registry import load_task
-from ose.training.attention import quick_attention
 from ose.training.cuda_stream import CudaStream
 from ose.training.optimizer import build_optimizer, learning_rate_factors
 from ose.training.phase_end import PhaseEnd
+from ose.training.quick_attention import quick_attention
 from ose.training.step import require_finite, take_step
 
 MAX_GRAD_NORM = 1.0

@@ -18,10 +18,10 @@ from ose.artifacts.files import atomic_directory
 from ose.core.recipe import DistillationSpec
 from ose.distillation.module import DistillationModule, StepLosses
 from ose.tasks.base import StepBatches, Task
-from ose.training.attention import quick_attention
 from ose.training.loop import Schedule, TrainingLoop
 from ose.training.optimizer import build_optimizer
 from ose.training.parallel import accumulating, is_first, rank, share_gradients, sum_over_processes, world_size
+from ose.training.quick_attention import quick_attention
 from ose.training.step import require_finite
 from ose.training.tensorboard import ScalarLog
 

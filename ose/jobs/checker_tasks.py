@@ -21,7 +21,7 @@ from ose.inputs.validation import validate
 from ose.jobs.estimate import cost_json, job_cost
 from ose.jobs.submit_remote import PreparedJob, prepared_extension, prepared_job
 from ose.store.base import Store
-from ose.store.engine import connect
+from ose.store.database import connect
 from ose.store.sql import SqlStore
 
 

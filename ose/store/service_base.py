@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ose.core.access import JobQuota, Token
-from ose.core.export import Export
+from ose.core.exports import Export
 from ose.core.job import Distillation, FailureReport, Job, JobStatus
 from ose.core.leftovers import Leftover
 from ose.core.recipe import DistillationSpec

@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from ose.core.access import Scope
 from ose.core.architecture import Architecture
-from ose.core.export import ExportFile
+from ose.core.exports import ExportFile
 from ose.store.columns import EncodedColumn, OneOf, PathText, UtcTime
 from ose.store.tables import metadata
 

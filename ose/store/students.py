@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
-from ose.core.export import Export
+from ose.core.exports import Export
 from ose.core.job import Distillation, DistillationStatus, FailureReport
 from ose.core.recipe import DistillationSpec
 from ose.errors import NotFoundError, UnreadableError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ose.core.export import Export
+from ose.core.exports import Export
 from ose.core.former_names import former_result
 from ose.core.job import Distillation, DistillationResult
 from ose.core.plain import plain

@@ -14,7 +14,7 @@ from typing import Any
 
 from ose.coordinator.getting_on import futility
 from ose.coordinator.lease import LEASE_S, Lease
-from ose.core.export import Export, ExportFile, ExportSummary
+from ose.core.exports import Export, ExportFile, ExportSummary
 from ose.core.failures import failure_report
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.recipe import DistillationSpec

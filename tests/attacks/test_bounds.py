@@ -27,7 +27,7 @@ from ose.api.dependencies import ServerOptions
 from ose.core.job import DistillationStatus, JobStatus
 from ose.core.search_space import SearchSpace
 from ose.core.spec import SearchSpec, WorkersSpec
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.workspace import Workspace
 
 SPACES = "a space too large to count or to go through is accepted"

@@ -21,7 +21,7 @@ from slow_imports import SlowImport
 from ose.coordinator.owner import is_dead, new_owner
 from ose.core.job import JobStatus, TrialStatus
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 POISON = "a job cancelled in the middle of an import fails every later one"
 STEP = "a clock that is set makes a living coordinator look dead"

@@ -15,11 +15,11 @@ import builders
 import pytest
 from services import add_finished_job
 
-from ose.core.export import ExportSummary
+from ose.core.exports import ExportSummary
 from ose.core.job import DistillationResult, DistillationStatus
 from ose.jobs.delete import delete_job
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.students.student_queue import DistilWith, StudentQueue
 
 FAULT = "what is deleted takes along what others use, or leaves something"

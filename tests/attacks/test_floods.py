@@ -23,7 +23,7 @@ from floods import Answer, Server, at_once, head, open_files, read_all, serving,
 from processes import eventually
 from services import add_finished_job
 
-from ose.core.export import Export
+from ose.core.exports import Export
 from ose.workspace import Workspace
 
 SOON_S = 10.0
@@ -319,7 +319,7 @@ def test_an_answer_that_is_never_read(tmp_path: Path, data_root: Path) -> None:
 def add_export(home: Path, folder: Path, size_bytes: int) -> None:
     import builders
 
-    from ose.core.export import ExportFile
+    from ose.core.exports import ExportFile
     from ose.core.recipe import DistillationSpec
 
     folder.mkdir()

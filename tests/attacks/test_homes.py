@@ -26,14 +26,14 @@ from stored import up_to
 from terminals import in_pipe
 
 from ose.api.dependencies import ServerOptions
-from ose.core.export import Export, ExportFile
+from ose.core.exports import Export, ExportFile
 from ose.core.job import Distillation, Job, JobStatus
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.errors import UnreadableError
 from ose.jobs.estimate import job_cost
 from ose.store.base import Store
-from ose.store.engine import connect, open_store
+from ose.store.database import connect, open_store
 from ose.store.migrate import migrate
 from ose.store.transactions import Transactions
 from ose.workspace import Workspace

@@ -30,7 +30,7 @@ from ose.api.proxies import trusted_proxies
 from ose.core.access import Scope
 from ose.core.clock import utc_now
 from ose.errors import InvalidInputError, StorageError, StoreError
-from ose.store.engine import connect
+from ose.store.database import connect
 from ose.store.service_tables import TOKENS
 from ose.workspace import Workspace
 

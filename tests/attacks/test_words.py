@@ -29,7 +29,7 @@ from ose.core.spec import CorpusSpec, JobSpec
 from ose.errors import InvalidInputError
 from ose.jobs.submit import submit_job
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.workspace import Workspace
 
 MARKUP, LINK = "[/x] [rootfs]", "[link=https://evil.example]free[/link] :smile:"

@@ -254,7 +254,7 @@ def add_export(workspace: Workspace, folder: Path, files: dict[str, bytes]) -> N
 
     import builders
 
-    from ose.core.export import Export, ExportFile
+    from ose.core.exports import Export, ExportFile
     from ose.core.recipe import DistillationSpec
 
     store = workspace.store

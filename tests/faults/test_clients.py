@@ -23,7 +23,7 @@ from ose.client import RemoteWorkspace
 from ose.core.job import Job, JobStatus
 from ose.errors import BusyError, ServiceError
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 NUM_CLIENTS = 50
 

@@ -13,7 +13,7 @@ from processes import eventually, ose
 
 from ose.core.job import JobStatus, TrialStatus
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.workspace import Workspace
 
 

@@ -22,7 +22,7 @@ from postgres import find_postgres
 from processes import eventually
 
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 pytestmark = [
     pytest.mark.ray,

@@ -20,7 +20,7 @@ from processes import are_gone, eventually, ose
 
 from ose.core.job import CandidateStatus, JobStatus, TrialStatus
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 SEED = 20261121
 

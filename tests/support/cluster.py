@@ -25,7 +25,7 @@ from ose.access.token_marker import TokenMarker
 from ose.client.remote import RemoteWorkspace
 from ose.core.access import Scope
 from ose.core.clock import utc_now
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 ROOT = Path(__file__).parents[2]
 _BIN = Path(sys.executable).parent

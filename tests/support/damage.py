@@ -17,7 +17,7 @@ from processes import eventually, kill
 
 from ose.core.job import CandidateStatus, JobStatus, TrialStatus
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 DATABASE_DOWN_S = 5.0
 NETWORK_CUT_S = 20.0

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import delete, text
 
-from ose.store.engine import connect
+from ose.store.database import connect
 from ose.store.tables import metadata
 
 _START_WITHIN_S = 60

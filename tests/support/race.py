@@ -42,7 +42,7 @@ def _wait_for_start() -> None:
 
 def _open(url: str, _owner: str) -> str:
     """Open the database, which nobody has made yet."""
-    from ose.store.engine import open_store
+    from ose.store.database import open_store
 
     _wait_for_start()
     with closing(open_store(url)) as store:
@@ -53,7 +53,7 @@ def _claim(url: str, owner: str) -> str:
     """Claim job-1."""
     from builders import NOW
 
-    from ose.store.engine import open_store
+    from ose.store.database import open_store
 
     with closing(open_store(url)) as store:
         _wait_for_start()
@@ -64,7 +64,7 @@ def _take(url: str, owner: str) -> str:
     """Take job-1 from `owner`, once some of its trials are open."""
     from builders import NOW
 
-    from ose.store.engine import open_store
+    from ose.store.database import open_store
 
     with closing(open_store(url)) as store:
         _wait_for_start()
@@ -78,7 +78,7 @@ def _open_trials(url: str, owner: str) -> str:
     from builders import NOW
 
     from ose.errors import ConflictError
-    from ose.store.engine import open_store
+    from ose.store.database import open_store
 
     with closing(open_store(url)) as store:
         candidates = store.candidates("job-1")
@@ -95,7 +95,7 @@ def _empty(url: str, owner: str) -> str:
     """Claim jobs until none waits, and name them. Asking again under the same name would get the same job."""
     from builders import NOW
 
-    from ose.store.engine import open_store
+    from ose.store.database import open_store
 
     with closing(open_store(url)) as store:
         _wait_for_start()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from ose.core.messages import DataRequest
-    from ose.tasks.fill_mask.search_data import SearchData
+    from ose.tasks.fill_mask.search_data import FillMaskData
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def teacher(search: DataRequest) -> PreTrainedModel:
 
 
 @pytest.fixture(scope="module")
-def data(search: DataRequest) -> SearchData:
+def data(search: DataRequest) -> FillMaskData:
     from ose.tasks.fill_mask.search_data import load_search_data
 
     return load_search_data(Path(search.folder))

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_directory
-from ose.core.export import MANIFEST, ExportSummary
+from ose.core.exports import MANIFEST, ExportSummary
 from ose.errors import ConflictError
 from ose.families.models import architecture_of
 from ose.tasks.base import Task

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ose.core.architecture import Architecture
-from ose.core.export import MANIFEST
+from ose.core.exports import MANIFEST
 from ose.core.measurement import metric_text
 from ose.core.shown import markdown
 from ose.tasks.fill_mask.rules import RULES

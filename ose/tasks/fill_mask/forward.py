@@ -19,7 +19,7 @@ _HEAD_NAMES = ("lm_head", "cls")
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedTokens:
     """An encoder's output, from which logits are computed where they are wanted.
 
     Attributes:
@@ -43,7 +43,7 @@ class Encoded:
         return picked
 
 
-def encode(model: PreTrainedModel, input_ids: torch.Tensor, *, all_layers: bool = False) -> Encoded:
+def encode(model: PreTrainedModel, input_ids: torch.Tensor, *, all_layers: bool = False) -> EncodedTokens:
     """Run the encoder of a masked language model over full sequences without padding.
 
     Args:
@@ -56,7 +56,7 @@ def encode(model: PreTrainedModel, input_ids: torch.Tensor, *, all_layers: bool 
     output = (model if whole_model else model.base_model)(
         input_ids=input_ids, output_hidden_states=whole_model or all_layers
     )
-    return Encoded(
+    return EncodedTokens(
         states=output.hidden_states[-1] if whole_model else output.last_hidden_state,
         head=head,
         all_logits=output.logits if whole_model else None,

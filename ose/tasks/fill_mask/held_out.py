@@ -11,7 +11,7 @@ from ose.tasks.base import HeldOutQuality
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.metrics import METRICS, Outputs
 from ose.tasks.fill_mask.resident_data import ResidentData
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.fill_mask.search_data import FillMaskData
 from ose.training.losses import cross_entropy_to
 from ose.training.precision import autocast
 
@@ -20,7 +20,7 @@ _ROWS_AT_ONCE, _ROWS_AT_ONCE_ON_GPU = 16, 64
 
 
 def judge(
-    student: PreTrainedModel, data: SearchData | ResidentData, num_items: int | None, precision: Precision
+    student: PreTrainedModel, data: FillMaskData | ResidentData, num_items: int | None, precision: Precision
 ) -> torch.Tensor:
     """(1 + metrics, M): each held-out sequence's loss, and its figure by each of `METRICS`, not waited for."""
     device, held_out = student.device, data.held_out

@@ -9,13 +9,13 @@ import torch
 from torch.nn import functional as F
 
 from ose.core.recipe import DistillationSpec
-from ose.tasks.fill_mask.forward import Encoded
+from ose.tasks.fill_mask.forward import EncodedTokens
 from ose.tasks.fill_mask.masking import MaskedBatch
 from ose.training.losses import soft_target_loss
 
 
 def output_losses(
-    student: Encoded, teacher: Callable[[], Encoded], batch: MaskedBatch, spec: DistillationSpec
+    student: EncodedTokens, teacher: Callable[[], EncodedTokens], batch: MaskedBatch, spec: DistillationSpec
 ) -> dict[str, torch.Tensor]:
     """`soft_targets` and `masked_lm`. See `ose.tasks.base.Task.output_losses`."""
     batch = batch.to(student.states.device)

@@ -9,12 +9,12 @@ import torch
 
 from ose.data.search_spans import ONE_SPAN, Span, batch_rows
 from ose.tasks.fill_mask.masking import MaskedBatch
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.fill_mask.search_data import FillMaskData
 
 
 @dataclass(frozen=True, slots=True)
 class ResidentData:
-    """What `SearchData` holds, in the device's memory: a step takes its batch without the host's help.
+    """What `FillMaskData` holds, in the device's memory: a step takes its batch without the host's help.
 
     Attributes:
         train: N masked sequences.
@@ -43,12 +43,12 @@ class ResidentData:
         return self.held_out_log_probs[rows].float().log_softmax(dim=-1)
 
 
-def on_device(data: SearchData | ResidentData, device: torch.device) -> SearchData | ResidentData:
+def on_device(data: FillMaskData | ResidentData, device: torch.device) -> FillMaskData | ResidentData:
     """The data where students train: in a GPU's memory, or for a CPU as they are, mapped from disk."""
     return data if isinstance(data, ResidentData) or device.type == "cpu" else make_resident(data, device)
 
 
-def make_resident(data: SearchData, device: torch.device) -> ResidentData:
+def make_resident(data: FillMaskData, device: torch.device) -> ResidentData:
     """Copy a search's data into the memory of `device`."""
     return ResidentData(
         train=data.train.to(device),

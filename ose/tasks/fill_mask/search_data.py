@@ -51,7 +51,7 @@ _FIELDS = ("input_ids", "positions", "labels")
 
 
 @dataclass(frozen=True, slots=True)
-class SearchData:
+class FillMaskData:
     """Everything a candidate is trained and judged on.
 
     Attributes:
@@ -157,13 +157,13 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
     return None
 
 
-def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> SearchData:
+def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> FillMaskData:
     """Open a complete folder, and those for later steps. Large arrays stay on disk until they are touched."""
     folders = [folder, *(Path(span.folder) for span in later)]
     trains = [_load_batch(each, "train") for each in folders]
     shards = [shard for each in folders for shard in sorted(each.glob("targets-*.npy"))]
     first_rows = accumulate(len(each.input_ids) for each in trains)
-    return SearchData(
+    return FillMaskData(
         train=MaskedBatch(*(torch.cat([getattr(each, name) for each in trains]) for name in _FIELDS)),
         draws=[np.load(shard, mmap_mode="r") for shard in shards],
         held_out=_load_batch(folder, "validation"),

@@ -17,7 +17,7 @@ from ose.data.training_text import training_text
 from ose.tasks.base import Examples, StepBatches, Task
 from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.card import student_card
-from ose.tasks.fill_mask.forward import Encoded, encode, logits_at
+from ose.tasks.fill_mask.forward import EncodedTokens, encode, logits_at
 from ose.tasks.fill_mask.held_out import judge, quality_of
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
@@ -25,12 +25,12 @@ from ose.tasks.fill_mask.output_losses import output_losses
 from ose.tasks.fill_mask.predict import likeliest_fillings
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
 from ose.tasks.fill_mask.rules import RULES
-from ose.tasks.fill_mask.search_data import SearchData, compute_targets, load_search_data, prepare_data
+from ose.tasks.fill_mask.search_data import FillMaskData, compute_targets, load_search_data, prepare_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 from ose.training.losses import cross_entropy_to
 from ose.training.precision import autocast
 
-Data = SearchData | ResidentData
+Data = FillMaskData | ResidentData
 
 _SAMPLE_SEED = 0
 """One sample for all seeds: what a teacher is like does not depend on the search."""
@@ -104,7 +104,7 @@ class FillMask:
         """Sequences masked anew at each step."""
         return batches_of(training_text(job, spec.sequences, tokenizer, folder), spec, tokenizer)
 
-    def encode(self, model: PreTrainedModel, batch: MaskedBatch, *, all_layers: bool) -> Encoded:
+    def encode(self, model: PreTrainedModel, batch: MaskedBatch, *, all_layers: bool) -> EncodedTokens:
         """Full sequences, with the head run where logits are asked for."""
         return encode(model, batch.input_ids.to(model.device), all_layers=all_layers)
 

@@ -11,7 +11,7 @@ from stored import claimed
 
 from ose.core.job import Candidate
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 
 @pytest.fixture

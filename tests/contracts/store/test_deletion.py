@@ -13,7 +13,7 @@ from builders import NOW
 from services import add_finished_job
 from stored import LATER, SOON, claimed
 
-from ose.core.export import Export, ExportFile
+from ose.core.exports import Export, ExportFile
 from ose.core.job import DistillationStatus, JobStatus
 from ose.core.leftovers import Leftover
 from ose.core.recipe import DistillationSpec

@@ -17,7 +17,7 @@ from stored import current, take_over
 from ose.core.job import Candidate, CandidateStatus, TrialStatus
 from ose.errors import ConflictError
 from ose.store.base import Store
-from ose.store.engine import connect
+from ose.store.database import connect
 from ose.store.tables import JOBS
 
 Change = Callable[[Store, Candidate, int], object]

@@ -19,7 +19,7 @@ from stored import claimed, start_trial
 from ose.core.job import CandidateStatus
 from ose.core.score import Score
 from ose.store.base import Store
-from ose.store.engine import connect
+from ose.store.database import connect
 from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, Order
 
 ORDERS = get_args(Order)

@@ -9,7 +9,7 @@ from stored import end_candidate
 from ose.core.job import Candidate
 from ose.core.recipe import DistillationSpec
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 
 def test_a_store_opened_again_has_everything(store: Store, store_url: str, candidate: Candidate) -> None:

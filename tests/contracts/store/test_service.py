@@ -1,7 +1,7 @@
 """What every Store promises a shared service: one job a key, one owner a distillation, tokens that end.
 
 Tests ose/store/service_base.py, ose/store/service_tables.py, ose/store/submissions.py, ose/store/tokens.py,
-ose/store/students.py, ose/core/access.py and ose/core/export.py too.
+ose/store/students.py, ose/core/access.py and ose/core/exports.py too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from services import add_finished_job
 from stored import LATER, SOON
 
 from ose.core.access import Scope, Token
-from ose.core.export import Export, ExportFile
+from ose.core.exports import Export, ExportFile
 from ose.core.job import DistillationStatus, JobStatus
 from ose.core.recipe import DistillationSpec
 from ose.errors import ConflictError, NotFoundError
 from ose.store.base import Store
-from ose.store.engine import connect
+from ose.store.database import connect
 from ose.store.service_base import Submission
 
 SUBMISSION = Submission(caller="me", key="a", request_hash="1" * 64)

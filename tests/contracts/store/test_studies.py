@@ -9,7 +9,7 @@ from stored import claimed
 from studies import open_studies
 
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 
 def test_studies_lie_beside_the_tables_and_disturb_nothing(store: Store, store_url: str) -> None:

@@ -11,7 +11,7 @@ from services import add_finished_job
 from ose.cli.leaderboard_table import print_leaderboard
 from ose.core.score import ScoreRule
 from ose.leaderboard.read import LeaderboardQuery, read_leaderboard
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 
 @pytest.mark.parametrize(

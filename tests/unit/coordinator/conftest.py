@@ -10,7 +10,7 @@ import pytest
 from fake_search import Search
 
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from ose.core.messages import DataRequest, EvaluationRequest
 from ose.core.progress import Silence
 from ose.errors import ConflictError, DependencyError, StoreError, WorkerLostError
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 FEW = MEMBERS[::4]
 BAD = FailureReport(code="non_finite_loss", message="the loss is nan", traceback="Traceback ...")

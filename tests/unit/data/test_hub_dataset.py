@@ -111,6 +111,7 @@ print(*(folder for folder in listed if folder.startswith(sys.argv[2])))
         ("data_dir: ../outside", "names files that are not its own", {"data"}),
     ],
 )
+@pytest.mark.processes
 def test_nothing_is_looked_for_where_a_card_may_not_lead(tmp_path: Path, card: str, told: str, looked_at: set[str]):
     for name in ("data", "outside"):
         (tmp_path / name).mkdir()
@@ -124,6 +125,7 @@ def test_nothing_is_looked_for_where_a_card_may_not_lead(tmp_path: Path, card: s
     assert told in answer and {Path(folder).name for folder in folders.split()} == looked_at
 
 
+@pytest.mark.processes
 def test_no_other_site_is_asked_for_what_a_card_names(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as site:
         site.settimeout(0.1)

@@ -23,7 +23,7 @@ from ose.distillation.candidate_training import StudentTraining
 from ose.errors import InvalidInputError, NonFiniteLossError
 from ose.extraction.initial import Start, initial_student
 from ose.tasks.fill_mask.forward import logits_at
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.fill_mask.search_data import FillMaskData
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream
@@ -36,7 +36,7 @@ def without_times(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, wall_time_s=0, training_time_s=0, peak_memory_bytes=0)
 
 
-def train_student(student: PreTrainedModel, task: EvaluationRequest, data: SearchData) -> list[float]:
+def train_student(student: PreTrainedModel, task: EvaluationRequest, data: FillMaskData) -> list[float]:
     training = StudentTraining(student, task, data)
     training.run(CudaStream(student.device))
     return training.losses()
@@ -49,7 +49,7 @@ def start(teacher: PreTrainedModel, task: EvaluationRequest) -> PreTrainedModel:
 
 @pytest.mark.parametrize("initialization", ["inherit", "random"])
 def test_the_same_task_gives_the_same_numbers(
-    initialization: str, search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    initialization: str, search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     task = evaluate_task(search, SMALL, initialization=initialization)
     first = evaluate_candidate(task, teacher, data)
@@ -57,7 +57,9 @@ def test_the_same_task_gives_the_same_numbers(
     assert without_times(evaluate_candidate(task, teacher, data)) == without_times(first)
 
 
-def test_bfloat16_trains_along_the_same_curve(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_bfloat16_trains_along_the_same_curve(
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
+) -> None:
     curves = []
     for precision in ("float32", "bfloat16"):
         task = evaluate_task(search, SMALL, num_steps=8, precision=precision, hyperparameters={"learning_rate": 1e-3})
@@ -68,7 +70,7 @@ def test_bfloat16_trains_along_the_same_curve(search: DataRequest, teacher: PreT
 
 
 def test_the_layers_asked_for_are_kept_and_told(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     def evaluated(layers: LayerChoice, **changes: object) -> Evaluation:
         task = evaluate_task(search, SMALL, num_steps=1, inheritance=replace(LEADING, layers=layers), **changes)
@@ -81,7 +83,7 @@ def test_the_layers_asked_for_are_kept_and_told(
     assert evaluated("top", initialization="random").teacher_layers is None
 
 
-def test_the_seed_decides_random_weights(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_the_seed_decides_random_weights(search: DataRequest, teacher: PreTrainedModel, data: FillMaskData) -> None:
     losses = {
         evaluate_candidate(
             evaluate_task(search, SMALL, initialization="random", seed=seed, num_steps=1), teacher, data
@@ -92,7 +94,7 @@ def test_the_seed_decides_random_weights(search: DataRequest, teacher: PreTraine
 
 
 def test_the_teachers_own_shape_starts_at_the_teachers_entropy(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     task = evaluate_task(search, OWN, hyperparameters={"learning_rate": 1e-30})
     evaluation = evaluate_candidate(task, teacher, data)
@@ -105,13 +107,13 @@ def test_the_teachers_own_shape_starts_at_the_teachers_entropy(
 
 
 def test_no_student_is_nearer_to_the_teacher_than_the_teacher(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     evaluation = evaluate_candidate(evaluate_task(search, SMALL), teacher, data)
     assert evaluation.loss_nats > fill(search).entropy_nats + 0.01
 
 
-def test_an_evaluation_is_consistent(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_an_evaluation_is_consistent(search: DataRequest, teacher: PreTrainedModel, data: FillMaskData) -> None:
     evaluation = evaluate_candidate(evaluate_task(search, SMALL, num_steps=5), teacher, data)
     losses = torch.tensor(evaluation.sequence_losses_nats, dtype=torch.float64)
     assert len(losses) == len(data.held_out.input_ids)
@@ -123,7 +125,7 @@ def test_an_evaluation_is_consistent(search: DataRequest, teacher: PreTrainedMod
 
 
 def test_the_held_out_loss_is_that_of_the_whole_distributions(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     student = start(teacher, evaluate_task(search, SMALL))
     quality = held_out_quality(load_task("fill_mask"), student, data)
@@ -133,7 +135,7 @@ def test_the_held_out_loss_is_that_of_the_whole_distributions(
     assert quality.loss_nats == pytest.approx(-(theirs * ours).sum(-1).mean().item(), abs=1e-3)
 
 
-def test_more_steps_bring_a_student_nearer(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_more_steps_bring_a_student_nearer(search: DataRequest, teacher: PreTrainedModel, data: FillMaskData) -> None:
     few, many = (
         evaluate_candidate(
             evaluate_task(
@@ -154,7 +156,7 @@ def test_more_steps_bring_a_student_nearer(search: DataRequest, teacher: PreTrai
 
 @pytest.mark.parametrize("shape", [SMALL, architecture(1, 4, 32, 8)])
 def test_every_architecture_sees_the_same_batches_in_the_same_order(
-    shape: object, search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    shape: object, search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     task = evaluate_task(search, shape, num_steps=7)
     student = start(teacher, task)
@@ -165,19 +167,23 @@ def test_every_architecture_sees_the_same_batches_in_the_same_order(
     assert torch.equal(torch.cat(seen), repeated)
 
 
-def test_a_training_that_diverges_is_told(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_a_training_that_diverges_is_told(search: DataRequest, teacher: PreTrainedModel, data: FillMaskData) -> None:
     task = evaluate_task(search, SMALL, num_steps=4, hyperparameters={"learning_rate": 1e30})
     with pytest.raises(NonFiniteLossError, match=r"the loss is (nan|inf) at step [234] of 4"):
         evaluate_candidate(task, teacher, data)
 
 
-def test_a_last_step_that_diverges_is_told_too(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_a_last_step_that_diverges_is_told_too(
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
+) -> None:
     task = evaluate_task(search, SMALL, num_steps=1, hyperparameters={"learning_rate": 1e30})
     with pytest.raises(NonFiniteLossError, match="the held-out loss is"):
         evaluate_candidate(task, teacher, data)
 
 
-def test_clipped_weights_stay_in_their_bounds(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_clipped_weights_stay_in_their_bounds(
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
+) -> None:
     task = evaluate_task(search, SMALL, weight_clip=0.05)
     student = start(teacher, task)
     assert max(parameter.abs().max() for parameter in student.parameters()) > 0.5
@@ -187,7 +193,7 @@ def test_clipped_weights_stay_in_their_bounds(search: DataRequest, teacher: PreT
 
 
 def test_a_student_larger_than_its_teacher_cannot_inherit(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     with pytest.raises(InvalidInputError, match="its num_hidden_layers is larger"):
         evaluate_candidate(evaluate_task(search, architecture(5, 4, 32, 64)), teacher, data)
@@ -195,14 +201,14 @@ def test_a_student_larger_than_its_teacher_cannot_inherit(
     assert math.isfinite(evaluate_candidate(task, teacher, data).loss_nats)
 
 
-def test_the_teacher_is_left_as_it_was(search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+def test_the_teacher_is_left_as_it_was(search: DataRequest, teacher: PreTrainedModel, data: FillMaskData) -> None:
     before = copy.deepcopy(teacher.state_dict())
     evaluate_candidate(evaluate_task(search, OWN), teacher, data)
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
-def test_a_teacher_of_another_class_is_learnt_from(search: DataRequest, data: SearchData, tmp_path: Path) -> None:
+def test_a_teacher_of_another_class_is_learnt_from(search: DataRequest, data: FillMaskData, tmp_path: Path) -> None:
     teacher = masked_lm("distilbert")
     train = replace(data.train, input_ids=data.train.input_ids[:, :20] % 40, positions=data.train.positions % 20)
     held_out = replace(
@@ -215,7 +221,7 @@ def test_a_teacher_of_another_class_is_learnt_from(search: DataRequest, data: Se
         log_probs = logits_at(teacher, held_out.input_ids, held_out.positions).log_softmax(-1)
         probabilities = logits_at(teacher, train.input_ids, train.positions).softmax(-1)
     draws = torch.multinomial(probabilities.flatten(0, 1), 8, replacement=True).view(*probabilities.shape[:2], 8)
-    theirs = SearchData(train, [draws.numpy()], held_out, log_probs.numpy())
+    theirs = FillMaskData(train, [draws.numpy()], held_out, log_probs.numpy())
     task = evaluate_task(search, SMALL, initialization="random", num_steps=20, hyperparameters={"learning_rate": 1e-2})
     evaluation = evaluate_candidate(task, teacher, theirs)
     assert evaluation.training_losses_nats[-1] < evaluation.training_losses_nats[0]
@@ -223,7 +229,7 @@ def test_a_teacher_of_another_class_is_learnt_from(search: DataRequest, data: Se
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_several_at_once_give_what_one_after_another_gives(
-    at_once: int, search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    at_once: int, search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     shapes = [SMALL, OWN, architecture(1, 4, 32, 8), architecture(3, 2, 24, 10)]
     tasks = [evaluate_task(search, shape, num_steps=5) for shape in shapes]
@@ -236,7 +242,7 @@ def test_several_at_once_give_what_one_after_another_gives(
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_a_candidate_that_fails_takes_no_other_along(
-    at_once: int, search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    at_once: int, search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     sound = evaluate_task(search, SMALL)
     too_deep = evaluate_task(search, architecture(5, 4, 32, 64))
@@ -250,7 +256,7 @@ def test_a_candidate_that_fails_takes_no_other_along(
 
 
 def test_a_finished_candidate_leaves_no_model_behind(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData, monkeypatch: pytest.MonkeyPatch
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU has no room for students that wait for the garbage collector."""
     students: list[weakref.ref[PreTrainedModel]] = []

@@ -15,7 +15,7 @@ from ose.distillation.candidate_evaluation import QueuedCandidate, evaluate_cand
 from ose.distillation.candidate_training import StudentTraining
 from ose.extraction.initial import initial_student
 from ose.tasks.fill_mask.resident_data import make_resident
-from ose.tasks.fill_mask.search_data import SearchData
+from ose.tasks.fill_mask.search_data import FillMaskData
 from ose.tasks.fill_mask.teacher import load_masked_lm
 from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream, repeat
@@ -26,7 +26,7 @@ SMALL = architecture(2, 2, 16, 24)
 class Trained:
     """A student trained seven steps, its steps repeated as told."""
 
-    def __init__(self, search: DataRequest, teacher: PreTrainedModel, data: SearchData) -> None:
+    def __init__(self, search: DataRequest, teacher: PreTrainedModel, data: FillMaskData) -> None:
         task = evaluate_task(search, SMALL, num_steps=7, weight_clip=0.5, hyperparameters={"learning_rate": 1e-2})
         self.student = initial_student(teacher, task.architecture, PLAIN_START)
         self.training = StudentTraining(self.student, task, data)
@@ -37,7 +37,7 @@ class Trained:
 
 
 def test_a_recording_given_up_half_way_changes_no_number(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     def fail_half_way(_: Callable[[], None]) -> Callable[[], None]:
         task.loss(given_up.student, data, torch.arange(8), "float32").backward()
@@ -50,7 +50,7 @@ def test_a_recording_given_up_half_way_changes_no_number(
 
 
 def test_a_whole_candidate_is_queued_without_asking_the_device_for_a_number(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData, monkeypatch: pytest.MonkeyPatch
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Meta tensors have no numbers, so whatever waits for one fails. The fused optimiser does not know them."""
     monkeypatch.setattr(
@@ -79,7 +79,7 @@ def numbers(evaluation: Evaluation) -> Evaluation:
 
 @pytest.mark.parametrize("initialization", ["inherit", "random"])
 def test_phases_give_the_same_numbers_whatever_is_left_of_the_earlier_ones(
-    initialization: str, search: DataRequest, teacher: PreTrainedModel, data: SearchData, tmp_path: Path
+    initialization: str, search: DataRequest, teacher: PreTrainedModel, data: FillMaskData, tmp_path: Path
 ) -> None:
     def evaluated(*phases: int, folder: Path = tmp_path) -> Evaluation:
         task = legs_task(search, folder, *phases, initialization=initialization, weight_clip=0.5)
@@ -99,7 +99,7 @@ def test_phases_give_the_same_numbers_whatever_is_left_of_the_earlier_ones(
 
 
 def test_each_phase_warms_up_and_decays_for_itself(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData
 ) -> None:
     in_phases, at_once = (
         evaluate_candidate(evaluate_task(search, SMALL, num_steps=6, earlier_phases=phases), teacher, data)
@@ -111,7 +111,7 @@ def test_each_phase_warms_up_and_decays_for_itself(
 
 @pytest.mark.parametrize(("bound", "is_kept"), [(-1.0, False), (0.0, True), (1.0, True)])
 def test_weights_are_kept_only_where_the_loss_is_low_enough(
-    bound: float, is_kept: bool, search: DataRequest, teacher: PreTrainedModel, data: SearchData, tmp_path: Path
+    bound: float, is_kept: bool, search: DataRequest, teacher: PreTrainedModel, data: FillMaskData, tmp_path: Path
 ) -> None:
     loss = evaluate_candidate(legs_task(search, tmp_path / "other", 2), teacher, data).loss_nats
     task = legs_task(search, tmp_path, 2)
@@ -122,7 +122,7 @@ def test_weights_are_kept_only_where_the_loss_is_low_enough(
 
 
 def test_a_folder_that_cannot_be_written_costs_no_result(
-    search: DataRequest, teacher: PreTrainedModel, data: SearchData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    search: DataRequest, teacher: PreTrainedModel, data: FillMaskData, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     task = legs_task(search, tmp_path / "file", 2)

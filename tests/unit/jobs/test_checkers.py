@@ -15,7 +15,7 @@ import pytest
 from ose.jobs.checker_process import DONE, LENGTH, REFUSED
 from ose.jobs.checker_tasks import Question
 from ose.jobs.checkers import Checker, Checkers
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 pytestmark = pytest.mark.processes
 

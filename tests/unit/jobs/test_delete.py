@@ -21,7 +21,7 @@ from sqlalchemy import update
 from ose.core.leftovers import Leftover
 from ose.jobs.delete import delete_job, own_files, remove_leftovers, shared_files
 from ose.store.base import Store
-from ose.store.engine import connect, open_store
+from ose.store.database import connect, open_store
 from ose.store.tables import JOBS
 
 LONGER = replace(SPEC, search=replace(SPEC.search, steps=20))

@@ -17,7 +17,7 @@ from ose.core.measurement import LatencyProtocol
 from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters, JobSpec, Limits
 from ose.jobs.estimate import job_cost
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 LATER = 60.0
 

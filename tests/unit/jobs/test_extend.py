@@ -24,7 +24,7 @@ from ose.inputs.teachers import inspect_teacher
 from ose.jobs.extend import MOST_LEADERS, extended_job, leaders
 from ose.leaderboard.read import read_leaderboard
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.store.new_rows import NewJob
 
 

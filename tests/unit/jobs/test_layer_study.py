@@ -26,7 +26,7 @@ from ose.errors import ConflictError, InvalidInputError
 from ose.jobs.layer_report import LayerReport
 from ose.jobs.layer_study import rank_layers
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 RULES = {(0, 3), (1, 3), (0, 2), (0, 1), (2, 3)}
 QUESTION = LayerQuestion(keep=2, steps=5, top=1)

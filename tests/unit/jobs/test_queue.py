@@ -16,7 +16,7 @@ from ose.core.progress import Silence
 from ose.errors import StoreError
 from ose.jobs.queue import serve_queue
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ose.leaderboard.csv import flat_rows
 from ose.leaderboard.page import LeaderboardPages
 from ose.leaderboard.read import LeaderboardQuery, read_leaderboard
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 BY_LOSS = LeaderboardQuery(rule=ScoreRule(exponents=(0, 0, 1)))
 INDIFFERENT = LeaderboardQuery(rule=ScoreRule(exponents=(0, 0, 0)))

@@ -26,7 +26,7 @@ from ose.leaderboard.page import LeaderboardPage, LeaderboardPages
 from ose.leaderboard.read import LeaderboardQuery, read_leaderboard
 from ose.leaderboard.row import LeaderboardRow
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.store.pages import Order
 
 QUERIES = [

@@ -18,7 +18,7 @@ from ose.core.spec import SearchSpec
 from ose.leaderboard.csv import flat_rows
 from ose.leaderboard.read import Leaderboard, read_leaderboard
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 
 
 @pytest.fixture

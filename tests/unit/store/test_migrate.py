@@ -29,7 +29,7 @@ from ose.core.score import Score
 from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters
 from ose.errors import StoreError
 from ose.store.base import Store
-from ose.store.engine import connect, open_store
+from ose.store.database import connect, open_store
 from ose.store.migrate import MIGRATIONS, known_revisions, migrate
 from ose.store.tables import metadata
 from ose.store.transactions import Transactions

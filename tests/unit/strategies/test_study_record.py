@@ -15,7 +15,7 @@ from studies import open_studies
 from ose.core.job import JobStatus
 from ose.errors import StoreError
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.strategies.study_record import record_study
 
 SEARCH = {"strategy": "optuna", "num_candidates": 8, "wave": 2}

@@ -8,7 +8,7 @@ from stored import claimed
 from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.recipe import DistillationSpec
 from ose.errors import InvalidInputError
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.students.distill import Distil, check_workers, distil_student, num_steps_kept
 
 

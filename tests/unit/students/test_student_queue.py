@@ -15,7 +15,7 @@ from services import add_finished_job
 from ose.coordinator.lease import LEASE_S
 from ose.core.job import Distillation, DistillationResult, DistillationStatus
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.students.student_queue import StudentQueue
 
 Strike = Callable[[Path], None]

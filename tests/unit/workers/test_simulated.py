@@ -17,7 +17,7 @@ from ose.coordinator.coordinator import Coordinator
 from ose.core.job import CandidateStatus, JobStatus
 from ose.core.progress import Silence
 from ose.store.base import Store
-from ose.store.engine import open_store
+from ose.store.database import open_store
 from ose.workers.simulated import Faults, SimulatedBackend, VirtualClock
 
 HARSH = Faults(passing=0.1, lasting=0.05, lost=0.1, straggling=0.1, slowdown=20.0, restart_s=100.0)

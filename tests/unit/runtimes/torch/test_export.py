@@ -12,7 +12,7 @@ from builders import architecture
 from limits import file_size_limit
 from searches import facts_of
 
-from ose.core.export import MANIFEST
+from ose.core.exports import MANIFEST
 from ose.errors import ConflictError, StorageError, TeacherError
 from ose.families.bert.model import build_student
 from ose.runtimes.torch.export import export_student

@@ -10,18 +10,18 @@ from ose.core.measurement import Evaluation
 from ose.core.messages import DataRequest
 from ose.distillation.candidate_evaluation import evaluate_candidate
 from ose.tasks.fill_mask.resident_data import make_resident, on_device
-from ose.tasks.fill_mask.search_data import SearchData, load_search_data
+from ose.tasks.fill_mask.search_data import FillMaskData, load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def data(search: DataRequest) -> SearchData:
+def data(search: DataRequest) -> FillMaskData:
     return load_search_data(Path(search.folder))
 
 
-def test_resident_data_are_the_same(data: SearchData) -> None:
+def test_resident_data_are_the_same(data: FillMaskData) -> None:
     resident = make_resident(data, CPU)
     rows = torch.tensor([0, 17, 39, 17])  # of all three shards
     assert torch.equal(resident.draws_of(rows), data.draws_of(rows))
@@ -31,7 +31,7 @@ def test_resident_data_are_the_same(data: SearchData) -> None:
     assert torch.equal(resident.held_out.labels, data.held_out.labels)
 
 
-def test_candidates_see_no_difference(search: DataRequest, data: SearchData) -> None:
+def test_candidates_see_no_difference(search: DataRequest, data: FillMaskData) -> None:
     def evaluated(of: object) -> Evaluation:
         task = evaluate_task(search, architecture(2, 2, 16, 24), num_steps=7)
         seen = evaluate_candidate(task, load_masked_lm(search.teacher.path), of)
@@ -40,7 +40,7 @@ def test_candidates_see_no_difference(search: DataRequest, data: SearchData) -> 
     assert evaluated(make_resident(data, CPU)) == evaluated(data)
 
 
-def test_a_cpu_reads_the_files_and_what_is_resident_stays(data: SearchData) -> None:
+def test_a_cpu_reads_the_files_and_what_is_resident_stays(data: FillMaskData) -> None:
     assert on_device(data, CPU) is data
     resident = make_resident(data, CPU)
     assert on_device(resident, torch.device("cuda")) is resident

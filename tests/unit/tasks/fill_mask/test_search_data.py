@@ -16,7 +16,7 @@ from ose.core.job import CorpusFacts
 from ose.core.messages import DataRequest, DataSpan, DataSummary
 from ose.data.search_spans import Span
 from ose.errors import CorpusError, StorageError
-from ose.tasks.fill_mask.search_data import NUM_DRAWS, SearchData, compute_targets, load_search_data, prepare_data
+from ose.tasks.fill_mask.search_data import NUM_DRAWS, FillMaskData, compute_targets, load_search_data, prepare_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 
 FILES = ("batches.safetensors", "held-out.npy", "teacher.json", *(f"targets-{i:05d}.npy" for i in range(3)))
@@ -24,12 +24,12 @@ NUM_TARGETS = round(0.15 * SEQUENCE_LENGTH)
 
 
 @pytest.fixture(scope="module")
-def data(search: DataRequest) -> SearchData:
+def data(search: DataRequest) -> FillMaskData:
     return load_search_data(Path(search.folder))
 
 
 @pytest.fixture(scope="module")
-def teacher_log_probs(search: DataRequest, data: SearchData) -> dict[str, torch.Tensor]:
+def teacher_log_probs(search: DataRequest, data: FillMaskData) -> dict[str, torch.Tensor]:
     """(N, K, V) of the whole model's, by the longest way."""
     teacher = load_masked_lm(search.teacher.path)
     found = {}
@@ -100,7 +100,7 @@ def test_a_folder_from_before_entropies_were_kept_is_judged_again(search: DataRe
     assert touched(task.folder) == {"teacher.json"}
 
 
-def test_batches_are_masked_sequences_of_the_sizes_asked_for(search: DataRequest, data: SearchData) -> None:
+def test_batches_are_masked_sequences_of_the_sizes_asked_for(search: DataRequest, data: FillMaskData) -> None:
     mask = load_tokenizer(search.teacher.path).mask_token_id
     for batch, count in ((data.train, NUM_SEQUENCES), (data.held_out, HELD_OUT_SEQUENCES)):
         assert batch.input_ids.shape == (count, SEQUENCE_LENGTH)
@@ -109,7 +109,7 @@ def test_batches_are_masked_sequences_of_the_sizes_asked_for(search: DataRequest
         assert 0.6 < share < 0.95
 
 
-def test_training_and_held_out_sequences_differ(data: SearchData) -> None:
+def test_training_and_held_out_sequences_differ(data: FillMaskData) -> None:
     train, held_out = (
         {tuple(row) for row in batch.input_ids.scatter(1, batch.positions, batch.labels).tolist()}
         for batch in (data.train, data.held_out)
@@ -118,7 +118,7 @@ def test_training_and_held_out_sequences_differ(data: SearchData) -> None:
 
 
 def test_held_out_targets_are_the_teachers_whole_distributions(
-    data: SearchData, teacher_log_probs: dict[str, torch.Tensor]
+    data: FillMaskData, teacher_log_probs: dict[str, torch.Tensor]
 ) -> None:
     stored = data.log_probs_of(torch.arange(HELD_OUT_SEQUENCES)).double()
     expected = teacher_log_probs["held_out"]
@@ -132,7 +132,7 @@ def test_held_out_targets_are_the_teachers_whole_distributions(
 
 
 def test_the_teachers_quality_by_hand(
-    search: DataRequest, data: SearchData, teacher_log_probs: dict[str, torch.Tensor]
+    search: DataRequest, data: FillMaskData, teacher_log_probs: dict[str, torch.Tensor]
 ) -> None:
     log_probs, labels = teacher_log_probs["held_out"], data.held_out.labels
     entropies = -(log_probs.exp() * log_probs).sum(-1).mean(dim=1)
@@ -148,7 +148,9 @@ def test_the_teachers_quality_by_hand(
     assert quality.num_targets == HELD_OUT_SEQUENCES * NUM_TARGETS
 
 
-def test_draws_follow_the_teachers_distributions(data: SearchData, teacher_log_probs: dict[str, torch.Tensor]) -> None:
+def test_draws_follow_the_teachers_distributions(
+    data: FillMaskData, teacher_log_probs: dict[str, torch.Tensor]
+) -> None:
     draws = data.draws_of(torch.arange(NUM_SEQUENCES))
     assert draws.shape == (NUM_SEQUENCES, NUM_TARGETS, NUM_DRAWS)
     assert_drawn_from(teacher_log_probs["train"], draws)
@@ -164,7 +166,7 @@ def assert_drawn_from(log_probs: torch.Tensor, draws: torch.Tensor) -> None:
 
 
 def test_each_token_is_drawn_as_often_as_it_is_likely(
-    data: SearchData, teacher_log_probs: dict[str, torch.Tensor]
+    data: FillMaskData, teacher_log_probs: dict[str, torch.Tensor]
 ) -> None:
     probabilities = teacher_log_probs["train"].exp().flatten(0, 1)
     counts = torch.bincount(data.draws_of(torch.arange(NUM_SEQUENCES)).flatten(), minlength=probabilities.shape[-1])
@@ -177,7 +179,7 @@ def test_each_token_is_drawn_as_often_as_it_is_likely(
     assert chi_square < degrees + 5 * math.sqrt(2 * degrees)
 
 
-def test_rows_are_found_across_shards(search: DataRequest, data: SearchData) -> None:
+def test_rows_are_found_across_shards(search: DataRequest, data: FillMaskData) -> None:
     shards = [np.load(Path(search.folder) / f"targets-{i:05d}.npy") for i in range(3)]
     assert [len(shard) for shard in shards] == [SHARD_SEQUENCES, SHARD_SEQUENCES, NUM_SEQUENCES - 2 * SHARD_SEQUENCES]
     rows = torch.tensor([39, 0, 15, 16, 31, 32, 0])
@@ -185,7 +187,7 @@ def test_rows_are_found_across_shards(search: DataRequest, data: SearchData) -> 
 
 
 def test_later_steps_have_text_of_their_own_behind_the_first(
-    search: DataRequest, data: SearchData, tmp_path: Path
+    search: DataRequest, data: FillMaskData, tmp_path: Path
 ) -> None:
     later = replace(search, folder=str(tmp_path / "later"), num_sequences=20, held_out_sequences=0, seed=7)
     assert prepare_data(later) == prepare_data(later) == DataSummary(num_sequences=20, held_out_sequences=0)
@@ -203,12 +205,12 @@ def test_later_steps_have_text_of_their_own_behind_the_first(
     assert np.array_equal(both.held_out_log_probs, data.held_out_log_probs)
 
 
-def test_large_arrays_stay_on_disk(data: SearchData) -> None:
+def test_large_arrays_stay_on_disk(data: FillMaskData) -> None:
     assert all(isinstance(array, np.memmap) for array in (*data.draws, data.held_out_log_probs))
 
 
 def test_precision_is_that_of_the_targets_to_train_on_alone(
-    search: DataRequest, data: SearchData, teacher_log_probs: dict[str, torch.Tensor], tmp_path: Path
+    search: DataRequest, data: FillMaskData, teacher_log_probs: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     task = copy_of(search, tmp_path / "data")
     for file in (*Path(task.folder).glob("targets-*.npy"), Path(task.folder) / "held-out.npy"):

@@ -20,8 +20,8 @@ from race import race_processes
 from sqlalchemy import URL, make_url, text
 
 from ose.errors import DependencyError, MachineError, NotFoundError, StorageError, StoreError
-from ose.store import engine
-from ose.store.engine import connect, open_store
+from ose.store import database
+from ose.store.database import connect, open_store
 from ose.store.migrate import known_revisions
 from ose.store.transactions import display_name
 
@@ -72,7 +72,7 @@ def test_readers_do_not_wait_for_a_writer(existing: Path) -> None:
 
 
 def test_a_writer_does_not_wait_for_readers(existing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
     store, reader = open_store(f"sqlite:///{existing}"), connect(f"sqlite:///{existing}")
     with reader.read() as connection:
         assert connection.scalar(text("SELECT count(*) FROM jobs")) == 1
@@ -91,7 +91,7 @@ def test_a_writer_holds_the_lock_from_its_beginning(existing: Path) -> None:
 
 
 def test_a_writer_that_waits_too_long_says_so(existing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
     store = open_store(f"sqlite:///{existing}")
     with closing(sqlite3.connect(existing, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -117,7 +117,7 @@ def test_two_processes_make_one_database(new_url: Callable[[], str]) -> None:
 @pytest.mark.processes
 def test_a_store_at_head_is_read_without_alembic_or_torch(existing: Path) -> None:
     script = (
-        "import sys; from ose.store.engine import open_store\n"
+        "import sys; from ose.store.database import open_store\n"
         f"store = open_store('sqlite:///{existing}'); assert store.jobs(); store.close()\n"
         "print([name for name in ('alembic', 'sqlalchemy.orm', 'torch', 'transformers', 'ray') if name in sys.modules])"
     )

@@ -2,7 +2,7 @@ import pytest
 import torch
 from models import masked_lm
 
-from ose.training.attention import quick_attention
+from ose.training.quick_attention import quick_attention
 
 INPUT_IDS = torch.randint(5, 40, (2, 12), generator=torch.Generator().manual_seed(0))
 
