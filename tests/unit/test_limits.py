@@ -58,7 +58,7 @@ def _dataset(folder: Path) -> Any:
     return list(iter_dataset(DatasetId(name=str(folder)), "text"))
 
 
-@pytest.mark.parametrize("read", [_job_file, _teacher, _text, _dataset])
+@pytest.mark.parametrize("read", [_job_file, _teacher, _text, pytest.param(_dataset, marks=pytest.mark.processes)])
 @pytest.mark.parametrize("limit", fields(OperatorLimits)[::7], ids=lambda limit: limit.name)
 def test_a_wrong_setting_is_told_by_its_name_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: Callable[[Path], Any], limit: Field[Any]
