@@ -92,7 +92,9 @@ class InlineBackend:
             raise  # its traceback is printed
         with contextlib.suppress(SystemExit), self._interruption.allowed():
             while not self._is_closed and (request := self._requests.get()) is not None:
-                self._events.put(executor.run(request))
+                event = executor.run(request)
+                if not self._is_closed:  # what was broken off may have ended as a failure
+                    self._events.put(event)
 
     def _executor(self, workers: WorkersSpec) -> RequestExecutor:
         with without_collection():

@@ -93,6 +93,7 @@ def expected(model: Any, part: str, input_ids: NDArray[np.int64]) -> NDArray[np.
     return output
 
 
+@pytest.mark.processes
 def test_the_table_and_the_rules_load_no_runtime(name: str) -> None:
     loaded = loaded_by("ose.runtimes.registry")
     assert not any(module.startswith(tuple(RUNTIMES.values())) for module in loaded)
@@ -150,7 +151,7 @@ def test_a_model_without_weights_is_saved_small_where_the_runtime_says_so(
     saver: Saver, engine: Engine, rules: RuntimeRules, protocol: LatencyProtocol, tiny_roberta: Path, tmp_path: Path
 ) -> None:
     device = "cpu" if saver.needs_weights else "meta"
-    student = build_blank_student(load_config(tiny_roberta), architecture(4, 4, 256, 1024), device)
+    student = build_blank_student(load_config(tiny_roberta), architecture(4, 4, 256, 1024), "fill_mask", device)
     if saver.needs_weights:
         fill_with_noise(student)
     saver.save(student, "encoder", tmp_path, "float32")
@@ -173,6 +174,7 @@ def test_the_fixed_calculation_is_always_the_same(engine: Engine) -> None:
     assert np.array_equal(np.asarray(first), np.asarray(second))
 
 
+@pytest.mark.processes
 def test_a_process_of_its_own_measures_it(
     name: str, rules: RuntimeRules, protocol: LatencyProtocol, tiny_roberta: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +187,7 @@ def test_a_process_of_its_own_measures_it(
     assert measured.pace_ms is not None and measured.pace_ms > 0
 
 
+@pytest.mark.processes
 def test_the_process_that_measures_loads_torch_only_for_torch() -> None:
     loaded = loaded_by("ose.latency.process, numpy_runtime.engine")
     assert "numpy_runtime.engine" in loaded and {"torch", "transformers"}.isdisjoint(loaded)
@@ -197,6 +200,7 @@ def test_an_unknown_runtime_is_refused_with_the_known_ones() -> None:
         check_latency_protocol(LatencyProtocol(runtime="numpy", device="cuda:1"))
 
 
+@pytest.mark.processes
 def test_a_search_measures_its_candidates_by_the_runtime_that_it_names(
     tiny_roberta: Path, real_text: list[str], tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ def test_a_gpu_that_is_not_there_is_told(folder: Path) -> None:
 
 
 def test_a_model_without_weights_runs_with_noise_and_always_the_same(folder: Path, tiny_roberta: Path) -> None:
-    student = build_blank_student(load_config(tiny_roberta), architecture(2, 2, 16, 24), "cpu")
+    student = build_blank_student(load_config(tiny_roberta), architecture(2, 2, 16, 24), "fill_mask", "cpu")
     fill_with_noise(student.base_model)
     input_ids = np.full((1, 4), 20)
     with torch.inference_mode():
