@@ -1,6 +1,7 @@
 """Processes that load for seconds, kept from test to test: those that make checkers, and those that measure latency.
 
-They see the environment that they were started in, so there is one for each environment that a test makes.
+They see the environment that they were started in, so there is one for each environment that a test makes;
+and one that measures has loaded one runtime.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Environment = frozenset[tuple[str, str]]
 _checkers: dict[Environment, Checkers] = {}
 _ready: set[Checkers] = set()
 _starting = threading.Lock()
-_measuring: dict[tuple[Environment, int], list[Popen[str]]] = {}
+_measuring: dict[tuple[Environment, int, str], list[Popen[str]]] = {}
 
 
 @contextmanager
@@ -82,9 +83,9 @@ class KeptCheckers(Checkers):
 class KeptLatencyProbe(SubprocessLatencyProbe):
     """A probe whose process serves the next probe too, unless it died or was left in the middle of a request."""
 
-    def __init__(self, protocol: LatencyProtocol) -> None:
-        super().__init__(protocol)
-        self._kept = _measuring.setdefault((_environment(), protocol.threads), [])
+    def __init__(self, protocol: LatencyProtocol, runtime: str | None = None) -> None:
+        super().__init__(protocol, runtime)
+        self._kept = _measuring.setdefault((_environment(), protocol.threads, self._runtime), [])
         self._has_answered = True
 
     def close(self) -> None:
