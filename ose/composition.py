@@ -53,7 +53,7 @@ class Wiring:
 
         return InlineBackend(workers)
 
-    def distil(
+    def distill(
         self, workers: int, job: Job, candidate: Candidate, spec: DistillationSpec, folder: Path
     ) -> DistillationResult:
         """Distil a candidate fully, on so many workers, with its files in `folder`."""
@@ -78,9 +78,9 @@ class Wiring:
         self.progress.stage(f"Distilling {candidate.architecture}", spec.steps)
         if each.count == 1:
             return run_distillation(request, step_reporter(self.progress))
-        from ose.workers.ray.entry import distil_on_ray
+        from ose.workers.ray.entry import distill_on_ray
 
-        return distil_on_ray(request, each, self.settings.ray_address, step_reporter(self.progress))
+        return distill_on_ray(request, each, self.settings.ray_address, step_reporter(self.progress))
 
     def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
         """As many of the workers asked for as there is work and room for; results do not depend on how many."""

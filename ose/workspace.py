@@ -44,7 +44,7 @@ from ose.store.sql import SqlStore
 from ose.students.distill import (
     check_workers,
     choose_candidate,
-    distil_student,
+    distill_student,
     find_distillation,
     student_manifest,
 )
@@ -234,15 +234,15 @@ class Workspace:
         check_workers(spec, workers)
         chosen = choose_candidate(self.store, job, candidate)
         check_distillation_memory(job, chosen.architecture, spec, workers)
-        return distil_student(
-            self.store, job, chosen, spec, self.artifacts, partial(self._wiring.distil, workers), utc_now
+        return distill_student(
+            self.store, job, chosen, spec, self.artifacts, partial(self._wiring.distill, workers), utc_now
         )
 
     @cached_property
     def students(self) -> StudentQueue:
         """Distillations that others ask for, and the exports made of them."""
         return StudentQueue(
-            self.store, self._settings.artifacts, self._wiring.distil, composition.write_export, self.store.now
+            self.store, self._settings.artifacts, self._wiring.distill, composition.write_export, self.store.now
         )
 
     @property

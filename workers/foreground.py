@@ -112,7 +112,7 @@ def prepare_files(request: FullDistillation) -> None:
     task = load_task(teacher.task)
     tokenizer = task.load_tokenizer(teacher.path, teacher.digest)
     task.step_batches(request.job, request.spec, tokenizer, request.packed_text)
-    if _needs_anatomy(request):
+    if _needs_calibration(request):
         _calibration(request, task.load_teacher(teacher.path, teacher.digest))
 
 
@@ -127,7 +127,7 @@ def _load(request: FullDistillation) -> DistillationRun:
         initialization=_initialization(request),
         inheritance=request.inheritance,
         seed=job.spec.search.seed,
-        calibration=_calibration(request, teacher) if _needs_anatomy(request) else None,
+        calibration=_calibration(request, teacher) if _needs_calibration(request) else None,
         task=job.teacher.task,
     )
     student = initial_student(teacher, request.architecture, start)
@@ -146,7 +146,7 @@ def _initialization(request: FullDistillation) -> Initialization:
     return request.spec.initialization or request.job.spec.search.initialization
 
 
-def _needs_anatomy(request: FullDistillation) -> bool:
+def _needs_calibration(request: FullDistillation) -> bool:
     return _initialization(request) == "inherit" and request.inheritance.needs_calibration
 
 

@@ -173,7 +173,13 @@ def start_of(options: argparse.Namespace, teacher: Path, shape: Architecture, jo
     folder = (options.work / "starts" / str(shape)).absolute()
     if not folder.exists():
         search = job.spec.search
-        start = Start(initialization="inherit", inheritance=search.inheritance, seed=search.seed, calibration=None)
+        start = Start(
+            initialization="inherit",
+            inheritance=search.inheritance,
+            seed=search.seed,
+            calibration=None,
+            task="fill_mask",
+        )
         initial_student(load_masked_lm(teacher), shape, start).save_pretrained(folder)
     return folder
 

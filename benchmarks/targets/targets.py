@@ -140,7 +140,13 @@ class Bench:
             job,
             load_masked_lm(job.teacher.path),
             load_search_data(home / "artifacts" / "search-data" / search_data_key(job)),
-            Start(initialization="inherit", inheritance=search.inheritance, seed=search.seed, calibration=calibration),
+            Start(
+                initialization="inherit",
+                inheritance=search.inheritance,
+                seed=search.seed,
+                calibration=calibration,
+                task="fill_mask",
+            ),
         )
 
     def train(self, shape: Architecture, steps: int, variant: Variant) -> PreTrainedModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,16 +12,17 @@ from ose.core.job import ErrorDetail, JobStatus, TrialStatus
 from ose.core.measurement import Evaluation, LatencyMeasurement, LatencyProtocol, Metric
 from ose.core.score import ScoreRule
 from ose.core.trust import Trust
-from ose.leaderboard.row import LeaderboardRow, Place
-from ose.store.pages import CandidateFigures
+from ose.leaderboard.row import LeaderboardRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedRule(ScoreRule):  # noqa: D101
-    __doc__ = f"""{inspect.getdoc(ScoreRule)}
-    formula_version: Raised whenever the same measurements would score differently.
-    stderr_is_upper_bound: Whether the errors of scores are too wide, in jobs of earlier versions.
-"""
+class AppliedRule(ScoreRule):
+    """The rule that ranks.
+
+    Attributes:
+        formula_version: Raised whenever the same measurements would score differently.
+        stderr_is_upper_bound: Whether the errors of scores are too wide, in jobs of earlier versions.
+    """
 
     formula_version: int
     stderr_is_upper_bound: bool
@@ -161,11 +161,3 @@ class CandidateDocument(LeaderboardRow):
     evaluation: EvaluationDocument | None
     latency: LatencyMeasurement | None
     trials: tuple[TrialDocument, ...]
-
-
-HEIRS: dict[str, tuple[type, ...]] = {
-    "LeaderboardRow": (Place, CandidateFigures),
-    "CandidateDocument": (Place, CandidateFigures, LeaderboardRow),
-    "EvaluationDocument": (Evaluation,),
-}
-"""Classes whose docstring leaves to their bases what these say of their fields."""

@@ -13,14 +13,27 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from ose.access.gate import Gate
-from ose.api.leaderboard_schemas import HEIRS
 from ose.api.problems import Problem
 from ose.api.request_schemas import REQUESTS, place
+from ose.core.access import Token
+from ose.core.measurement import Evaluation
+from ose.core.score import ScoreRule
+from ose.leaderboard.row import LeaderboardRow, Place
+from ose.store.pages import CandidateFigures
 
 Document = dict[str, Any]
 """JSON: of the whole API, or of a part."""
 
 DOCUMENT_URL = "/openapi.json"
+
+_HEIRS: dict[str, tuple[type, ...]] = {
+    "AppliedRule": (ScoreRule,),
+    "LeaderboardRow": (Place, CandidateFigures),
+    "CandidateDocument": (Place, CandidateFigures, LeaderboardRow),
+    "EvaluationDocument": (Evaluation,),
+    "NewTokenDocument": (Token,),
+}
+"""Classes whose docstring leaves to their bases what these say of their fields."""
 
 _ATTRIBUTE = re.compile(r"^    (\w[\w, ]*): (.*(?:\n {8,}.*)*)", re.MULTILINE)
 """In a docstring of Google's style: a name, or several, with what is said of it, on as many lines as that takes."""
@@ -48,7 +61,7 @@ def _complete(schemas: dict[str, Document]) -> None:
     schemas |= {f"{name}-Input": schema for name, schema in parts["$defs"].items()}
     schemas["Problem"] = Problem.model_json_schema()
     for name, schema in schemas.items():
-        _explain(schema, HEIRS.get(name, ()))
+        _explain(schema, _HEIRS.get(name, ()))
 
 
 def _explain(schema: Document, heir_of: Iterable[type]) -> None:

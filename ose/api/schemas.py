@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -197,10 +196,12 @@ class ExportDocument(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewTokenDocument(Token):  # noqa: D101
-    __doc__ = f"""{inspect.getdoc(Token)}
-    token: The whole, which is shown this once.
-"""
+class NewTokenDocument(Token):
+    """A token that was just made.
+
+    Attributes:
+        token: The whole, which is shown this once.
+    """
 
     token: str
 

@@ -14,7 +14,7 @@ from ose.core.messages import TimedModel
 from ose.core.plain import plain
 from ose.core.spec import JobSpec
 
-_ANATOMY_VERSION = 1
+_CALIBRATION_VERSION = 1
 
 CALIBRATIONS = "anatomy"
 """The folder of calibrations below the artifacts. The files keep the name under which earlier versions stored them."""
@@ -138,7 +138,7 @@ def calibration_key(job: Job) -> str:
             "corpus": job.corpus.digest,
             "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
             "num_sequences": num_calibration_sequences(spec),
-            "version": _ANATOMY_VERSION,
+            "version": _CALIBRATION_VERSION,
             **_task(job.teacher),
         }
     )

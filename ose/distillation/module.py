@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ose.core.recipe import DistillationSpec, relation_place
-from ose.families.bert.attention import kept_attention
+from ose.families.attention import kept_attention
 from ose.families.models import architecture_of
 from ose.tasks.base import Batch, Encoded, Task
 from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss
@@ -62,7 +62,7 @@ class DistillationModule(nn.Module):
         """The values of a `StepLosses`, in its order; nothing is computed for a loss that weighs nothing.
 
         Raises:
-            TeacherError: Relations are asked of a teacher that has not BERT's names.
+            TeacherError: Relations are asked of a teacher whose queries, keys and values are not found.
             InvalidInputError: The relations' layer or heads do not fit.
         """
         with autocast(self.student.device, spec.precision):
@@ -106,7 +106,7 @@ class _Seen:
 
 
 def _look(task: Task, model: PreTrainedModel, *, batch: Batch, all_layers: bool, layer: int | None) -> _Seen:
-    with kept_attention(model, layer) as attention:
+    with kept_attention(model, task.rules.name, layer) as attention:
         return _Seen(task.encode(model, batch, all_layers=all_layers), attention)
 
 

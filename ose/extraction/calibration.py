@@ -86,7 +86,7 @@ class Calibration:
         return self.normalized[place] * norm.weight + norm.bias
 
 
-def measure_calibration(teacher: PreTrainedModel, sample: Sample, task: str = "fill_mask") -> Calibration:
+def measure_calibration(teacher: PreTrainedModel, sample: Sample, task: str) -> Calibration:
     """Run the teacher over a sample, and measure what a student may keep of it.
 
     Args:

@@ -50,7 +50,7 @@ def choose_extraction(
     student: Architecture,
     spec: InheritanceSpec,
     calibration: Calibration | None,
-    task: str = "fill_mask",
+    task: str,
 ) -> Extraction:
     """Follow the rules of `spec`.
 

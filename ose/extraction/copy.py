@@ -11,9 +11,7 @@ from ose.families.models import parts_of
 from ose.families.parts import Block, Embeddings, Head
 
 
-def inherit(
-    teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction, task: str = "fill_mask"
-) -> None:
+def inherit(teacher: PreTrainedModel, student: PreTrainedModel, extraction: Extraction, task: str) -> None:
     """Copy the chosen parts of the teacher into the student, in place.
 
     Matrices are carried over into the student's coordinates on both sides. A LayerNorm works on single

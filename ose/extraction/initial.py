@@ -31,7 +31,7 @@ class Start:
     inheritance: InheritanceSpec
     seed: int
     calibration: Calibration | None
-    task: str = "fill_mask"
+    task: str
 
     def layers(self, num_teacher_layers: int, num_student_layers: int) -> tuple[int, ...] | None:
         """The teacher's layers that a student of this depth keeps; None if it starts at random."""

@@ -39,7 +39,7 @@ def fit_to_teacher(
     extraction: Extraction,
     calibration: Calibration,
     ridge: float,
-    task: str = "fill_mask",
+    task: str,
 ) -> None:
     """Refit a student that has just inherited, in place.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ose.core.architecture import BERT, Architecture, EmbeddingShape, ParameterCount
 from ose.core.job import TeacherFacts
+from ose.families.base import Shape
 from ose.families.registry import load_shape
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FamilyCounts:
     """A family's closed forms with what all students share with their teacher. See `ose.core.architecture.Counts`.
 
@@ -25,15 +27,19 @@ class FamilyCounts:
 
     def parameters(self, architecture: Architecture) -> ParameterCount:
         """Of the model with its head."""
-        return load_shape(self.family).count_parameters(architecture, self.embedding, self.head)
+        return self._shape.count_parameters(architecture, self.embedding, self.head)
 
     def flops(self, architecture: Architecture, sequence_length: int, batch_size: int = 1) -> int:
         """Of the encoder's forward pass."""
-        return load_shape(self.family).count_flops(architecture, sequence_length, batch_size)
+        return self._shape.count_flops(architecture, sequence_length, batch_size)
 
     def head_flops(self, architecture: Architecture, num_positions: int) -> int:
         """Of the head's forward pass at so many positions."""
-        return load_shape(self.family).count_head_flops(architecture, self.embedding, num_positions, self.head)
+        return self._shape.count_head_flops(architecture, self.embedding, num_positions, self.head)
+
+    @cached_property
+    def _shape(self) -> Shape:  # looked up once: a space may have ten million members to count
+        return load_shape(self.family)
 
 
 def counts_of(teacher: TeacherFacts) -> FamilyCounts:

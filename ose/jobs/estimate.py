@@ -42,7 +42,7 @@ _DRAWN = 2_000
 _HISTORY = 10
 """Earlier jobs that are looked at; what only older ones have measured counts as work."""
 
-_ANATOMY_PASSES = 3
+_CALIBRATION_PASSES = 3
 """Forward passes over the sample that measuring a teacher's parts is worth: its losses are differentiated."""
 
 _REFIT_PASSES = 4
@@ -192,16 +192,17 @@ def _teacher_flops(job: Job, past: Sequence[_Past]) -> int:
     missing = (part for part in search_data_parts(job) if part.key not in known)
     passes += sum(part.num_sequences + part.held_out_sequences for part in missing)
     if needs_calibration(job.spec):
-        passes += _anatomy_sequences(job, [each for each in prepared if calibration_key(each) == calibration_key(job)])
+        alike = [each for each in prepared if calibration_key(each) == calibration_key(job)]
+        passes += _calibration_sequences(job, alike)
     length = job.spec.corpus.sequence_length
     return round(passes * sequence_flops(job.teacher.architecture, counts_of(job.teacher), length))
 
 
-def _anatomy_sequences(job: Job, prepared: Sequence[Job]) -> float:
+def _calibration_sequences(job: Job, prepared: Sequence[Job]) -> float:
     """Sequences that the teacher would run over in the time that its calibration takes, by a rough count."""
     sample = num_calibration_sequences(job.spec)
     layers = job.teacher.architecture.num_hidden_layers
-    passes = 0.0 if any(needs_calibration(each.spec) for each in prepared) else float(_ANATOMY_PASSES)
+    passes = 0.0 if any(needs_calibration(each.spec) for each in prepared) else float(_CALIBRATION_PASSES)
     if eliminates_layers(job) and not any(eliminates_layers(each) for each in prepared):
         tried = sum((kept + 1) * kept / layers for kept in range(1, layers))
         passes += tried * _REFIT_PASSES / 4

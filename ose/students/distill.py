@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ose.artifacts.step_folders import step_folders
 from ose.core.failures import failure_report
 from ose.core.former_names import former_result
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
@@ -25,7 +26,7 @@ from ose.leaderboard.read import LeaderboardQuery, read_leaderboard, teacher_jso
 from ose.limits import require_within
 from ose.store.base import Store
 
-Distil = Callable[[Job, Candidate, DistillationSpec, Path], DistillationResult]
+Distill = Callable[[Job, Candidate, DistillationSpec, Path], DistillationResult]
 """Runs a distillation in a folder, from its last checkpoint if it holds one."""
 
 
@@ -62,13 +63,13 @@ def check_workers(spec: DistillationSpec, workers: int) -> None:
         )
 
 
-def distil_student(
+def distill_student(
     store: Store,
     job: Job,
     candidate: Candidate,
     spec: DistillationSpec,
     artifacts: Path,
-    distil: Distil,
+    distill: Distill,
     now: Callable[[], datetime],
 ) -> Distillation:
     """Distil a candidate fully. The same request again goes on from its last checkpoint, or is done already.
@@ -88,7 +89,7 @@ def distil_student(
     else:
         store.reopen_distillation(known.id)
     try:
-        result = distil(job, candidate, spec, folder)
+        result = distill(job, candidate, spec, folder)
     except Exception as error:
         store.finish_distillation(known.id, now(), failure=failure_report(error))
         raise
@@ -104,8 +105,7 @@ def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, 
 
 def num_steps_kept(folder: Path) -> int:
     """How far the newest checkpoint of a distillation's folder has got; 0 before the first one."""
-    steps = (each.name.removeprefix("step-") for each in (folder / "checkpoints").glob("step-*"))
-    return max((int(step) for step in steps if step.isdecimal()), default=0)
+    return max(step_folders(folder / "checkpoints"), default=0)
 
 
 def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:

@@ -27,7 +27,7 @@ from ose.store.base import Store
 from ose.students.distill import (
     check_workers,
     choose_candidate,
-    distil_student,
+    distill_student,
     distillation_folder,
     num_steps_kept,
     student_manifest,
@@ -35,7 +35,7 @@ from ose.students.distill import (
 
 _LOG = logging.getLogger(__name__)
 
-DistilWith = Callable[[int, Job, Candidate, DistillationSpec, Path], DistillationResult]
+DistillWith = Callable[[int, Job, Candidate, DistillationSpec, Path], DistillationResult]
 """Runs a distillation with so many workers in a folder, from its last checkpoint if it holds one."""
 
 Write = Callable[[Path, Path, dict[str, Any]], ExportSummary]
@@ -46,11 +46,11 @@ class StudentQueue:
     """What a service does for those who cannot distil on their own machine."""
 
     def __init__(
-        self, store: Store, artifacts: Path, distil: DistilWith, write: Write, now: Callable[[], datetime]
+        self, store: Store, artifacts: Path, distill: DistillWith, write: Write, now: Callable[[], datetime]
     ) -> None:
         self._store = store
         self._artifacts = artifacts
-        self._distil = distil
+        self._distill = distill
         self._write = write
         self._now = now
         self._unexportable: set[int] = set()
@@ -140,8 +140,8 @@ class StudentQueue:
     def _run(self, distillation: Distillation, workers: int) -> None:
         job = self._store.job(distillation.job_id)
         candidate = self._store.candidate(job.id, distillation.candidate_number)
-        distil = partial(self._distil, workers)
-        distil_student(self._store, job, candidate, distillation.spec, self._artifacts, distil, self._now)
+        distill = partial(self._distill, workers)
+        distill_student(self._store, job, candidate, distillation.spec, self._artifacts, distill, self._now)
 
     def export_finished(self) -> list[Export]:
         """Export every distilled student that has no export yet, also those of others; what cannot be is left out."""

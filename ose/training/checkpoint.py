@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ose.artifacts.files import atomic_directory, remove_leftovers
+from ose.artifacts.step_folders import step_folder, step_folders
 from ose.errors import InvalidInputError
 
 _KEPT = 2
@@ -61,13 +62,13 @@ def save_checkpoint(
         StorageError: The disk is full or not writable; earlier checkpoints are untouched.
     """
     remove_leftovers(folder)
-    with atomic_directory(folder / f"step-{step:08d}") as target:
+    with atomic_directory(step_folder(folder, step)) as target:
         tensors = training_tensors(model, optimizer)
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, target / _TENSORS)
         (target / _STATE).write_text(json.dumps({"step": step, **state}), encoding="utf8")
-    for old in _checkpoints(folder)[:-_KEPT]:
+    for old in [*step_folders(folder).values()][:-_KEPT]:
         shutil.rmtree(old)
-    return folder / f"step-{step:08d}"
+    return step_folder(folder, step)
 
 
 def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
@@ -79,7 +80,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     Raises:
         InvalidInputError: The checkpoint belongs to a model of another shape.
     """
-    checkpoints = _checkpoints(folder)
+    checkpoints = [*step_folders(folder).values()]
     if not checkpoints:
         return None
     newest = checkpoints[-1]
@@ -94,15 +95,11 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
 
 def newest_state(folder: Path) -> dict[str, Any] | None:
     """What `load_checkpoint` would return, without loading any weights."""
-    checkpoints = _checkpoints(folder)
+    checkpoints = [*step_folders(folder).values()]
     if not checkpoints:
         return None
     state: dict[str, Any] = json.loads((checkpoints[-1] / _STATE).read_text(encoding="utf8"))
     return state
-
-
-def _checkpoints(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step-*"))
 
 
 def _of_earlier_version(

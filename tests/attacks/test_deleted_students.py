@@ -20,7 +20,7 @@ from ose.core.job import DistillationResult, DistillationStatus
 from ose.jobs.delete import delete_job
 from ose.store.base import Store
 from ose.store.database import open_store
-from ose.students.student_queue import DistilWith, StudentQueue
+from ose.students.student_queue import DistillWith, StudentQueue
 
 FAULT = "what is deleted takes along what others use, or leaves something"
 
@@ -39,17 +39,17 @@ def two_wait(store: Store, tmp_path: Path) -> None:
         _queue(store, tmp_path).request(job_id)
 
 
-def _queue(store: Store, artifacts: Path, distil: DistilWith | None = None, write: Any = None) -> StudentQueue:
-    return StudentQueue(store, artifacts, distil or _student(artifacts), write or _export, store.now)
+def _queue(store: Store, artifacts: Path, distill: DistillWith | None = None, write: Any = None) -> StudentQueue:
+    return StudentQueue(store, artifacts, distill or _student(artifacts), write or _export, store.now)
 
 
-def _student(artifacts: Path, before_its_end: Callable[[str], None] = lambda _: None) -> DistilWith:
-    def distil(_workers: int, job: Any, _candidate: Any, _spec: Any, folder: Path) -> DistillationResult:
+def _student(artifacts: Path, before_its_end: Callable[[str], None] = lambda _: None) -> DistillWith:
+    def distill(_workers: int, job: Any, _candidate: Any, _spec: Any, folder: Path) -> DistillationResult:
         (folder / "student").mkdir(parents=True)
         before_its_end(job.id)
         return builders.distillation_result(student_path=str(folder / "student"))
 
-    return distil
+    return distill
 
 
 def _export(student: Path, output: Path, _manifest: Any) -> ExportSummary:

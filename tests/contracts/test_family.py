@@ -27,6 +27,7 @@ from ose.core.inheritance import InheritanceSpec
 from ose.errors import InvalidInputError, TeacherError
 from ose.extraction.calibration import measure_calibration
 from ose.extraction.initial import Start, initial_student
+from ose.families.attention import kept_attention
 from ose.families.counts import FamilyCounts
 from ose.families.models import architecture_of, parts_of
 from ose.families.parts import run_block
@@ -72,8 +73,8 @@ def built(teacher: PreTrainedModel, shape: Architecture, seed: int = 0) -> PreTr
 
 
 def start(spec: InheritanceSpec, teacher: PreTrainedModel | None = None) -> Start:
-    calibration = None if teacher is None else measure_calibration(teacher.requires_grad_(False), SAMPLE)
-    return Start(initialization="inherit", inheritance=spec, seed=0, calibration=calibration)
+    calibration = None if teacher is None else measure_calibration(teacher.requires_grad_(False), SAMPLE, HEAD)
+    return Start(initialization="inherit", inheritance=spec, seed=0, calibration=calibration, task=HEAD)
 
 
 def logits(model: PreTrainedModel) -> torch.Tensor:
@@ -117,6 +118,16 @@ def test_operations_are_what_torch_counts(teacher: PreTrainedModel, model_type: 
         parts.head.run(states[:, :5])
     assert counts.flops(shape, 14, 6) == encoder.get_total_flops()
     assert counts.head_flops(shape, 6 * 5) == head.get_total_flops()
+
+
+def test_queries_keys_and_values_are_heard_by_the_names_of_parts(teacher: PreTrainedModel) -> None:
+    with torch.no_grad():
+        with kept_attention(teacher, HEAD, -1) as heard:
+            logits(teacher)
+        block = parts_of(teacher, HEAD).blocks[-1]
+        before = teacher(input_ids=INPUT_IDS, output_hidden_states=True).hidden_states[-2]
+        for found, matrix in zip(heard, (block.query, block.key, block.value), strict=True):
+            torch.testing.assert_close(found, matrix(before))
 
 
 def test_parameters_and_operations_rise_and_are_linear_in_depth_and_neurons(

@@ -142,7 +142,7 @@ def test_an_unknown_job(ose, command):
     assert "ffffffff" in outcome.complaint
 
 
-def test_an_unfinished_job_has_nothing_to_distil(ose, job, write):
+def test_an_unfinished_job_has_nothing_to_distill(ose, job, write):
     job_id = ose("job", "submit", write(job)).out.strip()
     assert "no scored candidate yet" in ose("distill", job_id).complaint
     assert "no distilled student yet" in ose("export", job_id).complaint

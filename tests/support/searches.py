@@ -30,7 +30,7 @@ SHARD_SEQUENCES = 16
 LEADING = InheritanceSpec(layers="distilbert", heads="leading", neurons="leading", hidden="leading", correction="none")
 """The parts of the teacher as they lie: nothing has to be measured first."""
 
-PLAIN_START = Start(initialization="inherit", inheritance=LEADING, seed=0, calibration=None)
+PLAIN_START = Start(initialization="inherit", inheritance=LEADING, seed=0, calibration=None, task="fill_mask")
 
 
 def write_corpus(folder: Path, documents: list[str]) -> CorpusFacts:
@@ -88,15 +88,17 @@ def targets_tasks(
     ]
 
 
-def calibration_request(folder: Path, search: DataRequest) -> CalibrationRequest:
+def calibration_request(
+    folder: Path, search: DataRequest, *, num_sequences: int = 8, eliminates_layers: bool = False
+) -> CalibrationRequest:
     return CalibrationRequest(
         id="calibration",
         folder=str(folder),
         teacher=search.teacher,
         corpus=search.corpus,
         corpus_spec=search.corpus_spec,
-        num_sequences=8,
-        eliminates_layers=False,
+        num_sequences=num_sequences,
+        eliminates_layers=eliminates_layers,
     )
 
 

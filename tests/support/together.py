@@ -45,7 +45,7 @@ class Outcome:
     error: str | None = None
 
 
-def distil_alone(work: Work, last_step: int | None = None) -> Outcome:
+def distill_alone(work: Work, last_step: int | None = None) -> Outcome:
     """Distil in this process, as one of a group if it is in one. Stops after `last_step` as if interrupted."""
     torch.manual_seed(rank())  # whatever is random must not depend on where a process stands
     teacher, tokenizer = load_masked_lm(work.teacher), load_tokenizer(work.teacher)
@@ -80,12 +80,12 @@ class Group:
         self._pool, self._size, self._folder = pool, size, folder
         self._count = 0
 
-    def distil(self, work: Work, last_step: int | None = None) -> list[Outcome]:
+    def distill(self, work: Work, last_step: int | None = None) -> list[Outcome]:
         """What each process has seen."""
         self._count += 1
         store = str(self._folder / f"store-{self._count}")
         futures = [
-            self._pool.submit(_distil_in_group, n, self._size, store, work, last_step) for n in range(self._size)
+            self._pool.submit(_distill_in_group, n, self._size, store, work, last_step) for n in range(self._size)
         ]
         return [future.result(timeout=120) for future in futures]
 
@@ -97,9 +97,9 @@ def group_of(size: int, folder: Path) -> Iterator[Group]:
         yield Group(pool, size, folder)
 
 
-def _distil_in_group(number: int, size: int, store: str, work: Work, last_step: int | None) -> Outcome:
+def _distill_in_group(number: int, size: int, store: str, work: Work, last_step: int | None) -> Outcome:
     distributed.init_process_group("gloo", store=distributed.FileStore(store, size), rank=number, world_size=size)
     try:
-        return distil_alone(work, last_step)
+        return distill_alone(work, last_step)
     finally:
         distributed.destroy_process_group()

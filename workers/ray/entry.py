@@ -24,7 +24,7 @@ def start_ray_backend(workers: WorkersSpec, address: str | None = None) -> RayBa
     return RayBackend(workers, address)
 
 
-def distil_on_ray(
+def distill_on_ray(
     request: FullDistillation, workers: WorkersSpec, address: str | None, on_step: Callable[[int, Any], None]
 ) -> DistillationResult:
     """Distil in several processes on a cluster of this machine, or on the one at `address`.
@@ -42,7 +42,7 @@ def distil_on_ray(
     """
     prepare_environment(is_local=address is None)
     from ose.workers.foreground import prepare_files
-    from ose.workers.ray.train import distil_together
+    from ose.workers.ray.train import distill_together
 
     prepare_files(request)
-    return distil_together(request, workers, address, on_step)
+    return distill_together(request, workers, address, on_step)

@@ -1,6 +1,6 @@
 """A full distillation in several processes: Ray Train starts them, and starts them again when one dies.
 
-Use it through `ose.workers.ray.entry.distil_on_ray`: Ray reads its environment as it is imported.
+Use it through `ose.workers.ray.entry.distill_on_ray`: Ray reads its environment as it is imported.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class TrainingRun:
             self._end = error
 
 
-def distil_together(
+def distill_together(
     request: FullDistillation,
     workers: WorkersSpec,
     address: str | None,
     on_step: Callable[[int, StepLosses], None],
 ) -> DistillationResult:
-    """Distil on a Ray cluster. See `ose.workers.ray.entry.distil_on_ray`."""
+    """Distil on a Ray cluster. See `ose.workers.ray.entry.distill_on_ray`."""
     with (
         closing(ScratchFolder("ray")) as scratch,
         closing(RayCluster(workers, address, scratch.path)),

@@ -43,7 +43,13 @@ def train_student(student: PreTrainedModel, task: EvaluationRequest, data: FillM
 
 
 def start(teacher: PreTrainedModel, task: EvaluationRequest) -> PreTrainedModel:
-    how = Start(initialization=task.initialization, inheritance=task.inheritance, seed=task.seed, calibration=None)
+    how = Start(
+        initialization=task.initialization,
+        inheritance=task.inheritance,
+        seed=task.seed,
+        calibration=None,
+        task="fill_mask",
+    )
     return initial_student(teacher, task.architecture, how)
 
 

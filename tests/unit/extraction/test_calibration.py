@@ -38,7 +38,7 @@ def teacher_of(family: str) -> PreTrainedModel:
 @FAMILIES
 def test_states_are_the_models_own(family: str) -> None:
     teacher = teacher_of(family)
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     with torch.no_grad():
         expected = teacher(input_ids=SAMPLE.input_ids, output_hidden_states=True)
     parts = parts_of(teacher, "fill_mask")
@@ -54,7 +54,7 @@ def test_states_are_the_models_own(family: str) -> None:
 
 
 def test_what_is_saved_is_read(tmp_path: Path) -> None:
-    calibration = measure_calibration(teacher_of("roberta"), SAMPLE)
+    calibration = measure_calibration(teacher_of("roberta"), SAMPLE, "fill_mask")
     save_calibration(tmp_path / "calibration.safetensors", calibration)
     read = load_calibration(tmp_path / "calibration.safetensors")
     assert torch.equal(read.normalized, calibration.normalized)
@@ -70,7 +70,7 @@ def test_parts_that_nobody_reads_score_nothing(family: str) -> None:
     for layer in teacher.base_model.encoder.layer:
         layer.output.dense.weight[:, 7] = 0
         layer.attention.output.dense.weight[:, 8:16] = 0
-    importance = measure_calibration(teacher, SAMPLE).importance
+    importance = measure_calibration(teacher, SAMPLE, "fill_mask").importance
     for rule in ("norm", "gradient", "fluctuation"):
         scores = importance[f"heads.{rule}"]
         assert scores.shape == (3, 4)
@@ -86,7 +86,7 @@ def test_a_constant_neuron_does_not_fluctuate() -> None:
     layer = teacher.base_model.encoder.layer[1]
     layer.intermediate.dense.weight[5] = 0
     layer.intermediate.dense.bias[5] = 2.0
-    importance = measure_calibration(teacher, SAMPLE).importance
+    importance = measure_calibration(teacher, SAMPLE, "fill_mask").importance
     assert importance["neurons.fluctuation"][1, 5] < 1e-9 < importance["neurons.activation"][1, 5]
 
 
@@ -101,7 +101,7 @@ def test_a_layer_that_does_nothing_matters_least() -> None:
     before = teacher.base_model.encoder.layer[0].output.LayerNorm
     before.weight.fill_(1.0)
     before.bias.zero_()
-    importance = measure_calibration(teacher, SAMPLE).importance
+    importance = measure_calibration(teacher, SAMPLE, "fill_mask").importance
     for rule in ("influence", "ablation"):
         scores = importance[f"layers.{rule}"].tolist()
         assert abs(scores[1]) < 1e-5 < abs(scores[0])
@@ -119,14 +119,14 @@ def test_ablation_is_the_loss_without_the_layer() -> None:
 
     without = copy.deepcopy(teacher)
     without.base_model.encoder.layer = nn.ModuleList(list(without.base_model.encoder.layer)[::2])
-    measured = measure_calibration(teacher, SAMPLE).importance["layers.ablation"][1].item()
+    measured = measure_calibration(teacher, SAMPLE, "fill_mask").importance["layers.ablation"][1].item()
     assert measured == pytest.approx(loss(without) - loss(teacher), abs=1e-5)
 
 
 def test_gradient_of_a_head_is_the_slope_of_the_loss_by_its_mask() -> None:
     teacher = teacher_of("roberta")
     one = MaskedBatch(SAMPLE.input_ids[:1], SAMPLE.positions[:1], SAMPLE.labels[:1])
-    measured = measure_calibration(teacher, one).importance["heads.gradient"][2, 3].item()
+    measured = measure_calibration(teacher, one, "fill_mask").importance["heads.gradient"][2, 3].item()
 
     def loss(mask: float) -> float:
         changed = copy.deepcopy(teacher)
@@ -151,7 +151,7 @@ def test_principal_components_are_orthonormal_and_find_the_subspace() -> None:
 def test_measuring_leaves_the_teacher_as_it_was() -> None:
     teacher = teacher_of("roberta")
     before = copy.deepcopy(teacher.state_dict())
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     assert isinstance(calibration, Calibration)
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())
     assert all(parameter.grad is None for parameter in teacher.parameters())

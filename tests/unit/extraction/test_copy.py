@@ -34,7 +34,7 @@ def build(family: str, shape: Architecture) -> PreTrainedModel:
 
 def heir(teacher: PreTrainedModel, shape: Architecture) -> PreTrainedModel:
     student = build_student(teacher.config, shape, "fill_mask", seed=5)
-    inherit(teacher, student, choose_extraction(teacher, shape, LEADING, None))
+    inherit(teacher, student, choose_extraction(teacher, shape, LEADING, None, "fill_mask"), "fill_mask")
     return student
 
 
@@ -143,7 +143,7 @@ def test_every_weight_is_written(family: str) -> None:
     with torch.no_grad():
         for parameter in student.parameters():
             parameter.fill_(torch.nan)
-    inherit(teacher, student, choose_extraction(teacher, shape, LEADING, None))
+    inherit(teacher, student, choose_extraction(teacher, shape, LEADING, None, "fill_mask"), "fill_mask")
     assert all(parameter.isfinite().all() for parameter in student.parameters())
 
 
@@ -176,4 +176,4 @@ def test_inheriting_leaves_the_teacher_as_it_was() -> None:
 )
 def test_a_larger_student_is_refused(larger: Architecture, axis: str) -> None:
     with pytest.raises(InvalidInputError, match=f"its {axis} is larger; use initialization: random"):
-        choose_extraction(build("roberta", TEACHER), larger, LEADING, None)
+        choose_extraction(build("roberta", TEACHER), larger, LEADING, None, "fill_mask")

@@ -29,22 +29,22 @@ def teacher() -> PreTrainedModel:
     return model
 
 
-def anatomy_of(model: PreTrainedModel, count: int = 24) -> Calibration:
+def calibration_of(model: PreTrainedModel, count: int = 24) -> Calibration:
     generator = torch.Generator().manual_seed(0)
     input_ids = torch.randint(5, 40, (count, 14), generator=generator)
     positions = torch.rand(count, 14, generator=generator).topk(3).indices.sort().values
-    return measure_calibration(model, MaskedBatch(input_ids, positions, input_ids.gather(1, positions)))
+    return measure_calibration(model, MaskedBatch(input_ids, positions, input_ids.gather(1, positions)), "fill_mask")
 
 
 def test_a_layer_that_does_nothing_goes_first(teacher: PreTrainedModel) -> None:
-    ranks = elimination_ranks(FILL_MASK, teacher, anatomy_of(teacher))
+    ranks = elimination_ranks(FILL_MASK, teacher, calibration_of(teacher))
     assert ranks[IDLE] == 0
     assert sorted(ranks.tolist()) == [0, 1, 2, 3]
 
 
 def test_it_is_a_function_of_the_teacher_and_leaves_it_as_it_was(teacher: PreTrainedModel) -> None:
     before = {name: weight.clone() for name, weight in teacher.named_parameters()}
-    calibration = anatomy_of(teacher)
+    calibration = calibration_of(teacher)
     assert torch.equal(
         elimination_ranks(FILL_MASK, teacher, calibration), elimination_ranks(FILL_MASK, teacher, calibration)
     )
@@ -54,4 +54,4 @@ def test_it_is_a_function_of_the_teacher_and_leaves_it_as_it_was(teacher: PreTra
 @pytest.mark.parametrize(("layers", "count"), [(1, 8), (3, 1)], ids=["one layer", "one sequence"])
 def test_there_may_be_little_of_all(layers: int, count: int) -> None:
     model = masked_lm("bert", num_hidden_layers=layers)
-    assert sorted(elimination_ranks(FILL_MASK, model, anatomy_of(model, count)).tolist()) == list(range(layers))
+    assert sorted(elimination_ranks(FILL_MASK, model, calibration_of(model, count)).tolist()) == list(range(layers))

@@ -40,10 +40,10 @@ def heir(
     teacher: PreTrainedModel, shape: Architecture, spec: InheritanceSpec, calibration: Calibration
 ) -> PreTrainedModel:
     student = build_student(teacher.config, shape, "fill_mask", seed=5)
-    extraction = choose_extraction(teacher, shape, spec, calibration)
-    inherit(teacher, student, extraction)
+    extraction = choose_extraction(teacher, shape, spec, calibration, "fill_mask")
+    inherit(teacher, student, extraction, "fill_mask")
     if spec.correction == "least_squares":
-        fit_to_teacher(teacher, student, extraction, calibration, spec.ridge)
+        fit_to_teacher(teacher, student, extraction, calibration, spec.ridge, "fill_mask")
     return student
 
 
@@ -59,7 +59,7 @@ def error(student: PreTrainedModel, teacher: PreTrainedModel) -> float:
 @FAMILIES
 def test_with_the_teachers_own_shape_every_rule_gives_the_teacher(family: str) -> None:
     teacher = build(family)
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     layers = ("distilbert", "even", "alternate", "bottom", "top", "influence", "ablation", "elimination", (0, 1, 2, 3))
     rules = itertools.zip_longest(layers, HEADS, NEURONS, ("leading", "activation", "rotation"), fillvalue="leading")
     for choice, heads, neurons, hidden in rules:
@@ -77,7 +77,7 @@ def test_dropping_what_the_teacher_does_not_use_changes_nothing(family: str, cor
     for layer, head in zip(teacher.base_model.encoder.layer, unused_heads, strict=True):
         layer.attention.output.dense.weight[:, head * 8 : head * 8 + 8] = 0
         layer.output.dense.weight[:, unused_neurons] = 0
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     smaller_ffn = architecture(4, 4, 32, 32)
     for neurons, heads in itertools.product(NEURONS, HEADS):
         spec = InheritanceSpec(
@@ -93,10 +93,10 @@ def test_a_head_that_the_teacher_does_not_use_is_the_one_left_out(family: str) -
     teacher = build(family)
     for layer in teacher.base_model.encoder.layer:
         layer.attention.output.dense.weight[:, 8:16] = 0
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     for heads in HEADS:
         spec = InheritanceSpec(layers="distilbert", heads=heads, neurons="leading", hidden="leading", correction="none")
-        extraction = choose_extraction(teacher, architecture(4, 3, 24, 48), spec, calibration)
+        extraction = choose_extraction(teacher, architecture(4, 3, 24, 48), spec, calibration, "fill_mask")
         for maps in extraction.heads:
             assert maps.value.argmax(dim=0).tolist() == [*range(8), *range(16, 32)]
 
@@ -116,7 +116,7 @@ def test_a_head_that_the_teacher_does_not_use_is_the_one_left_out(family: str) -
 )
 def test_the_fit_comes_closer_to_the_teacher_on_text_it_has_not_seen(family: str, shape: Architecture) -> None:
     teacher = build(family)
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     fitted = heir(teacher, shape, InheritanceSpec(layers="distilbert"), calibration)
     copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), calibration)
     assert error(fitted, teacher) < error(copied, teacher)
@@ -127,14 +127,14 @@ def test_a_constant_that_is_dropped_goes_into_the_bias() -> None:
     for layer in teacher.base_model.encoder.layer:
         layer.intermediate.dense.weight[:12] = 0
         layer.intermediate.dense.bias[:12] = 2.0
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     student = heir(teacher, architecture(4, 4, 32, 36), InheritanceSpec(layers="distilbert"), calibration)
     torch.testing.assert_close(logits(student), logits(teacher), rtol=0, atol=1e-4)
 
 
 def test_the_stronger_the_ridge_the_closer_to_the_copy() -> None:
     teacher = build("roberta")
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     shape = architecture(2, 4, 16, 24)
     copied = heir(teacher, shape, InheritanceSpec(layers="distilbert", correction="none"), calibration)
     distances = []
@@ -145,9 +145,9 @@ def test_the_stronger_the_ridge_the_closer_to_the_copy() -> None:
     assert distances[0] > distances[1] > distances[2]
 
 
-def test_the_teacher_and_its_anatomy_stay_as_they_were() -> None:
+def test_the_teacher_and_its_calibration_stay_as_they_were() -> None:
     teacher = build("roberta")
-    calibration = measure_calibration(teacher, SAMPLE)
+    calibration = measure_calibration(teacher, SAMPLE, "fill_mask")
     before, states = copy.deepcopy(teacher.state_dict()), calibration.normalized.clone()
     heir(teacher, architecture(2, 2, 16, 24), InheritanceSpec(layers="distilbert"), calibration)
     assert all(torch.equal(weight, before[name]) for name, weight in teacher.state_dict().items())

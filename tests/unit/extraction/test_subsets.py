@@ -118,7 +118,13 @@ def test_promising_subsets_are_scored_as_students_start(
     assert refitted.keys() == {*best, *kept}
     assert {score.layers: score.rules for score in scores if score.rules} == kept
     assert {rule for rules in kept.values() for rule in rules} == set(get_args(LayerRule))
-    start = Start(initialization="inherit", inheritance=replace(spec, layers=(0, 3)), seed=0, calibration=calibration)
+    start = Start(
+        initialization="inherit",
+        inheritance=replace(spec, layers=(0, 3)),
+        seed=0,
+        calibration=calibration,
+        task="fill_mask",
+    )
     student = initial_student(teacher, replace(architecture_of(teacher), num_hidden_layers=2), start)
     assert (
         refitted[0, 3] == held_out_quality(FILL_MASK, student, data, subsets.SCORED_SEQUENCES).loss_nats != plain[0, 3]

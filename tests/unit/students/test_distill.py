@@ -9,7 +9,7 @@ from ose.core.job import Candidate, Distillation, DistillationResult, Job
 from ose.core.recipe import DistillationSpec
 from ose.errors import InvalidInputError
 from ose.store.database import open_store
-from ose.students.distill import Distil, check_workers, distil_student, num_steps_kept
+from ose.students.distill import Distill, check_workers, distill_student, num_steps_kept
 
 
 @pytest.mark.parametrize(("batch_size", "micro_batch_size", "most"), [(64, 16, 4), (65, 16, 5), (8, 16, 1)])
@@ -31,8 +31,8 @@ def test_of_two_distillations_at_once_each_gives_its_own(tmp_path: Path) -> None
         job = claimed(store)
         [candidate] = store.add_candidates("job-1", "owner", [builders.new_candidate(1)])
 
-        def ask(spec: DistillationSpec, distil: Distil) -> Distillation:
-            return distil_student(store, job, candidate, spec, tmp_path, distil, lambda: builders.NOW)
+        def ask(spec: DistillationSpec, distill: Distill) -> Distillation:
+            return distill_student(store, job, candidate, spec, tmp_path, distill, lambda: builders.NOW)
 
         def quick(_: Job, __: Candidate, spec: DistillationSpec, folder: Path) -> DistillationResult:
             return builders.distillation_result(num_steps=spec.steps)

@@ -34,12 +34,12 @@ def queue_of(store: Store, tmp_path: Path) -> Callable[[Strike], StudentQueue]:
     clock = Clock()
 
     def made(strike: Strike) -> StudentQueue:
-        def distil(_workers: int, _job: Any, _candidate: Any, _spec: Any, folder: Path) -> DistillationResult:
+        def distill(_workers: int, _job: Any, _candidate: Any, _spec: Any, folder: Path) -> DistillationResult:
             strike(folder)
             raise AssertionError("it dies before")
 
         clock.advance(LEASE_S + 1)
-        return StudentQueue(store, tmp_path, distil, lambda *_: pytest.fail("nothing is exported"), clock)
+        return StudentQueue(store, tmp_path, distill, lambda *_: pytest.fail("nothing is exported"), clock)
 
     return made
 

@@ -1,3 +1,5 @@
+"""Covers ose/artifacts/step_folders.py too."""
+
 import os
 import signal
 import subprocess

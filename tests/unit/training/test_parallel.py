@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from builders import architecture, beyond
-from together import Group, Outcome, Work, distil_alone, group_of
+from together import Group, Outcome, Work, distill_alone, group_of
 from torch import nn
 
 from ose.core.messages import DataRequest
@@ -70,8 +70,8 @@ def assert_same_curve(seen: Outcome, expected: Outcome) -> None:
 
 def test_a_narrower_student_with_all_losses(pair: Group, new_work: NewWork) -> None:
     weights = LossWeights(**dict.fromkeys(LOSSES, 1.5))
-    alone = distil_alone(new_work("alone", weights=weights))
-    first, second = pair.distil(new_work(weights=weights))
+    alone = distill_alone(new_work("alone", weights=weights))
+    first, second = pair.distill(new_work(weights=weights))
     assert_same_curve(first, alone)
     assert (first.weights, second.curve) == (second.weights, {})
     assert first.weights == pytest.approx(alone.weights, rel=1e-4)
@@ -85,22 +85,22 @@ def test_losses_that_leave_parameters_without_a_gradient(
     changes: dict[str, Any] = {"weights": LossWeights(**{**dict.fromkeys(LOSSES, 0), kept: 2})}
     if teacher == "bert":
         changes |= {"teacher": str(tiny_bert), "text": sequences % 700}
-    assert_same_curve(pair.distil(new_work(**changes))[0], distil_alone(new_work("alone", **changes)))
+    assert_same_curve(pair.distill(new_work(**changes))[0], distill_alone(new_work("alone", **changes)))
 
 
 def test_sequences_of_several_lengths(pair: Group, new_work: NewWork, sequences: np.ndarray) -> None:
     changes = {"text": (sequences[:9, :12].copy(), sequences[9:]), "positions": "masked", "shape": AS_WIDE}
-    assert_same_curve(pair.distil(new_work(**changes))[0], distil_alone(new_work("alone", **changes)))
+    assert_same_curve(pair.distill(new_work(**changes))[0], distill_alone(new_work("alone", **changes)))
 
 
 @pytest.mark.parametrize("begin_with", [1, 2])
 def test_another_number_of_processes_goes_on_along_the_same_curve(
     begin_with: int, pair: Group, new_work: NewWork
 ) -> None:
-    expected = distil_alone(new_work("alone"))
+    expected = distill_alone(new_work("alone"))
 
     def go(number: int, last_step: int | None = None) -> Outcome:
-        return distil_alone(new_work(), last_step) if number == 1 else pair.distil(new_work(), last_step)[0]
+        return distill_alone(new_work(), last_step) if number == 1 else pair.distill(new_work(), last_step)[0]
 
     assert go(begin_with, last_step=5).error == "InterruptedError"
     resumed = go(3 - begin_with)
@@ -111,7 +111,7 @@ def test_another_number_of_processes_goes_on_along_the_same_curve(
 
 
 def test_a_loss_that_diverges_ends_every_process(pair: Group, new_work: NewWork) -> None:
-    outcomes = pair.distil(new_work(learning_rate=1e30, warmup_fraction=0.0, max_grad_norm=1e30))
+    outcomes = pair.distill(new_work(learning_rate=1e30, warmup_fraction=0.0, max_grad_norm=1e30))
     assert [outcome.error for outcome in outcomes] == ["non_finite_loss"] * 2
 
 
