@@ -18,6 +18,11 @@ from typing import Any
 import psutil
 from processes import ose
 
+SOON_S = 10.0
+"""What is answered in milliseconds on an idle machine, on a busy one."""
+
+JOBS = "/api/v1/jobs"
+
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
@@ -198,3 +203,29 @@ def head(method: str = "GET", path: str = "/healthz", **fields: str) -> bytes:
     """A request's head, complete."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode()
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    """One that can be checked in no time."""
+    content: dict[str, Any] = {
+        "name": "tiny",
+        "teacher": {"model": "teacher"},
+        "corpus": {"train": ["text.txt"], "sequence_length": 16},
+        "space": {
+            "num_hidden_layers": [1, 2],
+            "num_attention_heads": [4],
+            "hidden_size": [16, 32],
+            "intermediate_size": [64],
+        },
+        "latency": {"sequence_length": 16, "max_attempts": 1},
+    }
+    return content | changes
+
+
+def assert_is_served(server: Server, by: str | None = None) -> None:
+    """Questions about health, a list, and a good job are answered as ever."""
+    assert server.slowest_health_s() < SOON_S
+    assert server.ask("GET", "/readyz").seconds < SOON_S
+    listed, made = server.ask("GET", JOBS, by=by), server.ask("POST", JOBS, job(), by=by)
+    assert (listed.status, made.status) == (200, 201)
+    assert listed.seconds < SOON_S and made.seconds < SOON_S

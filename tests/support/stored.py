@@ -35,6 +35,12 @@ def claimed(store: Store, job_id: str = "job-1") -> Job:
     return job
 
 
+def add_candidates(store: Store) -> None:
+    """One candidate of a job that is claimed for it."""
+    store.claim_job("job-1", "owner", NOW, SOON)
+    store.add_candidates("job-1", "owner", [builders.new_candidate()])
+
+
 def current(store: Store, candidate: Candidate) -> Candidate:
     return store.candidate(candidate.job_id, candidate.number)
 
