@@ -17,6 +17,9 @@ from ose.client.remote import RemoteWorkspace
 from ose.core.job import Distillation, DistillationStatus
 
 _WITHIN_S = 300.0
+_ENDS_WITHIN_S = 1800.0
+"""How long a student takes says how busy the machine is, and nothing of how well it recovers."""
+
 _MAKE_ROOM = 'cp -a "$1" "$1.kept" && umount "$1" && cp -a "$1.kept/." "$1" && rm -r "$1.kept"'
 
 
@@ -50,7 +53,7 @@ def fill_disk(cluster: Cluster, dice: Random, job_id: str, candidate: int) -> fl
 
 def assert_distilled(remote: RemoteWorkspace, student: Distillation) -> None:
     """It succeeds in the end, and what is to be downloaded is whole."""
-    assert eventually(lambda: is_over(remote, student), _WITHIN_S), "the distillation never ends"
+    assert eventually(lambda: is_over(remote, student), _ENDS_WITHIN_S), "the distillation never ends"
     ended = state_of(remote, student)
     assert ended.status is DistillationStatus.SUCCEEDED, ended.failure
     assert eventually(lambda: any(each["id"] == student.id for each in remote.exports(student.job_id)), _WITHIN_S)
