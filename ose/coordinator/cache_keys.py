@@ -182,7 +182,8 @@ def shape_key(model: TimedModel) -> str:
         return f"teacher:{model.teacher.digest[:24]}"
     embedding = model.teacher.embedding
     tables = f"{embedding.vocab_size}:{embedding.max_position_embeddings}:{embedding.type_vocab_size}"
-    return f"{model.teacher.model_type}:{tables}:{model.architecture}"
+    head = f":{model.teacher.task}:{embedding.num_labels}" if embedding.num_labels else ""
+    return f"{model.teacher.model_type}:{tables}:{model.architecture}{head}"
 
 
 def protocol_key(protocol: LatencyProtocol) -> str:

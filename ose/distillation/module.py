@@ -36,6 +36,8 @@ class StepLosses:
     cosine: float
     relations: float
     hidden_states: float
+    logits: float = 0.0
+    labels: float = 0.0
 
     @classmethod
     def of(cls, values: torch.Tensor) -> Self:
@@ -127,7 +129,8 @@ class _Comparison:
         return cosine_loss(self.teacher().encoded.states.float(), self.project(self.student.encoded.states).float())
 
     def relations(self) -> torch.Tensor:
-        return relation_loss(self.teacher().attention, self.student.attention, self.relation_heads)
+        mask = self.student.encoded.attention_mask
+        return relation_loss(self.teacher().attention, self.student.attention, self.relation_heads, mask)
 
     def hidden_states(self) -> torch.Tensor:
         projected = [self.project(states).float() for states in self.student.encoded.layer_states]

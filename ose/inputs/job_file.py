@@ -7,7 +7,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +58,29 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
     return spec if base_dir is None else _with_absolute_paths(spec, base_dir)
 
 
+_LATER: dict[tuple[str, ...], object] = {
+    ("task",): None,
+    ("distillation", "weights", "logits"): 0.0,
+    ("distillation", "weights", "labels"): 0.0,
+}
+"""Settings that came later, with the value that means what was meant before: hashes of earlier jobs stay."""
+
+
 def spec_hash(spec: JobSpec) -> str:
     """SHA-256 of the spec's canonical JSON: equal for equal requests, whatever their file looks like."""
     content = plain(spec)
-    if spec.task is None:  # as it was hashed before there were tasks
-        del content["task"]
+    for path, default in _LATER.items():
+        _leave_out(content, path, default)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _leave_out(content: dict[str, Any], path: Sequence[str], default: object) -> None:
+    *parents, name = path
+    for parent in parents:
+        content = content[parent]
+    if content[name] == default:
+        del content[name]
 
 
 def _with_absolute_paths(spec: JobSpec, base_dir: Path) -> JobSpec:
