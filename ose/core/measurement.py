@@ -195,6 +195,8 @@ class TeacherQuality:
         num_targets: Held-out targets.
         sequence_entropies_nats: Its entropy on each held-out sequence, as candidates have their losses. Empty in jobs
             that were run before it was stored.
+        doubts: Why it may not be what it seems, a line each; with one, a job goes on only if it takes the teacher as it
+            is.
     """
 
     entropy_nats: float
@@ -202,3 +204,4 @@ class TeacherQuality:
     metrics: Mapping[str, Metric]
     num_targets: int
     sequence_entropies_nats: tuple[float, ...] = ()
+    doubts: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ose.core.shown import NAME, shown
 from ose.errors import CorpusError, TeacherError
-from ose.tasks.text_classification.metrics import HeadKind
+from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.resampling import Ids
 
 Label = int | float | tuple[int, ...]
@@ -47,7 +47,7 @@ class HeadLabels:
         aliases: Further names that the configuration gives to ids.
     """
 
-    kind: HeadKind
+    kind: Kind
     names: tuple[str, ...]
     aliases: Mapping[str, int]
 
@@ -84,7 +84,7 @@ class HeadLabels:
         return [*zip(self.names, range(len(self.names)), strict=True), *self.aliases.items()]
 
 
-def head_labels(config: Mapping[str, Any], kind: HeadKind) -> HeadLabels:
+def head_labels(config: Mapping[str, Any], kind: Kind) -> HeadLabels:
     """The labels of a teacher by its config.json: `id2label`, and what `label2id` adds; or `LABEL_0` and so on.
 
     Raises:
@@ -169,7 +169,7 @@ def read_labels(head: HeadLabels, rows: Sequence[tuple[str, Any]]) -> NDArray[An
     return np.array([reader.read(raw, place) for place, raw in rows], dtype=label_dtype(head.kind))
 
 
-def label_dtype(kind: HeadKind) -> type[np.generic]:
+def label_dtype(kind: Kind) -> type[np.generic]:
     """How labels are kept: ids and marks as integers, the numbers of one logit as they are."""
     return np.float64 if kind == "one_logit" else np.int64
 
@@ -230,7 +230,7 @@ def _one_number(reader: LabelReader, raw: Any) -> float:
     return number
 
 
-_READERS: dict[HeadKind, Callable[[LabelReader, Any], Label]] = {
+_READERS: dict[Kind, Callable[[LabelReader, Any], Label]] = {
     "single_label": _one_label,
     "multi_label": _several_labels,
     "one_logit": _one_number,

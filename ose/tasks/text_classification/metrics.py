@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ose.core.measurement import Metric
 from ose.errors import NonFiniteLossError
 from ose.tasks.text_classification.correlations import correlations
+from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.label_metrics import (
     label_metrics,
     macro_f1,
@@ -37,7 +38,6 @@ from ose.tasks.text_classification.label_metrics import (
 from ose.tasks.text_classification.ranking_metrics import ranking_metrics, top_agreement
 from ose.tasks.text_classification.resampling import Floats, Ids, mean_metric
 
-HeadKind = Literal["single_label", "multi_label", "one_logit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Truths:
     seed: int = 0
 
 
-def metrics_of(kind: HeadKind, scores: NDArray[Any], truths: Truths) -> dict[str, Metric]:
+def metrics_of(kind: Kind, scores: NDArray[Any], truths: Truths) -> dict[str, Metric]:
     """A model's metrics: those of the labels, then those beside the teacher; the first one is the headline.
 
     Args:
@@ -133,7 +133,7 @@ def _same_order(scores: Floats, teacher_scores: Floats, truths: Truths) -> dict[
 
 
 _OfAnswers = Callable[[Floats, NDArray[Any], Truths], dict[str, Metric]]
-_METRICS: dict[HeadKind, tuple[_OfAnswers, _OfAnswers]] = {
+_METRICS: dict[Kind, tuple[_OfAnswers, _OfAnswers]] = {
     "single_label": (_of_one_label, _same_choice),
     "multi_label": (_of_several_labels, _same_labels),
     "one_logit": (_of_one_logit, _same_order),

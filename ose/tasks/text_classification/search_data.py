@@ -36,8 +36,10 @@ from ose.tasks.text_classification.corpus_items import sample_items
 from ose.tasks.text_classification.forward import all_logits
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind
+from ose.tasks.text_classification.label_order import fitting_order
 from ose.tasks.text_classification.quality import quality_of_logits
 from ose.tasks.text_classification.teacher import kind_of_model
+from ose.tasks.text_classification.untrained_head import untrained_head
 
 _MIN_HELD_OUT = 8
 _DATA, _TEACHER, _HELD_OUT = "data.json", "teacher.json", "held-out.npy"
@@ -110,17 +112,35 @@ def _held_out_targets(folder: Path, teacher: PreTrainedModel) -> TeacherQuality:
         return stored
     items = TextItems.load(folder / "validation.safetensors")
     logits = all_logits(teacher, items).cpu()
-    found = quality_of_logits(logits, logits, items, kind_of_model(teacher))
+    kind = kind_of_model(teacher)
+    _require_fitting_order(items, logits, teacher, kind)
+    found = quality_of_logits(logits, logits, items, kind)
+    doubt = untrained_head(kind, logits.double().numpy(), _names(teacher))
     quality = TeacherQuality(
         entropy_nats=found.loss_nats,
         entropy_stderr_nats=found.loss_stderr_nats,
         metrics=found.metrics,
         num_targets=len(items),
         sequence_entropies_nats=found.sequence_losses_nats,
+        doubts=() if doubt is None else (doubt,),
     )
     _save(folder / _HELD_OUT, logits)
     write_json(folder / _TEACHER, asdict(quality))
     return quality
+
+
+def _require_fitting_order(items: TextItems, logits: torch.Tensor, teacher: PreTrainedModel, kind: Kind) -> None:
+    """Refuse numbers that are another model's ids: heads disagree on the order of their labels."""
+    if items.labels is None or kind != "single_label":
+        return
+    order = fitting_order(items.labels.numpy(), logits.double().numpy())
+    if order is not None:
+        raise CorpusError(order.text(_names(teacher)))
+
+
+def _names(teacher: PreTrainedModel) -> tuple[str, ...]:
+    names = teacher.config.id2label or {}
+    return tuple(str(names[index]) for index in sorted(names))
 
 
 def _stored_quality(folder: Path) -> TeacherQuality | None:
@@ -128,8 +148,8 @@ def _stored_quality(folder: Path) -> TeacherQuality | None:
         return None
     content = json.loads((folder / _TEACHER).read_text(encoding="utf8"))
     metrics = {name: Metric(**each) for name, each in content.pop("metrics").items()}
-    entropies = tuple(content.pop("sequence_entropies_nats"))
-    return TeacherQuality(**content, metrics=metrics, sequence_entropies_nats=entropies)
+    listed = {name: tuple(content.pop(name)) for name in ("sequence_entropies_nats", "doubts")}
+    return TeacherQuality(**content, metrics=metrics, **listed)
 
 
 def _require_held_out(told: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ose.core.shown import NAME, shown
-from ose.tasks.text_classification.metrics import HeadKind, said_labels
+from ose.tasks.text_classification.kinds import Kind
+from ose.tasks.text_classification.metrics import said_labels
 from ose.tasks.text_classification.resampling import Floats
 
 LEAST_ENTROPY = 0.95
@@ -26,7 +27,7 @@ LEAST_DEVIATION = 0.1
 _SO = "as those of a head that was never trained are"
 
 
-def untrained_head(kind: HeadKind, teacher_scores: Floats, names: Sequence[str] = ()) -> str | None:
+def untrained_head(kind: Kind, teacher_scores: Floats, names: Sequence[str] = ()) -> str | None:
     """Why a teacher's answers look like those of a head that was never trained; None if they do not.
 
     Args:
@@ -51,7 +52,7 @@ def _of_one_logit(scores: Floats) -> str | None:
     return f"its logit varies by {deviation:.3f} over {len(scores):,} items, as little {_SO}"
 
 
-def _of_one_answer(kind: HeadKind, scores: Floats, names: Sequence[str]) -> str | None:
+def _of_one_answer(kind: Kind, scores: Floats, names: Sequence[str]) -> str | None:
     said = said_labels(scores) if kind == "multi_label" else scores.argmax(axis=1)[:, None]
     if (said != said[0]).any():
         return None
@@ -60,7 +61,7 @@ def _of_one_answer(kind: HeadKind, scores: Floats, names: Sequence[str]) -> str 
     return f"it answers {answer or 'no label'} to all {len(scores):,} items, alike {_SO}"
 
 
-def _entropy_share(kind: HeadKind, scores: Floats) -> float:
+def _entropy_share(kind: Kind, scores: Floats) -> float:
     """Mean entropy of the answers, as a share of the most there can be."""
     if kind == "multi_label":
         return float(_entropy(np.stack([scores, np.zeros_like(scores)], axis=-1)).mean() / np.log(2))

@@ -19,13 +19,13 @@ from ose.tasks.text_classification.labels import (
     read_labels,
     require_different_labels,
 )
-from ose.tasks.text_classification.metrics import HeadKind
+from ose.tasks.text_classification.kinds import Kind
 
 NLI = {"id2label": {"0": "contradiction", "1": "entailment", "2": "neutral"}}
 PLACE = "train.csv, line 7"
 
 
-def reader(kind: HeadKind, config: dict[str, Any] | None = None, *, is_vectors: bool = False) -> LabelReader:
+def reader(kind: Kind, config: dict[str, Any] | None = None, *, is_vectors: bool = False) -> LabelReader:
     return LabelReader(head=head_labels(NLI if config is None else config, kind), is_vectors=is_vectors)
 
 
@@ -194,7 +194,7 @@ def test_one_logit_takes_nothing_else(raw: Any) -> None:
 
 
 def test_a_column_becomes_what_metrics_take() -> None:
-    def read(kind: HeadKind, raws: list[Any]) -> np.ndarray:
+    def read(kind: Kind, raws: list[Any]) -> np.ndarray:
         return read_labels(head_labels(NLI, kind), [(PLACE, raw) for raw in raws])
 
     assert (ids := read("single_label", ["neutral", 0])).tolist() == [2, 0] and ids.dtype == np.int64
@@ -242,7 +242,7 @@ def test_a_configuration_that_contradicts_itself_is_refused(config: dict[str, An
 
 
 def test_labels_without_an_example_are_told() -> None:
-    def without(kind: HeadKind, labels: list[Any]) -> tuple[str, ...]:
+    def without(kind: Kind, labels: list[Any]) -> tuple[str, ...]:
         return labels_without_example(head_labels(NLI, kind), np.array(labels))
 
     assert without("single_label", [0, 2, 2]) == ("entailment",)
@@ -260,7 +260,7 @@ def test_labels_without_an_example_are_told() -> None:
         ("single_label", [], "the validation part has no item with a label"),
     ],
 )
-def test_labels_that_tell_no_model_from_another_are_refused(kind: HeadKind, labels: list[Any], message: str) -> None:
+def test_labels_that_tell_no_model_from_another_are_refused(kind: Kind, labels: list[Any], message: str) -> None:
     with pytest.raises(CorpusError) as refused:
         require_different_labels(head_labels(NLI, kind), np.array(labels))
     assert str(refused.value).startswith(message)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from ose.tasks.text_classification.metrics import HeadKind
+from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.untrained_head import untrained_head
 
 RNG = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def fresh_answers(num_labels: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("kind", "num_labels"), [("single_label", 2), ("single_label", 20), ("multi_label", 5), ("one_logit", 1)]
 )
-def test_a_new_head_is_recognised(kind: HeadKind, num_labels: int) -> None:
+def test_a_new_head_is_recognised(kind: Kind, num_labels: int) -> None:
     for seed in range(5):
         reason = untrained_head(kind, fresh_answers(num_labels, seed))
         assert reason is not None
@@ -45,7 +45,7 @@ def test_a_new_head_is_recognised(kind: HeadKind, num_labels: int) -> None:
         ("one_logit", RNG.normal(size=(200, 1)) * 5),
     ],
 )
-def test_a_head_that_knows_something_is_not(kind: HeadKind, scores: np.ndarray) -> None:
+def test_a_head_that_knows_something_is_not(kind: Kind, scores: np.ndarray) -> None:
     assert untrained_head(kind, scores) is None
 
 
