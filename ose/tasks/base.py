@@ -46,7 +46,7 @@ class TaskRules:
         model_classes: What the names of its model classes contain, the usual one first: `ForMaskedLM`.
         head_kind: What people call that head.
         head_prefixes: What the names of the head's weights begin with, in any family.
-        columns: Columns of the corpus that it reads; a job file names the one of `text` by `corpus.text_field`.
+        columns: Columns of the corpus that it reads; `corpus.columns` says what files call them.
         pipeline_tag: Hugging Face's tag, for the model card.
     """
 
@@ -57,6 +57,11 @@ class TaskRules:
     head_prefixes: tuple[str, ...]
     columns: tuple[str, ...]
     pipeline_tag: str
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether each row of the corpus is an item of its own; else its texts are documents, which are packed."""
+        return self.columns != ("text",)
 
     def suits(self, class_name: str) -> bool:
         """Whether models of this class do the task; an empty name says nothing either way."""
