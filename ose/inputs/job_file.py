@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ose.core.former_names import former_corpus, with_columns
 from ose.core.plain import plain
 from ose.core.presets import with_preset
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
@@ -45,7 +46,7 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
         JobFileError, SearchSpaceError, NotFoundError: As `load_job_file`.
     """
     base_dir = None if base_dir is None else Path(base_dir).absolute()
-    content = dict(content)
+    content = with_columns(content, source)
     if content.get("extends") is not None:
         raise JobFileError(f"{source}: extends is not for job files; use `ose job extend`")
     if "space" in content:
@@ -71,6 +72,7 @@ def spec_hash(spec: JobSpec) -> str:
     content = plain(spec)
     for path, default in _LATER.items():
         _leave_out(content, path, default)
+    content["corpus"] = former_corpus(content["corpus"])
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -47,7 +47,7 @@ class TaskRules:
         head_kind: What people call that head.
         head_prefixes: What the names of the head's weights begin with, in any family.
         unused_parts: Parts of weights' names that the task does not compute with: they are not counted.
-        columns: Columns of the corpus that it reads; a job file names the one of `text` by `corpus.text_field`.
+        columns: Columns of the corpus that it reads; `corpus.columns` says what files call them.
         pipeline_tag: Hugging Face's tag, for the model card.
         timed_part: What of a student is timed: all of it, or the encoder alone if it is tuned before it serves.
         held_out_items: Items that candidates are judged on where a job does not say how many; fewer if there are fewer.
@@ -68,6 +68,11 @@ class TaskRules:
     held_out_items: int
     num_outputs: Callable[[Mapping[str, Any], Path], int]
     output_weights: tuple[str, ...] = ()
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether each row of the corpus is an item of its own; else its texts are documents, which are packed."""
+        return self.columns != ("text",)
 
     def suits(self, class_name: str) -> bool:
         """Whether models of this class do the task; an empty name says nothing either way."""

@@ -280,5 +280,5 @@ def test_a_dataset_is_read_in_bounded_memory(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("OSE_MAX_DATASET_BYTES", "1000000000")
     hostile.parquet_dictionary(tmp_path)
     with watching(os.getpid()), pytest.raises(CorpusError, match="OSE_MAX_DATASET_BYTES"):
-        next(iter_dataset(DatasetId(name=str(tmp_path)), "text"))
+        next(iter_dataset(DatasetId(name=str(tmp_path)), ["text"]))
     assert "datasets" not in sys.modules

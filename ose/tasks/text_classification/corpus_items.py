@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,18 @@ from transformers import PreTrainedTokenizerBase
 from ose.core.job import Job, TeacherFacts
 from ose.core.messages import CalibrationRequest, DataRequest
 from ose.core.packed_text import packed_text_key
-from ose.data.corpus import Side
-from ose.data.sides import all_rows, sample_rows
+from ose.data.row_sides import draw_rows, iter_side
 from ose.data.tables import Row
+from ose.data.text_position import Side
+from ose.errors import CorpusError
 from ose.tasks.loading import load_config
 from ose.tasks.text_classification.encoding import encode_rows
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind, kind_of
 from ose.tasks.text_classification.labels import head_labels, read_labels
 from ose.tasks.text_classification.teacher import load_tokenizer
+
+_CHARACTERS_PER_TOKEN = 8
 
 _TOGETHER, _RUNS = 32, 16
 """Items of about one length stand together, as many as a usual batch has, out of so many batches' worth."""
@@ -49,7 +53,8 @@ def sample_items(request: DataRequest | CalibrationRequest, side: Side, count: i
         TeacherError: The tokenizer or the configuration cannot be loaded.
     """
     teacher, spec = request.teacher, request.corpus_spec
-    rows = sample_rows(request.corpus, spec, side, count, seed)
+    rows = draw_rows(iter_side(request.corpus, spec, side), count, seed, _CHARACTERS_PER_TOKEN * spec.max_tokens)
+    _require_some(rows, side)
     drawn = _encoded(rows, teacher, load_tokenizer(teacher.path, teacher.digest), spec.sequence_length)
     return replace(drawn, items=drawn.items.take(_by_length(drawn.items.lengths, seed)))
 
@@ -63,7 +68,8 @@ def training_items(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -
     """
     file = folder / f"{packed_text_key(job)}.safetensors"
     if not file.exists():
-        rows = list(all_rows(job.corpus, job.spec.corpus, "train"))
+        rows = list(iter_side(job.corpus, job.spec.corpus, "train"))
+        _require_some(rows, "train")
         _encoded(rows, job.teacher, tokenizer, job.spec.corpus.sequence_length).items.save(file)
     return TextItems.load(file)
 
@@ -77,6 +83,11 @@ def _encoded(
     cut = float((items.lengths == sequence_length).double().mean())
     items = replace(items, labels=_labels(rows, config, kind), queries=_queries(rows))
     return DrawnItems(items=items, kind=kind, share_cut=cut)
+
+
+def _require_some(rows: Sequence[Row], side: Side) -> None:
+    if not rows:
+        raise CorpusError(f"the {side} part of the corpus has no row")
 
 
 def _labels(rows: list[Row], config: dict[str, Any], kind: Kind) -> torch.Tensor | None:

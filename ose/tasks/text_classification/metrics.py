@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,6 @@ from ose.tasks.text_classification.label_metrics import (
 )
 from ose.tasks.text_classification.ranking_metrics import ranking_metrics, top_agreement
 from ose.tasks.text_classification.resampling import Floats, Ids, mean_metric
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

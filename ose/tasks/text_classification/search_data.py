@@ -27,8 +27,8 @@ from transformers import PreTrainedModel
 from ose.artifacts.files import atomic_file, remove_leftovers, write_json
 from ose.core.measurement import Metric, TeacherQuality
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
-from ose.data.corpus import Side
 from ose.data.search_spans import ONE_SPAN, Span
+from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.text_classification.answers import answers_of
 from ose.tasks.text_classification.classification_data import ClassificationData

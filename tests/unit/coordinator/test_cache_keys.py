@@ -19,6 +19,7 @@ from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import TimedModel
 from ose.core.spec import (
+    Columns,
     CorpusSpec,
     ExtendedCandidate,
     Extension,
@@ -70,7 +71,7 @@ def test_jobs_share_what_is_equal(changes: dict) -> None:
         {"teacher": builders.teacher_facts(digest="e" * 64)},
         {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), sequence_length=64))},
         {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), max_tokens=1000))},
-        {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), text_field="body"))},
+        {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), columns=Columns(text="body")))},
         {"spec": replace(SPEC, search=SearchSpec(steps=101))},
         {"spec": replace(SPEC, search=SearchSpec(seed=1))},
         {"spec": replace(SPEC, search=SearchSpec(held_out_sequences=64))},

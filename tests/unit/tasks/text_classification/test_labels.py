@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ose.errors import CorpusError, TeacherError
+from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.labels import (
     HeadLabels,
     LabelReader,
@@ -19,7 +20,6 @@ from ose.tasks.text_classification.labels import (
     read_labels,
     require_different_labels,
 )
-from ose.tasks.text_classification.kinds import Kind
 
 NLI = {"id2label": {"0": "contradiction", "1": "entailment", "2": "neutral"}}
 PLACE = "train.csv, line 7"
