@@ -53,6 +53,7 @@ class TaskRules:
         held_out_items: Items that candidates are judged on where a job does not say how many; fewer if there are fewer.
         num_outputs: From config.json's content, and its place for messages, to the number of the head's outputs. 0 of a
             vocabulary head. Raises TeacherError for a configuration of no such head.
+        output_losses: The losses of a recipe that look at its outputs, by their names in `LossWeights`.
         output_weights: Endings of the names that the head's last matrix has, which has a row for each output.
     """
 
@@ -67,6 +68,7 @@ class TaskRules:
     timed_part: Literal["encoder", "model"]
     held_out_items: int
     num_outputs: Callable[[Mapping[str, Any], Path], int]
+    output_losses: tuple[str, ...]
     output_weights: tuple[str, ...] = ()
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +16,9 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
+from ose.core.job import CorpusFacts
+from ose.core.spec import Columns, CorpusSpec
+from ose.inputs.corpora import inspect_corpus
 from ose.tasks.text_classification.answers import answers_of, drawn_truth
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind
@@ -48,3 +53,19 @@ def sample(teacher: PreTrainedModel, texts: TextItems, kind: Kind = "single_labe
     with torch.no_grad():
         answers = answers_of(teacher(**texts.inputs()).logits, kind)
     return CalibrationSample(texts, drawn_truth(answers, torch.Generator().manual_seed(0)), kind)
+
+
+def put_labelled(folder: Path, documents: list[str]) -> tuple[CorpusSpec, CorpusFacts]:
+    """Lines of real text in two CSV files, labelled by whether they have a bracket."""
+    lines = [line.strip() for document in documents for line in document.splitlines() if len(line.split()) > 2]
+    for side, kept in (("train", lines[::2]), ("validation", lines[1::2])):
+        with (folder / f"{side}.csv").open("w", newline="", encoding="utf8") as file:
+            writer = csv.writer(file)
+            writer.writerows([("sentence", "kind"), *((line, "yes" if "(" in line else "no") for line in kept[:200])])
+    spec = CorpusSpec(
+        train=(str(folder / "train.csv"),),
+        validation=(str(folder / "validation.csv"),),
+        columns=Columns(text="sentence", label="kind"),
+        sequence_length=32,
+    )
+    return spec, inspect_corpus(spec)

@@ -19,4 +19,5 @@ RULES = TaskRules(
     timed_part="encoder",
     held_out_items=128,
     num_outputs=lambda config, place: 0,
+    output_losses=("soft_targets", "masked_lm"),
 )  # fmt: skip

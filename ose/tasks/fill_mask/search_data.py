@@ -212,11 +212,11 @@ def _stored_quality(summary: Path) -> TeacherQuality | None:
     if not summary.exists():
         return None
     content = json.loads(summary.read_text(encoding="utf8"))
-    entropies = tuple(content.pop("sequence_entropies_nats", ()))
+    entropies, doubts = (tuple(content.pop(name, ())) for name in ("sequence_entropies_nats", "doubts"))
     metrics = {name: Metric(**each) for name, each in content.pop("metrics", {}).items()}
     if not entropies or metrics.keys() != METRICS.keys():
         return None
-    return TeacherQuality(**content, metrics=metrics, sequence_entropies_nats=entropies)
+    return TeacherQuality(**content, metrics=metrics, sequence_entropies_nats=entropies, doubts=doubts)
 
 
 def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.ndarray], None]) -> TeacherQuality:

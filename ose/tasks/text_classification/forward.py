@@ -39,14 +39,14 @@ class EncodedTexts:
 
 def logits_of(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """(B, L) of what a model is called with, on its device."""
-    logits: torch.Tensor = model(**{name: each.to(model.device) for name, each in inputs.items()}).logits
+    logits: torch.Tensor = model(**_on_device(model, inputs)).logits
     return logits
 
 
 def encode(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], *, all_layers: bool = False) -> EncodedTexts:
     """Run a classifier and keep its states at real tokens."""
-    inputs = {name: each.to(model.device) for name, each in inputs.items()}
-    output, mask = model(**inputs, output_hidden_states=True), inputs["attention_mask"]
+    mask = inputs["attention_mask"].to(model.device)
+    output = model(**_on_device(model, inputs), output_hidden_states=True)
     layers = output.hidden_states if all_layers else output.hidden_states[-1:]
     states = tuple(at_tokens(each, mask) for each in layers)
     return EncodedTexts(
@@ -66,3 +66,15 @@ def all_logits(model: PreTrainedModel, items: TextItems, precision: Precision = 
         for rows in order.split(_ROWS_AT_ONCE):
             found.append(logits_of(model, items.inputs(rows)).float())
     return torch.cat(found)[order.argsort().to(model.device)]
+
+
+def _on_device(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What a model is called with, where it lies.
+
+    transformers looks whether a mask (B, T) hides anything at all, for which it has to wait for a GPU; one that has the
+    form of scores already, (B, 1, 1, T), it takes as it is.
+    """
+    there = {name: each.to(model.device) for name, each in inputs.items()}
+    if model.device.type != "cpu" and model.config._attn_implementation == "sdpa":
+        there["attention_mask"] = there["attention_mask"].bool()[:, None, None]
+    return there

@@ -27,5 +27,6 @@ RULES = TaskRules(
     timed_part="model",
     held_out_items=2000,
     num_outputs=_num_outputs,
+    output_losses=("soft_targets", "logits", "labels"),
     output_weights=("classifier.weight", "classifier.out_proj.weight", "score.weight"),
 )
