@@ -19,9 +19,10 @@ from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.loading import load_config
 from ose.tasks.text_classification.encoding import encode_rows
+from ose.tasks.text_classification.head_labels import head_labels
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind, kind_of
-from ose.tasks.text_classification.labels import head_labels, read_labels
+from ose.tasks.text_classification.labels import read_labels
 from ose.tasks.text_classification.teacher import load_tokenizer
 
 _CHARACTERS_PER_TOKEN = 8

@@ -52,7 +52,8 @@ def _ranks(values: Floats) -> Callable[[Floats], Floats]:
     def ranks(weights: Floats) -> Floats:
         counts = np.add.reduceat(weights[:, order], starts, axis=1)
         up_to = np.cumsum(counts, axis=1)
-        return (up_to - (counts + up_to[:, -1:]) / 2)[:, place]
+        from_middle: Floats = up_to - (counts + up_to[:, -1:]) / 2
+        return from_middle[:, place]
 
     return ranks
 
@@ -66,7 +67,7 @@ def _rank_correlation(weights: Floats, x: Floats, y: Floats) -> Floats:
 
 def _correlation(weights: Floats, x: Floats, y: Floats) -> Floats:
     total = weights.sum(axis=1)
-    x_sum, y_sum, xx, yy, xy = (weights @ np.stack([x, y, x * x, y * y, x * y], axis=1)).T
+    x_sum, y_sum, xx, yy, xy = (np.einsum("sn,n->s", weights, each) for each in (x, y, x * x, y * y, x * y))
     return _ratio(xy - x_sum * y_sum / total, _variance(xx, x_sum, total), _variance(yy, y_sum, total))
 
 

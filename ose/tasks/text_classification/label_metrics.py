@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from ose.core.measurement import Metric
 from ose.tasks.text_classification.resampling import Floats, Ids, bootstrap_metrics
@@ -47,10 +48,12 @@ def label_metrics(
         groups: Items that are one unit.
         seed: Of the resamples.
     """
-    right = said * true
+    counted = [csr_array(each.T) for each in (said * true, said, true)]  # mostly 0: an item has few of the labels
 
     def statistics(weights: Floats) -> dict[str, Floats]:
-        counts = LabelCounts(right=weights @ right, said=weights @ said, true=weights @ true, items=weights.sum(axis=1))
+        by_item = np.ascontiguousarray(weights.T)
+        right_counts, said_counts, true_counts = ((each @ by_item).T for each in counted)
+        counts = LabelCounts(right=right_counts, said=said_counts, true=true_counts, items=weights.sum(axis=1))
         return {name: metric(counts) for name, metric in metrics.items()}
 
     return bootstrap_metrics(statistics, len(said), groups, seed)

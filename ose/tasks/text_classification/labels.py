@@ -9,102 +9,25 @@ the two forms (`is_vector_column`). One logit takes numbers alone.
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ose.core.shown import NAME, shown
-from ose.errors import CorpusError, TeacherError
+from ose.errors import CorpusError
+from ose.tasks.text_classification.head_labels import HeadLabels, listed, quoted
 from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.resampling import Ids
 
 Label = int | float | tuple[int, ...]
 """An id; of one logit a number; of several labels at once 0 or 1 for each."""
 
-_GENERIC = re.compile(r"label_([0-9]{1,9})", re.IGNORECASE)
 _LONGEST_LIST = 20_000
 """Characters of a list that is written as text."""
-
-_FEW = 8
-"""Names that a message lists."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeadLabels:
-    """What a teacher's head can say.
-
-    Attributes:
-        kind: Of the head.
-        names: By id; of one logit what the configuration has, which may be nothing.
-        aliases: Further names that the configuration gives to ids.
-    """
-
-    kind: Kind
-    names: tuple[str, ...]
-    aliases: Mapping[str, int]
-
-    @property
-    def num_labels(self) -> int:
-        """How many there are; 1 for one logit."""
-        return 1 if self.kind == "one_logit" else len(self.names)
-
-    def id_of_name(self, name: str) -> int | None:
-        """The id of the label that is called so; None if there is none, or more than one."""
-        spelled = self._spelled.get(name) or self._folded.get(name.casefold())
-        if spelled:
-            return spelled[0] if len(spelled) == 1 else None
-        generic = _GENERIC.fullmatch(name)
-        return int(generic[1]) if generic and int(generic[1]) < self.num_labels else None
-
-    def hint(self, name: str) -> str:
-        """What to say where a name is none of the teacher's."""
-        by_folded = {each.casefold(): each for each in self.names}
-        if near := difflib.get_close_matches(name.casefold(), list(by_folded), n=1):
-            return f"did you mean {_quoted(by_folded[near[0]])}?"
-        return f"it has {_listed(self.names)}"
-
-    @cached_property
-    def _spelled(self) -> dict[str, list[int]]:
-        return _ids_by(lambda name: name, self._named)
-
-    @cached_property
-    def _folded(self) -> dict[str, list[int]]:
-        return _ids_by(str.casefold, self._named)
-
-    @property
-    def _named(self) -> list[tuple[str, int]]:
-        return [*zip(self.names, range(len(self.names)), strict=True), *self.aliases.items()]
-
-
-def head_labels(config: Mapping[str, Any], kind: Kind) -> HeadLabels:
-    """The labels of a teacher by its config.json: `id2label`, and what `label2id` adds; or `LABEL_0` and so on.
-
-    Raises:
-        TeacherError: The two contradict each other, or ids are not 0, 1, 2 and so on.
-    """
-    try:
-        by_id = {int(index): str(name) for index, name in (config.get("id2label") or {}).items()}
-        by_name = {str(name): int(index) for name, index in (config.get("label2id") or {}).items()}
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        raise TeacherError(
-            "id2label and label2id in the teacher's config.json are no tables of names and ids"
-        ) from None
-    if kind == "one_logit":
-        return HeadLabels(kind=kind, names=tuple(by_id.values()), aliases={})
-    by_id = by_id or {index: name for name, index in by_name.items()}
-    by_id = by_id or {index: f"LABEL_{index}" for index in range(_num_labels(config))}
-    if sorted(by_id) != list(range(len(by_id))):
-        raise TeacherError(f"the {len(by_id)} label ids in the teacher's config.json are not 0 to {len(by_id) - 1}")
-    names = tuple(by_id[index] for index in sorted(by_id))
-    return HeadLabels(kind=kind, names=names, aliases=_aliases(by_name, names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +56,11 @@ class LabelReader:
             return _READERS[self.head.kind](self, raw)
         except _UnreadableLabel as error:
             raise CorpusError(f"{place}: {error}") from None
+
+    def is_numbered(self, raw: Any) -> bool:
+        """Whether one label is given by its number: a teacher may count its labels in another order, names it knows."""
+        values = _as_list(raw) or [raw]
+        return self.head.kind == "single_label" and not self.head.is_name(str(values[0]).strip())
 
 
 def label_reader(head: HeadLabels, raws: Iterable[Any]) -> LabelReader:
@@ -212,13 +140,13 @@ def _several_labels(reader: LabelReader, raw: Any) -> tuple[int, ...]:
     if reader.is_vectors:
         if not _is_vector(values, head.num_labels):
             raise _UnreadableLabel(
-                f"the label {_quoted(raw)} is no list of {head.num_labels} times 0 or 1, as others are"
+                f"the label {quoted(raw)} is no list of {head.num_labels} times 0 or 1, as others are"
             )
         return tuple(int(_number(each) == 1) for each in values)
     ids = [_id(head, each) for each in values]
     if len(set(ids)) < len(ids):
         raise _UnreadableLabel(
-            f"the label {_quoted(raw)} names one label twice; a list of 0 and 1 needs {head.num_labels} of them"
+            f"the label {quoted(raw)} names one label twice; a list of 0 and 1 needs {head.num_labels} of them"
         )
     return tuple(int(index in ids) for index in range(head.num_labels))
 
@@ -246,7 +174,7 @@ def _id(head: HeadLabels, raw: Any) -> int:
     if number.is_integer() and 0 <= number < head.num_labels:
         return int(number)
     hidden = "; -1 is how GLUE writes labels that it keeps secret" if number == -1 else ""
-    raise _UnreadableLabel(f"the label {_quoted(raw)} is no id of the teacher's, 0 to {head.num_labels - 1}{hidden}")
+    raise _UnreadableLabel(f"the label {quoted(raw)} is no id of the teacher's, 0 to {head.num_labels - 1}{hidden}")
 
 
 def _unknown(head: HeadLabels, raw: Any) -> str:
@@ -254,13 +182,13 @@ def _unknown(head: HeadLabels, raw: Any) -> str:
         return _missing(raw)
     name = raw.strip()
     if name in head.names:
-        return f"more than one label of the teacher is called {_quoted(name)}; only ids tell them from each other"
-    return f"the teacher has no label {_quoted(name)}; {head.hint(name)}"
+        return f"more than one label of the teacher is called {quoted(name)}; only ids tell them from each other"
+    return f"the teacher has no label {quoted(name)}; {head.hint(name)}"
 
 
 def _missing(raw: Any) -> str:
     is_nothing = raw is None or (isinstance(raw, str) and not raw.strip()) or (isinstance(raw, float) and raw != raw)
-    return "the row has no label" if is_nothing else f"the label {_quoted(raw)} cannot be used"
+    return "the row has no label" if is_nothing else f"the label {quoted(raw)} cannot be used"
 
 
 def _number(raw: Any) -> float | None:
@@ -297,42 +225,9 @@ def _is_vector(values: Sequence[Any], num_labels: int) -> bool:
     return len(values) == num_labels and all(_number(each) in (0.0, 1.0) for each in values)
 
 
-def _num_labels(config: Mapping[str, Any]) -> int:
-    number = config.get("num_labels")
-    return number if isinstance(number, int) and number > 0 else 2  # transformers' own default
-
-
-def _aliases(by_name: Mapping[str, int], names: tuple[str, ...]) -> dict[str, int]:
-    """What `label2id` adds to `id2label`; its `LABEL_0` is often left from before labels had names."""
-    by_id = HeadLabels(kind="single_label", names=names, aliases={})
-    added = {name: index for name, index in by_name.items() if names[index : index + 1] != (name,)}
-    for name, index in added.items():
-        is_stale = _GENERIC.fullmatch(name) and name not in names
-        if not is_stale and (index not in range(len(names)) or by_id.id_of_name(name) not in (None, index)):
-            raise TeacherError(f"id2label and label2id in the teacher's config.json disagree on {_quoted(name)}")
-    return {name: index for name, index in added.items() if not _GENERIC.fullmatch(name)}
-
-
-def _ids_by(key: Callable[[str], str], named: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
-    ids: dict[str, list[int]] = {}
-    for name, index in named:
-        if index not in ids.setdefault(key(name), []):
-            ids[key(name)].append(index)
-    return ids
-
-
 def _label_text(head: HeadLabels, label: Any) -> str:
     if head.kind == "one_logit":
         return f"{label:g}"
     if head.kind == "single_label":
-        return _quoted(head.names[label])
-    return _listed([name for name, has in zip(head.names, label, strict=True) if has]) or "none"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return ", ".join(map(_quoted, names[:_FEW])) + more
-
-
-def _quoted(raw: Any) -> str:
-    return f"'{shown(raw, NAME)}'"
+        return quoted(head.names[label])
+    return listed([name for name, has in zip(head.names, label, strict=True) if has]) or "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ConstantInputWarning, pearsonr, spearmanr
 
@@ -12,6 +12,7 @@ from ose.core.measurement import Metric
 from ose.tasks.text_classification.correlations import correlations
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 60), st.integers(1, 20), st.sampled_from([1.0, 1e-6, 1e9]))
 def test_values_are_scipys(seed: int, num_items: int, num_values: int, scale: float) -> None:
     """With few values there are many ties."""

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, matthews_corrcoef
 
@@ -28,6 +28,7 @@ def of_ids(metric: LabelMetric, said: np.ndarray, true: np.ndarray, num_labels: 
     return label_metrics({"it": metric}, one_hot(said, num_labels), one_hot(true, num_labels))["it"]
 
 
+@settings(deadline=None)
 @given(SEEDS, st.integers(2, 9), st.integers(1, 40))
 def test_one_label_is_scikit_learns(seed: int, num_labels: int, num_items: int) -> None:
     """With few items labels are missing from what is said, from what is true, or from both."""
@@ -40,6 +41,7 @@ def test_one_label_is_scikit_learns(seed: int, num_labels: int, num_items: int) 
     assert of_ids(matthews, said, true, num_labels).value == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(SEEDS, st.integers(2, 9), st.integers(1, 40), st.floats(0, 0.5))
 def test_several_labels_are_scikit_learns(seed: int, num_labels: int, num_items: int, density: float) -> None:
     rng = np.random.default_rng(seed)

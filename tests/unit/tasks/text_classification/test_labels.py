@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ose.errors import CorpusError, TeacherError
+from ose.errors import CorpusError
+from ose.tasks.text_classification.head_labels import HeadLabels, head_labels
 from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.labels import (
-    HeadLabels,
     LabelReader,
-    head_labels,
     is_vector_column,
     label_reader,
     labels_without_example,
@@ -100,6 +99,15 @@ def test_a_label_that_is_none_of_the_teachers_is_refused_where_it_stands(raw: An
     with pytest.raises(CorpusError) as refused:
         reader("single_label").read(raw, PLACE)
     assert str(refused.value) == f"{PLACE}: {message}"
+
+
+def test_numbers_are_told_from_names() -> None:
+    """Only the order of numbers has to be held against the teacher's answers."""
+    either = reader("single_label")
+    assert not any(map(either.is_numbered, ["neutral", "Neutral", ["neutral"]]))
+    assert all(map(either.is_numbered, [1, "1", 1.0, True, [2], "LABEL_1"]))
+    assert not reader("single_label", named("1", "0")).is_numbered("1")
+    assert not reader("one_logit", {}).is_numbered(1)
 
 
 def test_of_many_labels_a_few_are_named() -> None:
@@ -203,42 +211,6 @@ def test_a_column_becomes_what_metrics_take() -> None:
     assert (numbers := read("one_logit", ["1", 2.5])).tolist() == [1.0, 2.5] and numbers.dtype == np.float64
     with pytest.raises(CorpusError, match=r"train\.csv, line 7: the teacher has no label 'x'"):
         read("single_label", ["neutral", "x"])
-
-
-def test_labels_are_those_of_the_configuration() -> None:
-    assert head_labels(NLI, "single_label").names == ("contradiction", "entailment", "neutral")
-    assert head_labels({"id2label": {1: "b", 0: "a"}}, "single_label").names == ("a", "b")
-    assert head_labels({"label2id": {"b": 1, "a": 0}}, "single_label").names == ("a", "b")
-    assert head_labels({"num_labels": 3}, "single_label").names == ("LABEL_0", "LABEL_1", "LABEL_2")
-    assert head_labels({}, "single_label").names == ("LABEL_0", "LABEL_1")
-
-
-@pytest.mark.parametrize("config", [{}, {"id2label": None}, {"id2label": {"0": "LABEL_0"}}])
-def test_one_logit_may_have_no_names(config: dict[str, Any]) -> None:
-    assert head_labels(config, "one_logit").num_labels == 1
-
-
-def test_other_names_for_the_same_ids_are_known_too() -> None:
-    """Configurations often keep the `LABEL_0` from before labels had names."""
-    config = {**NLI, "label2id": {"contradiction": 0, "yes": 1, "LABEL_0": 1, "NEUTRAL": 2}}
-    either = reader("single_label", config)
-    assert [either.read(raw, PLACE) for raw in ("yes", "entailment", "LABEL_0", "neutral")] == [1, 1, 0, 2]
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({**NLI, "label2id": {"neutral": 0}}, "disagree on 'neutral'"),
-        ({**NLI, "label2id": {"Neutral": 0}}, "disagree on 'Neutral'"),
-        ({**NLI, "label2id": {"other": 3}}, "disagree on 'other'"),
-        ({"id2label": {"1": "a", "2": "b"}}, "the 2 label ids in the teacher's config.json are not 0 to 1"),
-        ({"id2label": {"a": "b"}}, "no tables of names and ids"),
-        ({"id2label": ["a", "b"]}, "no tables of names and ids"),
-    ],
-)
-def test_a_configuration_that_contradicts_itself_is_refused(config: dict[str, Any], message: str) -> None:
-    with pytest.raises(TeacherError, match=message):
-        head_labels(config, "single_label")
 
 
 def test_labels_without_an_example_are_told() -> None:
