@@ -56,6 +56,18 @@ TEXTS = [
     attack(hostile.json_line, LINE, "JSONL"),
     attack(hostile.utf16_line, LINE, "UTF-16", says="UTF-8|OSE_MAX_"),
     attack(hostile.nested_json, LINE, "brackets in JSONL", says="JSON"),
+    attack(hostile.csv_open_quote, LINE, "of a quote in CSV that is not closed", says="a cell has more than 131,072"),
+    attack(hostile.csv_cell, LINE, "a cell of CSV"),
+    attack(hostile.csv_commas, LINE, "commas alone", says="OSE_MAX_LINE_BYTES"),
+    attack(hostile.csv_nulls, LINE, "null bytes in CSV", says="null byte"),
+    attack(hostile.tsv_tabs, LINE, "tabs alone", says="more than 10,000 columns|quotes"),
+    attack(hostile.tsv_lines, LINE, "blank lines in TSV", says="set corpus.quotes"),
+    attack(hostile.json_object, LINE, "an object of a JSON array"),
+    attack(hostile.json_zeros, LINE, "a JSON array of 100,000,000 zeros", says="row 1: must hold a JSON object"),
+    attack(hostile.json_brackets, LINE, "brackets alone", says="row 1: must hold a JSON object"),
+    attack(hostile.json_nested, LINE, "brackets in an array's object", says="JSON"),
+    attack(hostile.packed_csv, ARCHIVE, "a cell of CSV without end", says="a cell has more than 131,072"),
+    attack(hostile.packed_json, ARCHIVE, "blanks in a JSON array"),
 ]
 TEACHERS = [
     attack(hostile.long_header, HEADER),

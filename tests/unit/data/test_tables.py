@@ -178,7 +178,7 @@ def test_a_bad_row_is_refused_by_its_line_or_left_out_and_counted(tmp_path: Path
     count = RowCount(allowed_share=0.25)
     assert [row.label for row in iter_rows([str(path)], columns, count=count)] == [1, 0, 0]
     assert (count.num_rows, count.num_bad, count.bad_share) == (4, 1, 0.25)
-    with pytest.raises(CorpusError, match="line 3: .*1 of 4 rows cannot be used, more than the share of 0.2 that"):
+    with pytest.raises(CorpusError, match=r"line 3: .*1 of 4 rows cannot be used, more than the share of 0.2 that"):
         list(iter_rows([str(path)], columns, count=RowCount(allowed_share=0.2)))
 
 
