@@ -20,9 +20,14 @@ from typing import Any
 
 import hostile_files as hostile
 import httpx2
+import psutil
 import pytest
 from peaks import Peak, watching
 from processes import eventually, ose
+
+from ose.core.spec import Columns
+from ose.data.tables import iter_rows
+from ose.errors import CorpusError
 
 MOST_BYTES = 600_000_000
 """Of a server or a command that reads a hostile file; each takes 100 to 200 MB for itself."""
@@ -161,6 +166,17 @@ def test_a_value_that_all_rows_have_is_read_in_small_batches(server: Server) -> 
     assert answer.status_code == 201 and peak.num_bytes < MOST_BYTES
 
 
+@pytest.mark.attack(door="memory", fault=PARQUET, how="a row with labels without end")
+def test_a_row_has_so_many_labels_at_most(tmp_path: Path) -> None:
+    hostile.parquet_labels(tmp_path)
+    path = tmp_path / "bad.parquet"
+    assert path.stat().st_size < 100_000
+    before = psutil.Process().memory_info().rss
+    with watching(os.getpid()) as peak, pytest.raises(CorpusError, match="'label' has more than 20,000,000 values"):
+        next(iter_rows([str(path)], Columns(label="label")))
+    assert peak.num_bytes - before < 100_000_000
+
+
 @pytest.mark.parametrize(("make", "says"), TEACHERS)
 def test_a_server_stays_small_on_a_hostile_teacher(
     server: Server, tiny_roberta: Path, make: hostile.Maker, says: str
@@ -287,7 +303,6 @@ def test_a_whole_job_on_a_long_document_stays_small(tmp_path: Path, tiny_roberta
 @pytest.mark.attack(door="memory", fault=PARQUET, how="in a dataset as the hub has them")
 def test_a_dataset_is_read_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ose.data.hub_dataset import DatasetId, iter_dataset
-    from ose.errors import CorpusError
 
     monkeypatch.setenv("OSE_MAX_DATASET_BYTES", "1000000000")
     hostile.parquet_dictionary(tmp_path)

@@ -139,6 +139,12 @@ def parquet_lists(folder: Path) -> None:
     parquet.write_table(pa.table({"text": lists}), folder / "bad.parquet", compression="zstd")
 
 
+def parquet_labels(folder: Path) -> None:
+    """One row with 30 million labels, in some kilobytes."""
+    labels = pa.ListArray.from_arrays(pa.array([0, 30 * MEGABYTE]), pa.array(bytes(30 * MEGABYTE), pa.uint8()))
+    parquet.write_table(pa.table({"text": ["a"], "label": labels}), folder / "bad.parquet", compression="zstd")
+
+
 def parquet_nulls(folder: Path) -> None:
     parquet.write_table(pa.table({"text": pa.nulls(20 * MEGABYTE, pa.string())}), folder / "bad.parquet")
 
