@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
 from ose.core.architecture import Architecture
@@ -52,7 +52,7 @@ class TeacherSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What the columns of a corpus are called, or the fields of its JSON. Those of text files have one.
+    """What the columns of a corpus are called, or the fields of its JSON. Of a text file, each line is the text.
 
     Attributes:
         text: The text.
@@ -78,7 +78,7 @@ class Columns:
 
     def named(self) -> dict[str, str]:
         """The columns that are read, by what they hold."""
-        columns = {name: getattr(self, name) for name in self.__slots__}
+        columns = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: column for name, column in columns.items() if column is not None}
 
 
@@ -94,7 +94,7 @@ class CorpusSpec:
             .gz, .xz and .zst are read as they are.
         validation: Held-out text in the same forms; empty holds out a part of `train`.
         columns: What the columns are called that the task reads.
-        skip_bad_rows: The share of the rows that may be left out because they cannot be used. The rest is counted.
+        skip_bad_rows: The share of the rows that may be left out because they cannot be used; they are counted.
         quotes: Of CSV and TSV. `csv`: a cell in quotes may hold anything, a quote in it is doubled. `literal`: a quote
             is a character like any other. `auto` takes `csv` for CSV; a TSV file is read in the way that gives all its
             rows the cells that its header has, and refused where both do and differ.

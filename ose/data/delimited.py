@@ -25,6 +25,9 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _BEGINNING = 1_000_000
 """Characters by which it is decided what the quotes of a TSV file mean."""
 
+_OF_A_LINE, _OF_A_CELL = 100, 9
+"""Characters that one more of these weighs like, in memory."""
+
 _MOST_COLUMNS = 10_000
 _END_IN_QUOTES = "unexpected end of data"
 """What the csv module says of a quote that is not closed."""
@@ -64,9 +67,13 @@ def _beginning(lines: Iterator[Line]) -> Iterator[Line]:
     room = _BEGINNING
     for number, line in lines:
         yield number, line
-        room -= len(line)
+        room -= _weight(line)
         if room <= 0:
             return
+
+
+def _weight(line: str) -> int:
+    return len(line) + _OF_A_LINE
 
 
 class _Reader:
@@ -88,7 +95,7 @@ class _Reader:
         header = next((cells for _, cells in rows if cells), None)
         if header is None:
             return
-        if len(header) > _MOST_COLUMNS:
+        if len(header) > _MOST_COLUMNS:  # which is where splitting ends
             raise CorpusError(f"{self._path} has more than {_MOST_COLUMNS:,} columns")
         require_columns(header, self._columns, str(self._path))
         places = {column: self._only_place(header, column) for column in self._columns}
@@ -99,7 +106,7 @@ class _Reader:
         """Cells as they stand between separators."""
         for number, line in lines:
             bare = line.rstrip("\r\n")
-            yield number, bare.split(self._separator) if bare else []
+            yield number, bare.split(self._separator, _MOST_COLUMNS) if bare else []
 
     def undecided(self, lines: Iterable[Line]) -> Iterator[Cells]:
         """The same of a file in which no quote has told yet what quotes mean: the first that matters is refused."""
@@ -110,7 +117,7 @@ class _Reader:
 
     def csv(self, lines: Iterable[Line]) -> Iterator[Cells]:
         """Cells as a CSV writer has written them; a quoted one may have several lines."""
-        feed = _Feed(self._path, lines)
+        feed = _Feed(self._path, lines, self._separator)
         try:
             for cells in csv.reader(feed, delimiter=self._separator, strict=True):
                 yield feed.first, cells
@@ -120,7 +127,7 @@ class _Reader:
 
     def decided(self, beginning: Sequence[Line]) -> Reading:
         """The way in which a file is to be read that begins so."""
-        goes_on = sum(len(line) for _, line in beginning) >= _BEGINNING
+        goes_on = sum(_weight(line) for _, line in beginning) >= _BEGINNING
         literal = _Trial(self.literal(beginning), goes_on=goes_on)
         as_csv = _Trial(self.csv(beginning), goes_on=goes_on)
         if literal.has(self._columns) != as_csv.has(self._columns):
@@ -184,10 +191,12 @@ class _Feed:
     Args:
         path: The file.
         lines: Its lines.
+        separator: Between its cells.
     """
 
-    def __init__(self, path: Path, lines: Iterable[Line]) -> None:
+    def __init__(self, path: Path, lines: Iterable[Line], separator: str) -> None:
         self._path = path
+        self._separator = separator
         self._lines = iter(lines)
         self._most = operator_limits().max_line_bytes
         self._number = 0
@@ -203,7 +212,7 @@ class _Feed:
 
     def __next__(self) -> str:
         self._number, line = next(self._lines)
-        self._size += len(line)
+        self._size += len(line) + _OF_A_CELL * line.count(self._separator)
         if self._size > self._most:
             raise CorpusError(
                 f"{self._path}, line {self.first}: begins a row of more than {self._most:,} bytes "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -69,16 +70,18 @@ class Calibration:
 
     def to(self, device: torch.device | str) -> Calibration:
         """The same with its states on `device`; the importance, which is small, stays where it is."""
-        return replace(self, **{name: tensor.to(device) for name, tensor in _tensors(self).items()})
+        changes: dict[str, Any] = {name: tensor.to(device) for name, tensor in _tensors(self).items()}
+        return replace(self, **changes)
 
     def sequences(self, first: int, last: int | None = None) -> Calibration:
         """The states of some of the sequences, half-open, without a copy; the importance stays that of all."""
         of = slice(first, len(self.input_ids) if last is None else last)
         read = slice(of.start * self.positions.shape[1], of.stop * self.positions.shape[1])
         tokens = slice(self._num_tokens(of.start), self._num_tokens(of.stop))
+        inputs: dict[str, Any] = dict(self.inputs(of))
         return replace(
             self,
-            **self.inputs(of),
+            **inputs,
             positions=self.positions[of],
             normalized=self.normalized[:, tokens],
             means=self.means[:, tokens],

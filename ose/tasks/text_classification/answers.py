@@ -33,7 +33,8 @@ def distances(expected: torch.Tensor, answers: torch.Tensor, variance: float | t
         variance: Of the teacher's numbers.
     """
     if expected.ndim == 2:
-        return (expected - answers).square()[:, 0] / variance
+        squares: torch.Tensor = (expected - answers).square()[:, 0] / variance
+        return squares
     return cross_entropy_to(expected, answers).mean(dim=-1)
 
 

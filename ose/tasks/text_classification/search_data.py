@@ -139,7 +139,7 @@ def _require_fitting_order(items: TextItems, logits: torch.Tensor, teacher: PreT
 
 
 def _names(teacher: PreTrainedModel) -> tuple[str, ...]:
-    names = teacher.config.id2label or {}
+    names: dict[Any, str] = teacher.config.id2label or {}
     return tuple(str(names[index]) for index in sorted(names))
 
 
@@ -148,7 +148,7 @@ def _stored_quality(folder: Path) -> TeacherQuality | None:
         return None
     content = json.loads((folder / _TEACHER).read_text(encoding="utf8"))
     metrics = {name: Metric(**each) for name, each in content.pop("metrics").items()}
-    listed = {name: tuple(content.pop(name)) for name in ("sequence_entropies_nats", "doubts")}
+    listed: dict[str, Any] = {name: tuple(content.pop(name)) for name in ("sequence_entropies_nats", "doubts")}
     return TeacherQuality(**content, metrics=metrics, **listed)
 
 

@@ -36,4 +36,4 @@ def load_tokenizer(path: str | Path, digest: str | None = None) -> PreTrainedTok
 
 def kind_of_model(model: PreTrainedModel) -> Kind:
     """What its outputs mean."""
-    return kind_of(model.config.to_dict(), model.name_or_path)
+    return kind_of(model.config.to_dict(), str(model.name_or_path))

@@ -62,7 +62,7 @@ def test_a_tsv_that_may_be_read_in_two_ways_is_refused_until_the_job_says_which(
 def test_a_quote_behind_the_beginning_is_refused_where_none_before_told_what_it_means(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delimited, "_BEGINNING", 100)
+    monkeypatch.setattr(delimited, "_BEGINNING", 1_000)
     path = tmp_path / "a.tsv"
     path.write_text("text\tlabel\n" + 'it is "so"\t1\n' * 20 + '"so"\t1\n')
     assert ", line 22: its quotes may" in refusal(path)

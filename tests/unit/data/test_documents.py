@@ -199,3 +199,24 @@ def test_a_value_for_all_rows_comes_in_small_batches(tmp_path: Path, monkeypatch
     monkeypatch.setenv("OSE_MAX_HEADER_BYTES", "1000")
     parquet.write_table(pa.table({f"column-{i}": ["a"] for i in range(50)}), tmp_path / "b.parquet")
     assert "has a footer of more than 1,000 bytes (OSE_MAX_HEADER_BYTES)" in refusal(tmp_path / "b.parquet")
+
+
+TABLE = 'text,label\n"a cell, of\ntwo lines",1\n,1\nsecond,2\n'
+
+
+def test_documents_of_a_table_are_the_cells_of_its_column(tmp_path: Path):
+    path = write(tmp_path / "a.csv", TABLE.encode())
+    assert documents(path) == ["a cell, of\ntwo lines", "second"] and documents(path, "label") == ["1", "1", "2"]
+    assert "has no column 'texts'; nearest: 'text'" in refusal(path, "texts")
+    assert "line 2: has 1 cells, but the header has 2" in refusal(write(tmp_path / "b.csv", b"text,label\na\n"))
+
+
+def test_a_job_of_before_reads_the_lines_of_a_table(tmp_path: Path):
+    path = write(tmp_path / "a.csv.gz", gzip.compress(TABLE.encode()))
+    assert list(iter_documents([str(path)], "text", tables=False)) == TABLE.strip().split("\n")
+    with pytest.raises(CorpusError, match="no such file"):
+        list(iter_documents([str(tmp_path / "none.csv")], "text", tables=False))
+
+
+def test_documents_of_an_array_are_the_texts_of_its_objects(tmp_path: Path):
+    assert documents(write(tmp_path / "a.json", b'[\n  {"text": "one"},\n  {"text": null}\n]')) == ["one"]
