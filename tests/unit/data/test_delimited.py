@@ -138,6 +138,7 @@ def test_rows_have_the_place_of_their_first_line_and_blank_ones_are_told(tmp_pat
         (f"text,label\n{'x' * 200_000},1\n", ", line 2: a cell has more than 131,072 characters"),
         (",".join(["text", "label", *map(str, range(10_000))]), " has more than 10,000 columns"),
     ],
+    ids=lambda text: text[:30],
 )
 def test_a_broken_table_is_one_line_with_its_place(tmp_path: Path, content: str, message: str):
     path = tmp_path / "a.csv"
