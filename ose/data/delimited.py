@@ -130,8 +130,8 @@ class _Reader:
         goes_on = sum(_weight(line) for _, line in beginning) >= _BEGINNING
         literal = _Trial(self.literal(beginning), goes_on=goes_on)
         as_csv = _Trial(self.csv(beginning), goes_on=goes_on)
-        if literal.has(self._columns) != as_csv.has(self._columns):
-            return self.literal if literal.has(self._columns) else self.csv
+        if not (literal.has(self._columns) and as_csv.has(self._columns)):
+            return self.csv if as_csv.has(self._columns) else self.literal
         if literal.rows == as_csv.rows:
             return self.undecided
         if literal.is_whole and not as_csv.is_whole:

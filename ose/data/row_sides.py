@@ -8,8 +8,6 @@ from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
 from ose.data.tables import Row, RowCount, iter_rows
@@ -83,6 +81,8 @@ def overlap_share(train: Iterable[Row], validation: Iterable[Row]) -> float:
         train: The training rows.
         validation: The held-out ones; 0 of none.
     """
+    import numpy as np  # which submitting a job does without
+
     hashes, counts = np.unique(np.fromiter(map(_hash, validation), np.uint64), return_counts=True)
     if not len(hashes):
         return 0.0

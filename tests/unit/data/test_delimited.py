@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ose.data import delimited
 from ose.data.delimited import SEPARATORS, iter_delimited
@@ -12,6 +15,7 @@ from ose.data.records import BLANK
 from ose.errors import CorpusError
 
 HARD = ['a "quoted" word', '"all of it"', "two\nlines", "a\ttab, a comma", '"', '""', " spaces ", "plain", "ü\r\nb"]
+BEGINNINGS = st.sampled_from([250, 450, 1_000_000])
 GLUE = 'text\tlabel\n"I am," he said .\t1\nplain\t0\n"All of it."\t1\nhalf of "it\t0\n'
 
 
@@ -50,6 +54,38 @@ def test_quotes_of_a_tsv_are_text_where_no_csv_writer_left_them(tmp_path: Path):
     assert "line 2: something stands behind a cell's closing quote" in refusal(path, "csv")
 
 
+def rows_of(alphabet: str) -> st.SearchStrategy[list[tuple[str, str]]]:
+    cell = st.text(alphabet, min_size=1, max_size=6)
+    return st.lists(st.tuples(cell, cell), min_size=1, max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=rows_of('"a \t\n'), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), beginning=BEGINNINGS)
+def test_what_a_csv_writer_wrote_as_tsv_is_read_right_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], quoting: int, beginning: int
+):
+    path = written(tmp_path_factory.getbasetemp() / "quoted.tsv", rows, quoting)
+    require_right_or_refused(path, rows, beginning)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=rows_of('"a '), beginning=BEGINNINGS)
+def test_literal_quotes_are_read_right_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], beginning: int
+):
+    path = tmp_path_factory.getbasetemp() / "literal.tsv"
+    path.write_text("".join("\t".join(cells) + "\n" for cells in [("text", "label"), *rows]))
+    require_right_or_refused(path, rows, beginning)
+
+
+def require_right_or_refused(path: Path, rows: list[tuple[str, str]], beginning: int) -> None:
+    with pytest.MonkeyPatch.context() as patch, suppress(CorpusError):
+        patch.setattr(delimited, "_BEGINNING", beginning)
+        records = list(iter_delimited(path, "\t", ["text", "label"]))
+        if not any(record.problem for record in records):
+            assert [(record.values["text"], record.values["label"]) for record in records] == rows
+
+
 @pytest.mark.parametrize("text", ['"All of it."', '"a ""b"" c"', '""'])
 def test_a_tsv_that_may_be_read_in_two_ways_is_refused_until_the_job_says_which(tmp_path: Path, text: str):
     path = tmp_path / "a.tsv"
@@ -70,6 +106,12 @@ def test_a_quote_behind_the_beginning_is_refused_where_none_before_told_what_it_
     assert read(path)[-1]["text"] == '"so"'
     path.write_text("text\tlabel\n" + '"so\nit is"\t1\n' * 20 + '"so"\t1\n')
     assert read(path)[-1]["text"] == "so" and read(path)[0]["text"] == "so\nit is"
+
+
+def test_a_misspelt_column_is_told_before_quotes_are(tmp_path: Path):
+    path = tmp_path / "a.tsv"
+    path.write_text('txet\tlabel\n"All of it."\t1\n')
+    assert refusal(path) == " has no column 'text'; nearest: 'txet'"
 
 
 def test_rows_have_the_place_of_their_first_line_and_blank_ones_are_told(tmp_path: Path):
@@ -96,6 +138,7 @@ def test_rows_have_the_place_of_their_first_line_and_blank_ones_are_told(tmp_pat
         (f"text,label\n{'x' * 200_000},1\n", ", line 2: a cell has more than 131,072 characters"),
         (",".join(["text", "label", *map(str, range(10_000))]), " has more than 10,000 columns"),
     ],
+    ids=lambda text: text[:30],
 )
 def test_a_broken_table_is_one_line_with_its_place(tmp_path: Path, content: str, message: str):
     path = tmp_path / "a.csv"

@@ -60,6 +60,7 @@ def test_the_first_character_tells_an_array_from_lines(tmp_path: Path):
         ('[{"a": ' + "9" * 5_000 + "}]", ", row 1: is no valid JSON: Exceeds the limit"),
         ('[{"a": "\0"}]', ", row 1: is no valid JSON: Invalid control character"),
     ],
+    ids=lambda text: text[:30],
 )
 def test_a_broken_array_is_one_line_with_its_row(tmp_path: Path, content: str, message: str):
     path = tmp_path / "a.json"
