@@ -1,6 +1,7 @@
 """What is measured of a teacher and copied from it where texts have several lengths: padding never counts.
 
-Tests ose/training/positions.py, ose/extraction/calibration.py, ose/extraction/refit.py and ose/extraction/importance.py too.
+Tests ose/training/positions.py, ose/extraction/calibration.py, ose/extraction/refit.py and
+ose/extraction/importance.py too.
 """
 
 from __future__ import annotations

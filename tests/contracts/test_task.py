@@ -3,12 +3,13 @@
 Covers ose/tasks/base.py, ose/tasks/registry.py, ose/tasks/judging.py, ose/tasks/loading.py,
 ose/tasks/fill_mask/task.py, ose/tasks/fill_mask/rules.py, ose/tasks/fill_mask/output_losses.py,
 ose/tasks/text_classification/task.py, ose/tasks/text_classification/rules.py,
-ose/tasks/text_classification/output_losses.py,
-ose/tasks/text_classification/answers.py, ose/tasks/text_classification/batches.py, ose/tasks/text_classification/card.py,
-ose/tasks/text_classification/classification_data.py, ose/tasks/text_classification/corpus_items.py, ose/tasks/text_classification/encoding.py,
-ose/tasks/text_classification/forward.py, ose/tasks/text_classification/items.py, ose/tasks/text_classification/kinds.py,
-ose/tasks/text_classification/predict.py, ose/tasks/text_classification/quality.py, ose/tasks/text_classification/search_data.py,
-ose/tasks/text_classification/teacher.py.
+ose/tasks/text_classification/output_losses.py, ose/tasks/text_classification/answers.py,
+ose/tasks/text_classification/batches.py, ose/tasks/text_classification/card.py,
+ose/tasks/text_classification/classification_data.py, ose/tasks/text_classification/corpus_items.py,
+ose/tasks/text_classification/encoding.py, ose/tasks/text_classification/forward.py,
+ose/tasks/text_classification/items.py, ose/tasks/text_classification/kinds.py,
+ose/tasks/text_classification/predict.py, ose/tasks/text_classification/quality.py,
+ose/tasks/text_classification/search_data.py, ose/tasks/text_classification/teacher.py.
 """
 
 from __future__ import annotations

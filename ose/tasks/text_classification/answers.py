@@ -35,7 +35,8 @@ def distances(expected: torch.Tensor, answers: torch.Tensor, variance: float | t
     if expected.ndim == 2:
         squares: torch.Tensor = (expected - answers).square()[:, 0] / variance
         return squares
-    return cross_entropy_to(expected, answers).mean(dim=-1)
+    entropies: torch.Tensor = cross_entropy_to(expected, answers).mean(dim=-1)
+    return entropies
 
 
 def variance_of(answers: torch.Tensor) -> float:
