@@ -259,6 +259,20 @@ def sharp_roberta(tmp_path_factory: pytest.TempPathFactory, tiny_roberta: Path) 
 
 
 @pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory: pytest.TempPathFactory, tiny_roberta: Path) -> Path:
+    """A RoBERTa of three labels with an opinion, and tiny_roberta's tokenizer."""
+    from classifiers import classifier
+    from transformers import AutoConfig, AutoTokenizer
+
+    folder, config = tmp_path_factory.mktemp("teachers") / "classifier", AutoConfig.from_pretrained(tiny_roberta)
+    sizes = ("vocab_size", "num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
+    shape = {name: getattr(config, name) for name in (*sizes, "max_position_embeddings", "type_vocab_size")}
+    classifier("roberta", by=0.2, id2label={0: "no", 1: "yes", 2: "unsure"}, **shape).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_roberta).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) -> CorpusFacts:
     """real_text as two JSONL files, a fifth of it held out."""
     from searches import write_corpus

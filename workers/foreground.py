@@ -190,10 +190,11 @@ def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasur
         DependencyError: The device is not there.
     """
     quieten()
-    model, runtime = load_task(task_of(path)).load_teacher(path), runtime_package(protocol.runtime)
+    task, runtime = load_task(task_of(path)), runtime_package(protocol.runtime)
+    model = task.load_teacher(path)
     with closing(ScratchFolder("latency")) as scratch:
         folder = scratch.path / "model"
-        save_for_timing(model, folder, runtime, protocol.dtype)
+        save_for_timing(model, task.rules.timed_part, folder, runtime, protocol.dtype)
         request = LatencyRequest(folder=str(folder), vocab_size=model.config.vocab_size, protocol=protocol)
         return LatencyServer(runtime).measure(request)
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from ose.core.cost import JobCost
+from ose.core.former_names import with_columns
 from ose.core.job import CandidateStatus, Distillation, Job
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
@@ -53,7 +54,9 @@ def job_content(job: str | Path | Mapping[str, Any] | JobSpec) -> dict[str, Any]
 
 def job(content: dict[str, Any]) -> Job:
     """A job from its JSON; what only the service needs to know is left out there."""
-    return _parsed(_JOB, {**_fields(Job, content), "failure": content["error"]})
+    spec = content.get("spec")
+    known = {"spec": with_columns(spec)} if isinstance(spec, Mapping) else {}
+    return _parsed(_JOB, {**_fields(Job, content), **known, "failure": content["error"]})
 
 
 def cost(content: dict[str, Any]) -> JobCost:

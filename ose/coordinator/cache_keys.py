@@ -11,6 +11,7 @@ from ose.core.job import Candidate, Job, TeacherFacts, inheritance_of
 from ose.core.layer_choice import LayerChoice, has_to_eliminate
 from ose.core.measurement import DeviceFingerprint, LatencyProtocol
 from ose.core.messages import TimedModel
+from ose.core.packed_text import text_parts
 from ose.core.plain import plain
 from ose.core.spec import JobSpec
 
@@ -61,7 +62,7 @@ def _part(job: Job, first_step: int, num_sequences: int) -> SearchDataPart:
     content = {
         "teacher": job.teacher.digest,
         "corpus": job.corpus.digest,
-        "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
+        "text": text_parts(job),
         "num_sequences": num_sequences,
         "held_out_sequences": held_out,
         "seed": seed,
@@ -136,7 +137,7 @@ def calibration_key(job: Job) -> str:
         {
             "teacher": job.teacher.digest,
             "corpus": job.corpus.digest,
-            "text": [spec.corpus.sequence_length, spec.corpus.text_field, spec.corpus.max_tokens],
+            "text": text_parts(job),
             "num_sequences": num_calibration_sequences(spec),
             "version": _CALIBRATION_VERSION,
             **_task(job.teacher),
@@ -182,7 +183,8 @@ def shape_key(model: TimedModel) -> str:
         return f"teacher:{model.teacher.digest[:24]}"
     embedding = model.teacher.embedding
     tables = f"{embedding.vocab_size}:{embedding.max_position_embeddings}:{embedding.type_vocab_size}"
-    return f"{model.teacher.model_type}:{tables}:{model.architecture}"
+    head = f":{model.teacher.task}:{embedding.num_labels}" if embedding.num_labels else ""
+    return f"{model.teacher.model_type}:{tables}:{model.architecture}{head}"
 
 
 def protocol_key(protocol: LatencyProtocol) -> str:

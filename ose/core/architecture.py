@@ -60,6 +60,7 @@ class EmbeddingShape:
         vocab_size: V.
         max_position_embeddings: P, rows of the position table (RoBERTa's has two that are never used).
         type_vocab_size: Rows of the token-type table.
+        num_labels: Outputs of the head; 0 of a vocabulary head, which has one for each token.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -67,6 +68,7 @@ class EmbeddingShape:
     vocab_size: Annotated[int, Bounds(1, 100_000_000)]
     max_position_embeddings: Annotated[int, Bounds(1, 10_000_000)]
     type_vocab_size: Annotated[int, Bounds(1, 1_000_000)] = 1
+    num_labels: Annotated[int, Bounds(0, 10_000_000)] = 0
 
     def __post_init__(self) -> None:
         require_bounds(self, error=SearchSpaceError)

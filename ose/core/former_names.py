@@ -1,10 +1,15 @@
-"""JSON names that others have taken over, written beside those for one version. The next one deletes this file."""
+"""JSON names that others have taken over, written beside those, or read, for one version.
+
+The next one deletes this file, but for what reads the jobs of a database.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ose.core.measurement import Metric
+from ose.errors import JobFileError
 
 
 def former_figures(metrics: Mapping[str, Metric]) -> dict[str, float | None]:
@@ -22,3 +27,37 @@ def former_result(metrics: Mapping[str, Metric]) -> dict[str, float | None]:
 def former_phases(earlier_phases: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """What a candidate had."""
     return {"earlier_legs": earlier_phases}
+
+
+def with_columns(spec: Mapping[str, Any], source: str = "job") -> dict[str, Any]:
+    """The content of a job in which `corpus.text_field` stands as `corpus.columns.text`, which it was called before.
+
+    Args:
+        spec: As JSON or a job file has it; what has the wrong type is left as it is.
+        source: What messages call it.
+
+    Raises:
+        JobFileError: Both are given.
+    """
+    corpus = spec.get("corpus")
+    if not isinstance(corpus, Mapping) or "text_field" not in corpus:
+        return dict(spec)
+    if "columns" in corpus:
+        raise JobFileError(
+            f"{source}: corpus.text_field is a former name of corpus.columns.text; give corpus.columns alone"
+        )
+    others = {name: value for name, value in corpus.items() if name != "text_field"}
+    return {**spec, "corpus": {**others, "columns": {"text": corpus["text_field"]}}}
+
+
+def former_corpus(corpus: Mapping[str, Any]) -> dict[str, Any]:
+    """A corpus as it was hashed before it had columns, where it has nothing that did not exist then."""
+    now = {"columns": {**corpus["columns"], "text": None}, **{name: corpus[name] for name in _SINCE_COLUMNS}}
+    if now != {"columns": dict.fromkeys(corpus["columns"]), **_SINCE_COLUMNS}:
+        return dict(corpus)
+    others = {name: value for name, value in corpus.items() if name not in now}
+    return {**others, "text_field": corpus["columns"]["text"]}
+
+
+_SINCE_COLUMNS = {"skip_bad_rows": 0.0, "quotes": "auto"}
+"""Fields that came with the columns, and what stands for them not being there."""

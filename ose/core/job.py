@@ -113,6 +113,8 @@ class CorpusFacts:
         digest: SHA-256 over the files' contents.
         size_bytes: Of all files.
         root: Folder that no file may lead out of, also when it is read again; None if any file may be named.
+        tables: Whether there are CSV or TSV files that are read by their columns. Jobs of versions that did not know
+            them read each of their lines as a document, and go on doing so.
     """
 
     train: tuple[str, ...]
@@ -120,6 +122,7 @@ class CorpusFacts:
     digest: str
     size_bytes: int
     root: str | None = None
+    tables: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from ose.core.bounds import ATTEMPTS, BATCH, SEQUENCE, THREADS, require_bounds
+from ose.core.metric_names import is_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +109,12 @@ class LatencyMeasurement:
 class Metric:
     """A figure of quality that people read beside the loss; nothing is ranked by it.
 
-    Its name ends in its unit, as in `masked_lm_loss_nats`. Without a unit it is a share, read in percent.
+    Its name ends in its unit, as in `masked_lm_loss_nats`. Without a unit it is a share, read in percent, unless
+    `ose.core.metric_names` says that it is none, as correlations are.
 
     Attributes:
-        value: Mean over the held-out items.
-        stderr: Standard error of that mean; None where it is not known, as of a single item.
+        value: Of the held-out items; mostly their mean.
+        stderr: Its standard error; None where it is not known, as of a single item.
     """
 
     value: float
@@ -126,8 +128,8 @@ def metric_of(values: Sequence[float]) -> Metric:
 
 
 def metric_text(name: str, value: float) -> str:
-    """A metric's value as people read it: nats with three digits, a share in percent."""
-    return f"{value:,.3f}" if name.endswith("_nats") else f"{value:.1%}"
+    """A metric's value, or its standard error, as people read it: a share in percent, all else with three digits."""
+    return f"{value:.1%}" if is_share(name) else f"{value:,.3f}"
 
 
 def metrics_json(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
@@ -193,6 +195,8 @@ class TeacherQuality:
         num_targets: Held-out targets.
         sequence_entropies_nats: Its entropy on each held-out sequence, as candidates have their losses. Empty in jobs
             that were run before it was stored.
+        doubts: Why it may not be what it seems, a line each; with one, a job goes on only if it takes the teacher as it
+            is.
     """
 
     entropy_nats: float
@@ -200,3 +204,4 @@ class TeacherQuality:
     metrics: Mapping[str, Metric]
     num_targets: int
     sequence_entropies_nats: tuple[float, ...] = ()
+    doubts: tuple[str, ...] = ()

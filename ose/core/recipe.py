@@ -35,6 +35,8 @@ class LossWeights:
             three summed; any width, no projection.
         hidden_states: Mean squared difference of every layer's output and of the embeddings from the mapped
             layer of the teacher; a narrower student is projected up.
+        logits: Mean squared difference of a classifier's logits.
+        labels: A classifier's loss against the labels, where the corpus has them.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -44,6 +46,8 @@ class LossWeights:
     cosine: Annotated[float, _WEIGHT] = 0.2
     relations: Annotated[float, _WEIGHT] = 0.0
     hidden_states: Annotated[float, _WEIGHT] = 0.0
+    logits: Annotated[float, _WEIGHT] = 0.0
+    labels: Annotated[float, _WEIGHT] = 0.0
 
     def __post_init__(self) -> None:
         values = astuple(self)

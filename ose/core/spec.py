@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
 from ose.core.architecture import Architecture
@@ -51,15 +51,54 @@ class TeacherSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What the columns of a corpus are called, or the fields of its JSON. Of a text file, each line is the text.
+
+    Attributes:
+        text: The text.
+        text_pair: A second text, which is read together with the first.
+        label: What is right of the text, or of the two: a name, a number, or a list for several labels at once.
+        query_id: Which query a text or pair belongs to: those of one query are ranked among one another.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    text: str = "text"
+    text_pair: str | None = None
+    label: str | None = None
+    query_id: str | None = None
+
+    def __post_init__(self) -> None:
+        columns = self.named()
+        for name, column in columns.items():
+            if not column.strip():
+                raise InvalidInputError(f"{name} is empty")
+            if first := next((each for each in columns if each != name and columns[each] == column), None):
+                raise InvalidInputError(f"{name} and {first} are one column, {column[:60]!r}")
+
+    def named(self) -> dict[str, str]:
+        """The columns that are read, by what they hold."""
+        columns = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: column for name, column in columns.items() if column is not None}
+
+
+Quotes = Literal["auto", "csv", "literal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusSpec:
     """The text.
 
     Attributes:
-        train: Files, globs, or one `datasets` id. Text (a document a line), JSONL or parquet;
+        train: Files, globs, or one `datasets` id. Text (a document a line), CSV, TSV, JSON or parquet;
             .gz, .xz and .zst are read as they are.
-        validation: Held-out text in the same forms; empty holds out documents of `train`.
+        validation: Held-out text in the same forms; empty holds out a part of `train`.
+        columns: What the columns are called that the task reads.
+        skip_bad_rows: The share of the rows that may be left out because they cannot be used; they are counted.
+        quotes: Of CSV and TSV. `csv`: a cell in quotes may hold anything, a quote in it is doubled. `literal`: a quote
+            is a character like any other. `auto` takes `csv` for CSV; a TSV file is read in the way that gives all its
+            rows the cells that its header has, and refused where both do and differ.
         sequence_length: Tokens a sequence in training, with the two special ones.
-        text_field: The field or column that holds the text in JSONL, parquet and datasets.
         max_tokens: Text beyond this many tokens is not read, so that a huge corpus stays usable.
     """
 
@@ -68,7 +107,9 @@ class CorpusSpec:
     train: tuple[str, ...]
     validation: tuple[str, ...] = ()
     sequence_length: Annotated[int, Bounds(8, SEQUENCE.most)] = 128
-    text_field: str = "text"
+    columns: Columns = field(default_factory=Columns)
+    skip_bad_rows: Annotated[float, Bounds(0, 0.5)] = 0.0
+    quotes: Quotes = "auto"
     max_tokens: Annotated[int, Bounds(1, 10**12)] = 50_000_000
 
     def __post_init__(self) -> None:

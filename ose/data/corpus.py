@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +14,11 @@ from ose.core.spec import CorpusSpec
 from ose.data.documents import iter_documents
 from ose.data.grouping import MIN_TOKENS, group_sequences
 from ose.data.packing import pack_sequences
+from ose.data.text_position import Side, position_of
 from ose.errors import CorpusError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-Side = Literal["train", "validation"]
 
 HELD_OUT_SHARE = 1 / 32
 """Share of the documents held out when a job names no validation text."""
@@ -47,7 +45,7 @@ def pack_corpus(
 
     Args:
         facts: The files.
-        spec: Sequence length, text field and the bound on tokens.
+        spec: Sequence length, columns and the bound on tokens.
         tokenizer: The teacher's.
         side: Training or held-out text.
         num_sequences: Sequences wanted. Documents are then sampled by their hash from the whole corpus,
@@ -96,11 +94,13 @@ def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
 
 def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
     root = None if facts.root is None else Path(facts.root)
+    paths = facts.validation if facts.validation and side == "validation" else facts.train
+    documents = iter_documents(paths, spec.columns.text, root, tables=facts.tables, quotes=spec.quotes)
     if facts.validation:
-        yield from iter_documents(facts.train if side == "train" else facts.validation, spec.text_field, root)
+        yield from documents
         return
-    for document in iter_documents(facts.train, spec.text_field, root):
-        if (_position(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
+    for document in documents:
+        if (position_of(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
             yield document
 
 
@@ -118,16 +118,10 @@ def _sample(documents: Iterable[str], share: float, seed: int, most_characters: 
     kept: list[tuple[float, str]] = []  # a heap, from which the last by its hash is taken
     room = most_characters
     for document in documents:
-        position = _position(document, str(seed))
+        position = position_of(document, str(seed))
         if position < share:
             heappush(kept, (-position, document))
             room -= len(document)
         while kept and room + len(kept[0][1]) < 0:
             room += len(heappop(kept)[1])
     return [document for _, document in sorted((-negative, document) for negative, document in kept)]
-
-
-def _position(document: str, salt: str) -> float:
-    """A number in [0, 1) that depends on the document's text alone, so that reading order does not matter."""
-    digest = hashlib.blake2b(document.encode(), digest_size=8, salt=salt.encode()[:16]).digest()
-    return int.from_bytes(digest, "big") / 2**64

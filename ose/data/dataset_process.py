@@ -1,6 +1,6 @@
-"""The process that reads a dataset of the hub: `python -m ose.data.dataset_process ID FIELD`.
+"""The process that reads a dataset of the hub: `python -m ose.data.dataset_process ID COLUMNS`.
 
-Writes a JSON object a line: `{"text": ...}` for each document, then `{"end": true}`, or `{"error": ...}`. It ends when
+Writes a JSON object a line: `{"values": {...}}` for each row, then `{"end": true}`, or `{"error": ...}`. It ends when
 its standard input is closed, which is when the process that started it is gone.
 """
 
@@ -11,11 +11,11 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from ose.data.hub_dataset import DatasetId
-from ose.data.records import one_line, text_of
+from ose.data.records import one_line, require_columns
 from ose.errors import CorpusError
 from ose.limits import operator_limits, setting_of
 
@@ -25,24 +25,25 @@ _THREADS = 2
 
 def main() -> None:
     """Read the dataset that the arguments name."""
-    dataset, text_field = DatasetId(**json.loads(sys.argv[1])), sys.argv[2]
+    dataset, columns = DatasetId(**json.loads(sys.argv[1])), json.loads(sys.argv[2])
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
     with os.fdopen(os.dup(1), "wb") as output:
-        os.dup2(2, 1)  # what libraries print is no document
+        os.dup2(2, 1)  # what libraries print is no row
         try:
-            for text in _texts(dataset, text_field):
-                _write(output, {"text": text})
+            for values in _values(dataset, columns):
+                _write(output, {"values": values})
             _write(output, {"end": True})
         except CorpusError as error:
             _write(output, {"error": str(error)})
 
 
-def _texts(dataset: DatasetId, text_field: str) -> Iterator[str]:
+def _values(dataset: DatasetId, columns: Sequence[str]) -> Iterator[dict[str, object]]:
     most = operator_limits().max_dataset_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     try:
         for row in _rows(dataset):
-            yield text_of(row, text_field, str(dataset))
+            require_columns(row, columns, f"dataset {dataset}")
+            yield {column: row[column] for column in columns}
     except CorpusError:
         raise
     except MemoryError as error:
@@ -98,8 +99,13 @@ def _end_with_the_caller() -> None:
 
 
 def _write(output: BinaryIO, content: dict[str, object]) -> None:
-    output.write(json.dumps(content).encode() + b"\n")
+    output.write(json.dumps(content, default=_kind, skipkeys=True).encode() + b"\n")
     output.flush()
+
+
+def _kind(value: object) -> dict[str, str]:
+    """What stands for a time, a picture or whatever else is no JSON: nothing that a column may hold."""
+    return {"kind": type(value).__name__}
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from subprocess import DEVNULL, PIPE
 
 from ose.core.hub_names import is_hub_part, is_revision
-from ose.data.records import one_line
+from ose.data.records import Record, one_line
 from ose.errors import CorpusError
 from ose.limits import operator_limits, setting_of
 
@@ -89,25 +89,26 @@ def pin_revision(dataset: DatasetId) -> DatasetId:
         ) from error
 
 
-def iter_dataset(dataset: DatasetId, text_field: str) -> Iterator[str]:
-    """Yield the documents of a dataset as they arrive; nothing is stored.
+def iter_dataset(dataset: DatasetId, columns: Sequence[str]) -> Iterator[Record]:
+    """Yield the named columns of a dataset's rows as they arrive; nothing is stored.
 
     Its builder unpacks what it likes, a parquet file whole row groups: so it runs in a process of its own, which gets
     no more memory than `max_dataset_bytes`.
 
     Raises:
-        CorpusError: The dataset cannot be had, lacks the field, names files that are not its own, or needs more
+        CorpusError: The dataset cannot be had, lacks a column, names files that are not its own, or needs more
             memory.
     """
-    command = [sys.executable, "-P", "-m", "ose.data.dataset_process", json.dumps(asdict(dataset)), text_field]
+    asked = (json.dumps(asdict(dataset)), json.dumps(list(columns)))
+    command = [sys.executable, "-P", "-m", "ose.data.dataset_process", *asked]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment) as reader:
         assert reader.stdout is not None
         try:
-            for line in reader.stdout:
+            for number, line in enumerate(reader.stdout, start=1):
                 match json.loads(line):
-                    case {"text": text}:
-                        yield text
+                    case {"values": values}:
+                        yield Record(f"dataset {dataset}, row {number}", values)
                     case {"error": message}:
                         raise CorpusError(message)
                     case {"end": _}:

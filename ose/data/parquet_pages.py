@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-_UNCOMPRESSED_SIZE, _COMPRESSED_SIZE = 2, 3
-"""Fields of a page's header."""
+_UNCOMPRESSED_SIZE, _COMPRESSED_SIZE = (2,), (3,)
+_NUM_VALUES = ((5, 1), (8, 1))
+"""Fields of a page's header, and of the structs in it that data pages have, of either version."""
 
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _INTEGERS = (4, 5, 6)
@@ -22,32 +23,47 @@ _MAX_NESTING = 8
 _MAX_VARINT_BYTES = 10
 
 
-def iter_page_sizes(file: BinaryIO, first: int, last: int) -> Iterator[int]:
-    """Yield the unpacked bytes of each page between two places of a file, dictionaries included.
+class Page(NamedTuple):
+    """What a page's header promises.
+
+    Attributes:
+        num_bytes: When it is unpacked.
+        num_values: Nulls too; none of a dictionary.
+    """
+
+    num_bytes: int
+    num_values: int
+
+
+def iter_pages(file: BinaryIO, first: int, last: int) -> Iterator[Page]:
+    """Yield the pages between two places of a file, dictionaries included.
 
     Raises:
         ValueError, EOFError: There are no pages.
     """
     file.seek(first)
     while file.tell() < last:
-        sizes = _integers(file)
-        unpacked, packed = sizes.get(_UNCOMPRESSED_SIZE, -1), sizes.get(_COMPRESSED_SIZE, -1)
+        told = _integers(file)
+        unpacked, packed = told.get(_UNCOMPRESSED_SIZE, -1), told.get(_COMPRESSED_SIZE, -1)
         if unpacked < 0 or packed < 0:
             raise ValueError("a page has no size")
-        yield unpacked
+        yield Page(unpacked, max(told.get(place, 0) for place in _NUM_VALUES))
         file.seek(packed, os.SEEK_CUR)
 
 
-def _integers(file: BinaryIO, depth: int = 0) -> dict[int, int]:
-    """The integers of a struct by their fields, the largest where one is given twice; what is inside it is skipped."""
+def _integers(file: BinaryIO, depth: int = 0) -> dict[tuple[int, ...], int]:
+    """The integers of a struct and of those in it by their fields, the largest where one is given twice."""
     if depth > _MAX_NESTING:
         raise ValueError("a page's header is nested too deeply")
-    found: dict[int, int] = {}
+    found: dict[tuple[int, ...], int] = {}
     number = 0
     while (kind := (head := _byte(file)) & 15) != _STOP:
         number = number + (head >> 4) if head >> 4 else _zigzag(file)
         if kind in _INTEGERS:
-            found[number] = max(_zigzag(file), found.get(number, -1))
+            found[number,] = max(_zigzag(file), found.get((number,), -1))
+        elif kind == _STRUCT:
+            for place, value in _integers(file, depth + 1).items():
+                found[number, *place] = max(value, found.get((number, *place), -1))
         elif kind not in (_TRUE, _FALSE):
             _skip(file, kind, depth)
     return found

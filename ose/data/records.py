@@ -1,37 +1,85 @@
-"""Take the text out of one record, whatever file or dataset it came from."""
+"""What a file or dataset has at one place, in whatever form it came."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from ose.errors import CorpusError
 
+_MOST_NAMES = 1_000
+_MOST_CHARACTERS = 60
+"""Of the names that are looked through and shown where one is missing: who wrote a file may have written millions."""
 
-def text_of(record: Mapping[str, Any], text_field: str, place: str) -> str:
-    """The text in one record; a null is no text.
+
+BLANK = "is blank"
+"""The problem of a line that nothing is on, and that means nothing."""
+
+
+class Record(NamedTuple):
+    """A line or row, read but not looked at.
+
+    Attributes:
+        place: What messages call it: `reviews.csv, line 7`.
+        values: By the names of the columns.
+        problem: Why there are no values, if there are none.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+    problem: str = ""
+
+
+def text_of(values: Mapping[str, Any], column: str) -> str:
+    """The text in a column; a null is no text.
 
     Args:
-        record: Field names and values.
-        text_field: The field that holds the text.
-        place: What error messages call the record.
+        values: Of a record.
+        column: The one that holds text.
 
     Raises:
-        CorpusError: The field is missing, or holds something else.
+        ValueError: There is no such column, or it holds something else. The message does not say where.
     """
-    require_field(record, text_field, place)
-    value = record[text_field]
+    if column not in values:
+        raise ValueError(missing_column(values, column))
+    value = values[column]
     if value is not None and not isinstance(value, str):
-        raise CorpusError(f"{place}: field {text_field!r} must hold text, not a {type(value).__name__}")
-    return value or ""
+        raise ValueError(f"column {column!r} must hold text, not a {type(value).__name__}")
+    return whole_characters(value or "")
 
 
-def require_field(names: Iterable[str], text_field: str, place: str) -> None:
-    """Refuse records without the text field, and say which fields there are."""
-    listed = [repr(str(name)) for name in names]
-    if repr(text_field) not in listed:
-        shown = ", ".join(listed[:10]) + (", ..." if len(listed) > 10 else "")
-        raise CorpusError(f"{place}: has no field {text_field!r}, only {shown or 'none'}; set corpus.text_field")
+def whole_characters(text: str) -> str:
+    """A text in which a question mark stands for half a character, which no tokenizer takes and JSON can spell."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf8", "replace").decode()
+    return text
+
+
+def require_columns(names: Iterable[str], columns: Iterable[str], place: str) -> None:
+    """Refuse a file without a column that is read.
+
+    Raises:
+        CorpusError: One is missing; the message names the nearest.
+    """
+    present = list(names)
+    for column in columns:
+        if column not in present:
+            raise CorpusError(f"{place} {missing_column(present, column)}")
+
+
+def missing_column(names: Iterable[str], column: str) -> str:
+    """What is said where there is no column of this name."""
+    known = [str(name)[:_MOST_CHARACTERS] for name in islice(names, _MOST_NAMES)]
+    if near := difflib.get_close_matches(column[:_MOST_CHARACTERS], known, n=1):
+        return f"has no column {column!r}; nearest: {near[0]!r}"
+    listed = ", ".join(map(repr, known[:10])) + (", ..." if len(known) > 10 else "")
+    return f"has no column {column!r}, only {listed or 'none'}; set corpus.columns"
 
 
 def one_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -21,6 +21,7 @@ _XZ_MEMORY_BYTES = 256_000_000
 """Of the decoder; `xz -9` asks for 65 MB, and a file may ask for 4 GB."""
 
 _PACKED_BYTES_AT_ONCE = 64 * 1024
+_BLOCK_BYTES = 64 * 1024
 
 
 def iter_lines(path: Path) -> Iterator[bytes]:
@@ -30,26 +31,38 @@ def iter_lines(path: Path) -> Iterator[bytes]:
         CorpusError: A line is longer than `max_line_bytes`, or an archive grows beyond `max_expansion`.
         OSError, EOFError, zlib.error, lzma.LZMAError: The file is not there, or is corrupt.
     """
-    limits = operator_limits()
-    room = _room(path, limits.max_expansion)
+    most = operator_limits().max_line_bytes
     with _open(path) as stream:
-        for number, line in enumerate(iter(lambda: stream.readline(limits.max_line_bytes + 1), b""), start=1):
-            if len(line) > limits.max_line_bytes:
+        lines = iter(lambda: stream.readline(most + 1), b"")
+        for number, line in enumerate(_within_expansion(path, lines), start=1):
+            if len(line) > most:
                 raise CorpusError(
-                    f"{path}, line {number}: is longer than {limits.max_line_bytes:,} bytes "
+                    f"{path}, line {number}: is longer than {most:,} bytes "
                     f"({setting_of('max_line_bytes')}); a line is a document, so break it up"
-                )
-            room -= len(line)
-            if room < 0:
-                raise CorpusError(
-                    f"{path} grows to more than {limits.max_expansion} times its size "
-                    f"({setting_of('max_expansion')}); unpack it first"
                 )
             yield line
 
 
-def _room(path: Path, expansion: int) -> float:
-    return _FREE_BYTES + expansion * path.stat().st_size if path.suffix in COMPRESSIONS else float("inf")
+def iter_blocks(path: Path) -> Iterator[bytes]:
+    """Yield a file's content in blocks of some kilobytes.
+
+    Raises:
+        CorpusError, OSError, EOFError, zlib.error, lzma.LZMAError: As `iter_lines`.
+    """
+    with _open(path) as stream:
+        yield from _within_expansion(path, iter(lambda: stream.read(_BLOCK_BYTES), b""))
+
+
+def _within_expansion(path: Path, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    expansion = operator_limits().max_expansion
+    room = _FREE_BYTES + expansion * path.stat().st_size if path.suffix in COMPRESSIONS else float("inf")
+    for piece in pieces:
+        room -= len(piece)
+        if room < 0:
+            raise CorpusError(
+                f"{path} grows to more than {expansion} times its size ({setting_of('max_expansion')}); unpack it first"
+            )
+        yield piece
 
 
 def _open(path: Path) -> BinaryIO:

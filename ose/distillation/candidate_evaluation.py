@@ -130,7 +130,7 @@ class QueuedCandidate:
             calibration=calibration,
             task=request.teacher.task,
         )
-        self._request, self._stream = request, stream
+        self._request, self._stream, self._data = request, stream, data
         with stream.work():
             self._stamps: list[Stamp] = [stream.stamp()]
             begun = _longest_phase(request)
@@ -155,7 +155,7 @@ class QueuedCandidate:
         """
         self._stream.wait()
         losses = self._training.losses()
-        quality = self._task.quality_of(self._judged)
+        quality = self._task.quality_of(self._judged, self._data)
         _keep(self._request, self._training, quality.loss_nats)
         started, training_started, trained, ended = self._stamps
         return Evaluation(

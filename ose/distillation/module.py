@@ -12,13 +12,14 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ose.core.recipe import DistillationSpec, relation_place
+from ose.errors import InvalidInputError
 from ose.families.attention import kept_attention
 from ose.families.models import architecture_of
 from ose.tasks.base import Batch, Encoded, Task
 from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss
 from ose.training.precision import autocast
 
-_OF_STATES = ("cosine", "relations", "hidden_states")
+OF_STATES = ("cosine", "relations", "hidden_states")
 """Losses of a recipe that look at states, which all tasks have; those of outputs are the task's own."""
 
 
@@ -36,6 +37,8 @@ class StepLosses:
     cosine: float
     relations: float
     hidden_states: float
+    logits: float = 0.0
+    labels: float = 0.0
 
     @classmethod
     def of(cls, values: torch.Tensor) -> Self:
@@ -63,7 +66,7 @@ class DistillationModule(nn.Module):
 
         Raises:
             TeacherError: Relations are asked of a teacher whose queries, keys and values are not found.
-            InvalidInputError: The relations' layer or heads do not fit.
+            InvalidInputError: The relations' layer or heads do not fit, or the task has none of the losses.
         """
         with autocast(self.student.device, spec.precision):
             losses = self._losses(batch, teacher, spec)
@@ -78,7 +81,10 @@ class DistillationModule(nn.Module):
         losses = dict(
             self._task.output_losses(comparison.student.encoded, lambda: comparison.teacher().encoded, batch, spec)
         )
-        losses |= {name: getattr(comparison, name)() for name in _OF_STATES if getattr(spec.weights, name)}
+        losses |= {name: getattr(comparison, name)() for name in OF_STATES if getattr(spec.weights, name)}
+        if not losses:
+            asked = ", ".join(name for name, weight in asdict(spec.weights).items() if weight)
+            raise InvalidInputError(f"the task {self._task.rules.name} has no loss of {asked}; nothing would be learnt")
         return losses
 
     def _compare(self, batch: Batch, teacher: PreTrainedModel, spec: DistillationSpec) -> _Comparison:
@@ -127,7 +133,8 @@ class _Comparison:
         return cosine_loss(self.teacher().encoded.states.float(), self.project(self.student.encoded.states).float())
 
     def relations(self) -> torch.Tensor:
-        return relation_loss(self.teacher().attention, self.student.attention, self.relation_heads)
+        mask = self.student.encoded.attention_mask
+        return relation_loss(self.teacher().attention, self.student.attention, self.relation_heads, mask)
 
     def hidden_states(self) -> torch.Tensor:
         projected = [self.project(states).float() for states in self.student.encoded.layer_states]

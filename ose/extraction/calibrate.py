@@ -31,7 +31,7 @@ def prepare_calibration(request: CalibrationRequest, teacher: PreTrainedModel) -
     remove_leftovers(folder)
     task = load_task(request.teacher.task)
     if not (folder / _FILE).exists():
-        save_calibration(folder / _FILE, measure_calibration(teacher, task.sample(request), task.rules.name))
+        save_calibration(folder / _FILE, measure_calibration(teacher, task.sample(request, teacher), task.rules.name))
     if request.eliminates_layers and not (folder / _RANKS).exists():
         calibration = load_calibration(folder / _FILE).to(teacher.device)
         write_json(folder / _RANKS, elimination_ranks(task, teacher, calibration).tolist())

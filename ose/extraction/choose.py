@@ -28,12 +28,21 @@ class Extraction:
             teacher's times it. Unit vectors keep channels as they are.
         heads: For each layer, how its projections become the student's.
         neurons: For each layer, I of the teacher's feed-forward neurons.
+        head_neurons: H of the neurons of a head that has some; None where the head works in the stream's coordinates.
     """
 
     layers: tuple[int, ...]
     basis: torch.Tensor
     heads: tuple[HeadMaps, ...]
     neurons: tuple[torch.Tensor, ...]
+    head_neurons: torch.Tensor | None = None
+
+    @property
+    def head_change(self) -> torch.Tensor:
+        """(H of the teacher, H of the student): changes what the head's last matrix reads into the student's."""
+        if self.head_neurons is None:
+            return self.basis
+        return torch.eye(len(self.basis), device=self.basis.device)[:, self.head_neurons]
 
     def to(self, device: torch.device) -> Extraction:
         """The same on `device`."""
@@ -42,6 +51,7 @@ class Extraction:
             basis=self.basis.to(device),
             heads=tuple(maps.to(device) for maps in self.heads),
             neurons=tuple(each.to(device) for each in self.neurons),
+            head_neurons=None if self.head_neurons is None else self.head_neurons.to(device),
         )
 
 
@@ -66,15 +76,16 @@ def choose_extraction(
     Raises:
         InvalidInputError: The student is larger than the teacher in some axis, or the layers named do not fit.
     """
-    whole, blocks = architecture_of(teacher), parts_of(teacher, task).blocks
+    whole, parts = architecture_of(teacher), parts_of(teacher, task)
     _check_fits(whole, student)
     layers = chosen_layers(spec, whole.num_hidden_layers, student.num_hidden_layers, calibration)
     basis = _basis(spec.hidden, whole.hidden_size, student.hidden_size, calibration)
     return Extraction(
         layers=layers,
         basis=basis,
-        heads=tuple(_heads(blocks[layer], whole, student, spec, calibration, basis, layer) for layer in layers),
+        heads=tuple(_heads(parts.blocks[layer], whole, student, spec, calibration, basis, layer) for layer in layers),
         neurons=tuple(_neurons(student.intermediate_size, spec, calibration, layer) for layer in layers),
+        head_neurons=_head_neurons(student.hidden_size, calibration) if parts.head.norm is None else None,
     )
 
 
@@ -125,3 +136,8 @@ def _neurons(kept: int, spec: InheritanceSpec, calibration: Calibration | None, 
         return torch.arange(kept)
     assert calibration is not None
     return strongest(calibration.importance[f"neurons.{spec.neurons}"][layer], kept)
+
+
+def _head_neurons(kept: int, calibration: Calibration | None) -> torch.Tensor:
+    """By the rule that there is, or as they lie: no recipe speaks of them."""
+    return torch.arange(kept) if calibration is None else strongest(calibration.importance["head.activation"], kept)

@@ -53,6 +53,7 @@ class _Carry:
         self._basis = simplify(extraction.basis)
         self._squares = self._basis if self._basis.ndim == 1 else self._basis.square()
         self._neurons = [each.to(device) for each in extraction.neurons]
+        self._head_change = self._basis if extraction.head_neurons is None else extraction.head_neurons.to(device)
         self._heads = [
             {name: simplify(getattr(maps, name)) for name in ("query", "key", "value", "output")}
             for maps in extraction.heads
@@ -76,9 +77,10 @@ class _Carry:
         self._norm(source.output_norm, target.output_norm)
 
     def head(self, source: Head, target: Head) -> None:
-        self._linear(source.dense, target.dense, self._basis, self._basis)
-        self._norm(source.norm, target.norm)
-        self._linear(source.output, target.output, None, self._basis)
+        self._linear(source.dense, target.dense, self._head_change, self._basis)
+        if source.norm is not None and target.norm is not None:
+            self._norm(source.norm, target.norm)
+        self._linear(source.output, target.output, None, self._head_change)
 
     def _linear(
         self, source: nn.Linear, target: nn.Linear, rows: torch.Tensor | None, columns: torch.Tensor | None

@@ -18,6 +18,7 @@ from torch import nn
 from ose.core.architecture import Architecture
 from ose.extraction.head_parts import HeadPart, composed_heads
 from ose.families.parts import Block
+from ose.training.positions import at_tokens
 
 _SIMILARITY_SEQUENCES = 32
 _FLOOR = 1e-6
@@ -42,31 +43,50 @@ class HeadMaps:
         return HeadMaps(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
-def head_statistics(block: Block, inputs: torch.Tensor, context: torch.Tensor) -> dict[str, torch.Tensor]:
+def head_statistics(
+    block: Block,
+    inputs: torch.Tensor,
+    context: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+) -> dict[str, torch.Tensor]:
     """What has to be known of a block's A heads of size d to make others of them.
 
     Args:
         block: The block.
         inputs: (N, T, H), its input.
         context: (N, T, H), its heads' outputs.
+        mask: (N, T), 0 at padding, which does not count; None if there is none.
+        bias: The same as `attention_bias` has it.
 
     Returns:
         `heads.queries`, `heads.keys`, `heads.contexts` (A, d, d): second moments of the queries, covariances
         of the keys and of the outputs; `heads.similarity` (A, A): cosines between attention maps.
     """
     queries, keys, outputs = (
-        each.unflatten(-1, (block.num_heads, -1)).transpose(1, 2)  # (N, A, T, d)
+        each.unflatten(-1, (block.num_heads, -1))  # (N, T, A, d)
         for each in (block.query(inputs), block.key(inputs), context)
     )
-    few = slice(_SIMILARITY_SEQUENCES)
-    maps = (queries[few] @ keys[few].transpose(-1, -2) * block.scaling).softmax(dim=-1)
-    maps = nn.functional.normalize(maps.transpose(0, 1).flatten(1), dim=1)
+    maps = _attention_maps(queries, keys, block.scaling, mask, bias)
     return {
-        "heads.queries": _moments(queries, is_centred=False),
-        "heads.keys": _moments(keys, is_centred=True),
-        "heads.contexts": _moments(outputs, is_centred=True),
+        "heads.queries": _moments(at_tokens(queries, mask), is_centred=False),
+        "heads.keys": _moments(at_tokens(keys, mask), is_centred=True),
+        "heads.contexts": _moments(at_tokens(outputs, mask), is_centred=True),
         "heads.similarity": maps @ maps.T,
     }
+
+
+def _attention_maps(
+    queries: torch.Tensor, keys: torch.Tensor, scaling: float, mask: torch.Tensor | None, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """(A, ...) of length 1 each: where the heads look in a few of the sequences."""
+    few = slice(_SIMILARITY_SEQUENCES)
+    queries, keys = (each[few].transpose(1, 2) for each in (queries, keys))  # (N, A, T, d)
+    scores = queries @ keys.transpose(-1, -2) * scaling
+    maps = (scores if bias is None else scores + bias[few]).softmax(dim=-1)
+    if mask is not None:
+        maps = maps * mask[few, None, :, None]
+    return nn.functional.normalize(maps.transpose(0, 1).flatten(1), dim=1)
 
 
 def leading_maps(teacher: Architecture, student: Architecture) -> HeadMaps:
@@ -154,8 +174,8 @@ def _roots(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _moments(values: torch.Tensor, *, is_centred: bool) -> torch.Tensor:
-    """(A, d, d) of (N, A, T, d)."""
-    flat = values.transpose(0, 1).flatten(1, 2)
+    """(A, d, d) of (S, A, d)."""
+    flat = values.transpose(0, 1).contiguous()
     if is_centred:
         flat = flat - flat.mean(dim=1, keepdim=True)
     return flat.transpose(1, 2) @ flat / flat.shape[1]

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from ose.families.parts import Block, BlockStates, Parts, run_block
+from ose.families.parts import Block, BlockStates, Head, Parts, attention_bias, run_block
 from ose.tasks.base import Sample
-from ose.training.positions import at_positions
+from ose.training.positions import at_positions, at_tokens
 
 _SEQUENCES_AT_ONCE = 16
 _ABLATION_SHARE = 4
 """Layers are left out on a quarter of the sample: each costs a pass of its own."""
 
 
-def state_scores(block: Block, states: BlockStates, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+def state_scores(
+    block: Block, states: BlockStates, inputs: torch.Tensor, mask: torch.Tensor | None = None
+) -> dict[str, torch.Tensor]:
     """What one block's states tell of its heads, its neurons and itself.
 
     `heads.norm` is the mean length of what a head adds to the stream; `neurons.activation` that of a neuron:
@@ -32,6 +34,7 @@ def state_scores(block: Block, states: BlockStates, inputs: torch.Tensor) -> dic
         block: The block.
         states: What it computed.
         inputs: (B, T, H), its input.
+        mask: (B, T), 0 at padding, which does not count; None if there is none.
 
     Returns:
         `heads.*` (A), `neurons.*` (I), `layers.influence` ().
@@ -40,16 +43,26 @@ def state_scores(block: Block, states: BlockStates, inputs: torch.Tensor) -> dic
         Norms: Minitron (arXiv 2407.14679, section 2.2), which leaves out the outgoing weights; with them:
         Puzzle (2411.19146). Fluctuation: FLAP (2312.11983). Influence: ShortGPT (2403.03853).
     """
-    context = states.context.flatten(0, 1).unflatten(-1, (block.num_heads, -1))
+    context = at_tokens(states.context, mask).unflatten(-1, (block.num_heads, -1))
     outgoing = block.output.weight.norm(dim=0)
-    activation = states.activation.flatten(0, 1)
+    activation, before, after = (at_tokens(each, mask) for each in (states.activation, inputs, states.output))
     return {
         "heads.norm": _lengths(block, context).mean(dim=0),
         "heads.fluctuation": _lengths(block, context - context.mean(dim=0)).square().mean(dim=0),
         "neurons.activation": activation.abs().mean(dim=0) * outgoing,
         "neurons.fluctuation": activation.var(dim=0, correction=0) * outgoing.square(),
-        "layers.influence": 1 - F.cosine_similarity(inputs, states.output, dim=-1).mean(),
+        "layers.influence": 1 - F.cosine_similarity(before, after, dim=-1).mean(),
     }
+
+
+def head_scores(head: Head, inner: torch.Tensor) -> torch.Tensor:
+    """(H): what each neuron of a head moves its outputs by, beyond a constant: the FLAP score of feed-forward neurons.
+
+    Args:
+        head: The teacher's.
+        inner: (M, H), what its last matrix reads.
+    """
+    return inner.var(dim=0, correction=0) * head.output.weight.square().sum(dim=0)
 
 
 def gradient_scores(parts: Parts, sample: Sample) -> dict[str, torch.Tensor]:
@@ -88,12 +101,13 @@ def layer_ablation(parts: Parts, sample: Sample, inputs: Sequence[torch.Tensor])
         inputs: (N, T, H) for each layer, and the last one's output.
     """
     rows = torch.arange(max(1, len(sample.input_ids) // _ABLATION_SHARE))
+    bias = _bias(sample, rows, inputs[0].device)
     losses = []
     with torch.no_grad():
         for skipped in range(len(parts.blocks) + 1):  # the last one skips nothing
             states = inputs[skipped][rows]
             for block in parts.blocks[skipped + 1 :]:
-                states = run_block(block, states).output
+                states = run_block(block, states, bias).output
             losses.append(_loss(parts, states, sample, rows))
     return torch.stack(losses[:-1]) - losses[-1]
 
@@ -125,15 +139,21 @@ def _lengths(block: Block, context: torch.Tensor) -> torch.Tensor:
 
 def _with_gradients(parts: Parts, sample: Sample, rows: torch.Tensor) -> list[BlockStates]:
     device = parts.embeddings.norm.weight.device
-    states = parts.embeddings.run(input_ids=sample.input_ids[rows].to(device)).requires_grad_()
+    inputs = {name: each.to(device) for name, each in sample.inputs(rows).items()}
+    states, bias = parts.embeddings.run(**inputs).requires_grad_(), attention_bias(inputs)
     blocks = []
     for block in parts.blocks:
-        blocks.append(run_block(block, states))
+        blocks.append(run_block(block, states, bias))
         blocks[-1].context.retain_grad()
         blocks[-1].activation.retain_grad()
         states = blocks[-1].output
     _loss(parts, states, sample, rows).backward()
     return blocks
+
+
+def _bias(sample: Sample, rows: torch.Tensor, device: torch.device) -> torch.Tensor | None:
+    bias = attention_bias(sample.inputs(rows))
+    return None if bias is None else bias.to(device)
 
 
 def _times_gradient(states: torch.Tensor) -> torch.Tensor:

@@ -23,8 +23,8 @@ from transformers import PreTrainedModel
 from ose.extraction.calibration import Calibration
 from ose.extraction.choose import Extraction
 from ose.families.models import parts_of
-from ose.families.parts import Parts, captured_input
-from ose.training.positions import at_positions
+from ose.families.parts import Parts, attention_bias, captured_input
+from ose.training.positions import at_positions, at_tokens, put_tokens
 
 _MIN_VARIANCE = 1e-6
 
@@ -63,7 +63,7 @@ def fit_to_teacher(
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """The walk through a student; stream states are (N, T, H), everything fitted is flattened to (S, ...)."""
+    """The walk through a student; states are (N, T, H), everything fitted is of the S real tokens, (S, ...)."""
 
     teacher: Parts
     student: Parts
@@ -74,8 +74,8 @@ class _Fit:
     def embeddings(self) -> torch.Tensor:
         norm = self.student.embeddings.norm
         with captured_input(norm) as sums:
-            self.student.embeddings.run(input_ids=self.calibration.input_ids)
-        _fit_norm(norm, sums[0].flatten(0, 1), self._stream(0))
+            self.student.embeddings.run(**self.calibration.inputs())
+        _fit_norm(norm, self._tokens(sums[0]), self._stream(0))
         normed: torch.Tensor = norm(sums[0])
         return normed
 
@@ -83,41 +83,49 @@ class _Fit:
         kept, block = self.extraction.layers[index], self.student.blocks[index]
         source, heads = self.teacher.blocks[kept], self.extraction.heads[index]
         expected = self._teacher_stream(2 * kept)
-        flat = states.flatten(0, 1)
+        flat = self._tokens(states)
         for name in ("query", "key", "value"):
             _fit_linear(getattr(block, name), flat, getattr(source, name)(expected) @ getattr(heads, name), self.ridge)
-        context = block.attend(states)
+        context = block.attend(states, attention_bias(self.calibration.inputs()))
         return self._into_stream(block.attention_output, block.attention_norm, context, states, 2 * kept + 1)
 
     def feed_forward(self, index: int, states: torch.Tensor) -> torch.Tensor:
         kept, block = self.extraction.layers[index], self.student.blocks[index]
         source, neurons = self.teacher.blocks[kept].intermediate, self.extraction.neurons[index]
         wanted = F.linear(self._teacher_stream(2 * kept + 1), source.weight[neurons], source.bias[neurons])
-        _fit_linear(block.intermediate, states.flatten(0, 1), wanted, self.ridge)
+        _fit_linear(block.intermediate, self._tokens(states), wanted, self.ridge)
         following = (*self.extraction.layers, len(self.teacher.blocks))[index + 1]
         return self._into_stream(block.output, block.output_norm, block.activate(states), states, 2 * following)
 
     def head(self, states: torch.Tensor) -> None:
         """The head's function works on single channels, so its input is fitted in the student's own."""
         student, teacher = self.student.head, self.teacher.head
-        masked = at_positions(states, self.calibration.positions).flatten(0, 1)
-        expected = self._teacher_stream(2 * len(self.teacher.blocks)).unflatten(0, states.shape[:2])
-        expected = at_positions(expected, self.calibration.positions).flatten(0, 1)
-        basis = self.extraction.basis
-        _fit_linear(student.dense, masked, teacher.dense(expected) @ basis, self.ridge)
-        sums = student.activation(student.dense(masked))
-        _fit_norm(student.norm, sums, self.calibration.head_states @ basis)
+        read = at_positions(states, self.calibration.positions).flatten(0, 1)
+        expected = self._teacher_stream(2 * len(self.teacher.blocks))
+        width = expected.shape[-1]
+        whole = put_tokens(expected, expected.new_zeros(*states.shape[:2], width), self.calibration.attention_mask)
+        expected = at_positions(whole, self.calibration.positions).flatten(0, 1)
+        change = self.extraction.head_change
+        _fit_linear(student.dense, read, teacher.dense(expected) @ change, self.ridge)
+        if student.norm is None:
+            outputs = teacher.output(self.calibration.head_states)
+            _fit_linear(student.output, student.inner(read), outputs, self.ridge)
+        else:
+            sums = student.activation(student.dense(read))
+            _fit_norm(student.norm, sums, self.calibration.head_states @ change)
 
     def _into_stream(
         self, output: nn.Linear, norm: nn.LayerNorm, values: torch.Tensor, residual: torch.Tensor, place: int
     ) -> torch.Tensor:
         """Fit a projection, and the LayerNorm behind it, to the teacher's stream at `place`."""
-        flat, skipped = values.flatten(0, 1), residual.flatten(0, 1)
+        flat, skipped = self._tokens(values), self._tokens(residual)
         _fit_linear(output, flat, self.calibration.before_norm(place) @ self.extraction.basis - skipped, self.ridge)
         sums = output(flat) + skipped
         _fit_norm(norm, sums, self._stream(place))
-        normed: torch.Tensor = norm(sums)
-        return normed.view_as(residual)
+        return put_tokens(norm(sums), residual, self.calibration.attention_mask)
+
+    def _tokens(self, states: torch.Tensor) -> torch.Tensor:
+        return at_tokens(states, self.calibration.attention_mask)
 
     def _stream(self, place: int) -> torch.Tensor:
         return self._teacher_stream(place) @ self.extraction.basis

@@ -29,7 +29,7 @@ from ose.core.messages import LayerSubsetsRequest
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
 from ose.families.models import architecture_of, parts_of
-from ose.families.parts import Parts
+from ose.families.parts import Inputs, Parts, attention_bias
 from ose.tasks.base import SearchData, Task
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
@@ -100,25 +100,23 @@ def subset_scores(
     with torch.inference_mode():
         for some in rows.split(_ROWS_AT_ONCE):
             losses_of = task.held_out_losses(data, some, teacher.device)
-            input_ids, positions = (
-                each[some].to(teacher.device) for each in (data.held_out.input_ids, data.held_out.positions)
-            )
-            for subset, states in _states_of(parts, input_ids, subsets):
+            inputs = {name: each.to(teacher.device) for name, each in data.held_out.inputs(some).items()}
+            positions = data.held_out.positions[some].to(teacher.device)
+            for subset, states in _states_of(parts, inputs, subsets):
                 losses[subset] += losses_of(parts.head.run(at_positions(states, positions))).tolist()
     return [_score(subset, losses[subset]) for subset in subsets]
 
 
-def _states_of(
-    parts: Parts, input_ids: torch.Tensor, subsets: Sequence[Subset]
-) -> Iterator[tuple[Subset, torch.Tensor]]:
+def _states_of(parts: Parts, inputs: Inputs, subsets: Sequence[Subset]) -> Iterator[tuple[Subset, torch.Tensor]]:
     """Last states (B, T, H) of each subset, in lexicographic order, so that neighbours share most of their layers."""
-    states = [parts.embeddings.run(input_ids=input_ids)]  # after the first 0, 1, ... layers of `previous`
+    bias = attention_bias(inputs)
+    states = [parts.embeddings.run(**inputs)]  # after the first 0, 1, ... layers of `previous`
     previous: Subset = ()
     for subset in sorted(set(subsets)):
         shared = _num_shared(previous, subset)
         del states[shared + 1 :]
         for layer in subset[shared:]:
-            states.append(parts.blocks[layer].run(states[-1]))
+            states.append(parts.blocks[layer].run(states[-1], bias))
         yield subset, states[-1]
         previous = subset
 

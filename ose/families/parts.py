@@ -18,13 +18,30 @@ from ose.errors import TeacherError
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 
+LayerFunction = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+"""States (B, T, H) and `attention_bias` to states."""
+
+Inputs = Mapping[str, torch.Tensor]
+"""What a model is called with, (B, T) each: `input_ids`; `attention_mask`, 0 at padding, where there is any; and
+`token_type_ids` where the tokenizer tells two texts apart by them."""
+
+
+def attention_bias(inputs: Inputs) -> torch.Tensor | None:
+    """(B, 1, 1, T), what is added to attention scores so that no token looks at padding; None without padding."""
+    mask = inputs.get("attention_mask")
+    if mask is None:
+        return None
+    return torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, torch.finfo(torch.float32).min)[
+        :, None, None, :
+    ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embeddings:
     """Token ids to the residual stream.
 
     Attributes:
-        run: Token ids (B, T), given as `input_ids`, to the stream (B, T, H).
+        run: `Inputs`, given by their names, to the stream (B, T, H).
         tables: By name, each (rows, H).
         norm: The LayerNorm at their end.
     """
@@ -43,7 +60,7 @@ class Block:
     """One layer of the encoder.
 
     Attributes:
-        run: The layer on full sequences (B, T, H).
+        run: The layer on sequences (B, T, H).
         query, key, value: Stream to heads, side by side.
         attention_output: Heads to stream.
         attention_norm: Behind its sum with the stream.
@@ -56,7 +73,7 @@ class Block:
         scaling: What the products of queries and keys are multiplied by.
     """
 
-    run: Function
+    run: LayerFunction
     query: nn.Linear
     key: nn.Linear
     value: nn.Linear
@@ -65,7 +82,7 @@ class Block:
     intermediate: nn.Linear
     output: nn.Linear
     output_norm: nn.LayerNorm
-    attend: Function
+    attend: LayerFunction
     activate: Function
     num_heads: int
     scaling: float
@@ -81,22 +98,32 @@ class Head:
     """The residual stream to a task's outputs.
 
     Attributes:
-        run: All of it, (..., H) to the outputs.
         dense: (H, H).
         activation: Behind it.
-        norm: Behind that.
-        output: The last matrix, a row for each output; of a vocabulary head it is that of the embeddings.
+        norm: Behind that, if its last matrix is that of the embeddings: what this reads then lies in the stream's
+            coordinates. None of a head with an output matrix of its own, before which lie neurons.
+        output: The last matrix, a row for each output.
     """
 
-    run: Function
     dense: nn.Linear
     activation: Function
-    norm: nn.LayerNorm
+    norm: nn.LayerNorm | None
     output: nn.Linear
+
+    def inner(self, states: torch.Tensor) -> torch.Tensor:
+        """(..., H) to what the last matrix reads, (..., H)."""
+        activation = self.activation(self.dense(states))
+        normed: torch.Tensor = activation if self.norm is None else self.norm(activation)
+        return normed
+
+    def run(self, states: torch.Tensor) -> torch.Tensor:
+        """(..., H) to the outputs."""
+        outputs: torch.Tensor = self.output(self.inner(states))
+        return outputs
 
     def modules(self) -> Iterator[nn.Module]:
         """What holds its parameters."""
-        yield from (self.dense, self.norm, self.output)
+        yield from (self.dense, self.output) if self.norm is None else (self.dense, self.norm, self.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +178,9 @@ class BlockStates:
     output: torch.Tensor
 
 
-def run_block(block: Block, states: torch.Tensor) -> BlockStates:
-    """One block on full sequences (B, T, H), step by step."""
-    context = block.attend(states)
+def run_block(block: Block, states: torch.Tensor, bias: torch.Tensor | None = None) -> BlockStates:
+    """One block on sequences (B, T, H), step by step; `bias` as `attention_bias` has it."""
+    context = block.attend(states, bias)
     attention_sum = block.attention_output(context) + states
     attention = block.attention_norm(attention_sum)
     activation = block.activate(attention)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 from ose.core.architecture import Architecture
 from ose.core.job import TeacherFacts
@@ -10,7 +11,7 @@ from ose.core.layer_choice import LayerChoice, kept_layers
 from ose.core.measurement import LatencyProtocol
 from ose.core.recipe import DistillationSpec, relation_place
 from ose.core.search_space import SearchSpace
-from ose.core.spec import JobSpec
+from ose.core.spec import Columns, CorpusSpec, JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
 from ose.families.registry import known_family
 from ose.inputs.space_size import require_small_search
@@ -21,21 +22,22 @@ from ose.tasks.base import TaskRules
 from ose.tasks.registry import task_rules
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
-_COLUMNS = ("text",)
-"""Of a corpus, which a task may read; `corpus.text_field` says what files call this one."""
+_COLUMNS = tuple(field.name for field in fields(Columns))
+"""Of a corpus, which a task may read."""
 
 
 def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
     """Refuse a job whose parts are fine one by one but not together.
 
     Raises:
-        JobFileError: The corpus lacks a column that the task reads, a sequence is longer than the teacher's positions,
-            the latency protocol asks for what there is not, or a number is above the operator's limit.
+        JobFileError: The corpus has columns that the task does not read, or lacks one that it does, a sequence is
+            longer than the teacher's positions, the latency protocol asks for what there is not, or a number is above
+            the operator's limit.
         SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named, or the
             space is too large.
     """
     check_workers_and_steps(spec)
-    _check_columns(task_rules(teacher.task))
+    _check_columns(spec.corpus, task_rules(teacher.task))
     check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
     check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
     check_latency_protocol(spec.latency)
@@ -124,13 +126,19 @@ def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Archite
     relation_place(spec, teacher.architecture, student)
 
 
-def _check_columns(rules: TaskRules) -> None:
-    unknown = [column for column in rules.columns if column not in _COLUMNS]
-    if unknown:
+def _check_columns(corpus: CorpusSpec, rules: TaskRules) -> None:
+    if unknown := [column for column in rules.columns if column not in _COLUMNS]:
         raise JobFileError(
             f"the task {rules.name} reads {' and '.join(unknown)} beside the text; a job's corpus has "
-            f"{' and '.join(_COLUMNS)} alone"
+            f"{', '.join(_COLUMNS)} alone"
         )
+    for name in corpus.columns.named():
+        if name not in rules.columns:
+            raise JobFileError(
+                f"corpus.columns.{name} is given, but the task {rules.name} reads {', '.join(rules.columns)} alone"
+            )
+    if corpus.skip_bad_rows and not rules.reads_rows:
+        raise JobFileError(f"corpus.skip_bad_rows is given, but the task {rules.name} reads documents, not rows")
 
 
 def _check_inheritance(space: SearchSpace, teacher: TeacherFacts) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ose.artifacts.digests import digest_of_files
@@ -14,10 +16,18 @@ from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
 from ose.data.documents import iter_documents
 from ose.data.hub_dataset import parse_dataset_id, pin_revision
+from ose.data.row_sides import iter_side
+from ose.data.sources import is_table
+from ose.data.tables import RowCount, iter_rows
 from ose.errors import CorpusError
 
+_FIRST_ROWS = 1_000
+"""Of each file or dataset, which are read when a job is submitted."""
 
-def inspect_corpus(spec: CorpusSpec, root: Path | None = None) -> CorpusFacts:
+
+def inspect_corpus(
+    spec: CorpusSpec, root: Path | None = None, *, rows: bool = False, tables: bool = True
+) -> CorpusFacts:
     """Expand the globs, check that every file holds text, and take a digest of the contents.
 
     A dataset of the hub is pinned to its present commit; its id with that commit stands for its contents.
@@ -27,41 +37,83 @@ def inspect_corpus(spec: CorpusSpec, root: Path | None = None) -> CorpusFacts:
     Args:
         spec: The text.
         root: Folder that no file may lead out of, now and when it is read again; None if any may be named.
+        rows: Whether each row is an item of its own, with a label as the case may be; else texts are documents.
+        tables: Whether CSV and TSV are read by their columns; jobs of before may read each line as a document.
 
     Raises:
-        CorpusError: A file is missing, empty, unreadable or none at all, a glob matches no text, or a file is held
-            out and trained on at once.
+        CorpusError: A file is missing, empty, unreadable or none at all, a glob matches no text, a file is held
+            out and trained on at once, a column is missing, or the first rows are bad.
     """
-    train = _expanded(spec.train, "corpus.train", spec.text_field, root)
-    validation = _expanded(spec.validation, "corpus.validation", spec.text_field, root)
+    holds_text = _FirstRows(spec, root) if rows else _FirstDocument(spec, root, tables)
+    train = _expanded(spec.train, "corpus.train", holds_text, root)
+    validation = _expanded(spec.validation, "corpus.validation", holds_text, root)
     if both := set(train) & set(validation):
         raise CorpusError(f"{min(both)} is in corpus.train and in corpus.validation; held-out text must be other text")
     for source in (*train, *validation):
-        if not _holds_text(source, spec.text_field, root):
-            raise CorpusError(f"{source}: holds no text")
+        if not holds_text(source):
+            raise CorpusError(f"{source}: holds no {'row that can be used' if rows else 'text'}")
     labelled = [("train", each) for each in train] + [("validation", each) for each in validation]
-    return CorpusFacts(
+    facts = CorpusFacts(
         train=train,
         validation=validation,
         digest=_digest(labelled, root),
         size_bytes=_size_bytes(labelled),
         root=None if root is None else str(root.absolute()),
+        tables=tables and any(map(is_table, (*train, *validation))),
     )
+    if rows:
+        _require_both_sides(facts, spec)
+    return facts
 
 
-def _holds_text(source: str, text_field: str, root: Path | None) -> bool:
-    return next(iter_documents([source], text_field, root), None) is not None
+@dataclass(frozen=True, slots=True)
+class _FirstDocument:
+    """Tells of a source whether it has a document."""
+
+    spec: CorpusSpec
+    root: Path | None
+    tables: bool
+
+    def __call__(self, source: str) -> bool:
+        column, quotes = self.spec.columns.text, self.spec.quotes
+        documents = iter_documents([source], column, self.root, tables=self.tables, quotes=quotes)
+        return next(documents, None) is not None
 
 
-def _expanded(entries: Sequence[str], key: str, text_field: str, root: Path | None) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _FirstRows:
+    """Tells of a source whether it has a usable row among the first ones, and refuses a bad one unless some may be."""
+
+    spec: CorpusSpec
+    root: Path | None
+
+    def __call__(self, source: str) -> bool:
+        spec, count = self.spec, RowCount(allowed_share=self.spec.skip_bad_rows)
+        rows = iter_rows([source], spec.columns, self.root, quotes=spec.quotes, count=count)
+        return len(list(islice(rows, _FIRST_ROWS))) > 0
+
+
+def _require_both_sides(facts: CorpusFacts, spec: CorpusSpec) -> None:
+    """At least one row to train on, and one that is held out; of files named for either, each has been seen to."""
+    if facts.validation:
+        return
+    if next(iter_side(facts, spec, "train"), None) is None:
+        raise CorpusError("corpus.train has so few rows that all of them are held out; name more")
+    if next(iter_side(facts, spec, "validation"), None) is None:
+        raise CorpusError("corpus.train has so few rows that none is held out; name some as corpus.validation")
+
+
+def _expanded(
+    entries: Sequence[str], key: str, holds_text: Callable[[str], bool], root: Path | None
+) -> tuple[str, ...]:
     """Absolute paths and pinned ids, each once, in the order given; a glob's matches are sorted."""
-    sources = tuple(dict.fromkeys(source for entry in entries for source in _expand(entry, key, text_field, root)))
+    sources = tuple(dict.fromkeys(source for entry in entries for source in _expand(entry, key, holds_text, root)))
     if len(sources) > 1 and any(parse_dataset_id(source) for source in sources):
         raise CorpusError(f"{key}: a dataset of the hub stands alone, without other files or datasets")
     return sources
 
 
-def _expand(entry: str, key: str, text_field: str, root: Path | None) -> list[str]:
+def _expand(entry: str, key: str, holds_text: Callable[[str], bool], root: Path | None) -> list[str]:
     try:
         path = Path(entry).expanduser()
         if entry and path.is_dir():
@@ -69,7 +121,7 @@ def _expand(entry: str, key: str, text_field: str, root: Path | None) -> list[st
         if path.is_file():
             return [str(path.resolve())]
         if glob.has_magic(entry):
-            return _matches(path, entry, key, text_field, root)
+            return _matches(path, entry, key, holds_text)
         if entry and os.path.lexists(path):
             require_regular(path, root)
         dataset = parse_dataset_id(entry)
@@ -82,12 +134,12 @@ def _expand(entry: str, key: str, text_field: str, root: Path | None) -> list[st
     return [str(pin_revision(dataset))]
 
 
-def _matches(pattern: Path, entry: str, key: str, text_field: str, root: Path | None) -> list[str]:
+def _matches(pattern: Path, entry: str, key: str, holds_text: Callable[[str], bool]) -> list[str]:
     matches = (Path(match) for match in glob.iglob(str(pattern), recursive=True))
     files = sorted(str(match.resolve()) for match in matches if match.is_file())
     if not files:
         raise CorpusError(f"{key}: {entry!r} matches no file")
-    texts = [file for file in files if _holds_text(file, text_field, root)]
+    texts = [file for file in files if holds_text(file)]
     if not texts:
         raise CorpusError(f"{key}: {entry!r} matches no file that holds text")
     return texts

@@ -7,10 +7,11 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ose.core.former_names import former_corpus, with_columns
 from ose.core.plain import plain
 from ose.core.presets import with_preset
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
@@ -45,7 +46,7 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
         JobFileError, SearchSpaceError, NotFoundError: As `load_job_file`.
     """
     base_dir = None if base_dir is None else Path(base_dir).absolute()
-    content = dict(content)
+    content = with_columns(content, source)
     if content.get("extends") is not None:
         raise JobFileError(f"{source}: extends is not for job files; use `ose job extend`")
     if "space" in content:
@@ -58,13 +59,30 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
     return spec if base_dir is None else _with_absolute_paths(spec, base_dir)
 
 
+_LATER: dict[tuple[str, ...], object] = {
+    ("task",): None,
+    ("distillation", "weights", "logits"): 0.0,
+    ("distillation", "weights", "labels"): 0.0,
+}
+"""Settings that came later, with the value that means what was meant before: hashes of earlier jobs stay."""
+
+
 def spec_hash(spec: JobSpec) -> str:
     """SHA-256 of the spec's canonical JSON: equal for equal requests, whatever their file looks like."""
     content = plain(spec)
-    if spec.task is None:  # as it was hashed before there were tasks
-        del content["task"]
+    for path, default in _LATER.items():
+        _leave_out(content, path, default)
+    content["corpus"] = former_corpus(content["corpus"])
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _leave_out(content: dict[str, Any], path: Sequence[str], default: object) -> None:
+    *parents, name = path
+    for parent in parents:
+        content = content[parent]
+    if content[name] == default:
+        del content[name]
 
 
 def _with_absolute_paths(spec: JobSpec, base_dir: Path) -> JobSpec:

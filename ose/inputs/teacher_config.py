@@ -13,8 +13,11 @@ from ose.families import others
 from ose.families.base import ConfigNames
 from ose.families.registry import family_of_students, known_family, load_shape
 from ose.tasks.choice import class_of, suited_task
+from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TeacherFolder
 from ose.tasks.teacher_settings import CONFIG, handed_on, parse_object
+
+_TABLES = ("vocab_size", "max_position_embeddings", "type_vocab_size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class TeacherConfig:
         class_name: Hugging Face's name of the model class; empty when the file has none.
         task: What it does.
         max_sequence_length: Tokens for which the position table has rows.
-        is_tied: Whether the vocabulary head shares its matrix with the embeddings.
+        is_tied: Whether the vocabulary head, if there is one, shares its matrix with the embeddings.
     """
 
     model_type: str
@@ -63,14 +66,12 @@ def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig
     model_type = str(content.get("model_type", ""))
     family = known_family(model_type)
     names: ConfigNames = load_shape(family) if family else others
-    sizes, tables = (
-        {name: _number(content, name, names, path) for name in each}
-        for each in (AXES, EmbeddingShape.__dataclass_fields__)
-    )
+    sizes, tables = ({name: _number(content, name, names, path) for name in each} for each in (AXES, _TABLES))
+    num_outputs = task_rules(task).num_outputs(content, path)
     offset = _pad_token_id(content) + 1 if model_type in names.OFFSET_MODEL_TYPES else 0
     try:
         architecture = Architecture(**sizes, family=family_of_students(model_type))
-        embedding = EmbeddingShape(**tables)
+        embedding = EmbeddingShape(**tables, num_labels=num_outputs)
     except SearchSpaceError as error:
         raise TeacherError(f"{path}: {error}") from error
     return TeacherConfig(
@@ -80,7 +81,7 @@ def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig
         architecture=architecture,
         embedding=embedding,
         max_sequence_length=max(tables["max_position_embeddings"] - offset, 1),
-        is_tied=content.get("tie_word_embeddings", True) is not False,
+        is_tied=num_outputs > 0 or content.get("tie_word_embeddings", True) is not False,
     )
 
 

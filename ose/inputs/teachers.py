@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,14 +15,12 @@ from ose.families.registry import load_shape
 from ose.inputs.teacher_config import TeacherConfig, read_config
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teacher_weights import read_weights
-from ose.tasks.base import TaskRules
 from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TOKENIZERS, TeacherFolder
 from ose.tasks.teacher_settings import TOKENIZER_CONFIG, handed_on
 
 Shapes = dict[str, tuple[int, ...]]
 
-_NO_MASKED_LM_PART = re.compile(r"(^|\.)(pooler|seq_relationship|discriminator_predictions)\.")
 _SANE_MAX_LENGTH = 1_000_000
 """Tokenizers without a bound say 10^30."""
 
@@ -49,7 +46,7 @@ def inspect_teacher(
     _require_students_head(config.architecture.family, config.task, folder.path)
     weights = read_weights(folder)
     _require_as_many_tensors(config, weights.shapes, folder.path)
-    _require_head(task_rules(config.task), weights.shapes, folder.path)
+    _require_head(config, weights.shapes, folder.path)
     if config.is_inheritable:
         _require_agreement(config, weights.shapes, folder.path)
     _require_tokenizer(folder)
@@ -83,11 +80,15 @@ def _require_students_head(family: str, task: str, folder: Path) -> None:
         )
 
 
-def _require_head(rules: TaskRules, shapes: Shapes, folder: Path) -> None:
+def _require_head(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
+    rules, wanted = task_rules(config.task), config.embedding.num_labels
     if not any(name.startswith(rules.head_prefixes) for name in shapes):
         raise TeacherError(
             f"{folder}: the weights have no {rules.head_kind}; OSE needs a ...{rules.model_classes[0]} model"
         )
+    for name, shape in shapes.items():
+        if rules.output_weights and name.endswith(rules.output_weights) and shape[0] != wanted:
+            raise TeacherError(f"{folder}: {name} has {shape[0]:,} outputs, config.json says {wanted:,} labels")
 
 
 def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
@@ -105,12 +106,13 @@ def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> N
 
 
 def _count(config: TeacherConfig, shapes: Shapes) -> tuple[int, int]:
-    """Parameters of the masked language model, and of its layers alone."""
+    """Parameters of the whole model, and of its layers alone."""
     if config.is_inheritable:
         counts = FamilyCounts(config.embedding, config.task, config.architecture.family)
         count = counts.parameters(config.architecture)
         return count.total, count.encoder
-    used = {name: shape for name, shape in shapes.items() if not _NO_MASKED_LM_PART.search(name)}
+    unused = task_rules(config.task).unused_parts
+    used = {name: shape for name, shape in shapes.items() if not any(f".{part}" in f".{name}" for part in unused)}
     encoder = sum(math.prod(shape) for name, shape in used.items() if LAYER.search(name))
     return sum(math.prod(shape) for shape in _without_tied(used, config)), encoder
 

@@ -19,6 +19,7 @@ from ose.inputs.job_file import spec_hash
 from ose.inputs.job_memory import check_memory
 from ose.store.base import Store
 from ose.store.new_rows import NewJob
+from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TeacherFolder
 
 FEWEST_LEADERS, MOST_LEADERS = 2, 8
@@ -116,9 +117,11 @@ def _extended_spec(job: Job, steps: int, candidates: list[Candidate]) -> JobSpec
 def _check_unchanged(job: Job) -> None:
     """More text is drawn from the files as they are now: only of equal files is it the same text."""
     root = None if job.corpus.root is None else Path(job.corpus.root)
+    rows, tables = task_rules(job.teacher.task).reads_rows, job.corpus.tables
+    text = inspect_corpus(job.spec.corpus, root, rows=rows, tables=tables)
     now_of = {
         "teacher": TeacherFolder(Path(job.teacher.path)).digest() == job.teacher.digest,
-        "text": inspect_corpus(job.spec.corpus, root).digest == job.corpus.digest,
+        "text": text.digest == job.corpus.digest,
     }
     for what, is_same in now_of.items():
         if not is_same:

@@ -20,6 +20,7 @@ from ose.inputs.teachers import inspect_teacher
 from ose.jobs.layer_report import LayerReport, layer_report
 from ose.jobs.submit import submit_job
 from ose.store.base import Store
+from ose.tasks.registry import task_rules
 
 Score = Callable[[Job, int], Sequence[SubsetScore]]
 """Scores the subsets of a size without training, on the data of a job that need not be stored."""
@@ -78,7 +79,7 @@ def _draft(spec: JobSpec, question: LayerQuestion, now: Callable[[], datetime]) 
         spec=_comparison(spec, teacher, question),
         spec_hash="",
         teacher=teacher,
-        corpus=inspect_corpus(spec.corpus),
+        corpus=inspect_corpus(spec.corpus, rows=task_rules(teacher.task).reads_rows),
         created_at=now(),
     )
 
@@ -122,6 +123,9 @@ def _worth_training(scores: Sequence[SubsetScore], question: LayerQuestion) -> t
 
 def _known(store: Store, draft: Job) -> Job | None:
     """The newest job that asks for the same of the same teacher and text."""
-    content = (draft.teacher.digest, draft.corpus.digest)
-    jobs = store.jobs(spec_hash=draft.spec_hash)
-    return next((job for job in jobs if (job.teacher.digest, job.corpus.digest) == content), None)
+    content = _content(draft)
+    return next((job for job in store.jobs(spec_hash=draft.spec_hash) if _content(job) == content), None)
+
+
+def _content(job: Job) -> tuple[str, str, bool]:
+    return job.teacher.digest, job.corpus.digest, job.corpus.tables

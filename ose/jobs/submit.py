@@ -24,6 +24,7 @@ from ose.inputs.teachers import inspect_teacher
 from ose.inputs.texts import require_name, require_storable
 from ose.store.base import Store
 from ose.store.new_rows import NewJob
+from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TeacherFolder
 
 
@@ -60,7 +61,7 @@ def checked_job(
     require_storable(asdict(spec), "job")
     teacher = inspect_teacher(spec.teacher, locate, spec.task)
     check_job(spec, teacher)
-    corpus = inspect_corpus(spec.corpus, root)
+    corpus = inspect_corpus(spec.corpus, root, rows=task_rules(teacher.task).reads_rows)
     check_memory(spec, teacher, corpus)
     return NewJob(
         id=secrets.token_hex(4),

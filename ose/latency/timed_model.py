@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForMaskedLM, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from ose.artifacts.files import atomic_directory
@@ -16,9 +16,7 @@ from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.registry import runtime_saver
 from ose.tasks.few_tensors import few_tensors
 from ose.tasks.loading import load_config
-
-_PART: Part = "encoder"
-"""A fill-mask student is timed without its head, as it is deployed after it was fine-tuned."""
+from ose.tasks.registry import load_task, task_rules
 
 
 def save_timed_model(request: SavedModelRequest) -> None:
@@ -32,10 +30,11 @@ def save_timed_model(request: SavedModelRequest) -> None:
     model = _built(request.model, "cpu" if needs_weights else "meta")
     if needs_weights:
         fill_with_noise(model)
-    save_for_timing(model, Path(request.folder), request.runtime, request.precision)
+    part = task_rules(request.model.teacher.task).timed_part
+    save_for_timing(model, part, Path(request.folder), request.runtime, request.precision)
 
 
-def save_for_timing(model: PreTrainedModel, folder: Path, runtime: str, precision: str) -> None:
+def save_for_timing(model: PreTrainedModel, part: Part, folder: Path, runtime: str, precision: str) -> None:
     """Save what is timed of a model, with its weights only if the runtime needs them. The model is used up.
 
     Raises:
@@ -44,7 +43,7 @@ def save_for_timing(model: PreTrainedModel, folder: Path, runtime: str, precisio
     saver = runtime_saver(runtime)
     saved = model if saver.needs_weights else model.to_empty(device="meta")
     with atomic_directory(folder) as temporary:
-        saver.save(saved, _PART, temporary, precision)
+        saver.save(saved, part, temporary, precision)
 
 
 def _built(model: TimedModel, device: str) -> PreTrainedModel:
@@ -53,5 +52,5 @@ def _built(model: TimedModel, device: str) -> PreTrainedModel:
         family = load_family(model.architecture.family)
         return family.build_blank_student(config, model.architecture, model.teacher.task, device)
     with few_tensors(), no_init_weights(), torch.device(device):
-        teacher: PreTrainedModel = AutoModelForMaskedLM.from_config(config)
+        teacher: PreTrainedModel = load_task(model.teacher.task).model_class.from_config(config)
     return teacher

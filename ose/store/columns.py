@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,7 +14,9 @@ from pydantic_core import to_json
 from sqlalchemy import Boolean, Column, DateTime, Dialect, Enum, String, Text
 from sqlalchemy.types import TypeDecorator
 
-from ose.errors import UnreadableError
+from ose.core.former_names import with_columns
+from ose.core.spec import JobSpec
+from ose.errors import JobFileError, UnreadableError
 from ose.store.relative_paths import places_of
 
 
@@ -44,13 +47,24 @@ class EncodedColumn(TypeDecorator[Any]):
         if value is None:
             return None
         try:
-            return places_of(dialect).found(_adapter(self.kind).validate_json(value))
+            return places_of(dialect).found(_adapter(self.kind).validate_json(_as_now(self.kind, value)))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             raise UnreadableError(
                 f"the database holds a {_name(self.kind)} that this OSE cannot read: {place} {first['msg']}"
             ) from error
+
+
+def _as_now(kind: Any, text: str) -> str:
+    """Jobs of versions that knew no columns but that of texts; another JSON text is left as it is."""
+    if kind is not JobSpec or '"text_field"' not in text:
+        return text
+    try:
+        content = json.loads(text)
+        return json.dumps(with_columns(content)) if isinstance(content, dict) else text
+    except (ValueError, RecursionError, JobFileError):  # what is wrong with it is told below
+        return text
 
 
 @cache

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from ose.core.measurement import Metric, mean_and_stderr
 from ose.errors import NonFiniteLossError
@@ -46,8 +46,15 @@ class TaskRules:
         model_classes: What the names of its model classes contain, the usual one first: `ForMaskedLM`.
         head_kind: What people call that head.
         head_prefixes: What the names of the head's weights begin with, in any family.
-        columns: Columns of the corpus that it reads; a job file names the one of `text` by `corpus.text_field`.
+        unused_parts: Parts of weights' names that the task does not compute with: they are not counted.
+        columns: Columns of the corpus that it reads; `corpus.columns` says what files call them.
         pipeline_tag: Hugging Face's tag, for the model card.
+        timed_part: What of a student is timed: all of it, or the encoder alone if it is tuned before it serves.
+        held_out_items: Items that candidates are judged on where a job does not say how many; fewer if there are fewer.
+        num_outputs: From config.json's content, and its place for messages, to the number of the head's outputs. 0 of a
+            vocabulary head. Raises TeacherError for a configuration of no such head.
+        output_losses: The losses of a recipe that look at its outputs, by their names in `LossWeights`.
+        output_weights: Endings of the names that the head's last matrix has, which has a row for each output.
     """
 
     name: str
@@ -55,8 +62,19 @@ class TaskRules:
     model_classes: tuple[str, ...]
     head_kind: str
     head_prefixes: tuple[str, ...]
+    unused_parts: tuple[str, ...]
     columns: tuple[str, ...]
     pipeline_tag: str
+    timed_part: Literal["encoder", "model"]
+    held_out_items: int
+    num_outputs: Callable[[Mapping[str, Any], Path], int]
+    output_losses: tuple[str, ...]
+    output_weights: tuple[str, ...] = ()
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether each row of the corpus is an item of its own; else its texts are documents, which are packed."""
+        return self.columns != ("text",)
 
     def suits(self, class_name: str) -> bool:
         """Whether models of this class do the task; an empty name says nothing either way."""
@@ -93,7 +111,7 @@ class HeldOutQuality:
 
 
 class Examples(Protocol):
-    """Encoded items of one length, all tokens real."""
+    """Encoded items, shorter ones padded to the longest."""
 
     @property
     def input_ids(self) -> torch.Tensor:
@@ -102,6 +120,9 @@ class Examples(Protocol):
     @property
     def positions(self) -> torch.Tensor:
         """(N, K), the places whose states the head reads."""
+
+    def inputs(self, rows: torch.Tensor | slice = slice(None)) -> Mapping[str, torch.Tensor]:
+        """What a model is called with for these items; no `attention_mask` says that all tokens are real."""
 
 
 class Sample(Examples, Protocol):
@@ -138,6 +159,10 @@ class Encoded(Protocol):
     def layer_states(self) -> Sequence[torch.Tensor]:
         """The same after the embeddings and each layer; empty unless asked for."""
 
+    @property
+    def attention_mask(self) -> torch.Tensor | None:
+        """(B, T), 0 at padding; None if there is none."""
+
 
 class Task(Protocol):
     """A kind of question that teachers answer and students learn to answer alike.
@@ -147,6 +172,8 @@ class Task(Protocol):
     """
 
     rules: TaskRules
+    model_class: Any
+    """The `AutoModelFor...` of transformers, which have no type that they share."""
 
     def load_teacher(self, path: str | Path, digest: str | None = None) -> PreTrainedModel:
         """Load a model of this task in float32, frozen and in evaluation mode.
@@ -206,8 +233,8 @@ class Task(Protocol):
             precision: Of the arithmetic.
         """
 
-    def quality_of(self, judged: torch.Tensor) -> HeldOutQuality:
-        """What `judge` has found, as means with their standard errors.
+    def quality_of(self, judged: torch.Tensor, data: Data) -> HeldOutQuality:
+        """What `judge` has found on these data, as figures with their standard errors.
 
         Raises:
             NonFiniteLossError: The student has diverged.
@@ -221,8 +248,8 @@ class Task(Protocol):
         For who calls layers one by one and runs the head itself. The teacher's answers are looked up once.
         """
 
-    def sample(self, request: CalibrationRequest) -> Sample:
-        """Items of the training text, by which extraction measures a teacher.
+    def sample(self, request: CalibrationRequest, teacher: PreTrainedModel) -> Sample:
+        """Items of the training text, by which extraction measures a teacher; it may be asked about them.
 
         Raises:
             CorpusError: There is too little text.

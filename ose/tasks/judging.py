@@ -21,4 +21,4 @@ def held_out_quality(
     Raises:
         NonFiniteLossError: The student has diverged.
     """
-    return task.quality_of(task.judge(student, data, num_items, "float32"))
+    return task.quality_of(task.judge(student, data, num_items, "float32"), data)

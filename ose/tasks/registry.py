@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TASKS = {
     "fill_mask": "ose.tasks.fill_mask",
+    "text_classification": "ose.tasks.text_classification",
 }
 """From name to folder, as a module path: `rules` lies in it, and `task`. Of several that suit a model, the first."""
 

@@ -48,7 +48,12 @@ def cosine_loss(teacher_states: torch.Tensor, states: torch.Tensor) -> torch.Ten
     return (1 - F.cosine_similarity(states, teacher_states, dim=-1)).mean()
 
 
-def relation_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.Tensor], num_heads: int) -> torch.Tensor:
+def relation_loss(
+    teacher: Sequence[torch.Tensor],
+    student: Sequence[torch.Tensor],
+    num_heads: int,
+    mask: torch.Tensor | None = None,
+) -> torch.Tensor:
     """KL divergence between relations of tokens, mean over tokens and heads, summed over what is related.
 
     A relation is softmax(X X^T / sqrt(d)) with X the queries, keys or values of one layer, joined over heads and split
@@ -58,25 +63,33 @@ def relation_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.Tenso
         teacher: Queries, keys and values, (B, T, H) each.
         student: Likewise, of any width.
         num_heads: Divides both widths.
+        mask: (B, T), 0 at padding, which is related to nothing; None if there is none.
 
     Source:
         MiniLMv2, arXiv 2012.15828, equations 4 to 7 with equal weights, which are left to the caller.
     """
     terms = [
         F.kl_div(
-            _log_relation(ours, num_heads), _log_relation(theirs, num_heads), reduction="batchmean", log_target=True
+            _log_relation(ours, num_heads, mask),
+            _log_relation(theirs, num_heads, mask),
+            reduction="batchmean",
+            log_target=True,
         )
         for theirs, ours in zip(teacher, student, strict=True)
     ]
     return torch.stack(terms).sum()
 
 
-def _log_relation(states: torch.Tensor, num_heads: int) -> torch.Tensor:
-    """(B * A * T, T) log-probabilities of one token's relation to all."""
+def _log_relation(states: torch.Tensor, num_heads: int, mask: torch.Tensor | None) -> torch.Tensor:
+    """(S * A, T) log-probabilities of one real token's relation to all of its sequence."""
     heads = states.unflatten(-1, (num_heads, -1)).transpose(1, 2)
-    scores = heads @ heads.transpose(-1, -2) / heads.shape[-1] ** 0.5
-    log_probs: torch.Tensor = scores.float().log_softmax(dim=-1).flatten(0, 2)
-    return log_probs
+    scores = (heads @ heads.transpose(-1, -2) / heads.shape[-1] ** 0.5).float()
+    if mask is None:
+        log_probs: torch.Tensor = scores.log_softmax(dim=-1).flatten(0, 2)
+        return log_probs
+    scores = scores.masked_fill(mask[:, None, None, :] == 0, torch.finfo(scores.dtype).min)
+    real: torch.Tensor = scores.log_softmax(dim=-1).transpose(1, 2)[mask.bool()].flatten(0, 1)
+    return real
 
 
 def hidden_state_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -279,6 +279,7 @@ def test_a_job_that_gets_nowhere_fails_and_the_next_one_runs(root: Path, tmp_pat
         assert store.job(fine).status is JobStatus.SUCCEEDED
 
 
+@pytest.mark.long
 @pytest.mark.attack(door="bounds", fault=AGAIN, how="a distillation, under which three coordinators are killed")
 def test_a_distillation_that_gets_nowhere_fails_and_the_next_one_runs(root: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"

@@ -55,6 +55,7 @@ def hangs(how: str) -> dict[str, Any]:
     return job(**HANGS[how])
 
 
+@pytest.mark.long
 @pytest.mark.attack(**SUBMISSIONS, how="as found")
 def test_forty_slow_submissions(tmp_path: Path, data_root: Path, hub: str) -> None:
     with serving(tmp_path, data_root, ("slow", "good"), {"HF_ENDPOINT": hub}) as server:

@@ -140,9 +140,10 @@ def assert_is_cut(home: Path, data_root: Path, what: str) -> None:
 @pytest.mark.attack(**SLOW, how="an answer that is never read")
 def test_an_answer_that_is_never_read(tmp_path: Path, data_root: Path) -> None:
     add_export(tmp_path / "home", tmp_path / "exported", 100_000_000)
-    with serving(tmp_path / "home", data_root, more={"OSE_MAX_UNREAD_S": "5"}) as server:
+    with serving(tmp_path / "home", data_root, more={"OSE_MAX_UNREAD_S": "2"}) as server:
         asked = head(path=f"{JOBS}/job-1/exports/1/files/model.safetensors")
         with server.connect(asked) as connection:
+            assert eventually(lambda: server.num_connections() > 0, within_s=15)
             assert eventually(lambda: not server.num_connections(), within_s=15)
             assert len(read_all(connection)) < 100_000_000
         read = server.ask("GET", f"{JOBS}/job-1/exports/1/files/model.safetensors")

@@ -20,9 +20,14 @@ from typing import Any
 
 import hostile_files as hostile
 import httpx2
+import psutil
 import pytest
 from peaks import Peak, watching
 from processes import eventually, ose
+
+from ose.core.spec import Columns
+from ose.data.tables import iter_rows
+from ose.errors import CorpusError
 
 MOST_BYTES = 600_000_000
 """Of a server or a command that reads a hostile file; each takes 100 to 200 MB for itself."""
@@ -56,6 +61,18 @@ TEXTS = [
     attack(hostile.json_line, LINE, "JSONL"),
     attack(hostile.utf16_line, LINE, "UTF-16", says="UTF-8|OSE_MAX_"),
     attack(hostile.nested_json, LINE, "brackets in JSONL", says="JSON"),
+    attack(hostile.csv_open_quote, LINE, "of a quote in CSV that is not closed", says="a cell has more than 131,072"),
+    attack(hostile.csv_cell, LINE, "a cell of CSV"),
+    attack(hostile.csv_commas, LINE, "commas alone", says="OSE_MAX_LINE_BYTES"),
+    attack(hostile.csv_nulls, LINE, "null bytes in CSV", says="null byte"),
+    attack(hostile.tsv_tabs, LINE, "tabs alone", says="more than 10,000 columns|quotes"),
+    attack(hostile.tsv_lines, LINE, "blank lines in TSV", says="set corpus.quotes"),
+    attack(hostile.json_object, LINE, "an object of a JSON array"),
+    attack(hostile.json_zeros, LINE, "a JSON array of 100,000,000 zeros", says="row 1: must hold a JSON object"),
+    attack(hostile.json_brackets, LINE, "brackets alone", says="row 1: must hold a JSON object"),
+    attack(hostile.json_nested, LINE, "brackets in an array's object", says="JSON"),
+    attack(hostile.packed_csv, ARCHIVE, "a cell of CSV without end", says="a cell has more than 131,072"),
+    attack(hostile.packed_json, ARCHIVE, "blanks in a JSON array"),
 ]
 TEACHERS = [
     attack(hostile.long_header, HEADER),
@@ -147,6 +164,17 @@ def test_a_value_that_all_rows_have_is_read_in_small_batches(server: Server) -> 
     hostile.parquet_dictionary(server.data)
     answer, peak = server.submit(corpus={"train": ["bad.parquet"]})
     assert answer.status_code == 201 and peak.num_bytes < MOST_BYTES
+
+
+@pytest.mark.attack(door="memory", fault=PARQUET, how="a row with labels without end")
+def test_a_row_has_so_many_labels_at_most(tmp_path: Path) -> None:
+    hostile.parquet_labels(tmp_path)
+    path = tmp_path / "bad.parquet"
+    assert path.stat().st_size < 100_000
+    before = psutil.Process().memory_info().rss
+    with watching(os.getpid()) as peak, pytest.raises(CorpusError, match="'label' has more than 20,000,000 values"):
+        next(iter_rows([str(path)], Columns(label="label")))
+    assert peak.num_bytes - before < 100_000_000
 
 
 @pytest.mark.parametrize(("make", "says"), TEACHERS)
@@ -275,10 +303,9 @@ def test_a_whole_job_on_a_long_document_stays_small(tmp_path: Path, tiny_roberta
 @pytest.mark.attack(door="memory", fault=PARQUET, how="in a dataset as the hub has them")
 def test_a_dataset_is_read_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ose.data.hub_dataset import DatasetId, iter_dataset
-    from ose.errors import CorpusError
 
     monkeypatch.setenv("OSE_MAX_DATASET_BYTES", "1000000000")
     hostile.parquet_dictionary(tmp_path)
     with watching(os.getpid()), pytest.raises(CorpusError, match="OSE_MAX_DATASET_BYTES"):
-        next(iter_dataset(DatasetId(name=str(tmp_path)), "text"))
+        next(iter_dataset(DatasetId(name=str(tmp_path)), ["text"]))
     assert "datasets" not in sys.modules

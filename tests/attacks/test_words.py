@@ -25,7 +25,7 @@ from terminals import in_pipe, on_terminal
 from ose.api.dependencies import ServerOptions
 from ose.core.access import Scope, Token
 from ose.core.job import FailureReport, JobStatus
-from ose.core.spec import CorpusSpec, JobSpec
+from ose.core.spec import Columns, CorpusSpec, JobSpec
 from ose.errors import InvalidInputError
 from ose.jobs.submit import submit_job
 from ose.store.base import Store
@@ -238,7 +238,7 @@ def test_a_null_in_a_name_is_refused_alike(store_url: str) -> None:
     ("changes", "place"),
     [
         ({"name": "a\ud800"}, "name"),
-        ({"corpus": CorpusSpec(train=("a",), text_field="\udc80")}, "job.corpus.text_field"),
+        ({"corpus": CorpusSpec(train=("a",), columns=Columns(text="\udc80"))}, "job.corpus.columns.text"),
     ],
 )
 def test_half_a_character_is_refused_alike(store_url: str, changes: dict[str, Any], place: str) -> None:

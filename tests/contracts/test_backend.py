@@ -199,6 +199,8 @@ def test_a_probe_measures_on_the_device_that_it_names(
     assert all(0 < each.p10_ms <= each.p50_ms <= each.p90_ms for each in measured)
 
 
+# What is interrupted as it opens a file leaves it to the garbage collector, which says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("make", [inline, fake, simulated])  # Ray's is in tests/support/ray_life.py
 def test_what_is_queued_is_dropped_on_closing_which_may_be_done_twice(make: Any, search: DataRequest) -> None:
     backend = make()

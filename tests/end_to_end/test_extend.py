@@ -93,6 +93,7 @@ def same_in(workspace: Workspace, job_id: str, candidate: Candidate) -> Candidat
     return next(each for each in workspace.store.candidates(job_id) if each.architecture == candidate.architecture)
 
 
+@pytest.mark.long
 def test_an_interrupted_halving_gives_the_same_numbers(halving, tmp_path: Path) -> None:
     with Workspace(tmp_path / "whole") as workspace:
         whole = workspace.run(workspace.submit(halving).id)

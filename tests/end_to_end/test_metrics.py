@@ -25,6 +25,7 @@ def own_entropy_nats(outputs: Outputs) -> torch.Tensor:
     return -(outputs.log_probs.exp() * outputs.log_probs).sum(-1).double().mean(dim=1)
 
 
+@pytest.mark.long
 def test_a_new_metric_shows_wherever_metrics_do(ose, job, write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(METRICS, NAME, own_entropy_nats)
     assert ose("job", "run", write(job)).status == 0

@@ -58,6 +58,22 @@ def test_an_empty_corpus(refused, job, tmp_path: Path):
     assert "empty.txt" in refused(job)
 
 
+@pytest.mark.parametrize(
+    ("corpus", "told"),
+    [
+        ({"columns": {"text": "sentense"}}, "reviews.csv has no column 'sentense'; nearest: 'sentence'"),
+        ({"columns": {"text": "sentence"}, "text_field": "sentence"}, "text_field is a former name of corpus.columns"),
+        ({"columns": {"text": "sentence", "label": "label"}}, "corpus.columns.label is given, but the task fill_mask"),
+        ({"columns": {"txt": "sentence"}}, "did you mean corpus.columns.text?"),
+        ({"text_field": "label"}, "reviews.csv, line 3: a quote is not closed"),
+    ],
+)
+def test_columns_that_cannot_be_read(refused, job, tmp_path: Path, corpus: dict, told: str):
+    (tmp_path / "reviews.csv").write_text('sentence,label\ngood,\n"bad,1\n')
+    job["corpus"] |= {"train": [str(tmp_path / "reviews.csv")], **corpus}
+    assert told in refused(job)
+
+
 def test_a_sequence_longer_than_the_positions(refused, job):
     job["corpus"]["sequence_length"] = 512
     assert "sequence_length is 512, but the teacher takes at most 64" in refused(job)

@@ -149,6 +149,7 @@ def test_a_job_is_followed_to_its_end(ose, url: str, job_file: Path, workspace: 
     assert "tiny" in outcome.out and workspace.jobs()[0].id in outcome.err
 
 
+@pytest.mark.long
 def test_a_job_is_extended_on_the_service(ose, url: str, job_file: Path, workspace: Workspace):
     first = ose("--server", url, "job", "submit", job_file).out.strip()
     early = ose("--server", url, "job", "extend", first, "--steps", 4)

@@ -128,6 +128,7 @@ def test_a_cancelled_job_can_be_resumed(ose, job, write):
     assert ose("job", "resume", job_id).status == 2
 
 
+@pytest.mark.long
 def test_a_bert_teaches_and_is_extracted(ose, job, write, tiny_bert: Path):
     job["teacher"]["model"] = str(tiny_bert)
     assert ose("job", "run", write(job)).status == 0

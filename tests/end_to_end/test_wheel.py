@@ -80,6 +80,7 @@ def test_a_wheel_puts_one_package_where_it_is_installed(wheel: Path) -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.long
 def test_what_is_installed_searches_without_the_repository(
     installed: Path, job: dict[str, Any], tmp_path: Path
 ) -> None:

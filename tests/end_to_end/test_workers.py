@@ -77,6 +77,7 @@ def losses_of(home: Path) -> dict[str, dict[int, float]]:
     return read_curves(logs)
 
 
+@pytest.mark.long
 def test_two_workers_go_on_where_one_stopped_and_follow_its_curve(searched: tuple[Path, str], tmp_path: Path) -> None:
     home, job_id = searched
     other = tmp_path / "other"

@@ -101,6 +101,7 @@ def test_clients_that_submit_at_once_get_a_job_for_each_key(
     assert store.job(same).status is JobStatus.PENDING
 
 
+@pytest.mark.long
 def test_a_server_killed_under_its_clients_makes_no_job_twice(
     serve: Callable[[int], Any], store: Store, content: dict[str, Any]
 ) -> None:

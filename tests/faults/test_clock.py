@@ -30,6 +30,7 @@ def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield store
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_a_clock_that_jumps_takes_no_job_from_its_coordinator(
     store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]

@@ -25,6 +25,7 @@ def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield store
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 def test_a_terminated_coordinator_hands_its_job_to_another(
     store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]

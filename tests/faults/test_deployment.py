@@ -78,6 +78,7 @@ class Watch:
             self.seen_on |= {machine.name for machine in machines if machine.processes("ose.latency.process")}
 
 
+@pytest.mark.long
 def test_a_search_over_http_measures_where_the_cluster_says_and_survives_strikes(place: Cluster, store: Store) -> None:
     dice = Random(SEED)
     with Watch(place) as watch:

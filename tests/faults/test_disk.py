@@ -45,6 +45,7 @@ def distill(machine: Machine, home: Path, job_id: str) -> tuple[int, str]:
     return run.returncode, told
 
 
+@pytest.mark.long
 def test_a_distillation_goes_on_once_there_is_room(searched: tuple[Path, str], machine: Machine) -> None:
     home, job_id = searched
     folder = home / "artifacts" / "distillations"

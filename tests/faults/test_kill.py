@@ -79,6 +79,7 @@ def assert_whole(home: Path, store: Store) -> None:
     assert list(home.rglob("*.partial")) == []
 
 
+@pytest.mark.long
 def test_a_job_killed_again_and_again_goes_on_from_where_it_was(
     home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]
 ) -> None:

@@ -60,6 +60,7 @@ def goes_on_beyond(home: Path, step: int) -> bool:
     return eventually(lambda: steps_kept(home) > step, WITHIN_S)
 
 
+@pytest.mark.long
 def test_a_killed_worker_is_replaced_and_an_interrupt_keeps_the_last_checkpoint(
     searched: tuple[Path, str], scratch: Path
 ) -> None:

@@ -32,6 +32,65 @@ def nested_json(folder: Path) -> None:
     (folder / "bad.jsonl").write_bytes(b'{"text": ' + b"[" * 5 * MEGABYTE)
 
 
+def csv_open_quote(folder: Path) -> None:
+    """A cell that does not end, of short lines."""
+    (folder / "bad.csv").write_bytes(b'text,label\n"' + b"word\n" * 4 * MEGABYTE)
+
+
+def csv_cell(folder: Path) -> None:
+    (folder / "bad.csv").write_bytes(b'text,label\n"' + b"word " * 4 * MEGABYTE + b'",1\n')
+
+
+def csv_commas(folder: Path) -> None:
+    (folder / "bad.csv").write_bytes(b"text," + b"ab," * 3 * MEGABYTE + b"\n")
+
+
+def tsv_tabs(folder: Path) -> None:
+    (folder / "bad.tsv").write_bytes(b"text" + b"\t" * 9 * MEGABYTE + b'"\n')
+
+
+def tsv_lines(folder: Path) -> None:
+    """The beginning that is read in two ways, of as many rows as there can be, and then nothing."""
+    (folder / "bad.tsv").write_bytes(b'text\n"\n' + b"\n" * 4 * MEGABYTE)
+
+
+def csv_nulls(folder: Path) -> None:
+    (folder / "bad.csv").write_bytes(b"text,label\n" + b"\0" * 9 * MEGABYTE + b",1\n")
+
+
+def packed_csv(folder: Path) -> None:
+    """Four gigabytes of a quoted cell in four megabytes."""
+    with gzip.open(folder / "bad.csv.gz", "wb") as file:
+        file.write(b'text,label\n"')
+        for _ in range(400):
+            file.write(b"a word\n" * 100_000)
+
+
+def json_zeros(folder: Path) -> None:
+    (folder / "bad.json").write_bytes(b"[" + b"0," * 100 * MEGABYTE + b"0]")
+
+
+def json_brackets(folder: Path) -> None:
+    (folder / "bad.json").write_bytes(b"[" * 20 * MEGABYTE)
+
+
+def json_object(folder: Path) -> None:
+    """One object of the array is longer than a line may be."""
+    (folder / "bad.json").write_bytes(b'[{"text": "' + b"word " * 8 * MEGABYTE + b'"}]')
+
+
+def json_nested(folder: Path) -> None:
+    (folder / "bad.json").write_bytes(b'[{"text": ' + b"[" * 9 * MEGABYTE)
+
+
+def packed_json(folder: Path) -> None:
+    """Blanks without end in an array."""
+    with gzip.open(folder / "bad.json.gz", "wb") as file:
+        file.write(b'[{"text": ""},')
+        for _ in range(1_000):
+            file.write(b" " * MEGABYTE)
+
+
 def packed_line(suffix: str) -> Maker:
     """One line of 300 MB in a few hundred kB."""
 
@@ -78,6 +137,12 @@ def parquet_lie(folder: Path) -> None:
 def parquet_lists(folder: Path) -> None:
     lists = pa.ListArray.from_arrays(pa.array([0, 5 * MEGABYTE]), pa.array(["a"] * 5 * MEGABYTE))
     parquet.write_table(pa.table({"text": lists}), folder / "bad.parquet", compression="zstd")
+
+
+def parquet_labels(folder: Path) -> None:
+    """One row with 30 million labels, in some kilobytes."""
+    labels = pa.ListArray.from_arrays(pa.array([0, 30 * MEGABYTE]), pa.array(bytes(30 * MEGABYTE), pa.uint8()))
+    parquet.write_table(pa.table({"text": ["a"], "label": labels}), folder / "bad.parquet", compression="zstd")
 
 
 def parquet_nulls(folder: Path) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 _WITHIN_S = 60
@@ -37,13 +38,11 @@ class Served:
 @contextmanager
 def served(home: Path, *options: str, more: Mapping[str, str] | None = None, mask: int = 0o022) -> Iterator[Served]:
     """Serve a home from a process of its own until the block ends."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w") as log:
-        command = _command(home, "serve", "--port", str(port), *options)
+        command = _command(home, "serve", "--port", "0", *options)
         process = subprocess.Popen(command, env=_environment(more), stderr=log, umask=mask)
         try:
-            _await(process, port, Path(log.name))
+            port = _port_of(process, Path(log.name))
             yield Served(f"http://127.0.0.1:{port}", Path(log.name))
         finally:
             process.send_signal(signal.SIGINT)
@@ -66,12 +65,13 @@ def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
     return {**os.environ, **(more or {}), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
 
 
-def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _WITHIN_S
+def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:
+    """On which it listens. It chooses one itself: what was free a moment ago may be another's by now."""
+    deadline, watched = time.monotonic() + _WITHIN_S, psutil.Process(process.pid)
     while True:
         assert process.poll() is None and time.monotonic() < deadline, f"it does not serve: {log.read_text()}"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
+        with suppress(psutil.Error):
+            for each in watched.net_connections("inet"):
+                if each.status == psutil.CONN_LISTEN:
+                    return int(each.laddr.port)
+        time.sleep(0.05)

@@ -55,7 +55,7 @@ def _text(folder: Path) -> Any:
 
 
 def _dataset(folder: Path) -> Any:
-    return list(iter_dataset(DatasetId(name=str(folder)), "text"))
+    return [record.values["text"] for record in iter_dataset(DatasetId(name=str(folder)), ["text"])]
 
 
 @pytest.mark.parametrize("read", [_job_file, _teacher, _text, pytest.param(_dataset, marks=pytest.mark.processes)])

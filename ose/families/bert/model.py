@@ -10,7 +10,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoModelForMaskedLM, BertConfig, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.activations import ACT2FN
 from transformers.initialization import no_init_weights
 
@@ -86,18 +92,29 @@ def _built(teacher: PreTrainedConfig, architecture: Architecture, head: str, dev
 
 def _embeddings(module: Any) -> Embeddings:
     names = ("word_embeddings", "position_embeddings", "token_type_embeddings")
-    return Embeddings(run=module, tables={name: getattr(module, name) for name in names}, norm=module.LayerNorm)
+
+    def run(
+        input_ids: torch.Tensor, token_type_ids: torch.Tensor | None = None, attention_mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        states: torch.Tensor = module(input_ids=input_ids, token_type_ids=token_type_ids)
+        return states
+
+    return Embeddings(run=run, tables={name: getattr(module, name) for name in names}, norm=module.LayerNorm)
 
 
 def _block(layer: Any) -> Block:
     attention = layer.attention.self
 
-    def attend(states: torch.Tensor) -> torch.Tensor:
-        context: torch.Tensor = attention(states)[0]
+    def attend(states: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        context: torch.Tensor = attention(states, bias)[0]
         return context
 
+    def run(states: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        output: torch.Tensor = layer(states, bias)
+        return output
+
     return Block(
-        run=layer,
+        run=run,
         query=attention.query,
         key=attention.key,
         value=attention.value,
@@ -121,7 +138,15 @@ def _vocabulary_head(model: Any) -> Head:
         head, transform = model.cls, model.cls.predictions.transform
         dense, activation, norm = transform.dense, transform.transform_act_fn, transform.LayerNorm
         output = head.predictions.decoder
-    return Head(run=head, dense=dense, activation=activation, norm=norm, output=output)
+    return Head(dense=dense, activation=activation, norm=norm, output=output)
+
+
+def _classification_head(model: Any) -> Head:
+    if hasattr(model.base_model, "pooler") and model.base_model.pooler is not None:  # BERT's, RoBERTa's has none
+        pooler = model.base_model.pooler
+        return Head(dense=pooler.dense, activation=pooler.activation, norm=None, output=model.classifier)
+    head = model.classifier
+    return Head(dense=head.dense, activation=torch.tanh, norm=None, output=head.out_proj)
 
 
 def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
@@ -132,6 +157,9 @@ def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
         pad_token_id=teacher.pad_token_id,
         bos_token_id=getattr(teacher, "bos_token_id", None),
         eos_token_id=getattr(teacher, "eos_token_id", None),
+        id2label=teacher.id2label,
+        label2id=teacher.label2id,
+        problem_type=teacher.problem_type,
     )
 
 
@@ -142,5 +170,8 @@ class _HeadParts(NamedTuple):
     parts: Callable[[PreTrainedModel], Head]
 
 
-HEADS = {"fill_mask": _HeadParts(AutoModelForMaskedLM, _vocabulary_head)}
+HEADS = {
+    "fill_mask": _HeadParts(AutoModelForMaskedLM, _vocabulary_head),
+    "text_classification": _HeadParts(AutoModelForSequenceClassification, _classification_head),
+}
 """Each task's head."""

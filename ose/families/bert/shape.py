@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ose.core.architecture import Architecture, EmbeddingShape, ParameterCount
 
 CLASSES = {
-    "roberta": ("RobertaForMaskedLM",),
-    "xlm-roberta": ("XLMRobertaForMaskedLM",),
-    "camembert": ("CamembertForMaskedLM",),
-    "bert": ("BertForMaskedLM", "BertForPreTraining"),
+    "roberta": ("RobertaForMaskedLM", "RobertaForSequenceClassification"),
+    "xlm-roberta": ("XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification"),
+    "camembert": ("CamembertForMaskedLM", "CamembertForSequenceClassification"),
+    "bert": ("BertForMaskedLM", "BertForPreTraining", "BertForSequenceClassification"),
 }
 
 CONFIG_NAMES = {
@@ -34,7 +34,7 @@ OFFSET_MODEL_TYPES = frozenset({"roberta", "xlm-roberta", "camembert"})
 
 
 def count_parameters(architecture: Architecture, embedding: EmbeddingShape, head: str) -> ParameterCount:
-    """Closed-form parameter count of a model without a pooler.
+    """Closed-form parameter count; the pooler counts where a head reads it.
 
     Source:
         arXiv 2010.10499 gives p as a polynomial in D, H and I; the paper's count has a pooler,
@@ -99,5 +99,17 @@ def _vocabulary_flops(h: int, embedding: EmbeddingShape) -> int:
     return 2 * h * h + 2 * h * embedding.vocab_size
 
 
-HEADS = {"fill_mask": _HeadCounts(_vocabulary_parameters, _vocabulary_flops)}
+def _classification_parameters(h: int, embedding: EmbeddingShape) -> int:
+    """Two matrices with their biases: the first is BERT's pooler, or lies in RoBERTa's classifier."""
+    return h * h + h + h * embedding.num_labels + embedding.num_labels
+
+
+def _classification_flops(h: int, embedding: EmbeddingShape) -> int:
+    return 2 * h * h + 2 * h * embedding.num_labels
+
+
+HEADS = {
+    "fill_mask": _HeadCounts(_vocabulary_parameters, _vocabulary_flops),
+    "text_classification": _HeadCounts(_classification_parameters, _classification_flops),
+}
 """What each task's head costs."""

@@ -8,14 +8,9 @@ from typing import Any
 from ose.core.architecture import Architecture
 from ose.core.exports import MANIFEST
 from ose.core.measurement import metric_text
+from ose.core.metric_names import metric_label
 from ose.core.shown import markdown
 from ose.tasks.fill_mask.rules import RULES
-
-_METRIC_LABELS = {
-    "masked_lm_loss_nats": "held-out masked-LM loss, nats",
-    "masked_accuracy": "masked tokens right",
-}
-"""What a card calls metrics; others go by their names."""
 
 
 def student_card(manifest: Mapping[str, Any]) -> str:
@@ -55,7 +50,7 @@ def _metric_lines(teachers: Mapping[str, Any], students: Mapping[str, Any]) -> s
     lines = []
     for name in students:
         cells = (metric_text(name, each[name]["value"]) if name in each else "" for each in (teachers, students))
-        lines.append(f"\n| {_METRIC_LABELS.get(name, markdown(name))} | {' | '.join(cells)} |")
+        lines.append(f"\n| {markdown(metric_label(name))} | {' | '.join(cells)} |")
     return "".join(lines)
 
 

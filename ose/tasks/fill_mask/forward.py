@@ -6,7 +6,7 @@ a layer); with 15 % of the positions masked, computing it everywhere wastes 85 %
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -33,6 +33,9 @@ class EncodedTokens:
     head: nn.Module | None
     all_logits: torch.Tensor | None
     layer_states: tuple[torch.Tensor, ...] = ()
+
+    attention_mask: None = field(default=None, init=False)
+    """Sequences are full."""
 
     def logits(self, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Logits (B, K, V) at `positions` (B, K), or (B, T, V) everywhere."""

@@ -40,8 +40,8 @@ def judge(
         return torch.cat(judged, dim=1)
 
 
-def quality_of(judged: torch.Tensor) -> HeldOutQuality:
-    """What `judge` has found, as means with their standard errors.
+def quality_of(judged: torch.Tensor, data: FillMaskData | ResidentData) -> HeldOutQuality:
+    """What `judge` has found, as means with their standard errors; it needs no other look at the data.
 
     Raises:
         NonFiniteLossError: The student has diverged.

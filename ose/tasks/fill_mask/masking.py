@@ -62,6 +62,10 @@ class MaskedBatch:
     positions: torch.Tensor
     labels: torch.Tensor
 
+    def inputs(self, rows: torch.Tensor | slice = slice(None)) -> dict[str, torch.Tensor]:
+        """What a model is called with for some of the sequences; none has padding."""
+        return {"input_ids": self.input_ids[rows]}
+
     def take(self, rows: torch.Tensor) -> MaskedBatch:
         """Some of the sequences."""
         return MaskedBatch(self.input_ids[rows], self.positions[rows], self.labels[rows])

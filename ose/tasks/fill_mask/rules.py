@@ -13,6 +13,11 @@ RULES = TaskRules(
         "lm_head.", "cls.predictions.", "vocab_transform.", "vocab_projector.", "generator_", "predictions.",
         "lm_predictions.", "head.", "decoder.", "pred_layer.",
     ),
+    unused_parts=("pooler.", "seq_relationship.", "discriminator_predictions."),
     columns=("text",),
     pipeline_tag="fill-mask",
+    timed_part="encoder",
+    held_out_items=128,
+    num_outputs=lambda config, place: 0,
+    output_losses=("soft_targets", "masked_lm"),
 )  # fmt: skip

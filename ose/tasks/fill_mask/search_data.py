@@ -33,8 +33,9 @@ from ose.artifacts.files import atomic_file, remove_leftovers, write_json
 from ose.core.measurement import Metric, TeacherQuality, mean_and_stderr, metric_of
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
-from ose.data.corpus import Side, pack_corpus
+from ose.data.corpus import pack_corpus
 from ose.data.search_spans import ONE_SPAN, Span, batch_rows
+from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
@@ -211,11 +212,11 @@ def _stored_quality(summary: Path) -> TeacherQuality | None:
     if not summary.exists():
         return None
     content = json.loads(summary.read_text(encoding="utf8"))
-    entropies = tuple(content.pop("sequence_entropies_nats", ()))
+    entropies, doubts = (tuple(content.pop(name, ())) for name in ("sequence_entropies_nats", "doubts"))
     metrics = {name: Metric(**each) for name, each in content.pop("metrics", {}).items()}
     if not entropies or metrics.keys() != METRICS.keys():
         return None
-    return TeacherQuality(**content, metrics=metrics, sequence_entropies_nats=entropies)
+    return TeacherQuality(**content, metrics=metrics, sequence_entropies_nats=entropies, doubts=doubts)
 
 
 def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.ndarray], None]) -> TeacherQuality:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from ose.core.job import Job
 from ose.core.messages import CalibrationRequest
@@ -43,6 +43,7 @@ class FillMask:
     """
 
     rules = RULES
+    model_class = AutoModelForMaskedLM
 
     load_teacher = staticmethod(load_masked_lm)
     load_tokenizer = staticmethod(load_tokenizer)
@@ -74,7 +75,7 @@ class FillMask:
 
         return losses_of
 
-    def sample(self, request: CalibrationRequest) -> MaskedBatch:
+    def sample(self, request: CalibrationRequest, teacher: PreTrainedModel) -> MaskedBatch:
         """Packed sequences with their masks, as those of a search."""
         tokenizer = load_tokenizer(request.teacher.path, request.teacher.digest)
         packed = pack_corpus(

@@ -45,8 +45,12 @@ def parts_of(model: PreTrainedModel, head: str) -> Parts:
     assert head == "fill_mask"
     base = model.base_model
     tables = {"words": base.embeddings.word_embeddings, "positions": base.embeddings.position_embeddings}
+
+    def embed(input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        return base.embeddings(input_ids)
+
     parts = Parts(
-        embeddings=Embeddings(run=base.embeddings, tables=tables, norm=base.embeddings.LayerNorm),
+        embeddings=Embeddings(run=embed, tables=tables, norm=base.embeddings.LayerNorm),
         blocks=tuple(_block(layer) for layer in base.transformer.layer),
         head=_head(model),
     )
@@ -68,13 +72,13 @@ def _built(
 def _block(layer: nn.Module) -> Block:
     attention, feed_forward = layer.attention, layer.ffn
 
-    def attend(states: torch.Tensor) -> torch.Tensor:
+    def attend(states: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         with captured_input(attention.out_lin) as contexts:
-            attention(states)
+            attention(states, attention_mask=bias)
         return contexts[0]
 
     return Block(
-        run=layer,
+        run=lambda states, bias=None: layer(states, attention_mask=bias),
         query=attention.q_lin,
         key=attention.k_lin,
         value=attention.v_lin,
@@ -93,7 +97,6 @@ def _block(layer: nn.Module) -> Block:
 def _head(model: PreTrainedModel) -> Head:
     dense, norm, output = model.vocab_transform, model.vocab_layer_norm, model.vocab_projector
     return Head(
-        run=lambda states: output(norm(model.activation(dense(states)))),
         dense=dense,
         activation=model.activation,
         norm=norm,

@@ -43,6 +43,9 @@ class Items:
             varieties=torch.tensor([len(set(row)) / len(row) for row in input_ids.tolist()]),
         )
 
+    def inputs(self, rows: torch.Tensor | slice = slice(None)) -> dict[str, torch.Tensor]:
+        return {"input_ids": self.input_ids[rows]}
+
     def take(self, rows: torch.Tensor) -> Items:
         return Items(*(getattr(self, each.name)[rows] for each in fields(self)))
 

@@ -8,6 +8,11 @@ RULES = TaskRules(
     model_classes=("ForMaskedLM",),
     head_kind="vocabulary head",
     head_prefixes=("lm_head.", "cls.predictions."),
+    unused_parts=("pooler.",),
     columns=("text",),
     pipeline_tag="text-classification",
+    timed_part="encoder",
+    held_out_items=128,
+    num_outputs=lambda config, place: 0,
+    output_losses=("soft_targets", "masked_lm"),
 )

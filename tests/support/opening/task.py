@@ -34,10 +34,12 @@ class Opened:
     states: torch.Tensor
     layer_states: Sequence[torch.Tensor]
     answers: torch.Tensor
+    attention_mask: None = None
 
 
 class Opening:
     rules = RULES
+    model_class = AutoModelForMaskedLM
     load_tokenizer = staticmethod(loading.load_tokenizer)
 
     def load_teacher(self, path: str | Path, digest: str | None = None) -> PreTrainedModel:
@@ -97,7 +99,7 @@ class Opening:
             answers = answers_in(student(input_ids=held_out.input_ids[:num_items].to(student.device)).logits)
         return torch.stack([distances(expected, answers), *self._figures(answers, expected, held_out)])
 
-    def quality_of(self, judged: torch.Tensor) -> HeldOutQuality:
+    def quality_of(self, judged: torch.Tensor, data: OpeningData) -> HeldOutQuality:
         losses, right, agrees, varieties, true_varieties = judged.tolist()
         return HeldOutQuality.of(losses, self._metrics(right, agrees, varieties, true_varieties))
 
@@ -107,7 +109,7 @@ class Opening:
         expected = data.held_out_answers[rows].to(device)
         return lambda outputs: distances(expected, answers_in(outputs))
 
-    def sample(self, request: CalibrationRequest) -> Items:
+    def sample(self, request: CalibrationRequest, teacher: PreTrainedModel) -> Items:
         return self._packed(request, "train", request.num_sequences)
 
     def outputs(self, model: PreTrainedModel, examples: Examples) -> torch.Tensor:

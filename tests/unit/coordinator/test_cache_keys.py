@@ -18,7 +18,9 @@ from ose.core.job import CorpusFacts, Job, JobStatus
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import TimedModel
+from ose.core.packed_text import packed_text_key
 from ose.core.spec import (
+    Columns,
     CorpusSpec,
     ExtendedCandidate,
     Extension,
@@ -70,7 +72,7 @@ def test_jobs_share_what_is_equal(changes: dict) -> None:
         {"teacher": builders.teacher_facts(digest="e" * 64)},
         {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), sequence_length=64))},
         {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), max_tokens=1000))},
-        {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), text_field="body"))},
+        {"spec": replace(SPEC, corpus=CorpusSpec(train=("text.txt",), columns=Columns(text="body")))},
         {"spec": replace(SPEC, search=SearchSpec(steps=101))},
         {"spec": replace(SPEC, search=SearchSpec(seed=1))},
         {"spec": replace(SPEC, search=SearchSpec(held_out_sequences=64))},
@@ -79,6 +81,34 @@ def test_jobs_share_what_is_equal(changes: dict) -> None:
 )
 def test_jobs_do_not_share_what_differs(changes: dict) -> None:
     assert search_data_key(job(**changes)) != search_data_key(job())
+
+
+@pytest.mark.parametrize(
+    ("columns", "keys"),
+    [
+        (Columns(), ["8d447df7bae836250b26e2c6", "a825678f5fa08a0070e43d3b", "1fbc72898f9f7d1f7d0b6c37"]),
+        (Columns(text="body"), ["e8f2279253e78cc4c6b54528", "2c2365cab2d88c5e9c7ec13d", "697591d32eb5e70881ae72e7"]),
+    ],
+)
+def test_files_of_versions_that_knew_one_column_are_found(columns: Columns, keys: list[str]) -> None:
+    known = job(spec=replace(SPEC, corpus=CorpusSpec(train=("text.txt",), columns=columns, skip_bad_rows=0.01)))
+    assert [packed_text_key(known), search_data_key(known), calibration_key(known)] == keys
+
+
+def test_what_is_read_beside_the_text_decides_the_files() -> None:
+    specs = [
+        {},
+        {"columns": Columns(label="label")},
+        {"columns": Columns(label="stars")},
+        {"columns": Columns(text_pair="label")},
+        {"columns": Columns(query_id="label")},
+        {"quotes": "csv"},
+        {"quotes": "literal"},
+    ]
+    jobs = [job(spec=replace(SPEC, corpus=CorpusSpec(train=("text.txt",), **changes))) for changes in specs]
+    jobs.append(job(corpus=replace(builders.new_job().corpus, tables=True)))
+    for key in (packed_text_key, search_data_key, calibration_key):
+        assert len({key(each) for each in jobs}) == len(jobs)
 
 
 PROTOCOL = LatencyProtocol()

@@ -75,3 +75,4 @@ def test_a_metric_of_a_single_item_has_no_error() -> None:
 
 def test_a_metric_is_read_in_the_unit_of_its_name() -> None:
     assert (metric_text("masked_lm_loss_nats", 1234.5678), metric_text("macro_f1", 0.4375)) == ("1,234.568", "43.8%")
+    assert (metric_text("spearman", 0.8612), metric_text("ndcg_at_10", 0.589)) == ("0.861", "0.589")

@@ -8,7 +8,8 @@ from searches import facts_of
 
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
-from ose.data.corpus import _position, _sample, pack_corpus
+from ose.data.corpus import _sample, pack_corpus
+from ose.data.text_position import position_of
 from ose.errors import CorpusError
 from ose.inputs.corpora import inspect_corpus
 from ose.tasks.fill_mask.teacher import load_tokenizer
@@ -156,7 +157,7 @@ def test_a_single_document_leaves_nothing_to_hold_out(tmp_path: Path, tokenizer:
 def test_a_sample_is_the_beginning_of_its_order_as_far_as_there_is_room(most: int, kept: int):
     documents = [words(number) for number in range(300)]
     share = 0.5 if kept == 15 else 1.0
-    placed = sorted((_position(each, "7"), each) for each in documents)
+    placed = sorted((position_of(each, "7"), each) for each in documents)
     expected = [document for position, document in placed if position < share]
     found = _sample(documents, share, 7, most)
     assert found == expected[: len(found)]

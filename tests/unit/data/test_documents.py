@@ -1,4 +1,4 @@
-"""Tests ose/data/parquet_text.py, ose/data/records.py and ose/data/unpacking.py."""
+"""Tests ose/data/parquet_columns.py, ose/data/records.py and ose/data/unpacking.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from ose.data import parquet_text, unpacking
+from ose.data import parquet_columns, unpacking
 from ose.data.documents import iter_documents
 from ose.errors import CorpusError
 
@@ -104,11 +104,10 @@ def test_a_document_is_yielded_before_the_file_is_read_to_its_end(tmp_path: Path
         ("a.txt", "one\ntwo".encode("utf-16-le"), "line 1: holds a null byte; this is no text file"),
         ("a.txt", "one\ntwo".encode("utf-16"), "line 1: is no UTF-8 text"),
         ("a.jsonl", b'{"text": "one"}\n{"text": \n', "line 2: is no valid JSON"),
-        ("a.json", b'[\n  {"text": "one"}\n]', "line 1: is no valid JSON"),
         ("a.jsonl", b'["one"]\n', "line 1: must hold a JSON object, not a list"),
-        ("a.jsonl", b'{"body": "one", "id": 1}\n', "line 1: has no field 'text', only 'body', 'id'; set corpus.text_"),
-        ("a.jsonl", b"{}\n", "line 1: has no field 'text', only none"),
-        ("a.jsonl", b'{"text": 5}\n', "line 1: field 'text' must hold text, not a int"),
+        ("a.jsonl", b'{"body": "one", "id": 1}\n', "line 1: has no column 'text', only 'body', 'id'; set corpus.col"),
+        ("a.jsonl", b"{}\n", "line 1: has no column 'text', only none"),
+        ("a.jsonl", b'{"text": 5}\n', "line 1: column 'text' must hold text, not a int"),
         ("a.parquet", b"PAR1 nonsense", "is a corrupt or truncated parquet file"),
         ("a.parquet", b"", "is a corrupt or truncated parquet file"),
     ],
@@ -122,8 +121,8 @@ def test_a_broken_file_is_one_line_with_its_place(tmp_path: Path, name: str, con
 def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path):
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table({"body": ["one"], "number": [1]}), path)
-    assert "has no field 'text', only 'body', 'number'; set corpus.text_field" in refusal(path)
-    assert "field 'number' must hold text, not a int" in refusal(path, "number")
+    assert "has no column 'text', only 'body', 'number'; set corpus.columns" in refusal(path)
+    assert "column 'number' must hold text, not a int64" in refusal(path, "number")
     assert documents(path, "body") == ["one"]
 
 
@@ -193,10 +192,31 @@ def test_a_value_for_all_rows_comes_in_small_batches(tmp_path: Path, monkeypatch
     indices = pa.array([0] * 100, pa.int32())
     table = pa.table({"text": pa.DictionaryArray.from_arrays(indices, pa.array(["word" * 1000]))})
     parquet.write_table(table, tmp_path / "a.parquet", store_schema=False)
-    monkeypatch.setattr(parquet_text, "_BYTES_PER_BATCH", 10_000)
+    monkeypatch.setattr(parquet_columns, "_BYTES_PER_BATCH", 10_000)
     assert documents(tmp_path / "a.parquet") == ["word" * 1000] * 100
     monkeypatch.setenv("OSE_MAX_PAGE_BYTES", "3000")
     assert "has a page of more than 3,000 bytes (OSE_MAX_PAGE_BYTES)" in refusal(tmp_path / "a.parquet")
     monkeypatch.setenv("OSE_MAX_HEADER_BYTES", "1000")
     parquet.write_table(pa.table({f"column-{i}": ["a"] for i in range(50)}), tmp_path / "b.parquet")
     assert "has a footer of more than 1,000 bytes (OSE_MAX_HEADER_BYTES)" in refusal(tmp_path / "b.parquet")
+
+
+TABLE = 'text,label\n"a cell, of\ntwo lines",1\n,1\nsecond,2\n'
+
+
+def test_documents_of_a_table_are_the_cells_of_its_column(tmp_path: Path):
+    path = write(tmp_path / "a.csv", TABLE.encode())
+    assert documents(path) == ["a cell, of\ntwo lines", "second"] and documents(path, "label") == ["1", "1", "2"]
+    assert "has no column 'texts'; nearest: 'text'" in refusal(path, "texts")
+    assert "line 2: has 1 cells, but the header has 2" in refusal(write(tmp_path / "b.csv", b"text,label\na\n"))
+
+
+def test_a_job_of_before_reads_the_lines_of_a_table(tmp_path: Path):
+    path = write(tmp_path / "a.csv.gz", gzip.compress(TABLE.encode()))
+    assert list(iter_documents([str(path)], "text", tables=False)) == TABLE.strip().split("\n")
+    with pytest.raises(CorpusError, match="no such file"):
+        list(iter_documents([str(tmp_path / "none.csv")], "text", tables=False))
+
+
+def test_documents_of_an_array_are_the_texts_of_its_objects(tmp_path: Path):
+    assert documents(write(tmp_path / "a.json", b'[\n  {"text": "one"},\n  {"text": null}\n]')) == ["one"]

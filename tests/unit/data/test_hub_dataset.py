@@ -58,15 +58,16 @@ def local_dataset(tmp_path: Path) -> DatasetId:
 
 @pytest.mark.processes
 def test_rows_stream_out_of_a_dataset(local_dataset: DatasetId):
-    assert list(iter_dataset(local_dataset, "body")) == [f"document {i}" for i in range(3)]
+    records = list(iter_dataset(local_dataset, ["body"]))
+    assert [record.values for record in records] == [{"body": f"document {i}"} for i in range(3)]
 
 
 @pytest.mark.processes
 def test_a_dataset_without_the_field_or_split_is_one_line(local_dataset: DatasetId):
-    with pytest.raises(CorpusError, match="has no field 'text', only 'body'"):
-        list(iter_dataset(local_dataset, "text"))
+    with pytest.raises(CorpusError, match="has no column 'text', only 'body'"):
+        list(iter_dataset(local_dataset, ["text"]))
     with pytest.raises(CorpusError, match="cannot be read: ") as caught:
-        list(iter_dataset(DatasetId(name=local_dataset.name, split="dev"), "body"))
+        list(iter_dataset(DatasetId(name=local_dataset.name, split="dev"), ["body"]))
     assert "\n" not in str(caught.value)
 
 
@@ -78,7 +79,7 @@ def test_a_card_that_names_files_elsewhere_is_refused(tmp_path: Path, named: str
     files = named.format(outside=tmp_path)
     (tmp_path / "data" / "README.md").write_text(f"---\nconfigs:\n- config_name: x\n  data_files: {files}\n---\n")
     with pytest.raises(CorpusError, match="names files that are not its own"):
-        list(iter_dataset(DatasetId(name=str(tmp_path / "data")), "text"))
+        list(iter_dataset(DatasetId(name=str(tmp_path / "data")), ["text"]))
 
 
 @pytest.mark.parametrize(
@@ -93,10 +94,10 @@ LISTED = """
 import sys
 listed = []
 sys.addaudithook(lambda event, asked: listed.append(str(asked[0])) if event in ("os.scandir", "os.listdir") else None)
-from ose.data.dataset_process import _texts
+from ose.data.dataset_process import _values
 from ose.data.hub_dataset import DatasetId
 try:
-    print(*_texts(DatasetId(name=sys.argv[1]), "text"))
+    print(*(row["text"] for row in _values(DatasetId(name=sys.argv[1]), ["text"])))
 except Exception as error:
     print(error)
 print(*(folder for folder in listed if folder.startswith(sys.argv[2])))
@@ -132,6 +133,6 @@ def test_no_other_site_is_asked_for_what_a_card_names(tmp_path: Path):
         files = f"http://127.0.0.1:{site.getsockname()[1]}/*.jsonl"
         (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: x\n  data_files: {files}\n---\n")
         with pytest.raises(CorpusError, match="names files that are not its own"):
-            list(iter_dataset(DatasetId(name=str(tmp_path)), "text"))
+            list(iter_dataset(DatasetId(name=str(tmp_path)), ["text"]))
         with pytest.raises(TimeoutError):
             site.accept()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from ose.data.parquet_pages import iter_page_sizes
+from ose.data.parquet_pages import iter_pages
 
 TEXTS = [f"document {number} " * 20 for number in range(3000)]
 
@@ -22,7 +22,9 @@ def test_pages_add_up_to_the_column(tmp_path: Path, version: str, compression: s
     chunk = parquet.read_metadata(path).row_group(0).column(0)
     first = chunk.dictionary_page_offset if use_dictionary else chunk.data_page_offset
     with path.open("rb") as file:
-        sizes = list(iter_page_sizes(file, first, first + chunk.total_compressed_size))
+        pages = list(iter_pages(file, first, first + chunk.total_compressed_size))
+    sizes = [page.num_bytes for page in pages]
+    assert sum(page.num_values for page in pages) == len(TEXTS)
     headers = chunk.total_uncompressed_size - sum(sizes)
     assert len(sizes) > 1 and 0 < headers < 2000 * len(sizes)
 
@@ -42,4 +44,4 @@ def test_pages_add_up_to_the_column(tmp_path: Path, version: str, compression: s
 )
 def test_what_is_no_page_is_told(content: bytes):
     with pytest.raises((ValueError, EOFError)):
-        list(iter_page_sizes(io.BytesIO(content), 0, max(1, len(content))))
+        list(iter_pages(io.BytesIO(content), 0, max(1, len(content))))

@@ -144,7 +144,7 @@ def test_a_wider_head_that_is_no_multiple_fills_up_with_its_likest() -> None:
 
 def test_narrowed_heads_beat_leading_rows(statistics: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
-        wanted = BLOCK.attend(INPUTS) @ PROJECTION.T
+        wanted = BLOCK.attend(INPUTS, None) @ PROJECTION.T
         chosen = chosen_maps(TEACHER, student(4, 16), torch.ones(4), statistics, PROJECTION)
         errors = []
         for maps in (chosen, leading_maps(TEACHER, student(4, 16))):

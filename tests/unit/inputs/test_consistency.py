@@ -41,10 +41,23 @@ def job(space: dict[str, Any] | None = None, **parts: Any) -> JobSpec:
     return parse_job(content | parts, "/")
 
 
+@pytest.mark.parametrize("column", ["label", "text_pair", "query_id"])
+def test_a_job_with_a_column_that_its_task_does_not_read_is_refused(column: str):
+    message = f"corpus.columns.{column} is given, but the task fill_mask reads text alone"
+    with pytest.raises(JobFileError, match=message):
+        check_job(job(corpus={"columns": {column: "a"}}), TEACHER)
+
+
+def test_documents_are_no_rows_that_could_be_left_out():
+    with pytest.raises(JobFileError, match=r"corpus\.skip_bad_rows is given, but the task fill_mask reads documents"):
+        check_job(job(corpus={"skip_bad_rows": 0.1}), TEACHER)
+
+
 @pytest.mark.parametrize(
     "spec",
     [
         job(),
+        job(corpus={"columns": {"text": "body"}, "quotes": "literal"}),
         job({"num_attention_heads": [2, 16]}),
         job({"hidden_size": [32, 33]}),
         job({"hidden_size": [64]}, search={"initialization": "random"}),

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ose.core.job import CorpusFacts
-from ose.core.spec import CorpusSpec
+from ose.core.spec import Columns, CorpusSpec
+from ose.data.row_sides import is_held_out
+from ose.data.tables import Row
 from ose.errors import CorpusError
 from ose.inputs.corpora import inspect_corpus
 
@@ -110,3 +112,59 @@ def test_a_root_is_remembered_and_no_text_leads_out_of_it(folder: Path):
     assert inspect_corpus(spec, folder / "deep").root == str(folder / "deep")
     with pytest.raises(CorpusError, match="leads out"):
         inspect_corpus(CorpusSpec(train=(f"{folder}/deep/out.txt",)), folder / "deep")
+
+
+def rows_of(folder: Path, content: str, name: str = "a.csv", **changes: object) -> CorpusFacts:
+    (folder / name).write_text(content)
+    columns = Columns(text="sentence", label="label")
+    return inspect_corpus(CorpusSpec(**{"train": (str(folder / name),), "columns": columns, **changes}), rows=True)
+
+
+MANY = "sentence,label\n" + "".join(f"text {number},1\n" for number in range(100))
+
+
+def test_tables_are_told_apart_from_text(folder: Path):
+    assert rows_of(folder, MANY).tables and not inspect(f"{folder}/a.txt").tables
+    (folder / "b.tsv").write_text("text\nword\n")
+    spec = CorpusSpec(train=(f"{folder}/b.tsv",))
+    assert inspect_corpus(spec).tables and not inspect_corpus(spec, tables=False).tables
+    assert inspect_corpus(spec).digest == inspect_corpus(spec, tables=False).digest
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("sentense,label\na,1\n", "a.csv has no column 'sentence'; nearest: 'sentense'"),
+        (MANY + ",1\n", "a.csv, line 102: column 'sentence' is empty"),
+        (MANY + "b\n", "a.csv, line 102: has 1 cells, but the header has 2"),
+        ("sentence,label\n", "a.csv: holds no row that can be used"),
+        ("", "a.csv: holds no row that can be used"),
+    ],
+)
+def test_rows_are_refused_in_one_line(folder: Path, content: str, message: str):
+    with pytest.raises(CorpusError) as caught:
+        rows_of(folder, content)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("side", "told"), [(True, "all of them are held out"), (False, "none is held out")])
+def test_rows_on_one_side_alone_are_refused(folder: Path, side: bool, told: str):
+    texts = (f"text {number}" for number in range(100))
+    text = next(each for each in texts if is_held_out(Row(place="", text=each)) == side)
+    with pytest.raises(CorpusError, match=f"^corpus.train has so few rows that {told}"):
+        rows_of(folder, f"sentence,label\n{text},1\n")
+
+
+def test_bad_rows_pass_up_to_the_share(folder: Path):
+    bad = MANY + ",1\n"
+    assert rows_of(folder, bad, skip_bad_rows=0.01).tables
+    with pytest.raises(CorpusError, match="line 102: column 'sentence' is empty; 1 of 101 rows cannot be used, more"):
+        rows_of(folder, bad, skip_bad_rows=0.005)
+
+
+def test_named_validation_needs_a_row_and_a_glob_leaves_out_headers_alone(folder: Path):
+    (folder / "v-1.csv").write_text("sentence,label\n")
+    with pytest.raises(CorpusError, match=r"v-1\.csv: holds no row"):
+        rows_of(folder, MANY, validation=(f"{folder}/v-1.csv",))
+    (folder / "v-2.csv").write_text("sentence,label\na,1\n")
+    assert rows_of(folder, MANY, validation=(f"{folder}/v-*.csv",)).validation == (f"{folder}/v-2.csv",)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ose.core.presets import preset_spec
-from ose.core.spec import Hyperparameters, JobSpec
+from ose.core.spec import Columns, Hyperparameters, JobSpec
 from ose.errors import JobFileError, NotFoundError, OseError, SearchSpaceError
 from ose.inputs.job_file import load_job_file, parse_job, spec_hash
 from ose.inputs.yaml_text import parse_mapping
@@ -190,6 +192,36 @@ def test_the_hash_depends_on_the_request_and_not_on_how_it_is_written():
 def test_jobs_of_earlier_versions_are_found_by_their_hash():
     assert spec_hash(job_spec()) == "7cc95ec624803cdeabba951ebb46fa216271e31c69220822d9f0666fe52d3cea"
     assert spec_hash(job_spec(task="fill_mask")) != spec_hash(job_spec())
+    corpus = job_spec().corpus
+    columns = [{"columns": Columns(text="body")}, {"columns": Columns(label="label")}]
+    others = [*columns, {"quotes": "csv"}, {"skip_bad_rows": 0.1}]
+    hashes = {spec_hash(job_spec(corpus=dataclasses.replace(corpus, **changes))) for changes in ({}, *others)}
+    assert len(hashes) == 5
+
+
+def test_the_former_name_of_the_text_column_is_read():
+    former = JOB | {"corpus": {"train": ["text.txt"], "text_field": "body"}}
+    now = JOB | {"corpus": {"train": ["text.txt"], "columns": {"text": "body"}}}
+    assert parse_job(former, "/") == parse_job(now, "/") and parse_job(now, "/").corpus.columns.text == "body"
+    with pytest.raises(JobFileError, match=r"^a\.yaml: corpus\.text_field is a former name of corpus\.columns\.text;"):
+        parse_job(former | {"corpus": now["corpus"] | former["corpus"]}, "/", source="a.yaml")
+    with pytest.raises(JobFileError, match=r"corpus\.columns\.text must be text"):
+        parse_job(former | {"corpus": {"train": ["text.txt"], "text_field": 5}}, "/")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"txt": "a"}, "corpus.columns.txt is unknown; did you mean corpus.columns.text?"),
+        ({"label": ""}, "corpus.columns.label is empty"),
+        ({"label": "text"}, "corpus.columns.text and label are one column, 'text'"),
+        ({"text": None}, "corpus.columns.text must be text"),
+        ("text", "corpus.columns must be a mapping of keys to values"),
+    ],
+)
+def test_columns_are_names_of_their_own(columns: object, message: str):
+    with pytest.raises(JobFileError, match=re.escape(message)):
+        parse_job(JOB | {"corpus": {"train": ["text.txt"], "columns": columns}}, "/")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -34,9 +34,14 @@ def prepared() -> PreparedJob:
         phases=(20, 50),
     )
     corpus = CorpusFacts(
-        train=("/a/text.txt", "/a/more.txt"), validation=("/a/v.txt",), digest="c" * 64, size_bytes=2**40, root="/a"
+        train=("/a/text.txt", "/a/more.csv"),
+        validation=("/a/v.txt",),
+        digest="c" * 64,
+        size_bytes=2**40,
+        root="/a",
+        tables=True,
     )
-    embedding = EmbeddingShape(vocab_size=1000, max_position_embeddings=130, type_vocab_size=2)
+    embedding = EmbeddingShape(vocab_size=1000, max_position_embeddings=130, type_vocab_size=2, num_labels=3)
     new = builders.new_job(
         spec=builders.job_spec(
             name="Überschrift \u202e[/x]", extends=Extension(job="job-0", candidates=(extended,), data_steps=(5, 9))

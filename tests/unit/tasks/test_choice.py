@@ -30,7 +30,7 @@ def test_a_class_that_says_nothing_suits(config: dict, name: str, tmp_path: Path
     [
         (
             {"architectures": ["BertModel"]},
-            "holds a BertModel, which has no vocabulary head; OSE needs",
+            "holds a BertModel, which has no vocabulary head or classification head; OSE needs",
         ),
         ({"architectures": ["T5ForConditionalGeneration"]}, "is an encoder-decoder (T5ForConditionalGeneration)"),
         ({"is_encoder_decoder": True, "model_type": "t5"}, "is an encoder-decoder (t5); OSE needs a masked language"),

@@ -36,7 +36,7 @@ def test_the_card_shows_teacher_and_student_side_by_side() -> None:
         "| latency p50 (p90), ms | 5.25 (6.12) | 5.25 (6.12) |",
         "| held-out masked-LM loss, nats | 3.250 | 3.250 |",
         "| masked tokens right | 43.8% | 43.8% |",
-        "| agreement | 50.0% | 50.0% |",
+        "| agreement with the teacher | 50.0% | 50.0% |",
         "batch 1 x 128 tokens, float32",
         "Example CPU (2 cores), torch 2.13.0",
     ):

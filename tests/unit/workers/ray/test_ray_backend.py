@@ -154,6 +154,7 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line() -> None:
     assert asked.stdout.decode().startswith("no Ray cluster answers at 127.0.0.1:1: ")
 
 
+@pytest.mark.long
 def test_a_backend_says_nothing_listens_to_nobody_else_and_leaves_nothing(search: DataRequest, tmp_path: Path) -> None:
     short, long = evaluate_task(search, SMALL, num_steps=1), evaluate_task(search, SMALL, num_steps=100_000)
     home, report = tmp_path / "home", tmp_path / "report.json"

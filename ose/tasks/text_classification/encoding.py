@@ -1,0 +1,45 @@
+"""Rows of a corpus to encoded items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from ose.data.tables import Row
+from ose.tasks.text_classification.items import TextItems
+
+
+def encode_rows(
+    rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, sequence_length: int, *, has_token_types: bool
+) -> TextItems:
+    """Tokenise texts or pairs, without what is known of them.
+
+    What is longer than `sequence_length` is cut at its end, of a pair the longer text first. This rule takes the place
+    of whatever cutting or padding the tokenizer's own file asks for.
+
+    Args:
+        rows: All with a second text, or none.
+        tokenizer: The teacher's.
+        sequence_length: Tokens at most, with the special ones; all items are padded to it.
+        has_token_types: Whether the model has more than one kind of token.
+    """
+    pairs = [row.text_pair for row in rows] if rows[0].text_pair is not None else None
+    encoded = tokenizer(
+        [row.text for row in rows],
+        pairs,
+        truncation="longest_first",
+        padding="max_length",
+        max_length=sequence_length,
+        padding_side="right",
+        return_attention_mask=True,
+        return_token_type_ids=has_token_types and pairs is not None,
+        return_tensors="pt",
+        verbose=False,
+    )
+    token_types = encoded.get("token_type_ids")
+    return TextItems(
+        input_ids=encoded["input_ids"].int(),
+        lengths=encoded["attention_mask"].sum(dim=1).int(),
+        token_type_ids=None if token_types is None else token_types.int(),
+    )
