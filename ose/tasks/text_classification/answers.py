@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ose.tasks.text_classification.kinds import Kind
@@ -55,8 +57,9 @@ def drawn_truth(answers: torch.Tensor, generator: torch.Generator) -> torch.Tens
     Against them a teacher has the gradients of its Fisher information: of its own probabilities it has none.
     """
     if answers.ndim == 2:
-        return answers + torch.randn(answers.shape, generator=generator) * variance_of(answers) ** 0.5
-    drawn = torch.multinomial(answers.exp().flatten(0, 1), 1, generator=generator)
+        noise: torch.Tensor = torch.randn(answers.shape, generator=generator) * math.sqrt(variance_of(answers))
+        return answers + noise
+    drawn: torch.Tensor = torch.multinomial(answers.exp().flatten(0, 1), 1, generator=generator)
     return drawn.view(answers.shape[:2])
 
 
