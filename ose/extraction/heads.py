@@ -175,7 +175,7 @@ def _roots(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _moments(values: torch.Tensor, *, is_centred: bool) -> torch.Tensor:
     """(A, d, d) of (S, A, d)."""
-    flat = values.transpose(0, 1).contiguous()
+    flat = values.transpose(0, 1)
     if is_centred:
         flat = flat - flat.mean(dim=1, keepdim=True)
     return flat.transpose(1, 2) @ flat / flat.shape[1]
