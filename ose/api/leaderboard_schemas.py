@@ -40,6 +40,7 @@ class LeaderboardJob(BaseModel):
         latency: How latencies were measured.
         device: Where; null while that is not known.
         score: What ranks the candidates here.
+        notes: What to know of teacher and text, a line each.
     """
 
     id: str
@@ -50,6 +51,7 @@ class LeaderboardJob(BaseModel):
     latency: LatencyProtocol
     device: str | None
     score: AppliedRule
+    notes: list[str]
 
 
 class LeaderboardTeacher(BaseModel):

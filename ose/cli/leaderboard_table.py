@@ -55,6 +55,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     )
     if job["score"]["stderr_is_upper_bound"]:
         out.print(_UPPER_BOUND, style="dim")
+    for note in job["notes"]:
+        out.print(f"Note: {shown(note)}.", style="dim")
     if board.trust is not None:
         _print_trust(out, job["id"], board.trust)
 

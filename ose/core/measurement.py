@@ -19,7 +19,8 @@ class LatencyProtocol:
         device: `cpu`, or `cuda` with an index (`cuda:0`).
         threads: Threads of one operation on the CPU.
         batch_size: Sequences at once. One, because a request that waits is what users feel.
-        sequence_length: Tokens a sequence, all real.
+        sequence_length: Tokens a sequence, all real; None leaves it to the task and the text of a job, which settle it
+            when it is submitted.
         dtype: Precision of weights and arithmetic.
         runtime: What executes the model.
         max_attempts: Times a measurement that was disturbed is made before it is flagged. Passing disturbances are
@@ -31,13 +32,18 @@ class LatencyProtocol:
     device: str = "cpu"
     threads: Annotated[int, THREADS] = 1
     batch_size: Annotated[int, BATCH] = 1
-    sequence_length: Annotated[int, SEQUENCE] = 128
+    sequence_length: Annotated[int | None, SEQUENCE] = None
     dtype: str = "float32"
     runtime: str = "torch"
     max_attempts: Annotated[int, ATTEMPTS] = 3
 
     def __post_init__(self) -> None:
         require_bounds(self, "latency.")
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens a sequence, where nothing is said of them too."""
+        return self.sequence_length or 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,7 +119,7 @@ def measure_latency(
 
 
 def _timing(session: Session, protocol: LatencyProtocol, vocab_size: int) -> _Timing:
-    shape = (protocol.batch_size, protocol.sequence_length)
+    shape = (protocol.batch_size, protocol.num_tokens)
     input_ids = np.random.default_rng(0).integers(10, vocab_size, shape)
     if protocol.device.startswith("cuda"):
         return _Timing(session.timed(input_ids), GPU_WARMUP_S, GPU_TIMED_S, on_gpu=True)

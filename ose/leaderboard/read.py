@@ -11,6 +11,7 @@ from ose.core.former_names import former_figures
 from ose.core.job import ErrorDetail, FailureReport, Job
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import metrics_json
+from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
@@ -238,6 +239,7 @@ def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:
             "formula_version": FORMULA_VERSION,
             "stderr_is_upper_bound": _takes_entropy_for_exact(job, rule),
         },
+        "notes": list(job_notes(job.spec, job.teacher, job.corpus)),
     }
 
 
