@@ -128,7 +128,7 @@ def delete(context: typer.Context, job_id: JobId) -> None:
 
 def say_notes(job: Job) -> None:
     """What people should know of a job before it runs, a line each."""
-    for note in job_notes(job.spec, job.teacher, job.corpus):
+    for note in job_notes(job):
         say(f"note: {shown(note)}")
 
 

@@ -1,10 +1,10 @@
-"""What people should know of a job before it runs, in a line each: told when it is submitted, on its board and card."""
+"""What people should know of a job beside its figures, a line each: told when it is submitted, on board and card."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ose.core.job import CorpusFacts, ItemFacts, TeacherFacts
+from ose.core.job import ItemFacts, Job, TeacherFacts
 from ose.core.shown import NAME, shown
 from ose.core.spec import JobSpec
 
@@ -12,9 +12,14 @@ _FEW = 8
 """Labels that a line lists."""
 
 
-def job_notes(spec: JobSpec, teacher: TeacherFacts, corpus: CorpusFacts) -> tuple[str, ...]:
+def job_notes(job: Job) -> tuple[str, ...]:
     """The lines, none of which stops a job."""
-    return (*_of_teacher(teacher), *(_of_items(spec, corpus.items) if corpus.items else ()))
+    doubts = job.teacher_quality.doubts if job.teacher_quality else ()
+    return (
+        *_of_teacher(job.teacher),
+        *(f"the teacher was taken as it is, although {doubt}" for doubt in doubts),
+        *(_of_items(job.spec, job.corpus.items) if job.corpus.items else ()),
+    )
 
 
 def _of_teacher(teacher: TeacherFacts) -> Iterator[str]:
@@ -29,7 +34,12 @@ def _of_teacher(teacher: TeacherFacts) -> Iterator[str]:
 def _of_items(spec: JobSpec, items: ItemFacts) -> Iterator[str]:
     if items.num_bad:
         yield f"{items.num_bad:,} of {items.num_rows:,} rows read so far cannot be used and are left out"
-    if items.median_tokens is None:
+    if items.median_tokens is not None:
+        yield (
+            f"half of the held-out items have at most {items.median_tokens} tokens, 95 % at most {items.p95_tokens}; "
+            f"latency is measured at {spec.latency.num_tokens}"
+        )
+    else:
         yield (
             "the teacher's tokenizer is a SentencePiece model alone, whose tokens are not counted here: latency is "
             f"measured at {spec.latency.num_tokens} tokens unless latency.sequence_length says another"

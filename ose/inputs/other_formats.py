@@ -1,4 +1,4 @@
-"""Directories that people take for a model of transformers, recognised by their files: what they are, and what to do."""
+"""Directories that are taken for a model of transformers, recognised by their files: what they are, and what to do."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def refuse_other_formats(folder: TeacherFolder) -> None:
         )
     if folder.has(_GLINER):
         raise TeacherError(
-            f"{folder.path} is a GLiNER model, which finds spans by the names of labels; none of OSE's tasks does. Label "
-            "text with it, fine-tune a classifier on that, and name that one as the teacher"
+            f"{folder.path} is a GLiNER model, which finds spans by the names of labels; none of OSE's tasks does. "
+            "Label text with it, fine-tune a classifier on that, and name that one as the teacher"
         )
     if folder.has(_SETFIT) or folder.has(_SETFIT_HEAD):
         raise TeacherError(
-            f"{folder.path} is a SetFit model, an encoder with a pickled head of scikit-learn beside it; OSE needs a model "
-            "whose head is in its weights. Fine-tune a ...ForSequenceClassification model on its labels, and name that one"
+            f"{folder.path} is a SetFit model, an encoder with a pickled head of scikit-learn beside it; OSE needs a "
+            "model whose head is in its weights. Fine-tune a ...ForSequenceClassification model on its labels"
         )
     if folder.has(_SENTENCES) and folder.has(CONFIG):
         _refuse_embedder(folder)
@@ -50,6 +50,6 @@ def _refuse_embedder(folder: TeacherFolder) -> None:
     class_name = class_of(folder.read_object(CONFIG))
     if not any(task_rules(name).suits(class_name) for name in TASKS):
         raise TeacherError(
-            f"{folder.path} is a sentence-transformers model ({class_name}), which gives vectors, and none of OSE's tasks "
-            "compares these; fine-tune it as a ...ForSequenceClassification model, or name its masked language model"
+            f"{folder.path} is a sentence-transformers model ({class_name}), which gives vectors, and none of OSE's "
+            "tasks compares these; fine-tune it as a ...ForSequenceClassification model"
         )

@@ -164,7 +164,7 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "spec_hash": job.spec_hash,
         "teacher": plain(job.teacher),
         "corpus": asdict(job.corpus),
-        "notes": list(job_notes(job.spec, job.teacher, job.corpus)),
+        "notes": list(job_notes(job)),
     }
 
 

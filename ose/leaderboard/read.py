@@ -239,7 +239,7 @@ def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:
             "formula_version": FORMULA_VERSION,
             "stderr_is_upper_bound": _takes_entropy_for_exact(job, rule),
         },
-        "notes": list(job_notes(job.spec, job.teacher, job.corpus)),
+        "notes": list(job_notes(job)),
     }
 
 

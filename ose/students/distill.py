@@ -132,7 +132,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "ose_version": version("ose"),
         "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": plain(job.spec)},
         "corpus": asdict(job.corpus),
-        "notes": list(job_notes(job.spec, job.teacher, job.corpus)),
+        "notes": list(job_notes(job)),
         "task": job.teacher.task,
         "teacher": teacher_json(job),
         "student": {

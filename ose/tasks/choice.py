@@ -52,8 +52,8 @@ def _refuse_another_task(class_name: str, asked: TaskRules, folder: Path) -> Non
     others = [each for each in map(task_rules, TASKS) if each.suits(class_name)]
     if others:
         raise TeacherError(
-            f"{folder} holds a {class_name}, a {others[0].model_kind}: its task is {others[0].name}; {asked.name} needs "
-            f"a ...{asked.model_classes[0]} model"
+            f"{folder} holds a {class_name}, a {others[0].model_kind}: its task is {others[0].name}; {asked.name} "
+            f"needs a ...{asked.model_classes[0]} model"
         )
 
 
