@@ -65,6 +65,7 @@ class LeaderboardTeacher(BaseModel):
         num_encoder_parameters: Of its layers alone.
         latency_p50_ms: Median of the encoder's forward pass.
         latency_p90_ms: The 90th percentile of the same calls.
+        latency_long_p50_ms: Median at the protocol's second length; null where it has none.
         latency_flagged: Whether the measurement was disturbed: do not believe it.
         loss_nats: Its own entropy: the least loss that any student can reach.
         loss_stderr_nats: Its standard error over sequences.
@@ -80,6 +81,7 @@ class LeaderboardTeacher(BaseModel):
     num_encoder_parameters: int
     latency_p50_ms: float | None
     latency_p90_ms: float | None
+    latency_long_p50_ms: float | None
     latency_flagged: bool | None
     loss_nats: float | None
     loss_stderr_nats: float | None

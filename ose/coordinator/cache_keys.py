@@ -191,6 +191,8 @@ def protocol_key(protocol: LatencyProtocol) -> str:
     """Names the conditions of a measurement; how often it may be repeated is none."""
     conditions = {**asdict(protocol), "sequence_length": protocol.num_tokens}
     del conditions["max_attempts"]
+    if protocol.long_sequence_length is None:  # as keys were made when there was no second one
+        del conditions["long_sequence_length"]
     return _digest(conditions)
 
 

@@ -35,9 +35,10 @@ def _of_items(spec: JobSpec, items: ItemFacts) -> Iterator[str]:
     if items.num_bad:
         yield f"{items.num_bad:,} of {items.num_rows:,} rows read so far cannot be used and are left out"
     if items.median_tokens is not None:
+        longer = spec.latency.long_sequence_length
         yield (
             f"half of the held-out items have at most {items.median_tokens} tokens, 95 % at most {items.p95_tokens}; "
-            f"latency is measured at {spec.latency.num_tokens}"
+            f"latency is measured at {spec.latency.num_tokens}{'' if longer is None else f' and {longer}'}"
         )
     else:
         yield (

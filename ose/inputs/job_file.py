@@ -62,6 +62,7 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
 _LATER: dict[tuple[str, ...], object] = {
     ("task",): None,
     ("teacher", "as_is"): False,
+    ("latency", "long_sequence_length"): None,
     ("distillation", "weights", "logits"): 0.0,
     ("distillation", "weights", "labels"): 0.0,
 }

@@ -143,6 +143,7 @@ def teacher_json(job: Job) -> dict[str, Any]:
         "num_encoder_parameters": job.teacher.num_encoder_parameters,
         "latency_p50_ms": latency.p50_ms if latency else None,
         "latency_p90_ms": latency.p90_ms if latency else None,
+        "latency_long_p50_ms": latency.long_p50_ms if latency else None,
         "latency_flagged": latency.is_flagged if latency else None,
         "loss_nats": quality.entropy_nats if quality else None,
         "loss_stderr_nats": quality.entropy_stderr_nats if quality else None,

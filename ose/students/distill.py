@@ -145,6 +145,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
             "flops": candidate.flops,
             "latency_p50_ms": candidate.latency.p50_ms,
             "latency_p90_ms": candidate.latency.p90_ms,
+            "latency_long_p50_ms": candidate.latency.long_p50_ms,
             "latency_flagged": candidate.latency.is_flagged,
             "loss_nats": result.loss_nats,
             "loss_stderr_nats": result.loss_stderr_nats,
