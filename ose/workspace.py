@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -116,16 +117,20 @@ class Workspace:
         """Folder of search data, checkpoints and students, made for its owner alone."""
         return self._wiring.artifacts
 
-    def submit(self, job: str | Path | Mapping[str, Any] | JobSpec) -> Job:
+    def submit(self, job: str | Path | Mapping[str, Any] | JobSpec, *, teacher_as_is: bool = False) -> Job:
         """Check a job and queue it.
 
         Args:
             job: A job file, its content, or a spec.
+            teacher_as_is: Go on also if the teacher's head looks as if it had never been trained.
 
         Raises:
             InvalidInputError: It cannot be used; the message says what and why.
         """
-        return submit_job(self.store, _spec(job), utc_now)
+        spec = _spec(job)
+        if teacher_as_is:
+            spec = replace(spec, teacher=replace(spec.teacher, as_is=True))
+        return submit_job(self.store, spec, utc_now)
 
     def extend(self, job_id: str, steps: int, top: int | None = None) -> Job:
         """Queue a job that trains the leaders of another one further. See `extended_job`.
@@ -290,7 +295,7 @@ class Workspace:
         protocol = protocol or LatencyProtocol()
         check_latency_protocol(protocol)
         facts = inspect_teacher(TeacherSpec(model=str(model)))
-        check_sequence_length("latency.sequence_length", protocol.sequence_length, facts)
+        check_sequence_length("latency.sequence_length", protocol.num_tokens, facts)
         return composition.latency_of_directory(Path(facts.path), protocol)
 
 

@@ -40,6 +40,7 @@ class LeaderboardJob(BaseModel):
         latency: How latencies were measured.
         device: Where; null while that is not known.
         score: What ranks the candidates here.
+        notes: What to know of teacher and text, a line each.
     """
 
     id: str
@@ -50,6 +51,7 @@ class LeaderboardJob(BaseModel):
     latency: LatencyProtocol
     device: str | None
     score: AppliedRule
+    notes: list[str]
 
 
 class LeaderboardTeacher(BaseModel):
@@ -63,6 +65,7 @@ class LeaderboardTeacher(BaseModel):
         num_encoder_parameters: Of its layers alone.
         latency_p50_ms: Median of the encoder's forward pass.
         latency_p90_ms: The 90th percentile of the same calls.
+        latency_long_p50_ms: Median at the protocol's second length; null where it has none.
         latency_flagged: Whether the measurement was disturbed: do not believe it.
         loss_nats: Its own entropy: the least loss that any student can reach.
         loss_stderr_nats: Its standard error over sequences.
@@ -78,6 +81,7 @@ class LeaderboardTeacher(BaseModel):
     num_encoder_parameters: int
     latency_p50_ms: float | None
     latency_p90_ms: float | None
+    latency_long_p50_ms: float | None
     latency_flagged: bool | None
     loss_nats: float | None
     loss_stderr_nats: float | None

@@ -37,6 +37,7 @@ class JobDocument(BaseModel):
         spec_hash: SHA-256 of the spec: equal for equal requests.
         teacher: What is known of the teacher without running it.
         corpus: The text as it was when the job was submitted.
+        notes: What to know of teacher and text before the job runs, a line each.
     """
 
     id: str
@@ -53,6 +54,7 @@ class JobDocument(BaseModel):
     spec_hash: str
     teacher: TeacherFacts
     corpus: CorpusFacts
+    notes: list[str]
 
 
 class UnreadableJobDocument(BaseModel):
@@ -73,6 +75,7 @@ class UnreadableJobDocument(BaseModel):
         spec_hash: Not known.
         teacher: Not known.
         corpus: Not known.
+        notes: Not known.
     """
 
     id: str
@@ -89,6 +92,7 @@ class UnreadableJobDocument(BaseModel):
     spec_hash: None
     teacher: None
     corpus: None
+    notes: None
 
 
 class JobPage(BaseModel):

@@ -21,7 +21,7 @@ def latency(
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = _DEFAULTS.device,
     threads: Annotated[int, typer.Option(min=1, max=THREADS.most)] = _DEFAULTS.threads,
     batch_size: Annotated[int, typer.Option(min=1, max=BATCH.most)] = _DEFAULTS.batch_size,
-    sequence_length: Annotated[int, typer.Option(min=1, max=SEQUENCE.most)] = _DEFAULTS.sequence_length,
+    sequence_length: Annotated[int, typer.Option(min=1, max=SEQUENCE.most)] = _DEFAULTS.num_tokens,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = _DEFAULTS.dtype,
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
 ) -> None:

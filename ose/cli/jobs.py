@@ -12,6 +12,7 @@ from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, tell, t
 from ose.cli.cost_text import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
+from ose.core.notes import job_notes
 from ose.core.shown import shown
 
 if TYPE_CHECKING:
@@ -21,25 +22,31 @@ app = typer.Typer(help="Submit, run, resume, extend, watch, stop and delete sear
 
 JobFile = Annotated[Path, typer.Argument(help="Job file (YAML).", show_default=False)]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
+AsIs = Annotated[
+    bool,
+    typer.Option("--teacher-as-is", help="Go on also if the teacher's head looks as if it had never been trained."),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
 
 
 @app.command(epilog="Example: ose job submit job.yaml")
-def submit(context: typer.Context, file: JobFile) -> None:
+def submit(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -> None:
     """Check a job and queue it. Prints its id."""
     with _workspace(context) as workspace:
-        job = workspace.submit(file)
+        job = workspace.submit(file, teacher_as_is=teacher_as_is)
         tell(job.id)
+        say_notes(job)
         say(expected_line(workspace.cost(job.id)))
     say(f"queued; run it here with: {this_command()} job resume {job.id}")
 
 
 @app.command(epilog="Example: ose job run job.yaml")
-def run(context: typer.Context, file: JobFile) -> None:
+def run(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -> None:
     """Submit a job and run it here, in the foreground, to its leaderboard."""
     with _workspace(context) as workspace:
-        job = workspace.submit(file)
+        job = workspace.submit(file, teacher_as_is=teacher_as_is)
         say(f"job {job.id}")
+        say_notes(job)
         say(expected_line(workspace.cost(job.id)))
         run_to_end(workspace, job.id)
 
@@ -117,6 +124,12 @@ def delete(context: typer.Context, job_id: JobId) -> None:
     with _workspace(context) as workspace:
         job = workspace.delete(job_id)
     say(f"job {job.id} is deleted")
+
+
+def say_notes(job: Job) -> None:
+    """What people should know of a job before it runs, a line each."""
+    for note in job_notes(job):
+        say(f"note: {shown(note)}")
 
 
 def run_to_end(workspace: Verbs, job_id: str, *, says_next: bool = True, output: Format = Format.table) -> Job:

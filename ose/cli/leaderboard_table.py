@@ -30,6 +30,9 @@ _UPPER_BOUND = (
 _METRIC_TITLES = {"masked_accuracy": "right", "masked_lm_loss_nats": None}
 """Short titles of metrics, None of those that are left to JSON and CSV. All others go by their names."""
 
+_LONG = "long ms"
+"""The median at the protocol's second length."""
+
 _WORDS = {"architecture", "layers", ""}
 
 
@@ -42,6 +45,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     left_out = _LEFT_OUT_WHEN_NARROW if out.width < _WIDE else set()
     if not _layers_differ(board.rows):
         left_out = left_out | {"layers"}
+    if job["latency"]["long_sequence_length"] is None:
+        left_out = left_out | {_LONG}
     titles = [each for each in lines[0] if each not in left_out]
     table = aligned_lines([titles, *([cells[each] for each in titles] for cells in lines)], _WORDS)
     out.print(title(job["name"], f" ({job['id']}, {job['status'].lower()}), space {shown(job['space'], NAME)}"))
@@ -55,6 +60,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     )
     if job["score"]["stderr_is_upper_bound"]:
         out.print(_UPPER_BOUND, style="dim")
+    for note in job["notes"]:
+        out.print(f"Note: {shown(note)}.", style="dim")
     if board.trust is not None:
         _print_trust(out, job["id"], board.trust)
 
@@ -100,6 +107,7 @@ def _teacher_cells(teacher: dict[str, Any], metrics: Sequence[str]) -> dict[str,
         "params": _millions(teacher["num_parameters"]),
         "p50 ms": _latency(teacher["latency_p50_ms"], teacher["latency_flagged"]),
         "p90 ms": _figure(teacher["latency_p90_ms"], 2),
+        _LONG: _figure(teacher["latency_long_p50_ms"], 2),
         "loss": _figure(teacher["loss_nats"], 3),
         "±": _figure(teacher["loss_stderr_nats"], 3),
         **_metric_cells(measured, metrics),
@@ -120,6 +128,7 @@ def _row_cells(row: LeaderboardRow, metrics: Sequence[str]) -> dict[str, str]:
         "params": _millions(row.num_parameters),
         "p50 ms": _latency(row.latency_p50_ms, row.latency_flagged),
         "p90 ms": _figure(row.latency_p90_ms, 2),
+        _LONG: _figure(row.latency_long_p50_ms, 2),
         "loss": _figure(row.loss_nats, 3),
         "±": _figure(row.loss_stderr_nats, 3),
         **_metric_cells(measured, metrics),
@@ -154,5 +163,7 @@ def _figure(value: float | None, digits: int) -> str:
 
 def _protocol(job: dict[str, Any]) -> str:
     latency = job["latency"]
-    shape = f"batch {latency['batch_size']} x {latency['sequence_length']} tokens"
+    longer = latency["long_sequence_length"]
+    second = "" if longer is None else f" ({_LONG}: {longer})"
+    shape = f"batch {latency['batch_size']} x {latency['sequence_length']} tokens{second}"
     return f"{shape}, {latency['dtype']}, {latency['threads']} thread(s), {job['device'] or latency['device']}"

@@ -40,10 +40,15 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def job_content(job: str | Path | Mapping[str, Any] | JobSpec) -> dict[str, Any]:
+def job_content(job: str | Path | Mapping[str, Any] | JobSpec, *, teacher_as_is: bool = False) -> dict[str, Any]:
     """The keys and values of a job, with a space of this machine written out."""
-    if isinstance(job, JobSpec):
-        return asdict(job)
+    content = asdict(job) if isinstance(job, JobSpec) else _with_space(job)
+    if teacher_as_is and isinstance(content.get("teacher"), Mapping):
+        content["teacher"] = {**content["teacher"], "as_is": True}
+    return content
+
+
+def _with_space(job: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     file = None if isinstance(job, Mapping) else Path(job)
     content = dict(job) if isinstance(job, Mapping) else read_mapping(Path(job))
     space = content.get("space")

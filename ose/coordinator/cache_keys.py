@@ -57,7 +57,7 @@ def search_data_parts(job: Job) -> tuple[SearchDataPart, ...]:
 
 def _part(job: Job, first_step: int, num_sequences: int) -> SearchDataPart:
     spec, is_first = job.spec, first_step == 0
-    held_out = spec.search.held_out_sequences if is_first else 0
+    held_out = spec.search.num_held_out if is_first else 0
     seed = spec.search.seed if is_first else _later_seed(spec.search.seed, first_step)
     content = {
         "teacher": job.teacher.digest,
@@ -189,8 +189,10 @@ def shape_key(model: TimedModel) -> str:
 
 def protocol_key(protocol: LatencyProtocol) -> str:
     """Names the conditions of a measurement; how often it may be repeated is none."""
-    conditions = asdict(protocol)
+    conditions = {**asdict(protocol), "sequence_length": protocol.num_tokens}
     del conditions["max_attempts"]
+    if protocol.long_sequence_length is None:  # as keys were made when there was no second one
+        del conditions["long_sequence_length"]
     return _digest(conditions)
 
 

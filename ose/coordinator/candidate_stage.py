@@ -21,6 +21,7 @@ from ose.core.score import score
 from ose.families.counts import counts_of
 from ose.store.new_rows import NewCandidate
 from ose.strategies.base import Outcome, Proposal, Strategy
+from ose.tasks.registry import task_rules
 
 _T = TypeVar("_T")
 
@@ -102,7 +103,9 @@ class _Training:
     def _say_how_long(self) -> None:
         left = [*self._waiting, *(candidate for _, candidate in self._running.values())]
         candidates = self._context.store.candidates(self._context.job.id)
-        seconds = remaining_s(self._context.job, counts_of(self._context.job.teacher), candidates, left)
+        teacher = self._context.job.teacher
+        counts = counts_of(teacher, task_rules(teacher.task).num_positions)
+        seconds = remaining_s(self._context.job, counts, candidates, left)
         if seconds is not None and len(left) > self._num_ended:
             self._context.progress.say(f"about {seconds:.0f} s left, by the operations of {len(left)} candidates")
 
@@ -130,7 +133,7 @@ def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
         num_steps=proposal.num_steps,
         num_parameters=count.total,
         num_encoder_parameters=count.encoder,
-        flops=counts.flops(proposal.architecture, job.spec.latency.sequence_length),
+        flops=counts.flops(proposal.architecture, job.spec.latency.num_tokens),
         layers=proposal.layers,
         earlier_phases=proposal.earlier_phases,
         continues=proposal.continues,

@@ -16,6 +16,7 @@ from ose.coordinator.cache_keys import (
 )
 from ose.coordinator.run_context import RunContext, new_id
 from ose.core.failures import StageFailedError
+from ose.core.job import FailureReport
 from ose.core.measurement import TeacherQuality
 from ose.core.messages import (
     CalibrationRequest,
@@ -26,6 +27,8 @@ from ose.core.messages import (
     Result,
     TargetsRequest,
 )
+from ose.core.spec import TeacherSpec
+from ose.errors import TeacherError
 
 SHARD_SEQUENCES = 128
 """Sequences of one targets request: some seconds of teacher time, so that workers share the pass evenly."""
@@ -35,7 +38,7 @@ def prepare_search_data(context: RunContext) -> TeacherQuality:
     """See to it that the job's search data is complete, and tell the teacher's quality on it.
 
     Raises:
-        StageFailedError: The data or the teacher's targets could not be made.
+        StageFailedError: The data or the teacher's targets could not be made, or the teacher is in doubt.
         JobInterruptedError: The job is no longer ours.
     """
     parts = search_data_parts(context.job)
@@ -46,7 +49,21 @@ def prepare_search_data(context: RunContext) -> TeacherQuality:
         assert isinstance(summary, DataSummary)
         requests += _targets_requests(context, part, summary)
     context.progress.stage("Asking the teacher", len(requests))
-    return next(result for result in run_requests(context, requests) if isinstance(result, TeacherQuality))
+    quality = next(result for result in run_requests(context, requests) if isinstance(result, TeacherQuality))
+    _require_trusted(quality, context.job.spec.teacher)
+    return quality
+
+
+def _require_trusted(quality: TeacherQuality, teacher: TeacherSpec) -> None:
+    """Nothing is learnt from a teacher that has learnt nothing, however many candidates are trained."""
+    if quality.doubts and not teacher.as_is:
+        raise StageFailedError(
+            FailureReport(
+                code=TeacherError.code,
+                message=f"the teacher {teacher.model} may not be what it seems: {'; '.join(quality.doubts)}. If it is "
+                "what you want, submit the job again with teacher.as_is: true (--teacher-as-is)",
+            )
+        )
 
 
 def _data_request(context: RunContext, part: SearchDataPart) -> DataRequest:

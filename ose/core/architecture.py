@@ -115,3 +115,6 @@ class Counts(Protocol):
 
     def head_flops(self, architecture: Architecture, num_positions: int) -> int:
         """Operations of the head's forward pass at `num_positions` positions."""
+
+    def num_positions(self, num_tokens: int) -> int:
+        """Places of an item at which the head is run while a student learns."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from ose.core.architecture import Architecture, Counts
 from ose.core.job import Candidate, Job
-from ose.core.masked_positions import num_targets
 
 LATENCY_S = 1.0
 """Of one shape: 0.2 s of warm-up, 0.6 s of timing, and its building. Only large models and noise take longer."""
@@ -96,9 +95,16 @@ class JobCost:
         return self.taken.total_s / self.expected.total_s - 1
 
 
+def item_tokens(job: Job) -> int:
+    """Tokens of an item that is trained on: of a packed sequence all, of a row the mean."""
+    items = job.corpus.items
+    mean = items.mean_tokens if items else None
+    return job.spec.corpus.sequence_length if mean is None else max(1, round(mean))
+
+
 def sequence_flops(architecture: Architecture, counts: Counts, sequence_length: int) -> int:
-    """Operations of one masked sequence's forward pass, with the vocabulary head at its targets."""
-    head = counts.head_flops(architecture, num_targets(sequence_length))
+    """Operations of one item's forward pass, with the head where it is run."""
+    head = counts.head_flops(architecture, counts.num_positions(sequence_length))
     return counts.flops(architecture, sequence_length) + head
 
 
@@ -161,4 +167,4 @@ def candidate_flops(job: Job, counts: Counts, candidate: Candidate) -> int:
     evaluation, earlier = candidate.evaluation, candidate.earlier_phases
     done = evaluation.first_step if evaluation else earlier[-1] if earlier else 0
     num_sequences = (candidate.num_steps - done) * candidate.hyperparameters.batch_size
-    return training_flops(candidate.architecture, counts, job.spec.corpus.sequence_length, num_sequences)
+    return training_flops(candidate.architecture, counts, item_tokens(job), num_sequences)

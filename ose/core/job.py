@@ -104,6 +104,34 @@ class TeacherFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFacts:
+    """What the items of a corpus are like whose rows are items: seen of as many as are read when a job is submitted.
+
+    Attributes:
+        num_rows: Rows that were read of either side.
+        num_bad: Those of them that cannot be used, and are left out.
+        mean_tokens: Of a training item in the teacher's tokens, as far as it is not cut; None of this and the next two
+            where they cannot be counted without the teacher's own code.
+        median_tokens: Of the held-out items.
+        p95_tokens: Of the held-out items, their 95th percentile.
+        train_cut_share: Of the training items, those that are longer than a sequence and are cut.
+        held_out_cut_share: Of the held-out items.
+        overlap_share: Of the held-out items, those whose texts also stand in training; None where none can.
+        unseen_labels: The teacher's labels that no held-out item has.
+    """
+
+    num_rows: int
+    num_bad: int
+    mean_tokens: float | None
+    median_tokens: int | None
+    p95_tokens: int | None
+    train_cut_share: float | None
+    held_out_cut_share: float | None
+    overlap_share: float | None
+    unseen_labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusFacts:
     """The text as it was when the job was submitted.
 
@@ -115,6 +143,7 @@ class CorpusFacts:
         root: Folder that no file may lead out of, also when it is read again; None if any file may be named.
         tables: Whether there are CSV or TSV files that are read by their columns. Jobs of versions that did not know
             them read each of their lines as a document, and go on doing so.
+        items: What its rows are like, where each is an item; None of documents.
     """
 
     train: tuple[str, ...]
@@ -123,6 +152,7 @@ class CorpusFacts:
     size_bytes: int
     root: str | None = None
     tables: bool = False
+    items: ItemFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

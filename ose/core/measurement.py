@@ -19,7 +19,10 @@ class LatencyProtocol:
         device: `cpu`, or `cuda` with an index (`cuda:0`).
         threads: Threads of one operation on the CPU.
         batch_size: Sequences at once. One, because a request that waits is what users feel.
-        sequence_length: Tokens a sequence, all real.
+        sequence_length: Tokens a sequence, all real; None leaves it to the task and the text of a job, which settle it
+            when it is submitted.
+        long_sequence_length: A second length, at which the model is timed too and by which nothing is ranked; None
+            times none, or leaves that to them too.
         dtype: Precision of weights and arithmetic.
         runtime: What executes the model.
         max_attempts: Times a measurement that was disturbed is made before it is flagged. Passing disturbances are
@@ -31,13 +34,19 @@ class LatencyProtocol:
     device: str = "cpu"
     threads: Annotated[int, THREADS] = 1
     batch_size: Annotated[int, BATCH] = 1
-    sequence_length: Annotated[int, SEQUENCE] = 128
+    sequence_length: Annotated[int | None, SEQUENCE] = None
+    long_sequence_length: Annotated[int | None, SEQUENCE] = None
     dtype: str = "float32"
     runtime: str = "torch"
     max_attempts: Annotated[int, ATTEMPTS] = 3
 
     def __post_init__(self) -> None:
         require_bounds(self, "latency.")
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens a sequence, where nothing is said of them too."""
+        return self.sequence_length or 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +89,7 @@ class LatencyMeasurement:
         other_load_cores: Cores that other processes kept busy meanwhile; None of a GPU, and of older measurements.
         pace_ms: What a fixed calculation took, just before or just after, whichever was slower: how fast the machine
             was. None likewise.
+        long_p50_ms: The median at the protocol's second length; None where it has none.
     """
 
     p10_ms: float
@@ -93,6 +103,7 @@ class LatencyMeasurement:
     fingerprint: DeviceFingerprint
     other_load_cores: float | None = None
     pace_ms: float | None = None
+    long_p50_ms: float | None = None
 
     @property
     def p50_stderr_ms(self) -> float:

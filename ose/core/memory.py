@@ -41,6 +41,7 @@ _SAMPLE_COPIES = 4
 """Of the teacher's states on its sample, while they are measured."""
 
 _CHARACTERS_PER_TOKEN, _OVERSAMPLING, _BYTES_PER_TRAINED_TOKEN = 8, 4, 40
+_BYTES_PER_ROW, _BYTES_OF_SHORTEST_ROW = 600, 2
 _TOKENS_PER_BYTE = 20
 """At most, in text that may be compressed."""
 
@@ -94,7 +95,7 @@ def worker_memory(spec: JobSpec, teacher: TeacherFacts, counts: Counts, corpus_b
         process=PROCESS_BYTES,
         teacher=_FLOAT * teacher.num_parameters + _MODULE_BYTES * teacher.architecture.num_hidden_layers,
         text=10 * tokens,
-        preparing=_BYTES_PER_TRAINED_TOKEN * tokens + _sampled_text(spec, corpus_bytes),
+        preparing=_BYTES_PER_TRAINED_TOKEN * tokens + _drawn(spec, teacher, corpus_bytes),
         sampling=_sampling(spec, teacher),
         training=_training(spec, teacher, counts),
     )
@@ -118,7 +119,7 @@ def distillation_memory(
     teacher, length, rows = job.teacher, job.spec.corpus.sequence_length, recipe.micro_batch_size
     everywhere = recipe.positions == "all" and recipe.weights.soft_targets > 0
     positions = length if everywhere else _positions(teacher, length, recipe.mask_fraction)
-    logits = _FLOAT * rows * positions * teacher.embedding.vocab_size
+    logits = _FLOAT * rows * positions * _outputs(teacher)
     passed = [_activations(each, each.num_attention_heads, rows, length) for each in (teacher.architecture, student)]
     judged = _JUDGED_LOGITS * _logits(teacher, _ROWS_AT_ONCE, length)
     weights = _FLOAT * (teacher.num_parameters + _TRAINED * counts.parameters(student).total)
@@ -159,6 +160,15 @@ def _trained_tokens(spec: JobSpec, corpus_bytes: int) -> int:
 
 def _readable_tokens(spec: JobSpec, corpus_bytes: int) -> int:
     return min(spec.corpus.max_tokens, _TOKENS_PER_BYTE * corpus_bytes or spec.corpus.max_tokens)
+
+
+def _drawn(spec: JobSpec, teacher: TeacherFacts, corpus_bytes: int) -> int:
+    """What text is packed from; of labelled rows all that a search has, each of them a value of its own."""
+    if not teacher.embedding.num_labels:
+        return _sampled_text(spec, corpus_bytes)
+    rows = spec.search.steps * max(theta.batch_size for theta in spec.search.hyperparameters)
+    rows = min(rows, corpus_bytes // _BYTES_OF_SHORTEST_ROW or rows)
+    return _BYTES_PER_ROW * rows + min(corpus_bytes or 0, _CHARACTERS_PER_TOKEN * spec.corpus.max_tokens)
 
 
 def _sampled_text(spec: JobSpec, corpus_bytes: int) -> int:
@@ -205,10 +215,18 @@ def _largest_shape(spec: JobSpec, counts: Counts) -> Architecture:
 
 def _logits(teacher: TeacherFacts, num_sequences: int, length: int) -> int:
     """Bytes of the logits of some sequences, at their targets where the head can be run there alone."""
-    return _FLOAT * num_sequences * _positions(teacher, length) * teacher.embedding.vocab_size
+    return _FLOAT * num_sequences * _positions(teacher, length) * _outputs(teacher)
+
+
+def _outputs(teacher: TeacherFacts) -> int:
+    """Logits at one position."""
+    return teacher.embedding.num_labels or teacher.embedding.vocab_size
 
 
 def _positions(teacher: TeacherFacts, length: int, fraction: float = MASKED_FRACTION) -> int:
+    """Where the head is run; of one with labels at most everywhere, where it is small."""
+    if teacher.embedding.num_labels:
+        return length
     return num_targets(length, fraction) if teacher.model_type in _ONE_HEAD else length
 
 

@@ -38,12 +38,14 @@ class TeacherSpec:
     Attributes:
         model: A directory with config.json, model.safetensors and a tokenizer, or a hub id.
         revision: Commit or tag of a hub id.
+        as_is: It is taken as it is, whatever its answers say of it: that its head was never trained, as it seems.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
 
     model: str
     revision: str | None = None
+    as_is: bool = False
 
     def __post_init__(self) -> None:
         if self.revision is not None and not is_revision(self.revision):
@@ -173,7 +175,8 @@ class SearchSpec:
         seed: Decides masks, batch order and random weights.
         weight_clip: Bound on every weight's magnitude after each step; the theory's compactness
             assumption wants one, practice does not.
-        held_out_sequences: Sequences that every candidate is judged on.
+        held_out_sequences: Sequences, or items, that every candidate is judged on; None leaves it to the task, which
+            settles it when a job is submitted.
         max_attempts: Trials of one candidate whose failures may be passing (memory, lost worker).
         keep_checkpoints: The best so many candidates whose weights are kept for `ose job extend`, which goes on with
             two at least. What is not kept is trained again, and each takes 12 bytes a parameter.
@@ -195,7 +198,7 @@ class SearchSpec:
     precision: Precision = "auto"
     seed: Annotated[int, SEED] = 0
     weight_clip: Annotated[float | None, FACTOR] = None
-    held_out_sequences: Annotated[int, Bounds(1, 100_000)] = 128
+    held_out_sequences: Annotated[int | None, Bounds(1, 100_000)] = None
     max_attempts: Annotated[int, ATTEMPTS] = 2
     keep_checkpoints: Annotated[int, Bounds(0, 100_000)] = 2
 
@@ -208,6 +211,11 @@ class SearchSpec:
             raise InvalidInputError(
                 f"search.hyperparameters has {len(self.hyperparameters):,} sets; give at most {_MOST_SETS:,}"
             )
+
+    @property
+    def num_held_out(self) -> int:
+        """Sequences that candidates are judged on, where nothing is said of them too."""
+        return self.held_out_sequences or 128
 
     def _require_a_number_of_candidates(self) -> None:
         draws = self.strategy in ("random", "optuna")

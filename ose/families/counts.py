@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from ose.core.architecture import BERT, Architecture, EmbeddingShape, ParameterCount
 from ose.core.job import TeacherFacts
+from ose.core.masked_positions import num_targets
 from ose.families.base import Shape
 from ose.families.registry import load_shape
 
@@ -19,11 +21,13 @@ class FamilyCounts:
         embedding: The teacher's.
         head: The task whose head the students have.
         family: Their family.
+        positions: From an item's tokens to the places at which a task runs that head.
     """
 
     embedding: EmbeddingShape
     head: str = "fill_mask"
     family: str = BERT
+    positions: Callable[[int], int] = num_targets
 
     def parameters(self, architecture: Architecture) -> ParameterCount:
         """Of the model with its head."""
@@ -37,11 +41,20 @@ class FamilyCounts:
         """Of the head's forward pass at so many positions."""
         return self._shape.count_head_flops(architecture, self.embedding, num_positions, self.head)
 
+    def num_positions(self, num_tokens: int) -> int:
+        """Places of an item at which the head is run while a student learns."""
+        return self.positions(num_tokens)
+
     @cached_property
     def _shape(self) -> Shape:  # looked up once: a space may have ten million members to count
         return load_shape(self.family)
 
 
-def counts_of(teacher: TeacherFacts) -> FamilyCounts:
-    """What a teacher's students cost, and the teacher itself as far as it is of their build."""
-    return FamilyCounts(teacher.embedding, teacher.task, teacher.architecture.family)
+def counts_of(teacher: TeacherFacts, positions: Callable[[int], int] = num_targets) -> FamilyCounts:
+    """What a teacher's students cost, and the teacher itself as far as it is of their build.
+
+    Args:
+        teacher: The teacher.
+        positions: As its task has them; only training depends on it.
+    """
+    return FamilyCounts(teacher.embedding, teacher.task, teacher.architecture.family, positions)

@@ -39,7 +39,10 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
     check_workers_and_steps(spec)
     _check_columns(spec.corpus, task_rules(teacher.task))
     check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
-    check_sequence_length("latency.sequence_length", spec.latency.sequence_length, teacher)
+    for name in ("sequence_length", "long_sequence_length"):
+        length = getattr(spec.latency, name)
+        if length is not None:
+            check_sequence_length(f"latency.{name}", length, teacher)
     check_latency_protocol(spec.latency)
     if spec.search.initialization == "inherit":
         _check_inheritance(spec.space, teacher)

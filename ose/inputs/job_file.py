@@ -61,6 +61,8 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
 
 _LATER: dict[tuple[str, ...], object] = {
     ("task",): None,
+    ("teacher", "as_is"): False,
+    ("latency", "long_sequence_length"): None,
     ("distillation", "weights", "logits"): 0.0,
     ("distillation", "weights", "labels"): 0.0,
 }
@@ -70,6 +72,8 @@ _LATER: dict[tuple[str, ...], object] = {
 def spec_hash(spec: JobSpec) -> str:
     """SHA-256 of the spec's canonical JSON: equal for equal requests, whatever their file looks like."""
     content = plain(spec)
+    content["search"]["held_out_sequences"] = spec.search.num_held_out
+    content["latency"]["sequence_length"] = spec.latency.num_tokens
     for path, default in _LATER.items():
         _leave_out(content, path, default)
     content["corpus"] = former_corpus(content["corpus"])

@@ -9,10 +9,11 @@ from typing import Any
 from ose.core.hub_names import is_repository
 from ose.core.spec import TeacherSpec
 from ose.errors import OseError, TeacherError
+from ose.inputs.other_formats import MARKERS
 from ose.limits import require_within
 from ose.tasks.teacher_folder import SMALL_FILES, TeacherFolder
 
-_FILES: dict[str, Any] = {"allow_patterns": [*SMALL_FILES, "*.safetensors"], "ignore_patterns": ["*/*"]}
+_FILES: dict[str, Any] = {"allow_patterns": [*SMALL_FILES, *MARKERS, "*.safetensors"], "ignore_patterns": ["*/*"]}
 """In subfolders, hub repositories keep other formats (ONNX, Core ML)."""
 
 

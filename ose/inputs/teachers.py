@@ -12,6 +12,7 @@ from ose.errors import TeacherError
 from ose.families.counts import FamilyCounts
 from ose.families.others import LAYER
 from ose.families.registry import load_shape
+from ose.inputs.other_formats import refuse_other_formats
 from ose.inputs.teacher_config import TeacherConfig, read_config
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teacher_weights import read_weights
@@ -42,6 +43,7 @@ def inspect_teacher(
         InvalidInputError: There is no such task.
     """
     folder = locate(spec)
+    refuse_other_formats(folder)
     config = read_config(folder, task)
     _require_students_head(config.architecture.family, config.task, folder.path)
     weights = read_weights(folder)
@@ -142,18 +144,42 @@ def _tokenizer_max_length(folder: TeacherFolder, config: TeacherConfig) -> int:
 
 
 def _require_known_tokens(folder: TeacherFolder, config: TeacherConfig) -> None:
-    if "tokenizer.json" not in folder.tokenizer():
+    present = folder.tokenizer()
+    name = next((each for each in _HIGHEST_IDS if each in present), None)
+    if name is None:
         return
-    content, path = folder.read_object("tokenizer.json"), folder.path / "tokenizer.json"
     try:
-        vocabulary = content["model"]["vocab"]
-        ids = [entry["id"] for entry in content.get("added_tokens") or ()]
-        highest = max([*ids, *(vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,))])
+        highest = _HIGHEST_IDS[name](folder)
         surplus = highest - config.embedding.vocab_size
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TeacherError(f"{path} is no tokenizer's file") from error
+        if isinstance(error, TeacherError):
+            raise
+        raise TeacherError(f"{folder.path / name} is no tokenizer's file") from error
     if surplus >= 0:
         raise TeacherError(
             f"{folder.path}: the tokenizer has token ids up to {highest:,}, the model's vocabulary ends before "
             f"{config.embedding.vocab_size:,}; they do not belong together"
         )
+
+
+def _highest_of_all(folder: TeacherFolder) -> int:
+    content = folder.read_object("tokenizer.json")
+    vocabulary = content["model"]["vocab"]
+    ids = [entry["id"] for entry in content.get("added_tokens") or ()]
+    return max([*ids, *(vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,))])
+
+
+def _highest_of_lines(folder: TeacherFolder) -> int:
+    return len(folder.read("vocab.txt").splitlines()) - 1
+
+
+def _highest_of_table(folder: TeacherFolder) -> int:
+    return max(folder.read_object("vocab.json").values())
+
+
+_HIGHEST_IDS: dict[str, Callable[[TeacherFolder], int]] = {
+    "tokenizer.json": _highest_of_all,
+    "vocab.txt": _highest_of_lines,
+    "vocab.json": _highest_of_table,
+}
+"""The highest token id by the first of these files that there is."""

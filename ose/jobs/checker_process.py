@@ -47,6 +47,7 @@ def main() -> None:
     """Make checkers and end them, as long as somebody is there to ask for them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the server decides when it is over
     log_to_stderr()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's own take memory for every core of the machine
     control = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), sys.stdin.fileno())

@@ -23,15 +23,26 @@ from ose.coordinator.cache_keys import (
     search_data_parts,
 )
 from ose.core.architecture import Architecture
-from ose.core.cost import JobCost, Pace, StageTimes, Work, expected_times, pace_of, sequence_flops, training_flops
+from ose.core.cost import (
+    JobCost,
+    Pace,
+    StageTimes,
+    Work,
+    expected_times,
+    item_tokens,
+    pace_of,
+    sequence_flops,
+    training_flops,
+)
 from ose.core.job import Candidate, Job, JobStatus
 from ose.core.spec import JobSpec
 from ose.errors import UnreadableError
-from ose.families.counts import counts_of
+from ose.families.counts import FamilyCounts, counts_of
 from ose.inputs.space_size import num_candidates
 from ose.store.base import Store
 from ose.strategies.halving import expected_rounds
 from ose.strategies.random import RandomStrategy
+from ose.tasks.registry import task_rules
 
 _LISTED = 20_000
 """Candidates, and members that they are taken from, up to which all are counted: some tenths of a second."""
@@ -77,14 +88,12 @@ def cost_json(cost: JobCost) -> dict[str, Any]:
 
 def count_work(job: Job, past: Sequence[_Past]) -> Work:
     """What a job has to do that no earlier one did."""
-    bound, counts = job.spec.limits.max_parameters, counts_of(job.teacher)
+    bound, counts = job.spec.limits.max_parameters, _counts(job)
     looked_at, weight = _planned(job)
     planned = [each for each in looked_at if bound is None or counts.parameters(each.shape).total <= bound]
     shapes = {each.shape for each in planned}
     num_trainings, share = _rounds(job, round(weight * len(planned)))
-    flops = sum(
-        training_flops(each.shape, counts, job.spec.corpus.sequence_length, each.num_sequences) for each in planned
-    )
+    flops = sum(training_flops(each.shape, counts, item_tokens(job), each.num_sequences) for each in planned)
     num_latencies = round(weight * len(shapes - _measured_shapes(job, past)))
     return Work(
         num_candidates=num_trainings,
@@ -150,6 +159,10 @@ def _rounds(job: Job, num_planned: int) -> tuple[int, float]:
     return sum(count for count, _ in rounds), steps / (num_planned * search.steps)
 
 
+def _counts(job: Job) -> FamilyCounts:
+    return counts_of(job.teacher, task_rules(job.teacher.task).num_positions)
+
+
 def _past(store: Store, before: datetime) -> list[_Past]:
     ended = (job for job in store.jobs(_HISTORY**2) if job.finished_at is not None and job.finished_at < before)
     return [past for job in islice(ended, _HISTORY) if (past := _readable(store, job)) is not None]
@@ -187,15 +200,16 @@ def _teacher_is_measured(job: Job, past: Sequence[_Past]) -> bool:
 def _teacher_flops(job: Job, past: Sequence[_Past]) -> int:
     """The teacher's passes for targets and for its calibration, as far as no earlier job has left them behind."""
     prepared = [each.job for each in past if each.job.teacher_quality is not None]
-    passes = 0.0
     known = {part.key for each in prepared for part in search_data_parts(each)}
     missing = (part for part in search_data_parts(job) if part.key not in known)
-    passes += sum(part.num_sequences + part.held_out_sequences for part in missing)
+    asked = sum(part.num_sequences + part.held_out_sequences for part in missing)
+    sample = 0.0
     if needs_calibration(job.spec):
         alike = [each for each in prepared if calibration_key(each) == calibration_key(job)]
-        passes += _calibration_sequences(job, alike)
-    length = job.spec.corpus.sequence_length
-    return round(passes * sequence_flops(job.teacher.architecture, counts_of(job.teacher), length))
+        sample = _calibration_sequences(job, alike)
+    teacher, counts, length = job.teacher.architecture, _counts(job), job.spec.corpus.sequence_length
+    item, sequence = (sequence_flops(teacher, counts, each) for each in (item_tokens(job), length))
+    return round(asked * item + sample * sequence)
 
 
 def _calibration_sequences(job: Job, prepared: Sequence[Job]) -> float:
@@ -216,7 +230,7 @@ def _pace(store: Store, job: Job, past: Sequence[_Past]) -> Pace | None:
         taken = _taken(store, each.job, each.candidates)
         if taken is not None:
             work = count_work(each.job, _past(store, each.job.created_at))
-            return pace_of(each.job, counts_of(each.job.teacher), each.candidates, work, taken.preparing_s)
+            return pace_of(each.job, _counts(each.job), each.candidates, work, taken.preparing_s)
     return None
 
 

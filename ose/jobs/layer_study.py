@@ -14,11 +14,11 @@ from ose.core.shown import shown
 from ose.core.spec import JobSpec, Limits
 from ose.errors import ConflictError, InvalidInputError
 from ose.inputs.consistency import check_job
-from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import spec_hash
+from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
 from ose.jobs.layer_report import LayerReport, layer_report
-from ose.jobs.submit import submit_job
+from ose.jobs.submit import settled_parts, submit_job
 from ose.store.base import Store
 from ose.tasks.registry import task_rules
 
@@ -69,17 +69,19 @@ def rank_layers(
 
 def _draft(spec: JobSpec, question: LayerQuestion, now: Callable[[], datetime]) -> Job:
     """The job without its layers, which are not known yet. It is never stored."""
-    teacher = inspect_teacher(spec.teacher, task=spec.task)
+    folder = locate_teacher(spec.teacher)
+    teacher = inspect_teacher(spec.teacher, lambda _: folder, spec.task)
     depth = teacher.architecture.num_hidden_layers
     if not 1 <= question.keep < depth:
         raise InvalidInputError(f"the teacher has {depth} layers; keep 1 to {depth - 1} of them, not {question.keep}")
+    comparison, corpus = settled_parts(_comparison(spec, teacher, question), task_rules(teacher.task), folder)
     return Job(
         id="draft",
         status=JobStatus.PENDING,
-        spec=_comparison(spec, teacher, question),
+        spec=comparison,
         spec_hash="",
         teacher=teacher,
-        corpus=inspect_corpus(spec.corpus, rows=task_rules(teacher.task).reads_rows),
+        corpus=corpus,
         created_at=now(),
     )
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ose.access.ownership import job_quota
-from ose.core.job import Job, JobStatus, UnreadableJob
+from ose.core.job import CorpusFacts, Job, JobStatus, UnreadableJob
+from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.spec import JobSpec, TeacherSpec
 from ose.errors import ConflictError, UnreadableError
 from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
+from ose.inputs.items import inspect_items
 from ose.inputs.job_file import spec_hash
 from ose.inputs.job_memory import check_memory
+from ose.inputs.settled import settled
 from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
 from ose.inputs.texts import require_name, require_storable
 from ose.store.base import Store
 from ose.store.new_rows import NewJob
+from ose.tasks.base import TaskRules
 from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TeacherFolder
 
@@ -59,9 +63,10 @@ def checked_job(
     require_name(spec.name, "name")
     require_name(spec.space.name, "space.name")
     require_storable(asdict(spec), "job")
-    teacher = inspect_teacher(spec.teacher, locate, spec.task)
+    folder = locate(spec.teacher)
+    teacher = inspect_teacher(spec.teacher, lambda _: folder, spec.task)
     check_job(spec, teacher)
-    corpus = inspect_corpus(spec.corpus, root, rows=task_rules(teacher.task).reads_rows)
+    spec, corpus = settled_parts(spec, task_rules(teacher.task), folder, root)
     check_memory(spec, teacher, corpus)
     return NewJob(
         id=secrets.token_hex(4),
@@ -72,6 +77,29 @@ def checked_job(
         created_at=now(),
         space_size=spec.space.count(teacher.architecture.num_hidden_layers),
     )
+
+
+def settled_parts(
+    spec: JobSpec, rules: TaskRules, folder: TeacherFolder, root: Path | None = None
+) -> tuple[JobSpec, CorpusFacts]:
+    """A job in which nothing is left open, and what its text is.
+
+    Args:
+        spec: The job.
+        rules: Of its task.
+        folder: Its teacher's.
+        root: Folder that no text may lead out of; None if any file may be named.
+
+    Raises:
+        CorpusError: The text cannot be used, or not with this teacher.
+        TeacherError: The teacher's tokenizer or labels cannot be used.
+    """
+    corpus = inspect_corpus(spec.corpus, root, rows=rules.reads_rows)
+    if rules.reads_rows:
+        held_out = spec.search.held_out_sequences or rules.held_out_items
+        items = inspect_items(corpus, spec.corpus, folder, rules, held_out, spec.search.seed)
+        corpus = replace(corpus, items=items)
+    return settled(spec, rules, corpus), corpus
 
 
 def cancel_job(store: Store, job_id: str, now: Callable[[], datetime]) -> Job:
@@ -136,6 +164,7 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "spec_hash": job.spec_hash,
         "teacher": plain(job.teacher),
         "corpus": asdict(job.corpus),
+        "notes": list(job_notes(job)),
     }
 
 
@@ -147,7 +176,7 @@ def _space_size(job: Job) -> int | None:
 
 def _unreadable_json(job: UnreadableJob, candidates: dict[str, int]) -> dict[str, Any]:
     """The same names; what is not known is null, and the error says why."""
-    unknown = ("owner", "space_size", "started_at", "finished_at", "spec", "spec_hash", "teacher", "corpus")
+    unknown = ("owner", "space_size", "started_at", "finished_at", "spec", "spec_hash", "teacher", "corpus", "notes")
     return {
         "id": job.id,
         "name": job.name,

@@ -11,6 +11,7 @@ from ose.core.former_names import former_figures
 from ose.core.job import ErrorDetail, FailureReport, Job
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import metrics_json
+from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
@@ -142,6 +143,7 @@ def teacher_json(job: Job) -> dict[str, Any]:
         "num_encoder_parameters": job.teacher.num_encoder_parameters,
         "latency_p50_ms": latency.p50_ms if latency else None,
         "latency_p90_ms": latency.p90_ms if latency else None,
+        "latency_long_p50_ms": latency.long_p50_ms if latency else None,
         "latency_flagged": latency.is_flagged if latency else None,
         "loss_nats": quality.entropy_nats if quality else None,
         "loss_stderr_nats": quality.entropy_stderr_nats if quality else None,
@@ -238,6 +240,7 @@ def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:
             "formula_version": FORMULA_VERSION,
             "stderr_is_upper_bound": _takes_entropy_for_exact(job, rule),
         },
+        "notes": list(job_notes(job)),
     }
 
 

@@ -31,6 +31,7 @@ class CandidateFigures:
         flops: Of the encoder, one sequence of the latency protocol's length.
         latency_p50_ms: Median of a forward pass.
         latency_p90_ms: The 90th percentile of the same calls.
+        latency_long_p50_ms: Median at the protocol's second length; null where it has none.
         latency_flagged: Whether the measurement was disturbed: do not believe it.
         loss_nats: Cross-entropy to the teacher on the held-out items.
         loss_stderr_nats: Its standard error over items.
@@ -50,6 +51,7 @@ class CandidateFigures:
     flops: int
     latency_p50_ms: float | None
     latency_p90_ms: float | None
+    latency_long_p50_ms: float | None
     latency_flagged: bool | None
     loss_nats: float | None
     loss_stderr_nats: float | None

@@ -106,6 +106,7 @@ def from_latency(measurement: LatencyMeasurement) -> dict[str, Any]:
         "latency_p50_ms": measurement.p50_ms,
         "latency_p50_stderr_ms": measurement.p50_stderr_ms,
         "latency_p90_ms": measurement.p90_ms,
+        "latency_long_p50_ms": measurement.long_p50_ms,
         "latency_flagged": measurement.is_flagged,
     }
 

@@ -17,6 +17,7 @@ from ose.core.former_names import former_result
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
 from ose.core.layer_choice import MEASURED_RULES, LayerChoice, kept_layers
 from ose.core.measurement import metrics_json
+from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
@@ -131,6 +132,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "ose_version": version("ose"),
         "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": plain(job.spec)},
         "corpus": asdict(job.corpus),
+        "notes": list(job_notes(job)),
         "task": job.teacher.task,
         "teacher": teacher_json(job),
         "student": {
@@ -143,6 +145,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
             "flops": candidate.flops,
             "latency_p50_ms": candidate.latency.p50_ms,
             "latency_p90_ms": candidate.latency.p90_ms,
+            "latency_long_p50_ms": candidate.latency.long_p50_ms,
             "latency_flagged": candidate.latency.is_flagged,
             "loss_nats": result.loss_nats,
             "loss_stderr_nats": result.loss_stderr_nats,

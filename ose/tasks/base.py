@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from ose.core.masked_positions import num_targets
 from ose.core.measurement import Metric, mean_and_stderr
+from ose.data.tables import Row
 from ose.errors import NonFiniteLossError
 
 if TYPE_CHECKING:  # what submits a job reads this module too
@@ -33,6 +35,11 @@ Batch = Any
 
 StepBatches = Callable[[int], Sequence[tuple[Batch, float]]]
 """A step, 0 for the first, to its micro-batches, each with its share of the step's targets; the shares sum to 1."""
+
+
+def _any_rows(config: Mapping[str, Any], train: Sequence[Row], held_out: Sequence[Row]) -> tuple[str, ...]:
+    """Of a task that reads nothing of rows but their texts."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,9 @@ class TaskRules:
             vocabulary head. Raises TeacherError for a configuration of no such head.
         output_losses: The losses of a recipe that look at its outputs, by their names in `LossWeights`.
         output_weights: Endings of the names that the head's last matrix has, which has a row for each output.
+        num_positions: From the tokens of an item to the places where the head is run: one, of a pooled head.
+        check_rows: From config.json's content and some training and held-out rows to the teacher's labels that no
+            held-out row has. Raises CorpusError for rows that it cannot use, TeacherError for labels that are none.
     """
 
     name: str
@@ -70,6 +80,8 @@ class TaskRules:
     num_outputs: Callable[[Mapping[str, Any], Path], int]
     output_losses: tuple[str, ...]
     output_weights: tuple[str, ...] = ()
+    num_positions: Callable[[int], int] = num_targets
+    check_rows: Callable[[Mapping[str, Any], Sequence[Row], Sequence[Row]], tuple[str, ...]] = _any_rows
 
     @property
     def reads_rows(self) -> bool:

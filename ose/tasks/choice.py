@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ose.errors import TeacherError
+from ose.tasks.base import TaskRules
 from ose.tasks.registry import TASKS, task_rules
 from ose.tasks.teacher_folder import TeacherFolder
 from ose.tasks.teacher_settings import CONFIG, Settings
@@ -39,10 +40,21 @@ def suited_task(config: Settings, asked: str | None, folder: Path) -> str:
     class_name = class_of(config)
     suited = next((each.name for each in rules if each.suits(class_name)), None)
     if suited is None:
+        _refuse_another_task(class_name, rules[0], folder)
         heads = " or ".join(each.head_kind for each in rules)
         models = " or ".join(f"...{each.model_classes[0]}" for each in rules)
         raise TeacherError(f"{folder} holds a {class_name}, which has no {heads}; OSE needs a {models} model")
     return suited
+
+
+def _refuse_another_task(class_name: str, asked: TaskRules, folder: Path) -> None:
+    """Say what a model does whose class suits another task than the one that is asked for."""
+    others = [each for each in map(task_rules, TASKS) if each.suits(class_name)]
+    if others:
+        raise TeacherError(
+            f"{folder} holds a {class_name}, a {others[0].model_kind}: its task is {others[0].name}; {asked.name} "
+            f"needs a ...{asked.model_classes[0]} model"
+        )
 
 
 def class_of(config: Settings) -> str:

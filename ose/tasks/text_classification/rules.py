@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ose.data.tables import Row
 from ose.tasks.base import TaskRules
 from ose.tasks.text_classification.kinds import kind_of, num_labels
 
@@ -13,6 +14,12 @@ from ose.tasks.text_classification.kinds import kind_of, num_labels
 def _num_outputs(config: Mapping[str, Any], place: Path) -> int:
     kind_of(config, place)
     return num_labels(config, place)
+
+
+def _check_rows(config: Mapping[str, Any], train: Sequence[Row], held_out: Sequence[Row]) -> tuple[str, ...]:
+    from ose.tasks.text_classification.row_labels import check_labels  # loads numpy, which submission does without
+
+    return check_labels(config, train, held_out) if train[0].label is not None else ()
 
 
 RULES = TaskRules(
@@ -28,5 +35,7 @@ RULES = TaskRules(
     held_out_items=2000,
     num_outputs=_num_outputs,
     output_losses=("soft_targets", "logits", "labels"),
+    num_positions=lambda num_tokens: 1,
+    check_rows=_check_rows,
     output_weights=("classifier.weight", "classifier.out_proj.weight", "score.weight"),
 )

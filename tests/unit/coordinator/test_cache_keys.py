@@ -140,6 +140,7 @@ def test_protocol_and_device_are_part_of_a_latencys_name() -> None:
     device = builders.fingerprint()
     names = {
         latency_keys(model(), PROTOCOL, device),
+        latency_keys(model(), LatencyProtocol(long_sequence_length=256), device),
         latency_keys(model(), LatencyProtocol(threads=2), device),
         latency_keys(model(), LatencyProtocol(runtime="another"), device),
         latency_keys(model(), PROTOCOL, replace(device, processor="Another CPU")),

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import builders
 import pytest
 from fake_backend import FakeBackend
 from fake_search import Search, spec
@@ -86,3 +87,27 @@ def test_a_targets_task_that_fails_fails_the_job(search: Search) -> None:
     job = search.run(backend)
     assert (job.status, job.failure) == (JobStatus.FAILED, FULL_DISK)
     assert backend.trained == []
+
+
+@pytest.fixture
+def _in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubted = builders.teacher_quality(doubts=("it answers 'no' to all 9 items",))
+    monkeypatch.setattr(builders, "teacher_quality", lambda: doubted)
+
+
+@pytest.mark.usefixtures("_in_doubt")
+def test_a_teacher_in_doubt_stops_a_job_before_anything_is_trained(store: Store) -> None:
+    search, backend = Search(store), FakeBackend()
+    search.run(backend)
+    assert backend.trained == backend.measured == []
+    job = store.job("job-1")
+    assert job.status is JobStatus.FAILED and job.failure is not None and not job.failure.is_retryable
+    assert job.failure.code == "invalid_teacher"
+    assert "it answers 'no' to all 9 items" in job.failure.message and "--teacher-as-is" in job.failure.message
+    assert search.candidates() == []
+
+
+@pytest.mark.usefixtures("_in_doubt")
+def test_a_teacher_in_doubt_is_taken_as_it_is_where_a_job_says_so(store: Store) -> None:
+    asked = replace(spec(), teacher=replace(spec().teacher, as_is=True))
+    assert Search(store, asked).run().status is JobStatus.SUCCEEDED

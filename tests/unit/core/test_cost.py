@@ -6,21 +6,25 @@ from dataclasses import replace
 import builders
 import pytest
 
+from ose.core.architecture import EmbeddingShape
 from ose.core.cost import (
     LATENCY_S,
     JobCost,
     Pace,
     StageTimes,
     Work,
+    candidate_flops,
     expected_times,
+    item_tokens,
     pace_of,
     remaining_s,
     sequence_flops,
     training_flops,
 )
-from ose.core.job import Candidate, CandidateStatus, Job, JobStatus
+from ose.core.job import Candidate, CandidateStatus, ItemFacts, Job, JobStatus
 from ose.core.masked_positions import num_targets
 from ose.core.spec import Hyperparameters, WorkersSpec
+from ose.families.counts import FamilyCounts
 
 WORK = Work(num_candidates=20, num_latencies=11, teacher_flops=4 * 10**9, training_flops=10**11)
 PACE = Pace(job_id="job-0", flops_per_s=1e9, other_s=0.5, starting_s=6.0)
@@ -54,6 +58,29 @@ def test_a_step_is_three_forward_passes_with_the_head_at_the_targets_alone() -> 
     assert num_targets(128) == 19
     assert sequence_flops(SMALL, builders.COUNTS, 128) == forward
     assert training_flops(SMALL, builders.COUNTS, 128, 7) == 3 * 7 * forward
+
+
+def test_a_row_is_as_long_as_rows_are_and_its_head_is_run_once() -> None:
+    embedding = EmbeddingShape(vocab_size=1000, max_position_embeddings=130, num_labels=3)
+    counts = FamilyCounts(embedding, "text_classification", positions=lambda num_tokens: 1)
+    forward = counts.flops(SMALL, 13) + counts.head_flops(SMALL, 1)
+    assert sequence_flops(SMALL, counts, 13) == forward < sequence_flops(SMALL, builders.COUNTS, 13)
+    items = ItemFacts(
+        num_rows=9,
+        num_bad=0,
+        mean_tokens=13.4,
+        median_tokens=11,
+        p95_tokens=33,
+        train_cut_share=0.0,
+        held_out_cut_share=0.0,
+        overlap_share=None,
+        unseen_labels=(),
+    )
+    of_rows = job(corpus=replace(job().corpus, items=items))
+    assert (item_tokens(of_rows), item_tokens(job())) == (13, 128)
+    assert candidate_flops(of_rows, counts, candidate(1, SMALL)) == 3 * 40 * forward
+    unknown = job(corpus=replace(job().corpus, items=replace(items, mean_tokens=None)))
+    assert item_tokens(unknown) == 128
 
 
 def test_workers_share_what_can_be_shared() -> None:

@@ -36,6 +36,16 @@ def test_the_vocabulary_counts_at_the_masked_positions_where_the_head_can_be_run
     assert 5 < everywhere < 8  # 128 positions to 19
 
 
+def test_a_head_of_labels_has_no_logits_of_words_and_rows_take_room_one_by_one():
+    labels = replace(EMBEDDING, num_labels=3)
+    teacher = replace(wide(), embedding=labels, task="text_classification")
+    counts = FamilyCounts(labels, "text_classification")
+    masked, labelled = (worker_memory(spec(), each, counts, 0) for each in (wide(), teacher))
+    assert labelled.training < masked.training / 5 and labelled.sampling < masked.sampling / 5
+    many = [worker_memory(spec(steps=steps), teacher, counts, 10**10).preparing for steps in (1_000, 100_000)]
+    assert many[1] - many[0] > 99_000 * 32 * 500
+
+
 def test_every_worker_counts_and_more_of_anything_takes_more():
     teacher = builders.teacher_facts()
     one = job_memory(spec(), teacher, builders.COUNTS, 0)

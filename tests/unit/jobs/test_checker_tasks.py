@@ -14,14 +14,16 @@ import pytest
 from pydantic_core import to_json
 
 from ose.core.architecture import EmbeddingShape
-from ose.core.job import CorpusFacts, TeacherFacts
+from ose.core.job import CorpusFacts, ItemFacts, TeacherFacts
 from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters
 from ose.jobs.checker_tasks import Question, to_prepared
 from ose.jobs.submit_remote import PreparedJob
 from ose.store.new_rows import NewJob
 from ose.store.service_base import Submission
 
-ALWAYS_FULL = (PreparedJob, Submission, NewJob, TeacherFacts, CorpusFacts, EmbeddingShape, Extension, ExtendedCandidate)
+ALWAYS_FULL = (
+    PreparedJob, Submission, NewJob, TeacherFacts, CorpusFacts, ItemFacts, EmbeddingShape, Extension, ExtendedCandidate
+)  # fmt: skip
 
 
 def prepared() -> PreparedJob:
@@ -40,6 +42,17 @@ def prepared() -> PreparedJob:
         size_bytes=2**40,
         root="/a",
         tables=True,
+        items=ItemFacts(
+            num_rows=90,
+            num_bad=1,
+            mean_tokens=11.25,
+            median_tokens=10,
+            p95_tokens=30,
+            train_cut_share=0.125,
+            held_out_cut_share=0.25,
+            overlap_share=0.5,
+            unseen_labels=("joy",),
+        ),
     )
     embedding = EmbeddingShape(vocab_size=1000, max_position_embeddings=130, type_vocab_size=2, num_labels=3)
     new = builders.new_job(

@@ -258,6 +258,28 @@ def test_the_protocol_decides_input_threads_and_precision(clock: WaitingClock) -
     assert not any(call.records_gradients for call in encoder.calls)
 
 
+def test_a_second_length_is_timed_beside_the_first(clock: WaitingClock) -> None:
+    class Growing(Encoder):
+        def forward(self, input_ids: torch.Tensor) -> None:
+            self.calls.append(SimpleNamespace(input_ids=input_ids))
+            self._wait(input_ids.shape[1] / 1000)
+
+    measured = measured_of(Growing(clock.sleep, ()), LatencyProtocol(sequence_length=8, long_sequence_length=24))
+    assert (measured.p50_ms, measured.long_p50_ms) == pytest.approx((8.0, 24.0))
+    assert set(measured.samples_ms) == {8.0} and not measured.is_flagged
+    assert measured_of(Growing(clock.sleep, ())).long_p50_ms is None
+
+
+def test_a_second_length_that_scatters_is_not_believed_either(clock: WaitingClock) -> None:
+    class Uneven(Encoder):
+        def forward(self, input_ids: torch.Tensor) -> None:
+            self._wait(0.01 if input_ids.shape[1] == 8 else next(self._times_s))
+
+    times = itertools.cycle([0.010, 0.030])
+    protocol = LatencyProtocol(sequence_length=8, long_sequence_length=24)
+    assert measured_of(Uneven(clock.sleep, times), protocol).is_flagged
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_real_encoder_is_measured_without_its_head(
     dtype: str, tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
