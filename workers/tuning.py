@@ -29,7 +29,7 @@ _TRAINING_LENGTH, _EVALUATION_LENGTH = 128, 512
 
 
 def run_finetuning(request: FinetuningRequest, progress: Progress) -> FinetuningReport:
-    """Train a model for each seed, and write the best on the validation part to `output`, and each if there are several.
+    """Train a model for each seed and write the best on the validation part; of several, each in a folder beside it.
 
     Asked again it goes on from the newest checkpoint.
 
