@@ -13,8 +13,10 @@ from ose.artifacts.private import private_folder
 from ose.coordinator.backend import Backend
 from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_key
 from ose.core.exports import ExportSummary
+from ose.core.finetuning import FinetuningReport, FinetuningRequest
 from ose.core.job import Candidate, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.model_report import EvaluationQuestion, EvaluationReport
 from ose.core.progress import Progress, step_reporter
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import WorkersSpec
@@ -82,6 +84,12 @@ class Wiring:
 
         return distill_on_ray(request, each, self.settings.ray_address, step_reporter(self.progress))
 
+    def finetune(self, request: FinetuningRequest) -> FinetuningReport:
+        """Train a model on labels. See `ose.workers.tuning.run_finetuning`."""
+        from ose.workers.tuning import run_finetuning
+
+        return run_finetuning(request, self.progress)
+
     def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
         """As many of the workers asked for as there is work and room for; results do not depend on how many."""
         from ose.coordinator.capacity import most_workers
@@ -97,6 +105,13 @@ def write_export(student: Path, output: Path, manifest: dict[str, Any]) -> Expor
     from ose.workers import foreground
 
     return foreground.write_export(student, output, manifest)
+
+
+def evaluate(task: str, question: EvaluationQuestion, sequence_length: int | None) -> EvaluationReport:
+    """See `ose.workers.tuning.run_evaluation`."""
+    from ose.workers.tuning import run_evaluation
+
+    return run_evaluation(task, question, sequence_length)
 
 
 def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:

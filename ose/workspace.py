@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,13 +19,16 @@ from ose.coordinator.layer_stage import layer_scores
 from ose.core.clock import utc_now
 from ose.core.cost import JobCost
 from ose.core.exports import ExportSummary
+from ose.core.finetuning import FinetuningReport, FinetuningSpec, HeadRequest
 from ose.core.job import Distillation, Job
 from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.model_report import EvaluationReport
 from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace
-from ose.core.spec import JobSpec, TeacherSpec
+from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.inputs.consistency import check_latency_protocol, check_sequence_length
+from ose.inputs.finetuning import finished, inspect_evaluation, inspect_finetuning
 from ose.inputs.job_file import load_job_file, parse_job
 from ose.inputs.job_memory import check_distillation_memory
 from ose.inputs.recipes import changed_recipe
@@ -38,6 +42,7 @@ from ose.jobs.layer_report import LayerReport
 from ose.jobs.layer_study import rank_layers
 from ose.jobs.submit import cancel_job, job_json, jobs_json, submit_job
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, read_leaderboard
+from ose.limits import operator_limits
 from ose.settings import Settings
 from ose.store.base import Store
 from ose.store.database import connect, has_place_for_tokens, open_store
@@ -280,6 +285,84 @@ class Workspace:
         manifest = student_manifest(self.store, job, distillation)
         assert distillation.result is not None
         return composition.write_export(Path(distillation.result.student_path), Path(output), manifest)
+
+    def finetune(
+        self,
+        model: str | Path,
+        corpus: CorpusSpec,
+        output: str | Path,
+        *,
+        spec: FinetuningSpec | None = None,
+        head: HeadRequest | None = None,
+        seeds: Sequence[int] = (0,),
+        sequence_length: int | None = None,
+        task: str | None = None,
+        threads: int | None = None,
+        device: str = "cpu",
+    ) -> FinetuningReport:
+        """Train an encoder, or a model of the task, on labels, here. The same again goes on, or repeats nothing.
+
+        Args:
+            model: A directory or hub id. An encoder, alone or with the head of a language model, gets a new head.
+            corpus: Rows with labels; a tenth is held out where it names no validation file.
+            output: A directory for the model, which does not exist yet. Of several seeds it is the best one on the
+                validation part, and all lie in folders in it.
+            spec: How to train; its seed does not count.
+            head: What the outputs are to be, if they are not to follow from the model or the labels.
+            seeds: A model is trained for each.
+            sequence_length: Tokens an item at most; None is 128, or what the model takes if that is less.
+            task: What the model is to do; None leaves that to its class, or is text classification.
+            threads: Of one operation; None is the machine's cores.
+            device: `cpu` or `cuda`.
+
+        Raises:
+            InvalidInputError: Model or data cannot be used; the message says which and why.
+            ConflictError: `output` has something else in it.
+            NonFiniteLossError: Training diverged.
+        """
+        request = inspect_finetuning(
+            str(model),
+            corpus,
+            spec or FinetuningSpec(),
+            output=Path(output),
+            folder=self.artifacts / "finetunings",
+            head=head or HeadRequest(),
+            seeds=tuple(seeds),
+            sequence_length=sequence_length,
+            task=task,
+            threads=threads or min(os.cpu_count() or 1, operator_limits().max_threads),
+            device=device,
+        )
+        done = finished(request)
+        if done is None:
+            done = self._wiring.finetune(request)
+        return done
+
+    def evaluate(
+        self,
+        models: str | Path | Sequence[str | Path],
+        corpus: CorpusSpec,
+        *,
+        teacher: str | Path | None = None,
+        sequence_length: int | None = None,
+        device: str = "cpu",
+    ) -> EvaluationReport:
+        """Judge model directories on all items of a corpus, by labels or by the text itself.
+
+        Args:
+            models: One or several; those after the first are compared with it.
+            corpus: Its `train` is the data; none of it is held out.
+            teacher: Another model, whose answers they are held against, too.
+            sequence_length: Tokens an item at most; None is 512 of rows and 128 of text, or what the models take.
+            device: `cpu` or `cuda`.
+
+        Raises:
+            InvalidInputError: A model or the data cannot be used; the message says which and why.
+        """
+        listed = [models] if isinstance(models, str | Path) else models
+        named = None if teacher is None else str(teacher)
+        task, question = inspect_evaluation([str(each) for each in listed], corpus, named, device)
+        return composition.evaluate(task, question, sequence_length)
 
     def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
         """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""

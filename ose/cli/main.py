@@ -14,6 +14,8 @@ import ose
 from ose.cli import (
     coordinators,
     doctor,
+    evaluation,
+    finetuning,
     inspection,
     jobs,
     layers,
@@ -34,7 +36,7 @@ FAULT = 1
 
 _NOTHING_LOST = "interrupted; nothing that was finished is lost"
 
-_HERE_ONLY = {"coordinator", "doctor", "latency", "layers", "quickstart", "serve"}
+_HERE_ONLY = {"coordinator", "doctor", "evaluate", "finetune", "latency", "layers", "quickstart", "serve"}
 """Commands about this machine and its processes, which no service runs for others."""
 
 app = typer.Typer(
@@ -55,6 +57,12 @@ app.command("leaderboard", epilog="Example: ose leaderboard 3f9c --pareto --max-
 app.command("layers", epilog="Example: ose layers job.yaml --keep 3 --steps 50")(layers.layers)
 app.command("distill", epilog="Example: ose distill 3f9c --candidate 7 --steps 5000")(students.distill)
 app.command("export", epilog="Example: ose export 3f9c --output student")(students.export)
+app.command(
+    "finetune", epilog="Example: ose finetune encoder --data train.csv --text sentence --label label --output teacher"
+)(finetuning.finetune)
+app.command("evaluate", epilog="Example: ose evaluate student teacher --data dev.csv --text sentence --label label")(
+    evaluation.evaluate
+)
 app.command("latency", epilog="Example: ose latency my-model --threads 2")(inspection.latency)
 app.command("doctor", epilog="Example: ose doctor")(doctor.doctor)
 

@@ -22,11 +22,18 @@ METRIC_LABELS = {
     "agreement": "agreement with the teacher",
     "teacher_pearson": "Pearson correlation with the teacher",
     "teacher_spearman": "Spearman correlation with the teacher",
+    "loss_nats": "loss, nats",
+    "squared_error": "mean squared error",
+    "divergence_nats": "divergence from the teacher, nats",
+    "teacher_squared_error": "squared error to the teacher",
 }
 """By name; of those that look at the first k of a ranking without the `_at_k`."""
 
-_NO_SHARES = {"matthews", "pearson", "spearman", "teacher_pearson", "teacher_spearman", "ndcg", "mrr"}
-"""Figures up to 1 that are shares of nothing: three digits say more than percent."""
+_NO_SHARES = {
+    "matthews", "pearson", "spearman", "teacher_pearson", "teacher_spearman", "ndcg", "mrr",
+    "squared_error", "teacher_squared_error",
+}  # fmt: skip
+"""Figures that are shares of nothing: three digits say more than percent."""
 
 _AT_K = re.compile(r"(?P<name>.+)_at_(?P<k>[0-9]+)")
 

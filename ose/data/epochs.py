@@ -8,13 +8,28 @@ next epoch.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
-from ose.core.recipe import DistillationSpec
+
+class BatchOrder(Protocol):
+    """Of a recipe, what decides its batches."""
+
+    @property
+    def batch_size(self) -> int:
+        """Items a step."""
+
+    @property
+    def micro_batch_size(self) -> int:
+        """Items at once at most."""
+
+    @property
+    def seed(self) -> int:
+        """Decides the order."""
 
 
-def rows_of_step(sizes: tuple[int, ...], spec: DistillationSpec, step: int) -> list[tuple[int, np.ndarray]]:
+def rows_of_step(sizes: tuple[int, ...], spec: BatchOrder, step: int) -> list[tuple[int, np.ndarray]]:
     """Groups that a step reads from, with the rows in each.
 
     Args:

@@ -68,7 +68,6 @@ def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig
     names: ConfigNames = load_shape(family) if family else others
     sizes, tables = ({name: _number(content, name, names, path) for name in each} for each in (AXES, _TABLES))
     num_outputs = task_rules(task).num_outputs(content, path)
-    offset = _pad_token_id(content) + 1 if model_type in names.OFFSET_MODEL_TYPES else 0
     try:
         architecture = Architecture(**sizes, family=family_of_students(model_type))
         embedding = EmbeddingShape(**tables, num_labels=num_outputs)
@@ -80,9 +79,27 @@ def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig
         task=task,
         architecture=architecture,
         embedding=embedding,
-        max_sequence_length=max(tables["max_position_embeddings"] - offset, 1),
+        max_sequence_length=_longest_sequence(content, names, path),
         is_tied=num_outputs > 0 or content.get("tie_word_embeddings", True) is not False,
     )
+
+
+def longest_sequence(folder: TeacherFolder) -> int:
+    """Tokens for which the position table of a model has rows, whatever the model does.
+
+    Raises:
+        TeacherError: config.json is missing or broken.
+    """
+    path = folder.path / CONFIG
+    content = parse_object(folder.read(CONFIG), path)
+    family = known_family(str(content.get("model_type", "")))
+    return _longest_sequence(content, load_shape(family) if family else others, path)
+
+
+def _longest_sequence(content: dict[str, Any], names: ConfigNames, path: Path) -> int:
+    has_offset = content.get("model_type", "") in names.OFFSET_MODEL_TYPES
+    offset = _pad_token_id(content) + 1 if has_offset else 0
+    return max(_number(content, "max_position_embeddings", names, path) - offset, 1)
 
 
 def _number(content: dict[str, Any], name: str, names: ConfigNames, path: Path) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what submits a job reads this module too
     from ose.core.job import Job
     from ose.core.measurement import TeacherQuality
     from ose.core.messages import CalibrationRequest, DataRequest, DataSpan, DataSummary, TargetsRequest
+    from ose.core.model_report import EvaluationQuestion, EvaluationReport
     from ose.core.recipe import DistillationSpec, Precision
 
 Data = Any
@@ -303,6 +304,15 @@ class Task(Protocol):
             teacher: The same of the teacher: runs it once, without gradients; not called if no loss looks at it.
             batch: What both saw.
             spec: With the weights.
+        """
+
+    def evaluate(self, question: EvaluationQuestion) -> EvaluationReport:
+        """Judge model directories by what is true, by the official rules, and by a teacher where one is named.
+
+        Raises:
+            CorpusError: There is too little, or a row cannot be used.
+            TeacherError: A directory holds no model of this task, or one that cannot be compared with the first.
+            InvalidInputError: There is nothing to judge by.
         """
 
     def card(self, manifest: Mapping[str, Any]) -> str:

@@ -57,6 +57,21 @@ def _refuse_another_task(class_name: str, asked: TaskRules, folder: Path) -> Non
         )
 
 
+def tuned_task(folder: Path, asked: str | None) -> str:
+    """The task that a model is to be fine-tuned for: the one asked for, its own, or classification.
+
+    Raises:
+        InvalidInputError: No task is called as asked.
+        TeacherError: There is no model, or no encoder.
+    """
+    config = TeacherFolder(folder).read_object(CONFIG)
+    _require_encoder(config, "encoder", folder)
+    labelled = [each for each in map(task_rules, TASKS) if "label" in each.columns]
+    name = class_of(config)
+    own = next((each.name for each in labelled if name and each.suits(name)), labelled[0].name)
+    return own if asked is None else task_rules(asked).name
+
+
 def class_of(config: Settings) -> str:
     """Hugging Face's name of the model class; empty where the file has none."""
     architectures = config.get("architectures")

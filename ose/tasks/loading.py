@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,53 @@ def load_model(
     model.config.name_or_path = model.name_or_path = str(path)
     loaded: PreTrainedModel = model.eval().requires_grad_(False)
     return loaded
+
+
+def load_with_new_head(
+    model_class: Any, path: str | Path, changes: Mapping[str, Any], seed: int, *, kind: str
+) -> PreTrainedModel:
+    """Load an encoder in float32 under a head that is drawn anew, to be trained.
+
+    What does not belong to the encoder is drawn from the seed, also where the directory has something of that name.
+
+    Args:
+        model_class: Of the model that is wanted, as for `load_model`.
+        path: The directory of the encoder, alone or under any head.
+        changes: What the configuration says of the new head.
+        seed: Of the draw.
+        kind: What messages call such a model.
+
+    Raises:
+        TeacherError: The directory holds no complete encoder that such a model has.
+    """
+    with _loading(path, None, f"has no encoder that a {kind} can be made of") as folder:
+        _require_weights(model_class, folder)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **changes)
+        torch.manual_seed(seed)
+        fresh = model_class.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        model, info = model_class.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    encoder = f"{model.base_model_prefix}."
+    missing = {*info["missing_keys"], *(each[0] for each in info["mismatched_keys"])}
+    lacking = sorted(key for key in missing if key.startswith(encoder) and not any(each in key for each in _DRAWN))
+    if lacking:
+        raise TeacherError(f"{path} lacks {len(lacking)} of the encoder's weights, among them {lacking[0]}")
+    drawn = {key: each for key, each in fresh.state_dict().items() if key in missing or not key.startswith(encoder)}
+    model.load_state_dict(drawn, strict=False)
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+_DRAWN = ("pooler.", "position_ids")
+"""Parts of an encoder that one without a head of its own may lack."""
 
 
 def load_config(path: str | Path) -> PreTrainedConfig:

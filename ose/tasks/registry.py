@@ -37,6 +37,17 @@ def load_task(name: str) -> Task:
     return task
 
 
+def require_labels(name: str) -> None:
+    """Refuse a task whose rows have no labels.
+
+    Raises:
+        InvalidInputError: There is no such task, or its rows have none.
+    """
+    if "label" not in task_rules(name).columns:
+        others = ", ".join(each for each in TASKS if "label" in task_rules(each).columns)
+        raise InvalidInputError(f"{name} has no labels to be fine-tuned on; choose --task {others}")
+
+
 def _folder(name: str) -> str:
     if name not in TASKS:
         raise InvalidInputError(f"there is no task {name[:60]!r}; choose one of {', '.join(TASKS)}")

@@ -17,6 +17,7 @@ from ose.data.training_text import training_text
 from ose.tasks.base import Examples, StepBatches, Task
 from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.card import student_card
+from ose.tasks.fill_mask.evaluation import evaluate
 from ose.tasks.fill_mask.forward import EncodedTokens, encode, logits_at
 from ose.tasks.fill_mask.held_out import judge, quality_of
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
@@ -56,6 +57,7 @@ class FillMask:
     output_losses = staticmethod(output_losses)
     card = staticmethod(student_card)
     predict = staticmethod(likeliest_fillings)
+    evaluate = staticmethod(evaluate)
 
     def loss(self, student: PreTrainedModel, data: Data, rows: torch.Tensor, precision: Precision) -> torch.Tensor:
         """Cross-entropy to the teacher's draws at the masked positions."""

@@ -1,4 +1,4 @@
-"""The batches of a full distillation: a function of seed and step; texts of about one length stand together."""
+"""The batches of a whole training: a function of seed and step; texts of about one length stand together."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from ose.core.recipe import DistillationSpec
-from ose.data.epochs import rows_of_step
+from ose.data.epochs import BatchOrder, rows_of_step
 from ose.tasks.base import StepBatches
 from ose.tasks.text_classification.items import TextItems
 
@@ -17,14 +16,14 @@ _GROUP_WIDTH = 4
 """Lengths of a group lie less than this apart."""
 
 
-def batches_of(items: TextItems, spec: DistillationSpec) -> StepBatches:
+def batches_of(items: TextItems, spec: BatchOrder) -> StepBatches:
     """`step_batches` of all items."""
     groups = items.lengths.numpy() // _GROUP_WIDTH
     return partial(step_batches, items, [np.flatnonzero(groups == group) for group in np.unique(groups)], spec)
 
 
 def step_batches(
-    items: TextItems, groups: Sequence[np.ndarray], spec: DistillationSpec, step: int
+    items: TextItems, groups: Sequence[np.ndarray], spec: BatchOrder, step: int
 ) -> list[tuple[TextItems, float]]:
     """All micro-batches of one optimiser step, in order, each with its share of the step's items.
 

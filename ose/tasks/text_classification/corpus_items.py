@@ -18,7 +18,7 @@ from ose.data.tables import Row
 from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.loading import load_config
-from ose.tasks.text_classification.encoding import encode_rows
+from ose.tasks.text_classification.encoding import encode_rows, query_numbers
 from ose.tasks.text_classification.head_labels import head_labels
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind, kind_of
@@ -82,7 +82,7 @@ def _encoded(
     kind = kind_of(config, Path(teacher.path))
     items = encode_rows(rows, tokenizer, sequence_length, has_token_types=teacher.embedding.type_vocab_size > 1)
     cut = float((items.lengths == sequence_length).double().mean())
-    items = replace(items, labels=_labels(rows, config, kind), queries=_queries(rows))
+    items = replace(items, labels=_labels(rows, config, kind), queries=query_numbers(rows))
     return DrawnItems(items=items, kind=kind, share_cut=cut)
 
 
@@ -95,13 +95,6 @@ def _labels(rows: list[Row], config: dict[str, Any], kind: Kind) -> torch.Tensor
     if rows[0].label is None:
         return None
     return torch.from_numpy(read_labels(head_labels(config, kind), [(row.place, row.label) for row in rows]))
-
-
-def _queries(rows: list[Row]) -> torch.Tensor | None:
-    if rows[0].query_id is None:
-        return None
-    numbers: dict[str | None, int] = {}
-    return torch.tensor([numbers.setdefault(row.query_id, len(numbers)) for row in rows])
 
 
 def _by_length(lengths: torch.Tensor, seed: int) -> torch.Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ose.core.measurement import Metric
-from ose.tasks.text_classification.resampling import Floats, Ids, bootstrap_metrics
+from ose.tasks.text_classification.resampling import Floats, Ids, Statistics, bootstrap_metrics
 
 _ROUNDING = 1e-12
 """A variance below this share of the square sum is what rounding leaves of none."""
@@ -26,6 +26,11 @@ def correlations(scores: Floats, truths: Floats, groups: Ids | None = None, seed
         groups: Items that are one unit.
         seed: Of the resamples.
     """
+    return bootstrap_metrics(correlation_statistics(scores, truths), len(scores), groups, seed)
+
+
+def correlation_statistics(scores: Floats, truths: Floats) -> Statistics:
+    """The same as a function of how often each item was drawn."""
     x, y = _centred(scores), _centred(truths)
     x_ranks, y_ranks = _ranks(scores), _ranks(truths)
 
@@ -33,7 +38,7 @@ def correlations(scores: Floats, truths: Floats, groups: Ids | None = None, seed
         spearman = _rank_correlation(weights, x_ranks(weights), y_ranks(weights))
         return {"spearman": spearman, "pearson": _correlation(weights, x, y)}
 
-    return bootstrap_metrics(statistics, len(scores), groups, seed)
+    return statistics
 
 
 def _centred(values: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from transformers import PreTrainedTokenizerBase
 
 from ose.data.tables import Row
@@ -43,3 +44,11 @@ def encode_rows(
         lengths=encoded["attention_mask"].sum(dim=1).int(),
         token_type_ids=None if token_types is None else token_types.int(),
     )
+
+
+def query_numbers(rows: Sequence[Row]) -> torch.Tensor | None:
+    """(N,): which query each row belongs to, by numbers from 0; None where the corpus does not say."""
+    if rows[0].query_id is None:
+        return None
+    numbers: dict[str | None, int] = {}
+    return torch.tensor([numbers.setdefault(row.query_id, len(numbers)) for row in rows])

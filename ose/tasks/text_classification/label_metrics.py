@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ose.core.measurement import Metric
-from ose.tasks.text_classification.resampling import Floats, Ids, bootstrap_metrics
+from ose.tasks.text_classification.resampling import Floats, Ids, Statistics, bootstrap_metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,11 @@ def label_metrics(
         groups: Items that are one unit.
         seed: Of the resamples.
     """
+    return bootstrap_metrics(label_statistics(metrics, said, true), len(said), groups, seed)
+
+
+def label_statistics(metrics: Mapping[str, LabelMetric], said: Floats, true: Floats) -> Statistics:
+    """The same as a function of how often each item was drawn."""
     counted = [csr_array(each.T) for each in (said * true, said, true)]  # mostly 0: an item has few of the labels
 
     def statistics(weights: Floats) -> dict[str, Floats]:
@@ -56,7 +61,7 @@ def label_metrics(
         counts = LabelCounts(right=right_counts, said=said_counts, true=true_counts, items=weights.sum(axis=1))
         return {name: metric(counts) for name, metric in metrics.items()}
 
-    return bootstrap_metrics(statistics, len(said), groups, seed)
+    return statistics
 
 
 def one_hot(ids: np.ndarray, num_labels: int) -> Floats:

@@ -46,15 +46,20 @@ def ranking_metrics(scores: Floats, labels: Floats, query_ids: Ids, k: int = 10)
         query_ids: (N,), equal for answers to one query.
         k: Places that count.
     """
+    return {name: mean_metric(values) for name, values in ranking_values(scores, labels, query_ids, k).items()}
+
+
+def ranking_values(scores: Floats, labels: Floats, query_ids: Ids, k: int = 10) -> dict[str, Floats]:
+    """The same for each query that has a relevant answer."""
     ordered = _ordered(scores, labels, numbered(query_ids))
     ideal = _dcg(_ordered(labels, labels, numbered(query_ids)), k)
     counts = ideal > 0
     relevant = _total(ordered, ordered.relevance > 0)
     found = _total(ordered, (ordered.relevance > 0) & (ordered.place < k))
     return {
-        f"ndcg_at_{k}": mean_metric(_dcg(ordered, k)[counts] / ideal[counts]),
-        f"mrr_at_{k}": mean_metric(_reciprocal_ranks(ordered, k)[counts]),
-        f"recall_at_{k}": mean_metric(found[counts] / relevant[counts]),
+        f"ndcg_at_{k}": _dcg(ordered, k)[counts] / ideal[counts],
+        f"mrr_at_{k}": _reciprocal_ranks(ordered, k)[counts],
+        f"recall_at_{k}": found[counts] / relevant[counts],
     }
 
 

@@ -12,15 +12,19 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ose.core.job import Job
 from ose.core.messages import CalibrationRequest
 from ose.core.recipe import DistillationSpec, Precision
-from ose.tasks.base import Examples, StepBatches, Task
+from ose.tasks.base import Examples, StepBatches
+from ose.tasks.labelled import LabelledTask
 from ose.tasks.text_classification.answers import answers_of, distances, drawn_truth, truth_loss, variance_of
 from ose.tasks.text_classification.batches import batches_of
 from ose.tasks.text_classification.card import student_card
 from ose.tasks.text_classification.classification_data import ClassificationData, on_device
 from ose.tasks.text_classification.corpus_items import sample_items, training_items
+from ose.tasks.text_classification.evaluation import evaluate
 from ose.tasks.text_classification.forward import EncodedTexts, all_logits, encode, logits_of
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind
+from ose.tasks.text_classification.label_training import label_loss, label_metrics, trainable_model
+from ose.tasks.text_classification.labelled_data import labelled_data
 from ose.tasks.text_classification.output_losses import output_losses
 from ose.tasks.text_classification.predict import likeliest_labels
 from ose.tasks.text_classification.quality import judge, quality_of
@@ -83,6 +87,13 @@ class TextClassification:
     quality_of = staticmethod(quality_of)
     card = staticmethod(student_card)
     predict = staticmethod(likeliest_labels)
+    evaluate = staticmethod(evaluate)
+
+    labelled_data = staticmethod(labelled_data)
+    trainable_model = staticmethod(trainable_model)
+    label_batches = staticmethod(batches_of)
+    label_loss = staticmethod(label_loss)
+    label_metrics = staticmethod(label_metrics)
 
     def loss(
         self, student: PreTrainedModel, data: ClassificationData, rows: torch.Tensor, precision: Precision
@@ -145,4 +156,4 @@ def _few(items: TextItems, num_tokens: int) -> TextItems:
     return items.take(slice(max(1, int(enough.sum()))))
 
 
-TASK: Task = TextClassification()
+TASK: LabelledTask = TextClassification()

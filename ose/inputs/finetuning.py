@@ -1,0 +1,161 @@
+"""What fine-tuning and judging name, read and checked: models, labelled rows, and where a result goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ose.core.finetuning import RECORD, FinetuningReport, FinetuningRequest, FinetuningSpec, HeadRequest
+from ose.core.model_report import EvaluationQuestion
+from ose.core.spec import CorpusSpec, TeacherSpec
+from ose.errors import ConflictError, InvalidInputError, TeacherError
+from ose.inputs.corpora import inspect_corpus
+from ose.inputs.teacher_source import locate_teacher
+from ose.tasks.base import TaskRules
+from ose.tasks.choice import task_of, tuned_task
+from ose.tasks.registry import require_labels, task_rules
+
+_DECIDES_NOTHING = ("checkpoint_every",)
+"""Fields of the recipe that a run may go on with other values of."""
+
+
+def inspect_finetuning(
+    model: str,
+    corpus_spec: CorpusSpec,
+    spec: FinetuningSpec,
+    *,
+    output: Path,
+    folder: Path,
+    head: HeadRequest,
+    seeds: tuple[int, ...],
+    sequence_length: int | None,
+    task: str | None,
+    threads: int,
+    device: str,
+) -> FinetuningRequest:
+    """Check all that can be checked without loading a model.
+
+    Args:
+        model: A directory or hub id.
+        corpus_spec: The rows.
+        spec: How to train.
+        output: Where the model is to go.
+        folder: In which fine-tunings keep what they go on from.
+        head: What is asked of it.
+        seeds: A model for each.
+        sequence_length: Tokens an item at most, if it is said.
+        task: What it is to do; None leaves that to the model.
+        threads: Threads of one operation.
+        device: Where to train.
+
+    Raises:
+        TeacherError: There is no encoder.
+        CorpusError: The rows cannot be used.
+        InvalidInputError: There is no such task, or it has no labels; no column has labels.
+        ConflictError: `output` has something else in it.
+    """
+    source = locate_teacher(TeacherSpec(model=model))
+    chosen = tuned_task(source.path, task)
+    require_labels(chosen)
+    if corpus_spec.columns.label is None:
+        raise InvalidInputError("fine-tuning needs labels: name their column with --label")
+    corpus = inspect_corpus(corpus_spec, rows=True)
+    decides: dict[str, Any] = {
+        "model": source.digest(),
+        "task": chosen,
+        "head": asdict(head),
+        "corpus": corpus.digest,
+        "corpus_spec": {**asdict(corpus_spec), "train": (), "validation": ()},
+        "sequence_length": sequence_length,
+        "spec": {name: value for name, value in asdict(spec).items() if name not in _DECIDES_NOTHING},
+        "seeds": seeds,
+    }
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    _require_free(output, key)
+    return FinetuningRequest(
+        task=chosen,
+        model=str(source.path),
+        head=head,
+        corpus=corpus,
+        corpus_spec=corpus_spec,
+        sequence_length=sequence_length,
+        spec=spec,
+        seeds=seeds,
+        folder=str(folder / key),
+        output=str(output),
+        key=key,
+        threads=threads,
+        device=device,
+    )
+
+
+def inspect_evaluation(
+    models: Sequence[str], corpus_spec: CorpusSpec, teacher: str | None, device: str
+) -> tuple[str, EvaluationQuestion]:
+    """Check models and data that are to be judged on all of it.
+
+    Args:
+        models: Directories or hub ids.
+        corpus_spec: Its `train` is the data.
+        teacher: Another one, whose answers they are held against.
+        device: Where they run.
+
+    Returns:
+        The task of the models, and what they are asked.
+
+    Raises:
+        TeacherError: One is no model of a task of OSE's, or they do different ones.
+        CorpusError: The data cannot be read.
+        InvalidInputError: The task does not read a column that is named.
+    """
+    every = [*models, *([] if teacher is None else [teacher])]
+    places = [locate_teacher(TeacherSpec(model=each)).path for each in every]
+    tasks = [task_of(place) for place in places]
+    for model, task in zip(every, tasks, strict=True):
+        if task != tasks[0]:
+            raise TeacherError(f"{model} does {task}, {every[0]} does {tasks[0]}; they cannot be compared")
+    _require_columns(corpus_spec, task_rules(tasks[0]))
+    facts = inspect_corpus(corpus_spec)
+    question = EvaluationQuestion(
+        models=tuple(map(str, places[: len(models)])),
+        corpus=replace(facts, validation=facts.train),
+        corpus_spec=corpus_spec,
+        teacher=None if teacher is None else str(places[-1]),
+        device=device,
+    )
+    return tasks[0], question
+
+
+def _require_columns(corpus_spec: CorpusSpec, rules: TaskRules) -> None:
+    for name, column in corpus_spec.columns.named().items():
+        if name not in rules.columns:
+            raise InvalidInputError(
+                f"{name} is the column {column!r}, but the task {rules.name} reads {', '.join(rules.columns)} alone"
+            )
+
+
+def finished(request: FinetuningRequest) -> FinetuningReport | None:
+    """What the output says of this very fine-tuning, if it was done before."""
+    content = _record(Path(request.output))
+    return FinetuningReport.from_json(content) if content.get("key") == request.key else None
+
+
+def _require_free(output: Path, key: str) -> None:
+    if output.resolve() == Path.cwd():
+        raise ConflictError(f"{output} is the working directory; name a folder inside it with --output")
+    is_free = not output.exists() or (output.is_dir() and not any(output.iterdir()))
+    if not is_free and _record(output).get("key") != key:
+        raise ConflictError(f"{output} exists already and is not what this command makes; choose another --output")
+
+
+def _record(output: Path) -> dict[str, Any]:
+    """What lies beside a fine-tuned model; nothing where there is none."""
+    try:
+        content = json.loads((output / RECORD).read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
