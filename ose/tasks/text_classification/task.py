@@ -22,7 +22,7 @@ from ose.tasks.text_classification.forward import EncodedTexts, all_logits, enco
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.output_losses import output_losses
-from ose.tasks.text_classification.predict import likeliest_labels
+from ose.tasks.text_classification.predict import likeliest_labels, probes
 from ose.tasks.text_classification.quality import judge, quality_of
 from ose.tasks.text_classification.rules import RULES
 from ose.tasks.text_classification.search_data import compute_targets, load_search_data, prepare_data
@@ -83,6 +83,7 @@ class TextClassification:
     quality_of = staticmethod(quality_of)
     card = staticmethod(student_card)
     predict = staticmethod(likeliest_labels)
+    probes = staticmethod(probes)
 
     def loss(
         self, student: PreTrainedModel, data: ClassificationData, rows: torch.Tensor, precision: Precision
