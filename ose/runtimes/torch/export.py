@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from ose.artifacts.files import atomic_directory
-from ose.core.exports import MANIFEST, ExportSummary
+from ose.core.exports import MANIFEST, OF_CROSS_ENCODERS, ExportSummary
 from ose.errors import ConflictError
 from ose.families.models import architecture_of, longest_input
 from ose.tasks.base import Task
@@ -44,6 +44,7 @@ def export_student(
     if output.resolve() == Path.cwd():
         raise ConflictError(f"{output} is the working directory; name a folder inside it with --output")
     student, tokenizer = task.load_teacher(student_folder), task.load_tokenizer(student_folder)
+    _tell_cross_encoders(student.config)
     _fit(tokenizer, student)
     with atomic_directory(output) as target:
         student.save_pretrained(target)
@@ -59,6 +60,12 @@ def export_student(
         size_bytes=(output / "model.safetensors").stat().st_size,
         max_logit_difference=difference,
     )
+
+
+def _tell_cross_encoders(config: PreTrainedConfig) -> None:
+    """Where nothing else is said, sentence-transformers takes the sigmoid of one logit, of a regression too."""
+    if config.problem_type == "regression" and not any(hasattr(config, name) for name in OF_CROSS_ENCODERS):
+        config.sentence_transformers = {"activation_fn": "torch.nn.modules.linear.Identity"}
 
 
 def _fit(tokenizer: PreTrainedTokenizerBase, student: PreTrainedModel) -> None:
