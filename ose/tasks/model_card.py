@@ -107,7 +107,7 @@ def _recipe(spec: Mapping[str, Any]) -> str:
     weights = ", ".join(f"{name} {weight:g}" for name, weight in spec["weights"].items() if weight)
     return (
         f"Recipe: {markdown(spec['preset'])}, {spec['steps']:,} steps of {spec['batch_size']}, learning rate "
-        f"{spec['learning_rate']:g}, temperature {spec['temperature']:g}, losses {markdown(weights)}, "
+        f"{spec['learning_rate']:g}, temperature {spec['temperature']:g}, losses {weights}, "
         f"seed {spec['seed']}."
     )
 
