@@ -44,7 +44,7 @@ def export_student(
     if output.resolve() == Path.cwd():
         raise ConflictError(f"{output} is the working directory; name a folder inside it with --output")
     student, tokenizer = task.load_teacher(student_folder), task.load_tokenizer(student_folder)
-    _tell_cross_encoders(student.config)
+    _complete(student.config)
     _fit(tokenizer, student)
     with atomic_directory(output) as target:
         student.save_pretrained(target)
@@ -62,8 +62,14 @@ def export_student(
     )
 
 
-def _tell_cross_encoders(config: PreTrainedConfig) -> None:
-    """Where nothing else is said, sentence-transformers takes the sigmoid of one logit, of a regression too."""
+def _complete(config: PreTrainedConfig) -> None:
+    """Say what libraries ask a classifier's configuration for, and its teacher's may leave out.
+
+    The zero-shot pipeline looks labels up by their names. Where nothing is said of it, sentence-transformers takes the
+    sigmoid of one logit, of a regression too.
+    """
+    if config.id2label and not config.label2id:
+        config.label2id = {name: index for index, name in config.id2label.items()}
     if config.problem_type == "regression" and not any(hasattr(config, name) for name in OF_CROSS_ENCODERS):
         config.sentence_transformers = {"activation_fn": "torch.nn.modules.linear.Identity"}
 
