@@ -52,8 +52,8 @@ from ose.students.distill import (
     choose_candidate,
     distill_student,
     find_distillation,
-    student_manifest,
 )
+from ose.students.manifest import student_manifest
 from ose.students.student_queue import StudentQueue
 
 

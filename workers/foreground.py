@@ -89,6 +89,7 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
         metrics=quality.metrics,
         wall_time_s=wall_time_s,
         sequence_losses_nats=quality.sequence_losses_nats,
+        flips=quality.flips,
     )
 
 

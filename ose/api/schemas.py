@@ -14,7 +14,7 @@ from ose.core.cost import Pace, StageTimes, Work
 from ose.core.exports import ExportFile
 from ose.core.job import CandidateStatus, CorpusFacts, DistillationStatus, ErrorDetail, JobStatus, TeacherFacts
 from ose.core.layer_choice import LayerChoice
-from ose.core.measurement import Metric
+from ose.core.measurement import LabelFlips, Metric
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import JobSpec
 
@@ -136,6 +136,7 @@ class DistillationResultDocument(BaseModel):
         masked_lm_loss_nats, masked_accuracy, masked_accuracy_stderr: As in `metrics`. They go with the next version.
         wall_time_s: Of all sessions together.
         sequence_losses_nats: The loss of each held-out sequence, in order. Empty in results of earlier versions.
+        flips: Of a task whose answers are labels, what becomes of the items to which the teacher gives each of them.
     """
 
     num_steps: int
@@ -147,6 +148,7 @@ class DistillationResultDocument(BaseModel):
     masked_accuracy_stderr: float | None
     wall_time_s: float
     sequence_losses_nats: tuple[float, ...]
+    flips: tuple[LabelFlips, ...]
 
 
 class DistillationDocument(BaseModel):

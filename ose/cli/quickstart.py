@@ -14,6 +14,7 @@ from ose.cli.context import Context, say, this_command
 from ose.cli.jobs import run_to_end
 from ose.core.architecture import Architecture
 from ose.core.shown import shown
+from ose.tasks.registry import task_rules
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,7 +73,8 @@ def _summarize(workspace: Workspace, distillation: Distillation, output: Path, w
         out.print(f"  {name}: {shown(guesses)}", highlight=False)
     lies_in = Text.assemble("\nThe student is in ", (str(output), "bold"), " and loads with plain transformers:")
     out.print(lies_in, soft_wrap=True)
-    out.print(f'  AutoModelForMaskedLM.from_pretrained("{output}")', highlight=False, soft_wrap=True)
+    load_line = task_rules(job.teacher.task).loaded_from(output)
+    out.print(Text.assemble("  ", load_line), highlight=False, soft_wrap=True)
     out.print(f"\nDone in {wall_time_s:.0f} s. What to type next:")
     for command, gain in (
         (f"{this_command()} leaderboard {job.id} --pareto", "the candidates that no other one beats"),

@@ -16,6 +16,7 @@ from ose.core.measurement import metric_text
 from ose.core.plain import plain
 from ose.core.presets import PRESETS
 from ose.core.shown import NAME, shown
+from ose.tasks.registry import task_rules
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
 Candidate = Annotated[
@@ -75,8 +76,9 @@ def export(
     options: Context = context.obj
     with options.workspace() as workspace:
         summary = workspace.export(job_id, output, candidate=candidate)
+        rules = task_rules(workspace.job(job_id).teacher.task)
     if output_format is Format.json:
         print_json(plain(summary))
         return
     tell(f"{summary.folder}: {summary.architecture}, {summary.size_bytes / 1e6:.1f} MB")
-    say(f'load it with: AutoModelForMaskedLM.from_pretrained("{summary.folder}")')
+    say(f"load it with: {rules.loaded_from(summary.folder)}")

@@ -10,6 +10,9 @@ from ose.core.architecture import Architecture
 MANIFEST = "ose_manifest.json"
 """The file of an export that tells where every number came from."""
 
+OF_CROSS_ENCODERS = ("sentence_transformers", "sbert_ce_default_activation_function")
+"""What sentence-transformers keeps in a configuration, now and before: whether scores are logits or their sigmoid."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSummary:

@@ -11,7 +11,7 @@ from ose.core.access import Owner
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.inheritance import InheritanceSpec
 from ose.core.layer_choice import LayerChoice
-from ose.core.measurement import Evaluation, LatencyMeasurement, Metric, TeacherQuality
+from ose.core.measurement import Evaluation, LabelFlips, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import Hyperparameters, JobSpec
 
@@ -313,6 +313,7 @@ class DistillationResult:
         wall_time_s: Of all sessions together.
         sequence_losses_nats: The loss of each held-out sequence, in order: distillations of one job can be
             compared in pairs. Empty in results of older versions.
+        flips: Of a task whose answers are labels, what becomes of each that the teacher gives.
     """
 
     student_path: str
@@ -322,6 +323,7 @@ class DistillationResult:
     metrics: Mapping[str, Metric]
     wall_time_s: float
     sequence_losses_nats: tuple[float, ...] = ()
+    flips: tuple[LabelFlips, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

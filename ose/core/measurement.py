@@ -132,6 +132,26 @@ class Metric:
     stderr: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFlips:
+    """What a model makes of the items to which its teacher gives one label.
+
+    Attributes:
+        label: The teacher's label, its id.
+        num_items: Items to which the teacher gives it.
+        num_flipped: Those to which the model does not.
+        share: The flipped ones of all, with its standard error.
+        most_often: The label that most of them are given instead, of equals the one with the lowest id; None if none
+            is flipped, or if an item may have several labels.
+    """
+
+    label: int
+    num_items: int
+    num_flipped: int
+    share: Metric
+    most_often: int | None
+
+
 def metric_of(values: Sequence[float]) -> Metric:
     """The mean of one value for each held-out item, with its standard error."""
     mean, stderr = mean_and_stderr(values)

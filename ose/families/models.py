@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 from ose.core.architecture import Architecture
 from ose.families.base import Family
 from ose.families.parts import Parts
-from ose.families.registry import family_of_students, load_family
+from ose.families.registry import family_of_students, load_family, load_shape
 
 
 def architecture_of(model: PreTrainedModel) -> Architecture:
@@ -22,6 +22,13 @@ def parts_of(model: PreTrainedModel, head: str) -> Parts:
         TeacherError: It has a parameter that no part names.
     """
     return _family(model).parts_of(model, head)
+
+
+def longest_input(model: PreTrainedModel) -> int:
+    """Tokens for which its position table has rows."""
+    config = model.config
+    counts_from_padding = config.model_type in load_shape(family_of_students(config.model_type)).OFFSET_MODEL_TYPES
+    return int(config.max_position_embeddings - (config.pad_token_id + 1 if counts_from_padding else 0))
 
 
 def _family(model: PreTrainedModel) -> Family:

@@ -88,8 +88,9 @@ def _require_head(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
         raise TeacherError(
             f"{folder}: the weights have no {rules.head_kind}; OSE needs a ...{rules.model_classes[0]} model"
         )
+    endings = tuple(f".{each}" for each in rules.output_weights)  # pre_classifier.weight is no classifier.weight
     for name, shape in shapes.items():
-        if rules.output_weights and name.endswith(rules.output_weights) and shape[0] != wanted:
+        if f".{name}".endswith(endings) and shape[0] != wanted:
             raise TeacherError(f"{folder}: {name} has {shape[0]:,} outputs, config.json says {wanted:,} labels")
 
 

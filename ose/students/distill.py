@@ -1,4 +1,4 @@
-"""Choose a student, have it distilled, and export it with a manifest of where every number came from."""
+"""Choose a student, and have it distilled."""
 
 from __future__ import annotations
 
@@ -7,23 +7,15 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from ose.artifacts.step_folders import step_folders
 from ose.core.failures import failure_report
-from ose.core.former_names import former_result
-from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job, inheritance_of
-from ose.core.layer_choice import MEASURED_RULES, LayerChoice, kept_layers
-from ose.core.measurement import metrics_json
-from ose.core.notes import job_notes
-from ose.core.plain import plain
+from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job
 from ose.core.recipe import DistillationSpec
-from ose.core.score import FORMULA_VERSION
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
 from ose.inputs.consistency import check_recipe
-from ose.leaderboard.read import LeaderboardQuery, read_leaderboard, teacher_json
+from ose.leaderboard.read import LeaderboardQuery, read_leaderboard
 from ose.limits import require_within
 from ose.store.base import Store
 
@@ -121,57 +113,3 @@ def find_distillation(store: Store, job: Job, number: int | None) -> Distillatio
             return distillation
     which = f"job {job.id}" if number is None else f"candidate {number} of job {job.id}"
     raise NotFoundError(f"{which} has no distilled student yet; run `ose distill {job.id}` first")
-
-
-def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict[str, Any]:
-    """Where every number of an exported student came from."""
-    candidate = store.candidate(job.id, distillation.candidate_number)
-    result = distillation.result
-    assert result is not None and candidate.latency is not None
-    return {
-        "ose_version": version("ose"),
-        "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": plain(job.spec)},
-        "corpus": asdict(job.corpus),
-        "notes": list(job_notes(job)),
-        "task": job.teacher.task,
-        "teacher": teacher_json(job),
-        "student": {
-            "candidate": candidate.number,
-            "architecture": plain(candidate.architecture),
-            "layers": _layers(job, candidate, distillation.spec),
-            "hyperparameters": asdict(candidate.hyperparameters),
-            "num_parameters": candidate.num_parameters,
-            "num_encoder_parameters": candidate.num_encoder_parameters,
-            "flops": candidate.flops,
-            "latency_p50_ms": candidate.latency.p50_ms,
-            "latency_p90_ms": candidate.latency.p90_ms,
-            "latency_long_p50_ms": candidate.latency.long_p50_ms,
-            "latency_flagged": candidate.latency.is_flagged,
-            "loss_nats": result.loss_nats,
-            "loss_stderr_nats": result.loss_stderr_nats,
-            "metrics": metrics_json(result.metrics),
-            **former_result(result.metrics),
-        },
-        "search": {
-            "loss_nats": candidate.evaluation.loss_nats if candidate.evaluation else None,
-            "num_steps": candidate.num_steps,
-            "score": candidate.score,
-            "score_stderr": candidate.score_stderr,
-            "formula_version": FORMULA_VERSION,
-        },
-        "distillation": {"spec": asdict(distillation.spec), "wall_time_s": result.wall_time_s},
-        "latency": asdict(job.spec.latency),
-        "device": str(candidate.latency.fingerprint),
-        "latency_samples_ms": candidate.latency.samples_ms,
-    }
-
-
-def _layers(job: Job, candidate: Candidate, spec: DistillationSpec) -> LayerChoice | None:
-    """The teacher's layers that the student started from; the rule, where only measurements can tell which."""
-    if (spec.initialization or job.spec.search.initialization) == "random":
-        return None
-    kept = candidate.evaluation.teacher_layers if candidate.evaluation else None
-    asked = inheritance_of(job, candidate, spec.layers or kept).layers
-    if asked in MEASURED_RULES:
-        return asked
-    return kept_layers(asked, job.teacher.architecture.num_hidden_layers, candidate.architecture.num_hidden_layers)

@@ -30,8 +30,8 @@ from ose.students.distill import (
     distill_student,
     distillation_folder,
     num_steps_kept,
-    student_manifest,
 )
+from ose.students.manifest import student_manifest
 
 _LOG = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ finds both.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from ose.core.masked_positions import num_targets
-from ose.core.measurement import Metric, mean_and_stderr
+from ose.core.measurement import LabelFlips, Metric, mean_and_stderr
 from ose.data.tables import Row
 from ose.errors import NonFiniteLossError
 
@@ -57,6 +58,7 @@ class TaskRules:
         unused_parts: Parts of weights' names that the task does not compute with: they are not counted.
         columns: Columns of the corpus that it reads; `corpus.columns` says what files call them.
         pipeline_tag: Hugging Face's tag, for the model card.
+        load_line: A line of Python that loads a model of the task from the folder `{folder}`; see `loaded_from`.
         timed_part: What of a student is timed: all of it, or the encoder alone if it is tuned before it serves.
         held_out_items: Items that candidates are judged on where a job does not say how many; fewer if there are fewer.
         num_outputs: From config.json's content, and its place for messages, to the number of the head's outputs. 0 of a
@@ -76,6 +78,7 @@ class TaskRules:
     unused_parts: tuple[str, ...]
     columns: tuple[str, ...]
     pipeline_tag: str
+    load_line: str
     timed_part: Literal["encoder", "model"]
     held_out_items: int
     num_outputs: Callable[[Mapping[str, Any], Path], int]
@@ -88,6 +91,10 @@ class TaskRules:
     def reads_rows(self) -> bool:
         """Whether each row of the corpus is an item of its own; else its texts are documents, which are packed."""
         return self.columns != ("text",)
+
+    def loaded_from(self, folder: object) -> str:
+        """The line of Python that loads a model of the task with plain transformers."""
+        return self.load_line.format(folder=json.dumps(str(folder), ensure_ascii=False))
 
     def suits(self, class_name: str) -> bool:
         """Whether models of this class do the task; an empty name says nothing either way."""
@@ -103,15 +110,17 @@ class HeldOutQuality:
         loss_stderr_nats: Its standard error over items.
         metrics: What else the task says of it, by name.
         sequence_losses_nats: The loss of each item, in order.
+        flips: Of a task whose answers are labels, what becomes of each that the teacher gives.
     """
 
     loss_nats: float
     loss_stderr_nats: float
     metrics: Mapping[str, Metric]
     sequence_losses_nats: tuple[float, ...]
+    flips: tuple[LabelFlips, ...] = ()
 
     @classmethod
-    def of(cls, losses: Sequence[float], metrics: Mapping[str, Metric]) -> Self:
+    def of(cls, losses: Sequence[float], metrics: Mapping[str, Metric], flips: tuple[LabelFlips, ...] = ()) -> Self:
         """From the loss of each item.
 
         Raises:
@@ -120,7 +129,13 @@ class HeldOutQuality:
         loss, stderr = mean_and_stderr(losses)
         if not math.isfinite(loss):
             raise NonFiniteLossError(f"the held-out loss is {loss}")
-        return cls(loss_nats=loss, loss_stderr_nats=stderr, metrics=metrics, sequence_losses_nats=tuple(losses))
+        return cls(
+            loss_nats=loss,
+            loss_stderr_nats=stderr,
+            metrics=metrics,
+            sequence_losses_nats=tuple(losses),
+            flips=flips,
+        )
 
 
 class Examples(Protocol):
@@ -313,6 +328,12 @@ class Task(Protocol):
             CorpusError: There is too little, or a row cannot be used.
             TeacherError: A directory holds no model of this task, or one that cannot be compared with the first.
             InvalidInputError: There is nothing to judge by.
+        """
+
+    def probes(self, tokenizer: PreTrainedTokenizerBase) -> Sequence[Mapping[str, torch.Tensor]]:
+        """What a model is called with for texts as its users have them, and for the edges of what it takes.
+
+        An export is held against its student on them; both are encoded by their own tokenizer.
         """
 
     def card(self, manifest: Mapping[str, Any]) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from models import SHAPE, shake
 from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     PreTrainedModel,
@@ -67,5 +73,65 @@ def put_labelled(folder: Path, documents: list[str]) -> tuple[CorpusSpec, Corpus
         validation=(str(folder / "validation.csv"),),
         columns=Columns(text="sentence", label="kind"),
         sequence_length=32,
+    )
+    return spec, inspect_corpus(spec)
+
+
+OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "distilbert": ("DistilBertTokenizer", {"n_layers": 2, "n_heads": 2, "dim": 16, "hidden_dim": 24}),
+    "deberta-v2": ("BertTokenizer", SHAPE | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}),
+    "modernbert": ("PreTrainedTokenizerFast", SHAPE | {"global_attn_every_n_layers": 2, "local_attention": 8}),
+    "mpnet": ("MPNetTokenizer", SHAPE),
+}
+"""Classes that no family knows, by `model_type`, with the class of their tokenizer and their sizes."""
+
+_LENGTH = 48
+
+
+def put_teacher(folder: Path, model_type: str, wordpieces: Path, **config: Any) -> Path:
+    """A classifier of any class with an opinion, and its tokenizer, which knows the words of another one.
+
+    Args:
+        folder: Where it is put.
+        model_type: `bert`, `roberta` or one of OTHERS.
+        wordpieces: Folder of a BERT's tokenizer.
+        config: What its config.json is to have.
+    """
+    kind, sizes = OTHERS.get(model_type, ("BertTokenizer", SHAPE))
+    words = AutoTokenizer.from_pretrained(wordpieces)
+    named = (
+        {} if kind == "MPNetTokenizer" else {name: words.special_tokens_map[name] for name in words.special_tokens_map}
+    )
+    tokenizer = getattr(transformers, kind)(tokenizer_object=words._tokenizer, model_max_length=_LENGTH, **named)
+    offset = 2 if model_type in ("roberta", "mpnet") else 0
+    built = AutoConfig.for_model(
+        model_type,
+        **sizes
+        | {"vocab_size": len(tokenizer), "max_position_embeddings": _LENGTH + offset}
+        | {"pad_token_id": 1 if offset else tokenizer.pad_token_id}
+        | config,
+    )
+    torch.manual_seed(0)
+    shake(AutoModelForSequenceClassification.from_config(built), 0.2).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def put_pairs(
+    folder: Path, documents: list[str], labels: Sequence[str] = ("no", "yes")
+) -> tuple[CorpusSpec, CorpusFacts]:
+    """Pairs of lines of real text in two JSONL files, some of them far longer than models take, one a character."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [line.strip() for document in documents for line in document.splitlines() if len(line.split()) > 2]
+    lines[:4] = ["word " * 300, "x", "Very long. " * 200, "y"]
+    pairs = [(first, lines[i - 3], labels[i % len(labels)]) for i, first in enumerate(lines[:160])]
+    for side, kept in (("train", pairs[:100]), ("validation", pairs[100:])):
+        rows = (json.dumps(dict(zip(("one", "two", "kind"), each, strict=True))) for each in kept)
+        (folder / f"{side}.jsonl").write_text("\n".join(rows) + "\n", encoding="utf8")
+    spec = CorpusSpec(
+        train=(str(folder / "train.jsonl"),),
+        validation=(str(folder / "validation.jsonl"),),
+        columns=Columns(text="one", text_pair="two", label="kind"),
+        sequence_length=24,
     )
     return spec, inspect_corpus(spec)

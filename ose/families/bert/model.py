@@ -21,6 +21,7 @@ from transformers.activations import ACT2FN
 from transformers.initialization import no_init_weights
 
 from ose.core.architecture import Architecture
+from ose.core.exports import OF_CROSS_ENCODERS
 from ose.families.bert.shape import CLASSES
 from ose.families.parts import Block, Embeddings, Head, Parts, require_all_named
 
@@ -160,6 +161,7 @@ def _bert_config(teacher: PreTrainedConfig) -> BertConfig:
         id2label=teacher.id2label,
         label2id=teacher.label2id,
         problem_type=teacher.problem_type,
+        **{name: getattr(teacher, name) for name in OF_CROSS_ENCODERS if hasattr(teacher, name)},
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+from ose.tasks.probes import TEXTS, Inputs, encoded, first_token
 
 
 def likeliest_fillings(folder: Path, text: str, count: int = 5) -> list[tuple[str, float]]:
@@ -33,3 +35,10 @@ def likeliest_fillings(folder: Path, text: str, count: int = 5) -> list[tuple[st
         (str(tokenizer.decode([token])).strip(), value)
         for token, value in zip(top.indices.tolist(), top.values.tolist(), strict=True)
     ]
+
+
+def probes(tokenizer: PreTrainedTokenizerBase) -> list[Inputs]:
+    """Texts with and without a mask, each on its own, and the first token alone."""
+    texts = [f"Return the {tokenizer.mask_token} of the list.", *TEXTS]
+    alone = [encoded(tokenizer, [text]) for text in texts]
+    return [*alone, first_token(alone[0])]

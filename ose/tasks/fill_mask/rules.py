@@ -16,6 +16,7 @@ RULES = TaskRules(
     unused_parts=("pooler.", "seq_relationship.", "discriminator_predictions."),
     columns=("text",),
     pipeline_tag="fill-mask",
+    load_line="AutoModelForMaskedLM.from_pretrained({folder})",
     timed_part="encoder",
     held_out_items=128,
     num_outputs=lambda config, place: 0,

@@ -23,7 +23,7 @@ from ose.tasks.fill_mask.held_out import judge, quality_of
 from ose.tasks.fill_mask.loss import sampled_cross_entropy
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.output_losses import output_losses
-from ose.tasks.fill_mask.predict import likeliest_fillings
+from ose.tasks.fill_mask.predict import likeliest_fillings, probes
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
 from ose.tasks.fill_mask.rules import RULES
 from ose.tasks.fill_mask.search_data import FillMaskData, compute_targets, load_search_data, prepare_data
@@ -58,6 +58,7 @@ class FillMask:
     card = staticmethod(student_card)
     predict = staticmethod(likeliest_fillings)
     evaluate = staticmethod(evaluate)
+    probes = staticmethod(probes)
 
     def loss(self, student: PreTrainedModel, data: Data, rows: torch.Tensor, precision: Precision) -> torch.Tensor:
         """Cross-entropy to the teacher's draws at the masked positions."""

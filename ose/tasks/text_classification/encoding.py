@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -23,10 +24,11 @@ def encode_rows(
         rows: All with a second text, or none.
         tokenizer: The teacher's.
         sequence_length: Tokens at most, with the special ones; all items are padded to it.
-        has_token_types: Whether the model has more than one kind of token.
+        has_token_types: Whether the model has more than one kind of token. A tokenizer that does not tell kinds apart
+            by itself, for the model's users, does not do so here.
     """
     pairs = [row.text_pair for row in rows] if rows[0].text_pair is not None else None
-    encoded = tokenizer(
+    encoded = deepcopy(tokenizer)(  # which keeps how it was last asked to cut and pad, also when it is saved
         [row.text for row in rows],
         pairs,
         truncation="longest_first",
@@ -34,7 +36,7 @@ def encode_rows(
         max_length=sequence_length,
         padding_side="right",
         return_attention_mask=True,
-        return_token_type_ids=has_token_types and pairs is not None,
+        return_token_type_ids=has_token_types and pairs is not None and "token_type_ids" in tokenizer.model_input_names,
         return_tensors="pt",
         verbose=False,
     )

@@ -1,33 +1,12 @@
-"""Flips: items whose first choice is another label than the teacher's."""
+"""Flips: items that a model gives another label than the teacher does."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from numpy.typing import NDArray
 
-from ose.core.measurement import Metric
+from ose.core.measurement import LabelFlips
 from ose.tasks.text_classification.resampling import Floats, Ids, mean_metric
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelFlips:
-    """What a model makes of the items to which the teacher gives one label.
-
-    Attributes:
-        label: The teacher's label, its id.
-        num_items: Items to which the teacher gives it.
-        num_flipped: Those to which the model gives another.
-        share: The flipped ones of all, with its standard error.
-        most_often: The label that most of them are given instead, of equals the one with the lowest id; None if none
-            is flipped.
-    """
-
-    label: int
-    num_items: int
-    num_flipped: int
-    share: Metric
-    most_often: int | None
 
 
 def flips(scores: Floats, teacher_scores: Floats, groups: Ids | None = None) -> tuple[LabelFlips, ...]:
@@ -42,17 +21,35 @@ def flips(scores: Floats, teacher_scores: Floats, groups: Ids | None = None) -> 
     found = []
     for label in np.unique(teacher_choices):
         rows = teacher_choices == label
-        found.append(_flips_of(int(label), choices[rows], None if groups is None else groups[rows]))
+        is_flipped = choices[rows] != label
+        others = np.bincount(choices[rows][is_flipped])
+        instead = int(others.argmax()) if len(others) else None
+        found.append(_flips_of(int(label), is_flipped, instead, None if groups is None else groups[rows]))
     return tuple(found)
 
 
-def _flips_of(label: int, choices: np.ndarray, groups: Ids | None) -> LabelFlips:
-    is_flipped = choices != label
-    others = np.bincount(choices[is_flipped])
+def flips_of_several(
+    said: NDArray[np.bool_], teacher_said: NDArray[np.bool_], groups: Ids | None = None
+) -> tuple[LabelFlips, ...]:
+    """The same of models that may give an item several labels: those of the teacher's that the model leaves out.
+
+    Args:
+        said: (N, L), which labels the model gives.
+        teacher_said: (N, L).
+        groups: (N,), equal for items that are one unit for errors.
+    """
+    found = []
+    for label in np.flatnonzero(teacher_said.any(axis=0)):
+        rows = teacher_said[:, label]
+        found.append(_flips_of(int(label), ~said[rows, label], None, None if groups is None else groups[rows]))
+    return tuple(found)
+
+
+def _flips_of(label: int, is_flipped: NDArray[np.bool_], most_often: int | None, groups: Ids | None) -> LabelFlips:
     return LabelFlips(
         label=label,
-        num_items=len(choices),
+        num_items=len(is_flipped),
         num_flipped=int(is_flipped.sum()),
         share=mean_metric(is_flipped.astype(np.float64), groups),
-        most_often=int(others.argmax()) if len(others) else None,
+        most_often=most_often,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
+from ose.tasks.probes import TEXTS, Inputs, encoded, first_token
 from ose.tasks.text_classification.teacher import kind_of_model, load_classifier, load_tokenizer
 
 
@@ -31,3 +33,11 @@ def likeliest_labels(folder: Path, text: str, count: int = 5) -> list[tuple[str,
         (str(names.get(index, index)), value)
         for index, value in zip(top.indices.tolist(), top.values.tolist(), strict=True)
     ]
+
+
+def probes(tokenizer: PreTrainedTokenizerBase) -> list[Inputs]:
+    """Texts, and pairs of them, each on its own and padded to the longest, and the first token alone."""
+    others = (*TEXTS[1:], TEXTS[0])
+    alone = [encoded(tokenizer, [text]) for text in TEXTS]
+    pairs = [encoded(tokenizer, [text], [other]) for text, other in zip(TEXTS, others, strict=True)]
+    return [*alone, *pairs, encoded(tokenizer, TEXTS), encoded(tokenizer, TEXTS, others), first_token(alone[0])]

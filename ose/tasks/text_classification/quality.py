@@ -7,14 +7,16 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from ose.core.measurement import LabelFlips
 from ose.core.recipe import Precision
 from ose.tasks.base import HeldOutQuality
 from ose.tasks.text_classification.answers import answers_of, distances, variance_of
 from ose.tasks.text_classification.classification_data import ClassificationData
+from ose.tasks.text_classification.flips import flips, flips_of_several
 from ose.tasks.text_classification.forward import all_logits
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind
-from ose.tasks.text_classification.metrics import Truths, metrics_of
+from ose.tasks.text_classification.metrics import Truths, metrics_of, said_labels
 
 
 def judge(
@@ -47,7 +49,14 @@ def quality_of_logits(
     truths = Truths(
         labels=_array(held_out.labels), teacher_scores=teacher_logits.numpy(), query_ids=_array(held_out.queries)
     )
-    return HeldOutQuality.of(losses.double().tolist(), metrics_of(kind, logits.numpy(), truths))
+    metrics = metrics_of(kind, logits.numpy(), truths)
+    return HeldOutQuality.of(losses.double().tolist(), metrics, _flips(kind, logits.numpy(), teacher_logits.numpy()))
+
+
+def _flips(kind: Kind, scores: Any, teacher_scores: Any) -> tuple[LabelFlips, ...]:
+    if kind == "multi_label":
+        return flips_of_several(said_labels(scores), said_labels(teacher_scores))
+    return flips(scores, teacher_scores) if kind == "single_label" else ()
 
 
 def _array(tensor: torch.Tensor | None) -> Any:

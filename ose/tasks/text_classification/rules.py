@@ -31,6 +31,7 @@ RULES = TaskRules(
     unused_parts=("lm_head.", "cls.", "qa_outputs.", "vocab_transform.", "vocab_layer_norm.", "vocab_projector."),
     columns=("text", "text_pair", "label", "query_id"),
     pipeline_tag="text-classification",
+    load_line='pipeline("text-classification", model={folder})',
     timed_part="model",
     held_out_items=2000,
     num_outputs=_num_outputs,

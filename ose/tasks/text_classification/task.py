@@ -26,7 +26,7 @@ from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.label_training import label_loss, label_metrics, trainable_model
 from ose.tasks.text_classification.labelled_data import labelled_data
 from ose.tasks.text_classification.output_losses import output_losses
-from ose.tasks.text_classification.predict import likeliest_labels
+from ose.tasks.text_classification.predict import likeliest_labels, probes
 from ose.tasks.text_classification.quality import judge, quality_of
 from ose.tasks.text_classification.rules import RULES
 from ose.tasks.text_classification.search_data import compute_targets, load_search_data, prepare_data
@@ -94,6 +94,7 @@ class TextClassification:
     label_batches = staticmethod(batches_of)
     label_loss = staticmethod(label_loss)
     label_metrics = staticmethod(label_metrics)
+    probes = staticmethod(probes)
 
     def loss(
         self, student: PreTrainedModel, data: ClassificationData, rows: torch.Tensor, precision: Precision

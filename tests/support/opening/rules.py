@@ -11,6 +11,7 @@ RULES = TaskRules(
     unused_parts=("pooler.",),
     columns=("text",),
     pipeline_tag="text-classification",
+    load_line="AutoModelForMaskedLM.from_pretrained({folder})",
     timed_part="encoder",
     held_out_items=128,
     num_outputs=lambda config, place: 0,

@@ -26,6 +26,7 @@ from ose.data.search_spans import ONE_SPAN, Span
 from ose.data.training_text import packed_text
 from ose.tasks import loading
 from ose.tasks.base import Examples, HeldOutQuality, StepBatches, Task
+from ose.tasks.probes import TEXTS, Inputs, encoded
 from ose.training.precision import autocast
 
 
@@ -149,6 +150,9 @@ class Opening:
     def card(self, manifest: Mapping[str, Any]) -> str:
         accuracy = manifest["student"]["metrics"]["accuracy"]["value"]
         return f"---\npipeline_tag: {RULES.pipeline_tag}\n---\n{accuracy:.1%} of the kinds right\n"
+
+    def probes(self, tokenizer: PreTrainedTokenizerBase) -> list[Inputs]:
+        return [encoded(tokenizer, [text]) for text in TEXTS]
 
     def predict(self, folder: Path, text: str, count: int) -> list[tuple[str, float]]:
         encoded = self.load_tokenizer(folder)(text, return_tensors="pt", return_token_type_ids=False)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ose.core.measurement import Metric
-from ose.tasks.text_classification.flips import LabelFlips, flips
+from ose.core.measurement import LabelFlips, Metric
+from ose.tasks.text_classification.flips import flips, flips_of_several
 
 
 def answers(ids: list[int]) -> np.ndarray:
@@ -26,3 +26,11 @@ def test_phrases_of_one_sentence_are_one_unit() -> None:
     teacher, model = answers([0] * 6), answers([1, 1, 0, 0, 0, 0])
     grouped = flips(model, teacher, np.array([0, 0, 1, 1, 2, 2]))[0].share
     assert grouped.stderr == pytest.approx(flips(answers([1, 0, 0]), answers([0] * 3))[0].share.stderr)
+
+
+def test_of_several_labels_at_once_those_that_are_left_out_are_counted() -> None:
+    teacher = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0]], bool)
+    model = np.array([[1, 0, 1], [0, 0, 1], [1, 0, 0]], bool)
+    first, second = flips_of_several(model, teacher)
+    assert (first.label, first.num_items, first.num_flipped, first.most_often) == (0, 3, 1, None)
+    assert (second.label, second.num_items, second.num_flipped) == (1, 1, 1)
