@@ -48,7 +48,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--shapes", nargs="+", required=True, help="D,A,H,I of each student")
     parser.add_argument("--steps", type=int, nargs="*", default=[], help="train the main students so many steps too")
     parser.add_argument("--batch-size", type=int, default=Hyperparameters().batch_size)
-    parser.add_argument("--learning-rate", type=float, default=Hyperparameters().learning_rate)
+    parser.add_argument("--learning-rate", type=float, default=Hyperparameters().peak_learning_rate)
     parser.add_argument("--sequence-length", type=int, default=128)
     parser.add_argument("--held-out-sequences", type=int, default=256)
     parser.add_argument("--threads", type=int, default=1)

@@ -153,12 +153,12 @@ class Bench:
         """The student after so many steps, as candidates are trained but for their targets."""
         student = initial_student(self.teacher, shape, self.start)
         theta = self.job.spec.search.hyperparameters[0]
-        optimizer = build_optimizer(student, theta.learning_rate, weight_decay=theta.weight_decay)
+        optimizer = build_optimizer(student, theta.peak_learning_rate, weight_decay=theta.weight_decay)
         torch.manual_seed(variant.seed)
         with quick_attention(student):
             for step in range(steps):
                 factor = learning_rate_factor(step, steps, theta.warmup_fraction)
-                set_learning_rate(optimizer, theta.learning_rate * factor)
+                set_learning_rate(optimizer, theta.peak_learning_rate * factor)
                 rows = torch.arange(step * theta.batch_size, (step + 1) * theta.batch_size)
                 self._loss(student, rows % len(self.data.train.input_ids), variant).backward()
                 torch.nn.utils.clip_grad_norm_(student.parameters(), MAX_GRAD_NORM)

@@ -101,7 +101,7 @@ def finetune(
         checkpoint_every=checkpoint_every,
     )
     names = tuple(each.strip() for each in labels.split(",")) if labels is not None else ()
-    head = HeadRequest(labels=names, problem_type=problem_type and problem_type.value, is_new=new_head)
+    head = HeadRequest(labels=names, problem_type=None if problem_type is None else problem_type.value, is_new=new_head)
     with options.this_machine() as workspace:
         try:
             report = workspace.finetune(

@@ -125,7 +125,7 @@ class Hyperparameters:
     """One element of the paper's Theta: how a candidate is trained.
 
     Attributes:
-        learning_rate: Peak of AdamW's rate; DistilBERT's.
+        learning_rate: Peak of AdamW's rate; None leaves it to the task, which settles it when a job is submitted.
         batch_size: Sequences a step.
         warmup_fraction: Share of the steps of linear warm-up; linear decay to zero follows.
         weight_decay: Of matrices; biases and LayerNorm are never decayed.
@@ -133,7 +133,7 @@ class Hyperparameters:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    learning_rate: Annotated[float, Bounds(1e-12, 100)] = 5e-4
+    learning_rate: Annotated[float | None, Bounds(1e-12, 100)] = None
     batch_size: Annotated[int, BATCH] = 32
     warmup_fraction: Annotated[float, SHARE] = 0.1
     weight_decay: Annotated[float, Bounds(0, 1_000)] = 0.01
@@ -142,6 +142,11 @@ class Hyperparameters:
         if not 0 <= self.warmup_fraction < 1:
             raise InvalidInputError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
         require_bounds(self)
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The peak, also where nothing is said of it: DistilBERT's."""
+        return self.learning_rate or 5e-4
 
 
 _MOST_SETS = 1_000

@@ -46,7 +46,7 @@ class StudentTraining:
         self._rate = torch.zeros(1, dtype=precision, device=device)
         self._optimizer = build_optimizer(student, self._rate, weight_decay=hyperparameters.weight_decay)
         factors = learning_rate_factors(request.phases, hyperparameters.warmup_fraction)
-        rates = [hyperparameters.learning_rate * factor for factor in factors]
+        rates = [hyperparameters.peak_learning_rate * factor for factor in factors]
         self._rates = torch.tensor(rates, dtype=precision, device=device)
         self._rows = data.batch_rows(request.num_steps, hyperparameters.batch_size).to(device)
         self._losses = torch.zeros(request.num_steps, device=device)

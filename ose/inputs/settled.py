@@ -22,7 +22,11 @@ def settled(spec: JobSpec, rules: TaskRules, corpus: CorpusFacts) -> JobSpec:
         corpus: Its text.
     """
     held_out = spec.search.held_out_sequences or rules.held_out_items
-    search = replace(spec.search, held_out_sequences=held_out)
+    hyperparameters = tuple(
+        replace(theta, learning_rate=theta.learning_rate or rules.learning_rate)
+        for theta in spec.search.hyperparameters
+    )
+    search = replace(spec.search, held_out_sequences=held_out, hyperparameters=hyperparameters)
     return replace(spec, search=search, latency=_settled_lengths(spec, rules, corpus))
 
 

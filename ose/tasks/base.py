@@ -61,6 +61,7 @@ class TaskRules:
         load_line: A line of Python that loads a model of the task from the folder `{folder}`; see `loaded_from`.
         timed_part: What of a student is timed: all of it, or the encoder alone if it is tuned before it serves.
         held_out_items: Items that candidates are judged on where a job does not say how many; fewer if there are fewer.
+        learning_rate: Of a search's short trainings, where a job names none.
         num_outputs: From config.json's content, and its place for messages, to the number of the head's outputs. 0 of a
             vocabulary head. Raises TeacherError for a configuration of no such head.
         output_losses: The losses of a recipe that look at its outputs, by their names in `LossWeights`.
@@ -81,6 +82,7 @@ class TaskRules:
     load_line: str
     timed_part: Literal["encoder", "model"]
     held_out_items: int
+    learning_rate: float
     num_outputs: Callable[[Mapping[str, Any], Path], int]
     output_losses: tuple[str, ...]
     output_weights: tuple[str, ...] = ()

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ose.core.measurement import Metric
+from ose.core.measurement import LabelFlips, Metric
 from ose.core.model_report import EvaluationQuestion, EvaluationReport, FlipReport, LabelReport, ModelReport
 from ose.data.row_sides import iter_side
 from ose.data.tables import Row
 from ose.errors import CorpusError, InvalidInputError, TeacherError
 from ose.tasks.text_classification.answers import answers_of, distances, variance_of
 from ose.tasks.text_classification.differences import Figures, differences
-from ose.tasks.text_classification.flips import LabelFlips, flips
+from ose.tasks.text_classification.flips import flips
 from ose.tasks.text_classification.forward import all_logits
 from ose.tasks.text_classification.head_labels import HeadLabels, head_labels
 from ose.tasks.text_classification.items import TextItems

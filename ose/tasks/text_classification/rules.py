@@ -34,6 +34,7 @@ RULES = TaskRules(
     load_line='pipeline("text-classification", model={folder})',
     timed_part="model",
     held_out_items=2000,
+    learning_rate=1e-4,  # students start near to their teacher: a masked language model's 5e-4 drives them away
     num_outputs=_num_outputs,
     output_losses=("soft_targets", "logits", "labels"),
     num_positions=lambda num_tokens: 1,

@@ -14,6 +14,7 @@ RULES = TaskRules(
     load_line="AutoModelForMaskedLM.from_pretrained({folder})",
     timed_part="encoder",
     held_out_items=128,
+    learning_rate=5e-4,
     num_outputs=lambda config, place: 0,
     output_losses=("soft_targets", "masked_lm"),
 )

@@ -101,5 +101,5 @@ def test_a_training_that_diverges_is_one_line(new_run: NewRun) -> None:
 
 
 def test_a_task_without_labels_is_one_line() -> None:
-    with pytest.raises(InvalidInputError, match="fill_mask has no labels .* choose --task text_classification"):
+    with pytest.raises(InvalidInputError, match=r"fill_mask has no labels .* choose --task text_classification"):
         load_labelled_task("fill_mask")

@@ -178,7 +178,7 @@ def test_an_encoder_that_lacks_a_layer_is_one_line(tiny_bert: Path, table: Path,
         (torn / file.name).write_bytes(file.read_bytes())
     config = json.loads((torn / "config.json").read_text())
     (torn / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
-    with pytest.raises(TeacherError, match="lacks 16 of the encoder's weights, among them bert.encoder.layer.4"):
+    with pytest.raises(TeacherError, match=r"lacks 16 of the encoder's weights, among them bert.encoder.layer.4"):
         run_finetuning(finetuning(torn, corpus_of(table), tmp_path), Silence())
 
 

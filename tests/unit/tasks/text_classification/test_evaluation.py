@@ -200,7 +200,7 @@ def test_models_that_cannot_be_compared_are_one_line(
 ) -> None:
     renamed = other("renamed", id2label={0: "no", 1: "yes", 2: "dunno"}, label2id={"no": 0, "yes": 1, "dunno": 2})
     unlabelled = replace(corpus_of(table), columns=Columns(text="sentence"))
-    with pytest.raises(TeacherError, match="other labels than .*: only one of them has 'dunno'"):
+    with pytest.raises(TeacherError, match=r"other labels than .*: only one of them has 'dunno'"):
         asked(unlabelled, renamed, teacher=tiny_classifier)
     with pytest.raises(TeacherError, match="is of the kind multi_label"):
         asked(unlabelled, tiny_classifier, other("m", problem_type="multi_label_classification"), teacher=renamed)
