@@ -30,7 +30,7 @@ def kind_of(config: Mapping[str, Any], place: Path | str) -> Kind:
         TeacherError: The problem type and the number of labels do not go together.
     """
     count, stated = num_labels(config, place), config.get("problem_type")
-    if stated is not None and stated not in _NAMES:
+    if stated is not None and stated not in list(_NAMES):  # a list may stand there, which no table can be asked for
         raise TeacherError(f"{place}: problem_type must be one of {', '.join(_NAMES)}, not {str(stated)[:60]!r}")
     kind = _NAMES[stated] if stated is not None else "one_logit" if count == 1 else "single_label"
     if kind == "one_logit" and count > 1:

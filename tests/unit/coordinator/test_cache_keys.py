@@ -145,7 +145,7 @@ def test_protocol_and_device_are_part_of_a_latencys_name() -> None:
         latency_keys(model(), LatencyProtocol(runtime="another"), device),
         latency_keys(model(), PROTOCOL, replace(device, processor="Another CPU")),
     }
-    assert len(names) == 4
+    assert len(names) == 5
 
 
 def layers_job(*choices: LayerChoice, rule: LayerChoice = "elimination", depths: tuple[int, ...] = (1, 2)) -> Job:
