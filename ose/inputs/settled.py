@@ -21,13 +21,17 @@ def settled(spec: JobSpec, rules: TaskRules, corpus: CorpusFacts) -> JobSpec:
         rules: Of its task.
         corpus: Its text.
     """
-    held_out = spec.search.held_out_sequences or rules.held_out_items
     hyperparameters = tuple(
         replace(theta, learning_rate=theta.learning_rate or rules.learning_rate)
         for theta in spec.search.hyperparameters
     )
-    search = replace(spec.search, held_out_sequences=held_out, hyperparameters=hyperparameters)
+    search = replace(spec.search, held_out_sequences=held_out_items(spec, rules), hyperparameters=hyperparameters)
     return replace(spec, search=search, latency=_settled_lengths(spec, rules, corpus))
+
+
+def held_out_items(spec: JobSpec, rules: TaskRules) -> int:
+    """Items that candidates are judged on."""
+    return spec.search.held_out_sequences or rules.held_out_items
 
 
 def _settled_lengths(spec: JobSpec, rules: TaskRules, corpus: CorpusFacts) -> LatencyProtocol:

@@ -20,7 +20,7 @@ from ose.inputs.corpora import inspect_corpus
 from ose.inputs.items import inspect_items
 from ose.inputs.job_file import spec_hash
 from ose.inputs.job_memory import check_memory
-from ose.inputs.settled import settled
+from ose.inputs.settled import held_out_items, settled
 from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
@@ -96,8 +96,8 @@ def settled_parts(
     """
     corpus = inspect_corpus(spec.corpus, root, rows=rules.reads_rows)
     if rules.reads_rows:
-        held_out = spec.search.held_out_sequences or rules.held_out_items
-        items = inspect_items(corpus, spec.corpus, folder, rules, held_out, spec.search.seed)
+        num_held_out = held_out_items(spec, rules)
+        items = inspect_items(corpus, spec.corpus, folder, rules, num_held_out, spec.search.seed)
         corpus = replace(corpus, items=items)
     return settled(spec, rules, corpus), corpus
 

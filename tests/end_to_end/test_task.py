@@ -43,7 +43,7 @@ def test_two_tasks_of_one_teacher_and_text_share_no_data(ose, job: dict[str, Any
 def test_a_task_that_is_not_there_is_one_line(ose, job: dict[str, Any], write) -> None:
     refused = ose("job", "submit", write({**job, "task": "sing"}))
     assert refused.status == 2
-    assert refused.complaint == "error: there is no task 'sing'; choose one of fill_mask, opening"
+    assert refused.complaint == "error: there is no task 'sing'; choose one of fill_mask, text_classification, opening"
 
 
 def test_a_teacher_of_another_task_is_one_line(ose, job: dict[str, Any], write, tiny_roberta: Path) -> None:
@@ -57,5 +57,6 @@ def test_a_teacher_of_another_task_is_one_line(ose, job: dict[str, Any], write, 
     refused = ose("job", "submit", write({**job, "teacher": {"model": str(teacher)}, "task": "opening"}))
     assert refused.status == 2
     assert refused.complaint.endswith(
-        "holds a RobertaForSequenceClassification, which has no vocabulary head; OSE needs a ...ForMaskedLM model"
+        "holds a RobertaForSequenceClassification, a text classifier: its task is text_classification; opening needs a "
+        "...ForMaskedLM model"
     )
