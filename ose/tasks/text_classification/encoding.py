@@ -45,3 +45,12 @@ def encode_rows(
         lengths=encoded["attention_mask"].sum(dim=1).int(),
         token_type_ids=None if token_types is None else token_types.int(),
     )
+
+
+def num_longer(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, sequence_length: int) -> int:
+    """How many of the rows have more tokens than that, so that `encode_rows` cuts them."""
+    if not rows:
+        return 0
+    pairs = [row.text_pair for row in rows] if rows[0].text_pair is not None else None
+    whole = deepcopy(tokenizer)([row.text for row in rows], pairs, truncation=False, padding=False, verbose=False)
+    return sum(len(ids) > sequence_length for ids in whole["input_ids"])
