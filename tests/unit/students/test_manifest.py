@@ -109,13 +109,8 @@ def test_figures_stand_with_what_they_are_of(tmp_path: Path) -> None:
     found = manifest(tmp_path, {"num_labels": 2})
     assert found["measured_on"] == {"num_targets": 320, "has_labels": True, "is_part_of_train": False}
     [flip] = found["student"]["flips"]
-    assert flip == {
-        "label": 1,
-        "num_items": 4,
-        "num_flipped": 1,
-        "share": {"value": 0.25, "stderr": 0.1},
-        "most_often": 0,
-    }
+    assert (flip["label"], flip["num_items"], flip["num_flipped"], flip["most_often"]) == (1, 4, 1, 0)
+    assert flip["share"] == {"value": 0.25, "stderr": 0.1}
     assert found["student"]["metrics"]["masked_accuracy"]["value"] == 0.35
 
 
