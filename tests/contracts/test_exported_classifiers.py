@@ -17,7 +17,7 @@ from builders import architecture
 from classifiers import OTHERS, put_pairs, put_teacher
 from manifests import manifest
 from searches import data_task, evaluate_task, facts_of, targets_tasks
-from transformers import AutoConfig, pipeline
+from transformers import AutoConfig, AutoTokenizer, pipeline
 
 from ose.core.exports import MANIFEST
 from ose.core.inheritance import InheritanceSpec
@@ -200,3 +200,17 @@ def test_padding_on_the_left_and_files_that_pad_and_cut_do_not_matter(
         by_name = {each["label"]: each["score"] for each in found}
         expected = logits(folder, text).softmax(-1).tolist()
         assert [by_name["no"], by_name["yes"]] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_an_export_says_how_long_a_text_may_be_where_the_teachers_tokenizer_does_not(
+    name: str, tiny_bert: Path, tmp_path: Path, pairs: tuple[Any, Any]
+) -> None:
+    """A cross-encoder would take the size of the position table, of which RoBERTa has two rows more than it uses."""
+    teacher = put_teacher(tmp_path / "teacher", name, tiny_bert)
+    settings = json.loads((teacher / "tokenizer_config.json").read_text())
+    del settings["model_max_length"]
+    (teacher / "tokenizer_config.json").write_text(json.dumps(settings))
+    folder = exported(tmp_path, teacher, pairs[0].columns)
+    assert AutoTokenizer.from_pretrained(folder).model_max_length == 48
+    assert sum(scores(folder, LONG, LONG).values()) == pytest.approx(1)

@@ -2,14 +2,7 @@
 
 Covers ose/tasks/base.py, ose/tasks/registry.py, ose/tasks/judging.py, ose/tasks/loading.py,
 ose/tasks/fill_mask/task.py, ose/tasks/fill_mask/rules.py, ose/tasks/fill_mask/output_losses.py,
-ose/tasks/text_classification/task.py, ose/tasks/text_classification/rules.py,
-ose/tasks/text_classification/output_losses.py, ose/tasks/text_classification/answers.py,
-ose/tasks/text_classification/batches.py, ose/tasks/text_classification/card.py,
-ose/tasks/text_classification/classification_data.py, ose/tasks/text_classification/corpus_items.py,
-ose/tasks/text_classification/encoding.py, ose/tasks/text_classification/forward.py,
-ose/tasks/text_classification/items.py, ose/tasks/text_classification/kinds.py,
-ose/tasks/text_classification/predict.py, ose/tasks/text_classification/quality.py,
-ose/tasks/text_classification/search_data.py, ose/tasks/text_classification/teacher.py.
+ose/tasks/text_classification/task.py, ose/tasks/text_classification/rules.py.
 """
 
 from __future__ import annotations
@@ -21,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from builders import NOW, architecture, beyond, job_spec, search_space
 from classifiers import put_labelled
 from distillations import SPEC
@@ -349,6 +343,20 @@ def test_a_candidate_is_trained_to_the_same_numbers_each_time(of: Search) -> Non
     assert first.training_losses_nats == again.training_losses_nats
     assert first.loss_nats < held_out_quality(of.task, of.student(), of.data).loss_nats
     assert first.metrics.keys() == of.quality.metrics.keys()
+
+
+def test_a_model_is_loaded_by_the_line_that_people_are_told(of: Search) -> None:
+    line = of.task.rules.loaded_from(of.request.teacher.path)
+    loaded = eval(line, {name: getattr(transformers, name) for name in ("pipeline", "AutoModelForMaskedLM")})
+    assert type(getattr(loaded, "model", loaded)) is type(of.teacher)
+    assert r'("a \"folder\""' in of.task.rules.loaded_from('a "folder"').replace("model=", "(")
+
+
+def test_probes_are_texts_that_the_model_takes(of: Search) -> None:
+    probes = of.task.probes(of.task.load_tokenizer(of.request.teacher.path))
+    assert len({each["input_ids"].shape[1] for each in probes}) > 2
+    with torch.no_grad():
+        assert all(of.teacher(**each).logits.isfinite().all() for each in probes)
 
 
 def test_what_a_model_says_of_a_text_is_shares_of_one(of: Search) -> None:

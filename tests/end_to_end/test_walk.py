@@ -51,6 +51,9 @@ def test_a_job_from_its_file_to_an_exported_student(ose, job, write, tmp_path):
     assert json.loads(exported.out)["max_logit_difference"] < 1e-5
     manifest = json.loads((tmp_path / "student" / "ose_manifest.json").read_text())
     assert manifest["student"]["candidate"] == board["rows"][0]["candidate"]
+    for file in (tmp_path / "student").iterdir():
+        for folder in (tmp_path, job["teacher"]["model"], Path.home(), Path.cwd()):
+            assert str(folder).encode() not in file.read_bytes(), (file.name, folder)
     loaded = subprocess.run(
         [sys.executable, "-c", LOAD_PLAINLY, str(tmp_path / "student")], capture_output=True, text=True, cwd=tmp_path
     )

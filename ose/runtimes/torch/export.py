@@ -69,7 +69,8 @@ def _complete(config: PreTrainedConfig) -> None:
     sigmoid of one logit, of a regression too.
     """
     if config.id2label and not config.label2id:
-        config.label2id = {str(name): int(index) for index, name in config.id2label.items()}
+        label2id: dict[str, int] = {str(name): int(index) for index, name in config.id2label.items()}
+        config.label2id = label2id
     if config.problem_type == "regression" and not any(hasattr(config, name) for name in OF_CROSS_ENCODERS):
         config.sentence_transformers = {"activation_fn": "torch.nn.modules.linear.Identity"}
 

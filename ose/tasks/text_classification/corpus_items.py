@@ -18,7 +18,7 @@ from ose.data.tables import Row
 from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.loading import load_config
-from ose.tasks.text_classification.encoding import encode_rows, query_numbers
+from ose.tasks.text_classification.encoding import encode_rows, num_longer, query_numbers
 from ose.tasks.text_classification.head_labels import head_labels
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind, kind_of
@@ -81,7 +81,8 @@ def _encoded(
     config = load_config(teacher.path).to_dict()
     kind = kind_of(config, Path(teacher.path))
     items = encode_rows(rows, tokenizer, sequence_length, has_token_types=teacher.embedding.type_vocab_size > 1)
-    cut = float((items.lengths == sequence_length).double().mean())
+    full = [rows[index] for index in (items.lengths == sequence_length).nonzero()[:, 0].tolist()]
+    cut = num_longer(full, tokenizer, sequence_length) / len(rows)
     items = replace(items, labels=_labels(rows, config, kind), queries=query_numbers(rows))
     return DrawnItems(items=items, kind=kind, share_cut=cut)
 

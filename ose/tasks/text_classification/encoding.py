@@ -54,3 +54,12 @@ def query_numbers(rows: Sequence[Row]) -> torch.Tensor | None:
         return None
     numbers: dict[str | None, int] = {}
     return torch.tensor([numbers.setdefault(row.query_id, len(numbers)) for row in rows])
+
+
+def num_longer(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, sequence_length: int) -> int:
+    """How many of the rows have more tokens than that, so that `encode_rows` cuts them."""
+    if not rows:
+        return 0
+    pairs = [row.text_pair for row in rows] if rows[0].text_pair is not None else None
+    whole = deepcopy(tokenizer)([row.text for row in rows], pairs, truncation=False, padding=False, verbose=False)
+    return sum(len(ids) > sequence_length for ids in whole["input_ids"])

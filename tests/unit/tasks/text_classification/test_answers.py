@@ -85,9 +85,8 @@ def test_what_is_drawn_follows_the_teachers_distribution() -> None:
     teacher = answers_of(torch.tensor([[0.0, math.log(3)]]).expand(4000, 2), "single_label")
     truth = drawn_truth(teacher, torch.Generator().manual_seed(0))
     assert truth.shape == (4000, 1) and truth.double().mean() == pytest.approx(0.75, abs=0.03)
-    numbers = drawn_truth(
-        torch.zeros(4000, 1) + torch.arange(2).repeat(2000)[:, None], torch.Generator().manual_seed(0)
-    )
+    said = torch.arange(2.0).repeat(2000)[:, None]
+    numbers = drawn_truth(said, torch.Generator().manual_seed(0))
     assert numbers.shape == (4000, 1) and numbers.var() == pytest.approx(0.5, abs=0.05)
 
 

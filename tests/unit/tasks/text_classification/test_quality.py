@@ -18,9 +18,8 @@ def logits(kind: Kind, seed: int = 0, size: float = 1.0) -> torch.Tensor:
 
 def test_without_labels_the_teachers_distribution_is_held_against_and_not_its_first_choice() -> None:
     student = logits("single_label", 1)
-    sure, unsure = (
-        quality_of_logits(student, logits("single_label", 0, size), TEXTS, "single_label") for size in (4, 1)
-    )
+    teachers = [logits("single_label", 0, size) for size in (4, 1)]
+    sure, unsure = (quality_of_logits(student, each, TEXTS, "single_label") for each in teachers)
     assert sure.metrics == unsure.metrics and set(sure.metrics) == {"agreement"}
     assert abs(sure.loss_nats - unsure.loss_nats) > 0.05
 
