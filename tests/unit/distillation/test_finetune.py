@@ -96,10 +96,10 @@ def test_a_training_that_diverges_is_one_line(new_run: NewRun) -> None:
     run = new_run()
     with torch.no_grad():
         run.model.classifier.bias.fill_(torch.inf)
-    with pytest.raises(NonFiniteLossError, match="at step 1 of 6"):
+    with pytest.raises(NonFiniteLossError, match=r"at step 1 of 6"):
         finetune(run, Curve())
 
 
 def test_a_task_without_labels_is_one_line() -> None:
-    with pytest.raises(InvalidInputError, match="fill_mask has no labels .* choose --task text_classification"):
+    with pytest.raises(InvalidInputError, match=r"fill_mask has no labels .* choose --task text_classification"):
         load_labelled_task("fill_mask")
