@@ -96,7 +96,7 @@ def test_a_training_that_diverges_is_one_line(new_run: NewRun) -> None:
     run = new_run()
     with torch.no_grad():
         run.model.classifier.bias.fill_(torch.inf)
-    with pytest.raises(NonFiniteLossError, match="at step 1 of 6"):
+    with pytest.raises(NonFiniteLossError, match=r"at step 1 of 6"):
         finetune(run, Curve())
 
 

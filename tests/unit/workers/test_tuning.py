@@ -141,7 +141,7 @@ def test_an_unknown_label_is_one_line_with_its_place(tiny_roberta: Path, table: 
 
 def test_validation_labels_that_are_all_the_same_are_one_line(tiny_roberta: Path, table: Path, tmp_path: Path) -> None:
     same = write_table(tmp_path / "same.csv", [("one text", "yes"), ("another", "yes")])
-    with pytest.raises(CorpusError, match="all 2 labels of the validation part are 'yes'"):
+    with pytest.raises(CorpusError, match=r"all 2 labels of the validation part are 'yes'"):
         run_finetuning(finetuning(tiny_roberta, corpus_of(table, same), tmp_path), Silence())
 
 
@@ -163,11 +163,11 @@ def test_lengths_and_devices_that_are_not_there_are_one_line(tiny_roberta: Path,
     def refused(**changes: object) -> FinetuningRequest:
         return finetuning(tiny_roberta, corpus_of(table), tmp_path, **changes)
 
-    with pytest.raises(InvalidInputError, match="takes 64 tokens at most, not 65"):
+    with pytest.raises(InvalidInputError, match=r"takes 64 tokens at most, not 65"):
         run_finetuning(refused(sequence_length=65), Silence())
-    with pytest.raises(InvalidInputError, match="device must be cpu"):
+    with pytest.raises(InvalidInputError, match=r"device must be cpu"):
         run_finetuning(refused(device="toaster"), Silence())
-    with pytest.raises(DependencyError, match="no device 'cuda:99'"):
+    with pytest.raises(DependencyError, match=r"no device 'cuda:99'"):
         run_finetuning(refused(device="cuda:99"), Silence())
 
 
