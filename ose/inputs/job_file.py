@@ -61,6 +61,7 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
 
 _LATER: dict[tuple[str, ...], object] = {
     ("task",): None,
+    ("references",): "on",
     ("distillation", "weights", "logits"): 0.0,
     ("distillation", "weights", "labels"): 0.0,
 }

@@ -99,8 +99,34 @@ def measure_latency(
         The calmest of `protocol.max_attempts`, flagged if it was disturbed too: its p90 / p50 was above 1.3, others
         kept more than a quarter of a core busy beside it, or the machine was more than 8 % slower than at its best.
     """
-    timing, load_before = _timing(session, protocol, vocab_size), load_average()
-    attempts = _attempts(timing, protocol.max_attempts, device, best_pace_ms)
+    return _measured(_timing(session, protocol, vocab_size), protocol.max_attempts, device, best_pace_ms)
+
+
+def time_calls(
+    call: Callable[[], object], device: TargetDevice, max_attempts: int, best_pace_ms: float | None = None
+) -> LatencyMeasurement:
+    """Time what is no saved model, in this process and on its CPU, and flag it as a model's latency is flagged.
+
+    Args:
+        call: Does it once.
+        device: This machine.
+        max_attempts: As a protocol has them.
+        best_pace_ms: As in `measure_latency`.
+    """
+
+    def timed_ms() -> float:
+        started = time.perf_counter()
+        call()
+        return (time.perf_counter() - started) * 1000
+
+    return _measured(_Timing(timed_ms, WARMUP_S, TIMED_S, on_gpu=False), max_attempts, device, best_pace_ms)
+
+
+def _measured(
+    timing: _Timing, max_attempts: int, device: TargetDevice, best_pace_ms: float | None
+) -> LatencyMeasurement:
+    load_before = load_average()
+    attempts = _attempts(timing, max_attempts, device, best_pace_ms)
     calmest = min(attempts, key=lambda each: (each.is_beside_others, each.is_slow, each.spread))
     samples = calmest.samples_ms
     return LatencyMeasurement(

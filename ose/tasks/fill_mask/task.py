@@ -43,6 +43,7 @@ class FillMask:
     """
 
     rules = RULES
+    references = None
     model_class = AutoModelForMaskedLM
 
     load_teacher = staticmethod(load_masked_lm)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ose.core.reference import BAG_OF_WORDS, HALF_DEPTH, LABELS_ALONE, STATIC_EMBEDDING
 from ose.tasks.base import TaskRules
 from ose.tasks.text_classification.kinds import kind_of, num_labels
 
@@ -29,4 +30,5 @@ RULES = TaskRules(
     num_outputs=_num_outputs,
     output_losses=("soft_targets", "logits", "labels"),
     output_weights=("classifier.weight", "classifier.out_proj.weight", "score.weight"),
+    references=(HALF_DEPTH, LABELS_ALONE, STATIC_EMBEDDING, BAG_OF_WORDS),
 )

@@ -24,6 +24,7 @@ from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.output_losses import output_losses
 from ose.tasks.text_classification.predict import likeliest_labels
 from ose.tasks.text_classification.quality import judge, quality_of
+from ose.tasks.text_classification.references import ClassificationReferences
 from ose.tasks.text_classification.rules import RULES
 from ose.tasks.text_classification.search_data import compute_targets, load_search_data, prepare_data
 from ose.tasks.text_classification.teacher import MODEL_CLASS, kind_of_model, load_classifier, load_tokenizer
@@ -71,6 +72,7 @@ class TextClassification:
     """
 
     rules = RULES
+    references = ClassificationReferences()
     model_class = MODEL_CLASS
 
     load_teacher = staticmethod(load_classifier)
