@@ -67,7 +67,8 @@ class StaticEmbedding:
     def _mean(self, ids: TokenIds) -> Vectors:
         total = self._vectors[ids].sum(axis=0)
         norm = float(np.linalg.norm(total))
-        return total * (len(total) ** 0.5 / norm) if norm else total
+        scaled: Vectors = total * (len(total) ** 0.5 / norm) if norm else total
+        return scaled
 
 
 def teacher_states(task: Task, teacher: PreTrainedModel, examples: Examples) -> Callable[[TokenIds], Vectors]:

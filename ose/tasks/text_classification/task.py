@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ose.core.job import Job
 from ose.core.messages import CalibrationRequest
 from ose.core.recipe import DistillationSpec, Precision
-from ose.tasks.base import Examples, StepBatches, Task
+from ose.tasks.base import Examples, References, StepBatches, Task
 from ose.tasks.text_classification.answers import answers_of, distances, drawn_truth, truth_loss, variance_of
 from ose.tasks.text_classification.batches import batches_of
 from ose.tasks.text_classification.card import student_card
@@ -72,7 +72,7 @@ class TextClassification:
     """
 
     rules = RULES
-    references = ClassificationReferences()
+    references: References | None = ClassificationReferences()
     model_class = MODEL_CLASS
 
     load_teacher = staticmethod(load_classifier)
