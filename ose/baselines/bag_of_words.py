@@ -39,8 +39,11 @@ class BagOfWords:
         self._vectorizer.fit([text for words in self.read(texts) for text in words])
 
     def read(self, texts: Sequence[Text]) -> list[Words]:
-        """What its latency begins with: words."""
-        return [tuple(self._tokenizer.batch_decode([ids.tolist() for ids in text])) for text in texts]
+        """What its latency begins with: words, as they were written as far as token ids tell."""
+        return [tuple(self._decoded([ids.tolist() for ids in text])) for text in texts]
+
+    def _decoded(self, texts: list[list[int]]) -> list[str]:
+        return self._tokenizer.batch_decode(texts, clean_up_tokenization_spaces=True)
 
     def features(self, texts: Sequence[Words]) -> Features:
         """(N, F), sparse."""

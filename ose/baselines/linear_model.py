@@ -40,8 +40,8 @@ class LinearModel:
 
     @property
     def num_parameters(self) -> int:
-        """All of them."""
-        return self.weights.size + self.intercepts.size
+        """Of the columns that were learnt: of two choices one is."""
+        return (len(self.weights) + 1) * int(self.weights.any(axis=0).sum())
 
     def answers(self, features: Features) -> Floats:
         """(N, questions, choices) log-probabilities, or (N, 1) numbers."""

@@ -36,7 +36,7 @@ class StaticEmbedding:
         vocab_size: Tokens that a table for all texts would have.
     """
 
-    strength = 1.0
+    strength = 0.1
     library = f"numpy {np.__version__}"
 
     def __init__(

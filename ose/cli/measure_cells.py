@@ -29,6 +29,8 @@ def metric_cells(measured: Mapping[str, Metric], shown: Mapping[str, bool]) -> d
 def _metric(name: str, metric: Metric | None, has_error: bool) -> str:
     if metric is None:
         return ""
+    if name == SHARE_OF_LEAD and metric.stderr is not None:  # never known to a tenth of a percent
+        return f"{metric.value:.0%} ±{metric.stderr:.0%}"
     value = metric_text(name, metric.value)
     return value if metric.stderr is None or not has_error else f"{value} ±{metric_text(name, metric.stderr)}"
 
