@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import cast
 
 import torch
 from transformers import PreTrainedModel
@@ -18,6 +19,7 @@ from ose.core.messages import (
     EvaluationRequest,
     Event,
     LayerSubsetsRequest,
+    ReferenceRequest,
     Request,
     RequestFailed,
     RequestSucceeded,
@@ -25,13 +27,14 @@ from ose.core.messages import (
     SavedModelRequest,
     TargetsRequest,
 )
+from ose.core.reference import Reference
 from ose.distillation.candidate_evaluation import evaluate_candidate
 from ose.errors import MemoryExhaustedError
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.subsets import score_layer_subsets
 from ose.latency.timed_model import save_timed_model
-from ose.tasks.base import SearchData
+from ose.tasks.base import AnsweredTexts, SearchData
 from ose.tasks.registry import load_task
 from ose.training.cuda_stream import CudaStream
 
@@ -81,7 +84,11 @@ class RequestExecutor:
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
                 self._stream = self._stream or CudaStream(teacher.device)
                 data = self._data_in(request.teacher.task, request.folder, request.later_data)
+                data = _labelled(request.teacher.task, data) if request.learns == "labels" else data
                 return evaluate_candidate(request, teacher, data, calibration, self._stream)
+            case ReferenceRequest():
+                data = self._data_in(request.teacher.task, request.folder, request.later_data)
+                return _make_reference(request, self._loaded(request.teacher), data)
             case LayerSubsetsRequest():
                 teacher = self._loaded(request.teacher)
                 calibration = self._calibration_in(request.calibration) if request.calibration else None
@@ -108,6 +115,19 @@ class RequestExecutor:
         if self._calibration is None or self._calibration[0] != folder:
             self._calibration = (folder, open_calibration(Path(folder)).to(self._device))
         return self._calibration[1]
+
+
+def _make_reference(request: ReferenceRequest, teacher: PreTrainedModel, data: SearchData) -> Reference:
+    from ose.baselines.make import make_reference  # scikit-learn takes a second to load, and few requests are for it
+
+    return make_reference(request, teacher, cast(AnsweredTexts, data))
+
+
+def _labelled(name: str, data: SearchData) -> SearchData:
+    references = load_task(name).references
+    assert references is not None
+    labelled: SearchData = references.labelled(data)
+    return labelled
 
 
 def _translated(error: Exception) -> Exception:

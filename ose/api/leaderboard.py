@@ -90,5 +90,6 @@ def _json(page: LeaderboardPage) -> tuple[bytes, str | None]:
 
 def _csv(page: LeaderboardPage) -> tuple[bytes, str | None]:
     text = io.StringIO()
-    write_csv(page.board.rows, page.board.metric_names, text)
+    references = () if page.next else page.board.references or ()
+    write_csv(page.board.rows, page.board.metric_names, text, references)
     return text.getvalue().encode(), page.next

@@ -12,6 +12,7 @@ from ose.core.job import ErrorDetail, JobStatus, TrialStatus
 from ose.core.measurement import Evaluation, LatencyMeasurement, LatencyProtocol, Metric
 from ose.core.score import ScoreRule
 from ose.core.trust import Trust
+from ose.leaderboard.references import ReferenceRow
 from ose.leaderboard.row import LeaderboardRow
 
 
@@ -100,6 +101,7 @@ class LeaderboardDocument(BaseModel):
         hint: What to do if more steps may change the choice.
         rows: In the order that was asked for.
         num_more: Rows after these.
+        references: Models that are held against the candidates, and are none; absent where the task has no such rows.
         next: The `after` of the next page; null when these were the last.
     """
 
@@ -109,6 +111,7 @@ class LeaderboardDocument(BaseModel):
     hint: str | None
     rows: list[LeaderboardRow]
     num_more: int
+    references: list[ReferenceRow] = []
     next: str | None
 
 

@@ -9,10 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from ose.cli.context import this_command
+from ose.cli.measure_cells import METRIC_TITLES, figure, latency, metric_cells, millions
+from ose.cli.reference_table import HOW_TO_READ, print_references
 from ose.cli.text_tables import aligned_lines, console, title
 from ose.core.architecture import Architecture
 from ose.core.job import layers_text
-from ose.core.measurement import metric_text
+from ose.core.measurement import Metric
+from ose.core.metric_names import SHARE_KEPT, SHARE_OF_LEAD
 from ose.core.shown import NAME, headline, shown
 from ose.core.trust import Trust
 from ose.leaderboard.confidence import hint
@@ -27,22 +30,25 @@ _UPPER_BOUND = (
     "Errors of scores are upper bounds: this job ran before the teacher's entropy was stored for each sequence."
 )
 
-_METRIC_TITLES = {"masked_accuracy": "right", "masked_lm_loss_nats": None}
-"""Short titles of metrics, None of those that are left to JSON and CSV. All others go by their names."""
-
 _LONG = "long ms"
 """The median at the protocol's second length."""
 
 _WORDS = {"architecture", "layers", ""}
+
+_AGREEMENT = "agreement"
+_VERY_WIDE = 124
+_NARROW = 110
+_ELSEWHERE_WHEN_NARROW = {"group", "loss", "±", _AGREEMENT, "score"}
+"""Of a task with reference rows, whose first metric says more of a candidate than they do."""
 
 
 def print_leaderboard(board: Leaderboard) -> None:
     """Print the table, and under it what its columns mean."""
     out = console()
     job = board.job
-    metrics = [name for name in board.metric_names if _METRIC_TITLES.get(name, name)]
+    metrics = _shown_metrics(board)
     lines = [_teacher_cells(board.teacher, metrics), *(_row_cells(row, metrics) for row in board.rows)]
-    left_out = _LEFT_OUT_WHEN_NARROW if out.width < _WIDE else set()
+    left_out = _left_out(out.width, has_references=board.references is not None)
     if not _layers_differ(board.rows):
         left_out = left_out | {"layers"}
     if job["latency"]["long_sequence_length"] is None:
@@ -53,11 +59,15 @@ def print_leaderboard(board: Leaderboard) -> None:
     out.print(Text("\n").join(map(Text, table, ["bold", *_styles(board)])), soft_wrap=True)
     if board.num_more:
         out.print(f"... and {board.num_more} more: {this_command()} leaderboard {job['id']}")
+    if board.references:
+        print_references(out, board.references, metrics, is_narrow=out.width < _NARROW)
     out.print(
         f"* on the Pareto front; ! latency too noisy to believe. Loss: cross-entropy to the teacher, "
         f"± standard error. Latency: {shown(_protocol(job))}.",
         style="dim",
     )
+    if board.references is not None:
+        out.print(HOW_TO_READ, style="dim")
     if job["score"]["stderr_is_upper_bound"]:
         out.print(_UPPER_BOUND, style="dim")
     for note in job["notes"]:
@@ -85,6 +95,26 @@ def _print_trust(out: Console, job_id: str, trust: Trust) -> None:
         out.print(shown(advice), soft_wrap=True)
 
 
+def _shown_metrics(board: Leaderboard) -> dict[str, bool]:
+    """Metrics that have a column, and whether with their errors.
+
+    All of a task without reference rows; of others the first, its shares, and the agreement with the teacher.
+    """
+    names = [name for name in board.metric_names if METRIC_TITLES.get(name, name)]
+    if board.references is None:
+        return dict.fromkeys(names, False)
+    with_errors = (*names[:1], SHARE_OF_LEAD)
+    shown = dict.fromkeys((*names[:1], SHARE_KEPT, SHARE_OF_LEAD, _AGREEMENT))
+    return {name: name in with_errors for name in shown if name in names}
+
+
+def _left_out(width: int, *, has_references: bool) -> set[str]:
+    if not has_references:
+        return _LEFT_OUT_WHEN_NARROW if width < _WIDE else set()
+    narrow = _ELSEWHERE_WHEN_NARROW if width < _NARROW else set()
+    return narrow | (_LEFT_OUT_WHEN_NARROW if width < _VERY_WIDE else set())
+
+
 def _layers_differ(rows: Sequence[LeaderboardRow]) -> bool:
     """Whether candidates of one depth keep different layers; of different depths they always do."""
     return len({(row.architecture.num_hidden_layers, row.layers) for row in rows}) > len(
@@ -96,69 +126,51 @@ def _styles(board: Leaderboard) -> list[str]:
     return ["cyan", *("" if row.rank is not None else "dim" for row in board.rows)]
 
 
-def _teacher_cells(teacher: dict[str, Any], metrics: Sequence[str]) -> dict[str, str]:
-    measured = {name: metric["value"] for name, metric in teacher["metrics"].items()}
+def _teacher_cells(teacher: dict[str, Any], metrics: Mapping[str, bool]) -> dict[str, str]:
+    measured = {name: Metric(**metric) for name, metric in teacher["metrics"].items()}
     return {
         "rank": "teacher",
         "group": "",
         "no.": "",
         "architecture": str(Architecture(**teacher["architecture"])),
         "layers": "",
-        "params": _millions(teacher["num_parameters"]),
-        "p50 ms": _latency(teacher["latency_p50_ms"], teacher["latency_flagged"]),
-        "p90 ms": _figure(teacher["latency_p90_ms"], 2),
-        _LONG: _figure(teacher["latency_long_p50_ms"], 2),
-        "loss": _figure(teacher["loss_nats"], 3),
-        "±": _figure(teacher["loss_stderr_nats"], 3),
-        **_metric_cells(measured, metrics),
+        "params": millions(teacher["num_parameters"]),
+        "p50 ms": latency(teacher["latency_p50_ms"], teacher["latency_flagged"]),
+        "p90 ms": figure(teacher["latency_p90_ms"], 2),
+        _LONG: figure(teacher["latency_long_p50_ms"], 2),
+        "loss": figure(teacher["loss_nats"], 3),
+        "±": figure(teacher["loss_stderr_nats"], 3),
+        **metric_cells(measured, metrics),
         "score": "",
         "score ±": "",
         "": "",
     }
 
 
-def _row_cells(row: LeaderboardRow, metrics: Sequence[str]) -> dict[str, str]:
-    measured = {name: metric.value for name, metric in row.metrics.items()}
+def _row_cells(row: LeaderboardRow, metrics: Mapping[str, bool]) -> dict[str, str]:
     return {
         "rank": "" if row.rank is None else str(row.rank),
         "group": "" if row.group is None else str(row.group),
         "no.": str(row.candidate),
         "architecture": str(row.architecture),
         "layers": "" if row.layers is None else layers_text(row.layers),
-        "params": _millions(row.num_parameters),
-        "p50 ms": _latency(row.latency_p50_ms, row.latency_flagged),
-        "p90 ms": _figure(row.latency_p90_ms, 2),
-        _LONG: _figure(row.latency_long_p50_ms, 2),
-        "loss": _figure(row.loss_nats, 3),
-        "±": _figure(row.loss_stderr_nats, 3),
-        **_metric_cells(measured, metrics),
-        "score": _figure(row.score, 4),
-        "score ±": _figure(row.score_stderr, 4),
+        "params": millions(row.num_parameters),
+        "p50 ms": latency(row.latency_p50_ms, row.latency_flagged),
+        "p90 ms": figure(row.latency_p90_ms, 2),
+        _LONG: figure(row.latency_long_p50_ms, 2),
+        "loss": figure(row.loss_nats, 3),
+        "±": figure(row.loss_stderr_nats, 3),
+        **metric_cells(row.metrics, metrics),
+        "score": figure(row.score, 4),
+        "score ±": figure(row.score_stderr, 4),
         "": _remark(row),
     }
-
-
-def _metric_cells(measured: Mapping[str, float], names: Sequence[str]) -> dict[str, str]:
-    texts = {name: metric_text(name, value) for name, value in measured.items()}
-    return {_METRIC_TITLES.get(name) or name: texts.get(name, "") for name in names}
 
 
 def _remark(row: LeaderboardRow) -> str:
     if row.error is not None:
         return f"{row.status.lower()}: {headline(row.error.message)}"
     return "*" if row.is_pareto else ""
-
-
-def _millions(count: int) -> str:
-    return f"{count / 1e6:,.2f}M"
-
-
-def _latency(value: float | None, is_flagged: bool | None) -> str:
-    return _figure(value, 2) + ("!" if is_flagged else "")
-
-
-def _figure(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:,.{digits}f}"
 
 
 def _protocol(job: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ class _Training:
         self._context = context
         self._strategy = strategy
         self._checkpoints = checkpoints
-        self._data = _data_spans(context)
+        self._data = data_spans(context)
         self._waiting: deque[Candidate] = deque()
         self._running: dict[str, tuple[Trial, Candidate]] = {}
         self._num_ended = 0
@@ -90,7 +90,7 @@ class _Training:
             trial = open_trial(self._context, candidate, backend.name)
             self._running[trial.id] = trial, candidate
             files = self._checkpoints.files(self._context.job, candidate)
-            backend.submit(_request(self._context, trial, candidate, self._data, files))
+            backend.submit(evaluation_request(self._context, trial.id, candidate, self._data, files))
 
     def _ended(self, number: int) -> None:
         ended = self._context.store.candidate(self._context.job.id, number)
@@ -168,20 +168,26 @@ def _open(context: RunContext, numbers: Sequence[int]) -> list[Candidate]:
     return [candidate for candidate in _candidates(context, numbers) if not candidate.status.is_terminal]
 
 
-def _data_spans(context: RunContext) -> tuple[DataSpan, ...]:
+def data_spans(context: RunContext) -> tuple[DataSpan, ...]:
+    """The search data that candidates are trained and judged on, those of the first steps first."""
     return tuple(
         DataSpan(folder=str(context.data_folder(part)), first_step=part.first_step)
         for part in search_data_parts(context.job)
     )
 
 
-def _request(
-    context: RunContext, trial: Trial, candidate: Candidate, data: tuple[DataSpan, ...], files: CheckpointFiles
+def evaluation_request(
+    context: RunContext,
+    request_id: str,
+    candidate: Candidate,
+    data: tuple[DataSpan, ...],
+    files: CheckpointFiles | None,
 ) -> EvaluationRequest:
+    """Have a candidate trained and judged."""
     search = context.job.spec.search
     first, *later = data
     return EvaluationRequest(
-        id=trial.id,
+        id=request_id,
         folder=first.folder,
         teacher=context.job.teacher,
         architecture=candidate.architecture,

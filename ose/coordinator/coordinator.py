@@ -17,6 +17,7 @@ from ose.coordinator.getting_on import futility, num_recorded
 from ose.coordinator.latency_stage import expect_latencies
 from ose.coordinator.lease import LEASE_S, Lease
 from ose.coordinator.owner import is_dead, new_owner
+from ose.coordinator.reference_stage import make_references
 from ose.coordinator.run_context import RunContext
 from ose.core.failures import JobInterruptedError, failure_report
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
@@ -209,7 +210,7 @@ class Coordinator:
 
 
 def _run_stages(context: RunContext) -> None:
-    """Data and the teacher's targets, latencies, candidates: until every candidate has ended.
+    """Data and the teacher's targets, latencies, candidates until every one has ended, references.
 
     Each stage asks the store and the artifact folder what is there already, so running a job again after a crash is
     the same code as running it the first time.
@@ -231,6 +232,7 @@ def _run_stages(context: RunContext) -> None:
         _record_study(context)
         proposals = strategy.ask()
     checkpoints.finish()
+    make_references(context.refreshed())
 
 
 def _record_study(context: RunContext) -> None:

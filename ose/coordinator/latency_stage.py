@@ -14,6 +14,7 @@ from ose.coordinator.trials import open_trial, record_failure
 from ose.core.architecture import Architecture
 from ose.core.failures import failure_report
 from ose.core.job import Candidate, Job
+from ose.core.measurement import LatencyMeasurement
 from ose.core.messages import LatencyRequest, TimedModel
 from ose.core.pace import BestPace
 from ose.errors import EvaluationError, WorkerLostError
@@ -96,6 +97,19 @@ def expect_latencies(context: RunContext, architectures: Iterable[Architecture])
             context.check_lease()
             if _known(context, probe, _model(context.job, shape)) is None:
                 return probe.start()
+
+
+def latency_of(context: RunContext, architecture: Architecture) -> LatencyMeasurement:
+    """The latency of a shape that no candidate has.
+
+    Raises:
+        EvaluationError: It cannot be measured.
+        JobInterruptedError: The job is no longer ours.
+    """
+    best_pace = BestPace()
+    best_pace.learn(context.job.teacher_latency)
+    with context.backend.latency_probe(context.job.spec.latency) as probe:
+        return _latency_of(context, probe, _Shape(architecture=architecture), best_pace).measurement
 
 
 def _unmeasured(job: Job, candidates: Iterable[Candidate]) -> list[_Shape]:

@@ -10,6 +10,7 @@ from ose.core.job import CorpusFacts, FailureReport, TeacherFacts
 from ose.core.layer_subsets import SubsetScore
 from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
 from ose.core.recipe import Precision
+from ose.core.reference import Reference, Targets
 from ose.core.spec import CorpusSpec, Hyperparameters
 
 
@@ -116,6 +117,7 @@ class EvaluationRequest:
         earlier_phases: Steps at the end of each phase before the last.
         later_data: What later steps are trained on, if that is not in `folder`.
         checkpoints: Where phases may begin and end; None keeps no weights.
+        learns: What it is trained on; it is judged by the teacher's answers either way.
     """
 
     id: str
@@ -133,11 +135,39 @@ class EvaluationRequest:
     earlier_phases: tuple[int, ...] = ()
     later_data: tuple[DataSpan, ...] = ()
     checkpoints: CheckpointFiles | None = None
+    learns: Targets = "teacher"
 
     @property
     def phases(self) -> tuple[int, ...]:
         """Steps at the end of each phase."""
         return (*self.earlier_phases, self.num_steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRequest:
+    """Fit a linear model to the items that a candidate is trained on, judge it, and time it.
+
+    Attributes:
+        name: Which one.
+        folder: The search data, with the held-out targets.
+        later_data: What later steps are trained on, if that is not in `folder`.
+        num_steps, batch_size: A candidate's: they decide which items.
+        is_pair: Whether an item is two texts.
+        protocol: The job's: the length of the text that it is timed on, and threads.
+        best_pace_ms: The best pace of the device that is known; None takes it as it is.
+    """
+
+    id: str
+    name: str
+    folder: str
+    teacher: TeacherFacts
+    later_data: tuple[DataSpan, ...]
+    num_steps: int
+    batch_size: int
+    learns: Targets
+    is_pair: bool
+    protocol: LatencyProtocol
+    best_pace_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +234,15 @@ class LatencyRequest:
 
 
 Request = (
-    DataRequest | TargetsRequest | CalibrationRequest | EvaluationRequest | LayerSubsetsRequest | SavedModelRequest
+    DataRequest
+    | TargetsRequest
+    | CalibrationRequest
+    | EvaluationRequest
+    | ReferenceRequest
+    | LayerSubsetsRequest
+    | SavedModelRequest
 )
-Result = DataSummary | TeacherQuality | Evaluation | tuple[SubsetScore, ...] | None
+Result = DataSummary | TeacherQuality | Evaluation | Reference | tuple[SubsetScore, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

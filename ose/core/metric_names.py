@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 
+SHARE_KEPT = "share_kept"
+SHARE_OF_LEAD = "share_of_lead"
+"""Of the teacher's first metric, and of its lead in it over a bag of words: computed when a board is read."""
+
 METRIC_LABELS = {
     "masked_lm_loss_nats": "held-out masked-LM loss, nats",
     "masked_accuracy": "masked tokens right",
@@ -26,6 +30,8 @@ METRIC_LABELS = {
     "squared_error": "mean squared error",
     "divergence_nats": "divergence from the teacher, nats",
     "teacher_squared_error": "squared error to the teacher",
+    SHARE_KEPT: "share of the teacher's kept",
+    SHARE_OF_LEAD: "share of the teacher's lead over a bag of words",
 }
 """By name; of those that look at the first k of a ranking without the `_at_k`."""
 

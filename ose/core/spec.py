@@ -359,6 +359,7 @@ class JobSpec:
         distillation: How the chosen student is distilled.
         task: What the teacher does, and its students with it; None follows from the teacher's class.
         extends: The earlier job whose leaders it goes on with; `ose job extend` writes it.
+        references: Whether the task's reference rows are made, beside the candidates and after them.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -375,6 +376,7 @@ class JobSpec:
     distillation: DistillationSpec = field(default_factory=DistillationSpec)
     extends: Extension | None = None
     task: str | None = None
+    references: Literal["on", "off"] = "on"
 
     def __post_init__(self) -> None:
         if not self.name.strip():

@@ -63,6 +63,7 @@ _LATER: dict[tuple[str, ...], object] = {
     ("task",): None,
     ("teacher", "as_is"): False,
     ("latency", "long_sequence_length"): None,
+    ("references",): "on",
     ("distillation", "weights", "logits"): 0.0,
     ("distillation", "weights", "labels"): 0.0,
 }

@@ -113,6 +113,7 @@ def _comparison(spec: JobSpec, teacher: TeacherFacts, question: LayerQuestion) -
         search=search,
         score=_BY_LOSS,
         limits=Limits(),
+        references="off",
         distillation=replace(spec.distillation, layers=None),
     )
 

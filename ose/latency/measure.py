@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -100,15 +100,49 @@ def measure_latency(
         kept more than a quarter of a core busy beside it, or the machine was more than 8 % slower than at its best.
         A second length is timed in the same way, after the first.
     """
-    load_before = load_average()
 
-    def calmest_at(num_tokens: int) -> tuple[_Attempt, int]:
+    def measured(num_tokens: int) -> LatencyMeasurement:
         timing = _timing(session, protocol, num_tokens, vocab_size)
-        attempts = _attempts(timing, protocol.max_attempts, device, best_pace_ms)
-        return min(attempts, key=lambda each: (each.is_beside_others, each.is_slow, each.spread)), len(attempts)
+        return _measured(timing, protocol.max_attempts, device, best_pace_ms)
 
-    calmest, num_attempts = calmest_at(protocol.num_tokens)
-    long = None if protocol.long_sequence_length is None else calmest_at(protocol.long_sequence_length)[0]
+    usual = measured(protocol.num_tokens)
+    if protocol.long_sequence_length is None:
+        return usual
+    longer = measured(protocol.long_sequence_length)
+    return replace(
+        usual,
+        load_after=longer.load_after,
+        is_flagged=usual.is_flagged or longer.is_flagged,
+        long_p50_ms=longer.p50_ms,
+    )
+
+
+def time_calls(
+    call: Callable[[], object], device: TargetDevice, max_attempts: int, best_pace_ms: float | None = None
+) -> LatencyMeasurement:
+    """Time what is no saved model, in this process and on its CPU, and flag it as a model's latency is flagged.
+
+    Args:
+        call: Does it once.
+        device: This machine.
+        max_attempts: As a protocol has them.
+        best_pace_ms: As in `measure_latency`.
+    """
+
+    def timed_ms() -> float:
+        started = time.perf_counter()
+        call()
+        return (time.perf_counter() - started) * 1000
+
+    return _measured(_Timing(timed_ms, WARMUP_S, TIMED_S, on_gpu=False), max_attempts, device, best_pace_ms)
+
+
+def _measured(
+    timing: _Timing, max_attempts: int, device: TargetDevice, best_pace_ms: float | None
+) -> LatencyMeasurement:
+    load_before = load_average()
+    attempts = _attempts(timing, max_attempts, device, best_pace_ms)
+    calmest = min(attempts, key=lambda each: (each.is_beside_others, each.is_slow, each.spread))
     samples = calmest.samples_ms
     return LatencyMeasurement(
         p10_ms=_percentile(samples, 0.1),
@@ -117,12 +151,11 @@ def measure_latency(
         samples_ms=tuple(round(sample, 5) for sample in samples),
         load_before=load_before,
         load_after=load_average(),
-        num_attempts=num_attempts,
-        is_flagged=calmest.is_disturbed or (long is not None and long.is_disturbed),
+        num_attempts=len(attempts),
+        is_flagged=calmest.is_disturbed,
         fingerprint=device.fingerprint,
         other_load_cores=calmest.other_load_cores,
         pace_ms=calmest.pace_ms,
-        long_p50_ms=None if long is None else _percentile(long.samples_ms, 0.5),
     )
 
 

@@ -12,6 +12,7 @@ from ose.errors import NotFoundError
 from ose.leaderboard.confidence import read_comparison
 from ose.leaderboard.ranking import read_ranking
 from ose.leaderboard.read import to_row
+from ose.leaderboard.references import read_references
 from ose.store.base import Store
 
 
@@ -29,7 +30,7 @@ def candidate_json(store: Store, job_id: str, number: int) -> dict[str, Any]:
         raise NotFoundError(f"job {job.id} was deleted at this moment")
     return {
         "job": job.id,
-        **plain(to_row(row, job, ranking, read_comparison(store, job, ranking))),
+        **plain(to_row(row, job, ranking, read_comparison(store, job, ranking), read_references(store, job))),
         "earlier_phases": candidate.earlier_phases,
         **former_phases(candidate.earlier_phases),
         "continues": candidate.continues,

@@ -8,16 +8,28 @@ from typing import Any, TextIO
 
 from ose.core.plain import plain
 from ose.core.shown import csv_cell
+from ose.leaderboard.references import ReferenceRow
 from ose.leaderboard.row import LeaderboardRow
 
 
-def write_csv(rows: Sequence[LeaderboardRow], metric_names: Sequence[str], stream: TextIO) -> None:
+def write_csv(
+    rows: Sequence[LeaderboardRow],
+    metric_names: Sequence[str],
+    stream: TextIO,
+    references: Sequence[ReferenceRow] = (),
+) -> None:
     """Write rows without nesting, under a header; nothing but an empty line if there are none.
 
     A text that a spreadsheet would run as a formula begins with an apostrophe.
+
+    Args:
+        rows: Candidates.
+        metric_names: Metrics that have columns.
+        stream: Where to.
+        references: They follow the candidates, with their name in a last column which those leave empty.
     """
-    flat = flat_rows(rows, metric_names)
-    names = list(flat[0]) if flat else []
+    flat = flat_rows(rows, metric_names) + [_flat_reference(each, metric_names) for each in references]
+    names = list(dict.fromkeys(name for row in flat for name in row))
     writer = csv.DictWriter(stream, fieldnames=names)
     writer.writerow({name: csv_cell(name) for name in names})
     writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in flat)
@@ -46,6 +58,17 @@ def flat_rows(rows: Sequence[LeaderboardRow], metric_names: Sequence[str]) -> li
                 values[name] = value
         flat.append(values)
     return flat
+
+
+def _flat_reference(row: ReferenceRow, metric_names: Sequence[str]) -> dict[str, Any]:
+    """The columns that candidates have, too, then its own."""
+    values = plain(row)
+    own = {"reference": values.pop("name"), "learns": values.pop("learns")}
+    shape, error = values.pop("architecture") or {}, values.pop("error") or {}
+    metrics = _metric_columns(values.pop("metrics"), metric_names)
+    nested = {"architecture": shape, "error": error}
+    flat = {f"{name}.{key}": inner for name, each in nested.items() for key, inner in each.items()}
+    return {**values, **flat, **metrics, **own}
 
 
 def _metric_columns(metrics: dict[str, dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:

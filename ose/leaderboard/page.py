@@ -18,6 +18,7 @@ from ose.leaderboard.cache import RankingCache, View
 from ose.leaderboard.confidence import NO_COMPARISON, Comparison, read_comparison
 from ose.leaderboard.ranking import Ranking
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, limits_of, to_board, to_row
+from ose.leaderboard.references import ReferencePart, read_references
 from ose.store.base import Store
 from ose.store.pages import Order, Position
 
@@ -50,6 +51,7 @@ class LeaderboardPage:
             "hint": board.hint,
             "rows": board.rows,
             "num_more": board.num_more,
+            **board.references_json(),
             "next": self.next,
         }
 
@@ -94,9 +96,10 @@ class LeaderboardPages:
             job = self._refreshed(ranking, asked_s)
             query = asked(job)
             begin = None if after is None else _read(after, query.order_by)
-            question = (query, limit, after, write)
+            references = read_references(self._store, job)
+            question = (query, limit, after, write, len(references.rows or ()))
             if question not in ranking.answers:
-                ranking.remember(question, write(self._page(ranking, job, query, limit, begin)))
+                ranking.remember(question, write(self._page(ranking, job, query, limit, begin, references)))
             answer: T = ranking.answers[question]
             return answer
 
@@ -119,7 +122,13 @@ class LeaderboardPages:
             return found
 
     def _page(
-        self, ranking: RankingCache, job: Job, query: LeaderboardQuery, limit: int, begin: Position | None
+        self,
+        ranking: RankingCache,
+        job: Job,
+        query: LeaderboardQuery,
+        limit: int,
+        begin: Position | None,
+        references: ReferencePart,
     ) -> LeaderboardPage:
         rule, limits = query.rule or job.spec.score, limits_of(query)
         ordered = ranking.ordered(View(order=query.order_by, rule=rule, limits=limits, front_only=query.pareto))
@@ -134,10 +143,12 @@ class LeaderboardPages:
             front=frozenset(number for number in numbers if ranking.is_on_front(number, limits)),
         )
         comparison = self._comparison(job, local, numbers)
-        rows = tuple(to_row(row, job, local, comparison) for row in self._store.candidate_rows(job.id, numbers))
+        found = self._store.candidate_rows(job.id, numbers)
+        rows = tuple(to_row(row, job, local, comparison, references) for row in found)
         num_more = len(ordered) - first - len(shown)
         following = _text(query.order_by, _end(*shown[-1], query.order_by, first + len(shown))) if num_more else None
-        return LeaderboardPage(board=to_board(job, rule, rows, num_more, comparison.trust), next=following)
+        board = to_board(job, rule, rows, num_more, comparison.trust, references)
+        return LeaderboardPage(board=board, next=following)
 
     def _comparison(self, job: Job, ranking: Ranking, numbers: Sequence[int]) -> Comparison:
         """Raw losses are read for a page on which a leader stands, and for no other."""

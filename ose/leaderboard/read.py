@@ -19,6 +19,7 @@ from ose.errors import InvalidInputError
 from ose.leaderboard.confidence import NO_COMPARISON, Comparison, hint, read_comparison
 from ose.leaderboard.csv import flat_rows
 from ose.leaderboard.ranking import Ranking, read_ranking
+from ose.leaderboard.references import NO_REFERENCES, ReferencePart, ReferenceRow, read_references
 from ose.leaderboard.row import LeaderboardRow
 from ose.store.base import Store
 from ose.store.pages import NO_LIMITS, CandidateFigures, CandidateLimits, CandidateRow, Order
@@ -66,6 +67,7 @@ class Leaderboard:
         num_more: Rows that the query's limit has left out.
         trust: How far to trust the order of the leaders; None where nothing can be said, or no leader is in sight.
         hint: What to do if more steps may change the choice.
+        references: Models that are held against the candidates, and are none; None of a task without them.
     """
 
     job: dict[str, Any]
@@ -74,11 +76,13 @@ class Leaderboard:
     num_more: int = 0
     trust: Trust | None = None
     hint: str | None = None
+    references: tuple[ReferenceRow, ...] | None = None
 
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Metrics of the teacher or of a row, in the order in which they come."""
-        measured = (self.teacher["metrics"], *(row.metrics for row in self.rows))
+        references = (row.metrics for row in self.references or ())
+        measured = (self.teacher["metrics"], *(row.metrics for row in self.rows), *references)
         return tuple(dict.fromkeys(name for metrics in measured for name in metrics))
 
     def to_json(self) -> dict[str, Any]:
@@ -90,7 +94,12 @@ class Leaderboard:
             "hint": self.hint,
             "rows": [plain(row) for row in self.rows],
             "num_more": self.num_more,
+            **self.references_json(),
         }
+
+    def references_json(self) -> dict[str, Any]:
+        """Their part; nothing of a task without them."""
+        return {} if self.references is None else {"references": [plain(row) for row in self.references]}
 
     def to_frame(self) -> pandas.DataFrame:
         """A pandas table with one row a candidate and one column a value."""
@@ -112,13 +121,19 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     page = store.candidate_page(job.id, order="candidate", limit=_ALL)
     shown = [row for row in page.rows if _is_asked_for(row, ranking, query, limits)]
     comparison = read_comparison(store, job, ranking)
-    rows = sorted((to_row(row, job, ranking, comparison) for row in shown), key=_ORDERS[query.order_by])
+    references = read_references(store, job)
+    rows = sorted((to_row(row, job, ranking, comparison, references) for row in shown), key=_ORDERS[query.order_by])
     first = tuple(rows[: query.limit])
-    return to_board(job, ranking.rule, first, len(rows) - len(first), comparison.trust)
+    return to_board(job, ranking.rule, first, len(rows) - len(first), comparison.trust, references)
 
 
 def to_board(
-    job: Job, rule: ScoreRule, rows: tuple[LeaderboardRow, ...], num_more: int, trust: Trust | None
+    job: Job,
+    rule: ScoreRule,
+    rows: tuple[LeaderboardRow, ...],
+    num_more: int,
+    trust: Trust | None,
+    references: ReferencePart = NO_REFERENCES,
 ) -> Leaderboard:
     """Rows beside what they are of."""
     return Leaderboard(
@@ -128,6 +143,7 @@ def to_board(
         num_more=num_more,
         trust=trust,
         hint=hint(job.id, trust) if trust else None,
+        references=references.rows,
     )
 
 
@@ -191,12 +207,18 @@ def _is_asked_for(row: CandidateRow, ranking: Ranking, query: LeaderboardQuery, 
     return not is_beyond and (row.number in ranking.front or not query.pareto)
 
 
-def to_row(row: CandidateRow, job: Job, ranking: Ranking, comparison: Comparison = NO_COMPARISON) -> LeaderboardRow:
+def to_row(
+    row: CandidateRow,
+    job: Job,
+    ranking: Ranking,
+    comparison: Comparison = NO_COMPARISON,
+    references: ReferencePart = NO_REFERENCES,
+) -> LeaderboardRow:
     """A candidate among the others."""
     scored, distance = ranking.score(row), comparison.distances.get(row.number)
     own: dict[str, Any] = {name: getattr(row, name) for name in _SAME} | former_figures(row.metrics)
     return LeaderboardRow(
-        **own,
+        **own | {"metrics": references.with_shares(row.metrics)},
         rank=ranking.ranks.get(row.number),
         candidate=row.number,
         layers=_layers(row, job),

@@ -31,6 +31,7 @@ from ose.core.job import (
 )
 from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
+from ose.core.reference import Reference
 from ose.core.score import Score
 from ose.store.new_rows import NewCandidate, NewJob
 from ose.store.pages_base import PageStore
@@ -151,7 +152,7 @@ class Store(PageStore, ServiceStore, Protocol):
         """
 
     def count_recorded(self, job_id: str) -> int:
-        """How much is stored of a job's candidates: rows, latencies and trials that have ended. It never falls."""
+        """How much is stored of a job: candidates, latencies, trials that have ended, references. It never falls."""
 
     def note_recorded(self, job_id: str, owner: str, num_recorded: int) -> None:
         """Note that a job has got on, and how far: the claim that `owner` has is the first since then."""
@@ -249,6 +250,18 @@ class Store(PageStore, ServiceStore, Protocol):
         self, shape_key: str, protocol_key: str, fingerprint_key: str, measurement: LatencyMeasurement, now: datetime
     ) -> StoredLatency:
         """Store a measurement. Earlier ones of the same key stay, for the record."""
+
+    # Reference rows
+
+    def add_reference(self, job_id: str, owner: str, reference: Reference, now: datetime) -> None:
+        """Store a job's reference row, unless it has one of that name.
+
+        Raises:
+            ConflictError: `owner` does not hold the job.
+        """
+
+    def references(self, job_id: str) -> list[Reference]:
+        """A job's reference rows, in the order in which they were stored."""
 
     # Distillations
 

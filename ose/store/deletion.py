@@ -16,7 +16,7 @@ from ose.core.leftovers import Leftover
 from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.service_tables import EXPORTS, LEFTOVERS, SUBMISSIONS
-from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, TRIALS
+from ose.store.tables import CANDIDATES, DISTILLATIONS, JOBS, REFERENCES, TRIALS
 from ose.store.transactions import Transactions
 
 
@@ -31,7 +31,7 @@ class SqlDeletion:
             _require_no_distillation(connection, job_id, now)
             of_job = select(CANDIDATES.c.id).where(CANDIDATES.c.job_id == job_id)
             connection.execute(delete(TRIALS).where(TRIALS.c.candidate_id.in_(of_job)))
-            for table in (EXPORTS, DISTILLATIONS, CANDIDATES, SUBMISSIONS):
+            for table in (EXPORTS, DISTILLATIONS, CANDIDATES, REFERENCES, SUBMISSIONS):
                 connection.execute(delete(table).where(table.c.job_id == job_id))
             connection.execute(delete(JOBS).where(JOBS.c.id == job_id))
             for leftover in leftovers:

@@ -35,7 +35,7 @@ from ose.store import rows
 from ose.store.columns import UtcTime
 from ose.store.new_rows import NewJob
 from ose.store.quotas import hold_owner, require_place_for_job
-from ose.store.tables import CANDIDATES, JOBS, TRIALS
+from ose.store.tables import CANDIDATES, JOBS, REFERENCES, TRIALS
 from ose.store.transactions import Transactions, changes_one
 from ose.store.turns import take_turn, turn_of, wait_for_turns
 
@@ -132,8 +132,10 @@ class SqlJobs:
         counts = func.count() + func.count(CANDIDATES.c.latency_id) + func.sum(CANDIDATES.c.num_attempts)
         ended = select(func.coalesce(counts, 0)).where(CANDIDATES.c.job_id == job_id)
         runs = select(func.count()).where(CANDIDATES.c.job_id == job_id, CANDIDATES.c.status == CandidateStatus.RUNNING)
+        references = select(func.count()).where(REFERENCES.c.job_id == job_id)
         with self._transactions.read() as connection:
-            return int(connection.scalar(ended) or 0) - int(connection.scalar(runs) or 0)
+            made = int(connection.scalar(ended) or 0) + int(connection.scalar(references) or 0)
+            return made - int(connection.scalar(runs) or 0)
 
     def note_recorded(self, job_id: str, owner: str, num_recorded: int) -> None:
         note = update(JOBS).where(is_held(job_id, owner)).values(num_claims=1, num_recorded=num_recorded)

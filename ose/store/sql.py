@@ -17,6 +17,7 @@ from ose.store.candidates import SqlCandidates
 from ose.store.columns import UtcTime
 from ose.store.jobs import SqlJobs, keep_job
 from ose.store.leaderboard import SqlPages
+from ose.store.references import SqlReferences
 from ose.store.studies import make_studies_url
 from ose.store.submissions import SqlService
 from ose.store.tables import DISTILLATIONS, LATENCIES
@@ -31,7 +32,7 @@ _NEWEST_LATENCY = (
 )
 
 
-class SqlStore(SqlJobs, SqlCandidates, SqlPages, SqlService):
+class SqlStore(SqlJobs, SqlCandidates, SqlReferences, SqlPages, SqlService):
     """`ose.store.base.Store` on SQLite or PostgreSQL."""
 
     def __init__(self, transactions: Transactions) -> None:

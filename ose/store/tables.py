@@ -35,6 +35,7 @@ from ose.core.job import (
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import Evaluation, LatencyMeasurement, Metric, TeacherQuality
 from ose.core.recipe import DistillationSpec
+from ose.core.reference import Reference
 from ose.core.spec import Hyperparameters, JobSpec
 from ose.store.change_sequence import writers_mark
 from ose.store.columns import EncodedColumn, OneOf, PathText, UtcTime, failure_columns
@@ -162,6 +163,17 @@ LATENCIES = Table(
     Column("measurement", EncodedColumn(LatencyMeasurement), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Index(None, "shape_key", "protocol_key", "fingerprint_key"),
+)
+
+REFERENCES = Table(
+    "reference_rows",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("reference", EncodedColumn(Reference), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("job_id", "name"),
 )
 
 DISTILLATIONS = Table(

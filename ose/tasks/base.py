@@ -69,6 +69,8 @@ class TaskRules:
         num_positions: From the tokens of an item to the places where the head is run: one, of a pooled head.
         check_rows: From config.json's content and some training and held-out rows to the teacher's labels that no
             held-out row has. Raises CorpusError for rows that it cannot use, TeacherError for labels that are none.
+        references: The reference rows of its searches, by the names in `ose.core.reference`; with any, its `Task` has
+            `references`, too.
     """
 
     name: str
@@ -88,6 +90,7 @@ class TaskRules:
     output_weights: tuple[str, ...] = ()
     num_positions: Callable[[int], int] = num_targets
     check_rows: Callable[[Mapping[str, Any], Sequence[Row], Sequence[Row]], tuple[str, ...]] = _any_rows
+    references: tuple[str, ...] = ()
 
     @property
     def reads_rows(self) -> bool:
@@ -194,6 +197,39 @@ class Encoded(Protocol):
         """(B, T), 0 at padding; None if there is none."""
 
 
+class AnsweredTexts(SearchData, Protocol):
+    """Search data of texts with a few answers each, which a linear model can learn."""
+
+    @property
+    def train(self) -> Examples:
+        """The training items, N of them, with an `attention_mask` in their `inputs`."""
+
+    @property
+    def answers(self) -> torch.Tensor:
+        """What is learnt of them: (N, questions, choices) log-probabilities, or (N, 1) numbers."""
+
+
+class References(Protocol):
+    """What the reference rows of a search need of a task."""
+
+    def labelled(self, data: Data) -> Data:
+        """The same data with labels in the place of the teacher's answers to training items.
+
+        Raises:
+            CorpusError: They have no labels.
+        """
+
+    def quality_of(self, answers: torch.Tensor, data: Data) -> HeldOutQuality:
+        """Answers to the held-out items, shaped as the training items' `answers`, judged as a student's are.
+
+        Raises:
+            NonFiniteLossError: One is not finite.
+        """
+
+    def batch(self, input_ids: torch.Tensor) -> Batch:
+        """Token ids without padding, (N, T), as `Task.encode` takes them."""
+
+
 class Task(Protocol):
     """A kind of question that teachers answer and students learn to answer alike.
 
@@ -204,6 +240,8 @@ class Task(Protocol):
     rules: TaskRules
     model_class: Any
     """The `AutoModelFor...` of transformers, which have no type that they share."""
+    references: References | None
+    """For its reference rows; None if its rules name none."""
 
     def load_teacher(self, path: str | Path, digest: str | None = None) -> PreTrainedModel:
         """Load a model of this task in float32, frozen and in evaluation mode.

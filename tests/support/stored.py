@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import builders
 from builders import NOW
 
 from ose.core.job import Candidate, Job, JobStatus, Trial
+from ose.core.measurement import Metric
+from ose.core.reference import Reference
 from ose.core.score import Score
 from ose.store.base import Store
 from ose.store.migrate import MIGRATIONS
@@ -39,6 +42,28 @@ def add_candidates(store: Store) -> None:
     """One candidate of a job that is claimed for it."""
     store.claim_job("job-1", "owner", NOW, SOON)
     store.add_candidates("job-1", "owner", [builders.new_candidate()])
+
+
+def put_classified(
+    store: Store,
+    references: Sequence[Reference],
+    *,
+    teacher: Mapping[str, Metric],
+    student: Mapping[str, Metric],
+    task: str = "text_classification",
+) -> None:
+    """A running job with one candidate that was trained, and what it is held against."""
+    store.add_job(builders.new_job("job-1", teacher=builders.teacher_facts(task=task)))
+    store.claim_job("job-1", "owner", NOW, SOON)
+    latency = store.add_latency("shape", "protocol", "device", builders.latency(), NOW)
+    quality = builders.teacher_quality(metrics=teacher)
+    store.record_teacher("job-1", "owner", latency_id=latency.id, quality=quality)
+    [candidate] = store.add_candidates("job-1", "owner", [builders.new_candidate()])
+    store.attach_latency("job-1", "owner", [candidate.id], latency.id)
+    start_trial(store, candidate)
+    store.record_success("trial-1", builders.evaluation(metrics=student), Score(value=0.2, stderr=0.0), NOW)
+    for reference in references:
+        store.add_reference("job-1", "owner", reference, NOW)
 
 
 def current(store: Store, candidate: Candidate) -> Candidate:

@@ -14,7 +14,7 @@ from ose.core.messages import CalibrationRequest
 from ose.core.recipe import DistillationSpec, Precision
 from ose.data.corpus import pack_corpus
 from ose.data.training_text import training_text
-from ose.tasks.base import Examples, StepBatches, Task
+from ose.tasks.base import Examples, References, StepBatches, Task
 from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.card import student_card
 from ose.tasks.fill_mask.evaluation import evaluate
@@ -44,6 +44,7 @@ class FillMask:
     """
 
     rules = RULES
+    references: References | None = None
     model_class = AutoModelForMaskedLM
 
     load_teacher = staticmethod(load_masked_lm)

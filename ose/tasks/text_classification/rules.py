@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ose.core.reference import BAG_OF_WORDS, HALF_DEPTH, LABELS_ALONE, STATIC_EMBEDDING
 from ose.data.tables import Row
 from ose.tasks.base import TaskRules
 from ose.tasks.text_classification.kinds import kind_of, num_labels
@@ -40,4 +41,5 @@ RULES = TaskRules(
     num_positions=lambda num_tokens: 1,
     check_rows=_check_rows,
     output_weights=("classifier.weight", "classifier.out_proj.weight", "score.weight"),
+    references=(HALF_DEPTH, LABELS_ALONE, STATIC_EMBEDDING, BAG_OF_WORDS),
 )

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ose.core.job import Job
 from ose.core.messages import CalibrationRequest
 from ose.core.recipe import DistillationSpec, Precision
-from ose.tasks.base import Examples, StepBatches
+from ose.tasks.base import Examples, References, StepBatches
 from ose.tasks.labelled import LabelledTask
 from ose.tasks.text_classification.answers import answers_of, distances, drawn_truth, truth_loss, variance_of
 from ose.tasks.text_classification.batches import batches_of
@@ -28,6 +28,7 @@ from ose.tasks.text_classification.labelled_data import labelled_data
 from ose.tasks.text_classification.output_losses import output_losses
 from ose.tasks.text_classification.predict import likeliest_labels, probes
 from ose.tasks.text_classification.quality import judge, quality_of
+from ose.tasks.text_classification.references import ClassificationReferences
 from ose.tasks.text_classification.rules import RULES
 from ose.tasks.text_classification.search_data import compute_targets, load_search_data, prepare_data
 from ose.tasks.text_classification.teacher import MODEL_CLASS, kind_of_model, load_classifier, load_tokenizer
@@ -75,6 +76,7 @@ class TextClassification:
     """
 
     rules = RULES
+    references: References | None = ClassificationReferences()
     model_class = MODEL_CLASS
 
     load_teacher = staticmethod(load_classifier)
