@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ose.core.cost import JobCost
 from ose.core.former_names import with_columns
 from ose.core.job import CandidateStatus, Distillation, Job
+from ose.core.presets import asked_content
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, ServiceError
@@ -43,7 +44,8 @@ def segment(text: str) -> str:
 def job_content(job: str | Path | Mapping[str, Any] | JobSpec) -> dict[str, Any]:
     """The keys and values of a job, with a space of this machine written out."""
     if isinstance(job, JobSpec):
-        return asdict(job)
+        content = asdict(job) | {"distillation": asked_content(job.distillation, job.spelled_out)}
+        return {name: value for name, value in content.items() if name != "spelled_out"}
     file = None if isinstance(job, Mapping) else Path(job)
     content = dict(job) if isinstance(job, Mapping) else read_mapping(Path(job))
     space = content.get("space")

@@ -115,6 +115,7 @@ class CorpusFacts:
         root: Folder that no file may lead out of, also when it is read again; None if any file may be named.
         tables: Whether there are CSV or TSV files that are read by their columns. Jobs of versions that did not know
             them read each of their lines as a document, and go on doing so.
+        general: Likewise of the text without labels.
     """
 
     train: tuple[str, ...]
@@ -123,6 +124,7 @@ class CorpusFacts:
     size_bytes: int
     root: str | None = None
     tables: bool = False
+    general: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,13 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from ose.core.recipe import DistillationSpec, relation_place
+from ose.core.recipe import OF_STATES, DistillationSpec, relation_place
 from ose.errors import InvalidInputError
 from ose.families.attention import kept_attention
 from ose.families.models import architecture_of
 from ose.tasks.base import Batch, Encoded, Task
 from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss
 from ose.training.precision import autocast
-
-OF_STATES = ("cosine", "relations", "hidden_states")
-"""Losses of a recipe that look at states, which all tasks have; those of outputs are the task's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from ose.errors import ConflictError, InvalidInputError
 from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import spec_hash
+from ose.inputs.recipes import with_recipe_of
 from ose.inputs.teachers import inspect_teacher
 from ose.jobs.layer_report import LayerReport, layer_report
 from ose.jobs.submit import submit_job
@@ -70,16 +71,16 @@ def rank_layers(
 def _draft(spec: JobSpec, question: LayerQuestion, now: Callable[[], datetime]) -> Job:
     """The job without its layers, which are not known yet. It is never stored."""
     teacher = inspect_teacher(spec.teacher, task=spec.task)
-    depth = teacher.architecture.num_hidden_layers
+    rules, depth = task_rules(teacher.task), teacher.architecture.num_hidden_layers
     if not 1 <= question.keep < depth:
         raise InvalidInputError(f"the teacher has {depth} layers; keep 1 to {depth - 1} of them, not {question.keep}")
     return Job(
         id="draft",
         status=JobStatus.PENDING,
-        spec=_comparison(spec, teacher, question),
+        spec=with_recipe_of(rules, _comparison(spec, teacher, question)),
         spec_hash="",
         teacher=teacher,
-        corpus=inspect_corpus(spec.corpus, rows=task_rules(teacher.task).reads_rows),
+        corpus=inspect_corpus(spec.corpus, rows=rules.reads_rows),
         created_at=now(),
     )
 

@@ -18,6 +18,7 @@ from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.job_file import spec_hash
 from ose.inputs.job_memory import check_memory
+from ose.inputs.recipes import with_recipe_of
 from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
@@ -60,8 +61,10 @@ def checked_job(
     require_name(spec.space.name, "space.name")
     require_storable(asdict(spec), "job")
     teacher = inspect_teacher(spec.teacher, locate, spec.task)
+    rules = task_rules(teacher.task)
+    spec = with_recipe_of(rules, spec)
     check_job(spec, teacher)
-    corpus = inspect_corpus(spec.corpus, root, rows=task_rules(teacher.task).reads_rows)
+    corpus = inspect_corpus(spec.corpus, root, rows=rules.reads_rows)
     check_memory(spec, teacher, corpus)
     return NewJob(
         id=secrets.token_hex(4),

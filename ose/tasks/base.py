@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -55,6 +55,7 @@ class TaskRules:
             vocabulary head. Raises TeacherError for a configuration of no such head.
         output_losses: The losses of a recipe that look at its outputs, by their names in `LossWeights`.
         output_weights: Endings of the names that the head's last matrix has, which has a row for each output.
+        recipe: Fields of full distillation as the task has them where a job does not name them: a preset and lengths.
     """
 
     name: str
@@ -70,6 +71,7 @@ class TaskRules:
     num_outputs: Callable[[Mapping[str, Any], Path], int]
     output_losses: tuple[str, ...]
     output_weights: tuple[str, ...] = ()
+    recipe: Mapping[str, Any] = field(default_factory=lambda: {"preset": "ose"})
 
     @property
     def reads_rows(self) -> bool:
@@ -276,6 +278,14 @@ class Task(Protocol):
         Raises:
             CorpusError: The corpus gives no item.
             StorageError: The folder cannot be written.
+        """
+
+    def general_batches(
+        self, job: Job, spec: DistillationSpec, tokenizer: PreTrainedTokenizerBase, folder: Path
+    ) -> StepBatches:
+        """The same of the job's text without labels, on which states and relations are learnt before the task.
+
+        Asked only of a task whose corpora may have such text, since it reads rows.
         """
 
     def encode(self, model: PreTrainedModel, batch: Batch, *, all_layers: bool) -> Encoded:

@@ -29,4 +29,5 @@ RULES = TaskRules(
     num_outputs=_num_outputs,
     output_losses=("soft_targets", "logits", "labels"),
     output_weights=("classifier.weight", "classifier.out_proj.weight", "score.weight"),
+    recipe={"preset": "task", "steps": 3_000, "batch_size": 32, "micro_batch_size": 32, "general_steps": 1_000},
 )
