@@ -44,19 +44,19 @@ class Augmentation:
     neighbours: np.ndarray
 
     def __call__(self, items: TextItems, generator: np.random.Generator) -> TextItems:
-        """The items, of which `copies` in `copies + 1` are changed on average; the others stay as they are."""
+        """The items, of which `copies` in `copies + 1` are given to chance on average; the others stay as they are."""
         are_changed = generator.random(len(items)) < self.spec.copies / (self.spec.copies + 1)
         input_ids, lengths = items.input_ids.clone(), items.lengths.clone()
         token_types = None if items.token_type_ids is None else items.token_type_ids.clone()
         for row in np.flatnonzero(are_changed).tolist():
             ids, kept = self._changed(input_ids[row, : lengths[row]].numpy(), generator)
-            num_kept = int(kept.sum())
+            num_kept, before = int(kept.sum()), input_ids[row].clone()
             if token_types is not None:
                 token_types[row, :num_kept] = token_types[row, : lengths[row]][torch.from_numpy(kept)]
                 token_types[row, num_kept:] = 0
             input_ids[row] = self.kinds.pad_token
             input_ids[row, :num_kept] = torch.from_numpy(ids[kept])
-            lengths[row] = num_kept
+            lengths[row], are_changed[row] = num_kept, not input_ids[row].equal(before)
         return replace(
             items,
             input_ids=input_ids,
