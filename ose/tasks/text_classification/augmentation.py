@@ -49,14 +49,14 @@ class Augmentation:
         input_ids, lengths = items.input_ids.clone(), items.lengths.clone()
         token_types = None if items.token_type_ids is None else items.token_type_ids.clone()
         for row in np.flatnonzero(are_changed).tolist():
-            ids, kept = self._changed(input_ids[row, : lengths[row]].numpy(), generator)
-            num_kept, before = int(kept.sum()), input_ids[row].clone()
+            ids, kept = self._changed(items.input_ids[row, : lengths[row]].numpy(), generator)
+            num_kept = int(kept.sum())
             if token_types is not None:
                 token_types[row, :num_kept] = token_types[row, : lengths[row]][torch.from_numpy(kept)]
                 token_types[row, num_kept:] = 0
             input_ids[row] = self.kinds.pad_token
             input_ids[row, :num_kept] = torch.from_numpy(ids[kept])
-            lengths[row], are_changed[row] = num_kept, not input_ids[row].equal(before)
+            lengths[row], are_changed[row] = num_kept, not input_ids[row].equal(items.input_ids[row])
         return replace(
             items,
             input_ids=input_ids,
