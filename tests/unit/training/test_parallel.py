@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from torch import nn
 
 from ose.core.messages import DataRequest
 from ose.core.presets import preset_spec
-from ose.core.recipe import LossWeights
+from ose.core.recipe import OF_STATES, LossWeights
 from ose.data.corpus import pack_corpus
 from ose.data.tables import Row
 from ose.tasks.fill_mask.teacher import load_tokenizer
+from ose.tasks.registry import task_rules
 from ose.tasks.text_classification.encoding import encode_rows
 from ose.tasks.text_classification.teacher import load_tokenizer as classifiers_tokenizer
 from ose.training.parallel import accumulating, is_first, rank, share_gradients, sum_over_processes, world_size
@@ -39,7 +40,7 @@ SPEC = preset_spec(
     weight_decay=0.01,
     max_grad_norm=0.5,
 )
-LOSSES = [field.name for field in fields(LossWeights)]
+LOSSES = [*task_rules("fill_mask").output_losses, *OF_STATES]
 NewWork = Callable[..., Work]
 
 
