@@ -77,12 +77,13 @@ class Wiring:
             threads=each.cpus if workers > 1 else min(all_threads, operator_limits().max_threads),
             device="cuda" if each.gpus else "cpu",
         )
-        self.progress.stage(f"Distilling {candidate.architecture}", spec.steps)
+        self.progress.stage(f"Distilling {candidate.architecture}", spec.all_steps)
+        on_step = step_reporter(self.progress, spec.general_steps)
         if each.count == 1:
-            return run_distillation(request, step_reporter(self.progress))
+            return run_distillation(request, on_step)
         from ose.workers.ray.entry import distill_on_ray
 
-        return distill_on_ray(request, each, self.settings.ray_address, step_reporter(self.progress))
+        return distill_on_ray(request, each, self.settings.ray_address, on_step)
 
     def finetune(self, request: FinetuningRequest) -> FinetuningReport:
         """Train a model on labels. See `ose.workers.tuning.run_finetuning`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from ose.artifacts.scratch import ScratchFolder
@@ -33,6 +33,7 @@ from ose.latency.process import LatencyServer
 from ose.latency.timed_model import save_for_timing
 from ose.runtimes.registry import runtime_package
 from ose.runtimes.torch.export import export_student
+from ose.tasks.base import StepBatches, Task
 from ose.tasks.choice import task_of
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
@@ -72,18 +73,18 @@ def run_distillation(request: FullDistillation, on_step: Callable[[int, StepLoss
     """
     run = _load(request)
     data = run.task.load_data(request.search_data)
-    curve = HeldOutCurve(request.folder, run.task, run.student, data, request.spec.evaluate_every)
+    curve = HeldOutCurve(request.folder, run.task, run.student, data, request.spec)
 
     def on_step_and_curve(step: int, losses: StepLosses) -> None:
         on_step(step, losses)
-        curve.at(step, is_last=step == request.spec.steps)
+        curve.at(step, is_last=step == request.spec.all_steps)
 
     wall_time_s = distill(run, on_step_and_curve)
     quality = held_out_quality(run.task, run.student, data)
     path = save_student(run, {"job": request.job.id, "architecture": plain(request.architecture)})
     return DistillationResult(
         student_path=str(path),
-        num_steps=request.spec.steps,
+        num_steps=request.spec.all_steps,
         loss_nats=quality.loss_nats,
         loss_stderr_nats=quality.loss_stderr_nats,
         metrics=quality.metrics,
@@ -113,6 +114,7 @@ def prepare_files(request: FullDistillation) -> None:
     task = load_task(teacher.task)
     tokenizer = task.load_tokenizer(teacher.path, teacher.digest)
     task.step_batches(request.job, request.spec, tokenizer, request.packed_text)
+    _general_batches(request, task, tokenizer)
     if _needs_calibration(request):
         _calibration(request, task.load_teacher(teacher.path, teacher.digest))
 
@@ -140,7 +142,14 @@ def _load(request: FullDistillation) -> DistillationRun:
         tokenizer=tokenizer,
         batches=task.step_batches(job, request.spec, tokenizer, request.packed_text),
         folder=request.folder,
+        general=_general_batches(request, task, tokenizer),
     )
+
+
+def _general_batches(request: FullDistillation, task: Task, tokenizer: PreTrainedTokenizerBase) -> StepBatches | None:
+    if not request.spec.general_steps:
+        return None
+    return task.general_batches(request.job, request.spec, tokenizer, request.packed_text)
 
 
 def _initialization(request: FullDistillation) -> Initialization:

@@ -58,6 +58,7 @@ class JobBody(JobSpec):  # noqa: D101
 
     space: str | SpaceBody  # type: ignore[assignment]
     extends: None = None
+    spelled_out: None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

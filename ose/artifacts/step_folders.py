@@ -6,6 +6,9 @@ from pathlib import Path
 
 _PREFIX = "step-"
 
+CHECKPOINTS, GENERAL_CHECKPOINTS = "checkpoints", "general-checkpoints"
+"""Where a distillation has those of its stages: of the one on the task, and of that on text without labels before."""
+
 
 def step_folder(folder: Path, step: int) -> Path:
     """The one of a step, whether it is there or not."""

@@ -70,7 +70,7 @@ def make_reference(request: ReferenceRequest, teacher: PreTrainedModel, data: An
         name=request.name,
         learns=request.learns,
         num_parameters=reader.num_parameters + model.num_parameters,
-        latency=_latency(request, reader, model, long_text(held_out, request.protocol.sequence_length)),
+        latency=_latency(request, reader, model, long_text(held_out, request.protocol.num_tokens)),
         loss_nats=quality.loss_nats,
         loss_stderr_nats=quality.loss_stderr_nats,
         metrics=quality.metrics,

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ose.core.cost import JobCost
 from ose.core.former_names import with_columns
 from ose.core.job import CandidateStatus, Distillation, Job
+from ose.core.presets import asked_content
 from ose.core.search_space import SearchSpace
 from ose.core.spec import JobSpec
 from ose.errors import InvalidInputError, ServiceError
@@ -42,10 +43,16 @@ def segment(text: str) -> str:
 
 def job_content(job: str | Path | Mapping[str, Any] | JobSpec, *, teacher_as_is: bool = False) -> dict[str, Any]:
     """The keys and values of a job, with a space of this machine written out."""
-    content = asdict(job) if isinstance(job, JobSpec) else _with_space(job)
+    content = _asked(job) if isinstance(job, JobSpec) else _with_space(job)
     if teacher_as_is and isinstance(content.get("teacher"), Mapping):
         content["teacher"] = {**content["teacher"], "as_is": True}
     return content
+
+
+def _asked(job: JobSpec) -> dict[str, Any]:
+    """What a job asks for, without what it leaves to its task."""
+    content = asdict(job) | {"distillation": asked_content(job.distillation, job.spelled_out)}
+    return {name: value for name, value in content.items() if name != "spelled_out"}
 
 
 def _with_space(job: str | Path | Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ The next one deletes this file, but for what reads the jobs of a database.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ose.core.measurement import Metric
+from ose.core.recipe import DistillationSpec
 from ose.errors import JobFileError
 
 
@@ -59,5 +61,17 @@ def former_corpus(corpus: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, "text_field": corpus["columns"]["text"]}
 
 
-_SINCE_COLUMNS = {"skip_bad_rows": 0.0, "quotes": "auto"}
+_SINCE_COLUMNS = {"skip_bad_rows": 0.0, "quotes": "auto", "general": ()}
 """Fields that came with the columns, and what stands for them not being there."""
+
+
+def former_recipe(spec: DistillationSpec) -> dict[str, Any]:
+    """A recipe as jobs and folders were named by before classifiers had theirs, where it has nothing of that."""
+    content = asdict(spec)
+    weights = {name: value for name, value in content["weights"].items() if value or name not in _NEWER_WEIGHTS}
+    others = {name: value for name, value in content.items() if value or name not in _NEWER_FIELDS}
+    return {**others, "weights": weights}
+
+
+_NEWER_WEIGHTS, _NEWER_FIELDS = ("logits", "labels"), ("augmentation", "general_steps")
+"""Those that came later; nothing, or zero, is what was meant before."""

@@ -144,6 +144,7 @@ class CorpusFacts:
         tables: Whether there are CSV or TSV files that are read by their columns. Jobs of versions that did not know
             them read each of their lines as a document, and go on doing so.
         items: What its rows are like, where each is an item; None of documents.
+        general: Likewise of the text without labels.
     """
 
     train: tuple[str, ...]
@@ -153,6 +154,7 @@ class CorpusFacts:
     root: str | None = None
     tables: bool = False
     items: ItemFacts | None = None
+    general: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,11 @@ def packed_text_key(job: Job) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
+def general_text_key(job: Job) -> str:
+    """Names a job's text without labels, packed."""
+    return hashlib.sha256(f"general {packed_text_key(job)}".encode()).hexdigest()[:24]
+
+
 def text_parts(job: Job) -> list[Any]:
     """What decides a job's text beside its files.
 

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 def plain(value: DataclassInstance) -> dict[str, Any]:
     """A dataclass as `dataclasses.asdict` gives it, but an architecture names its family only where it is not BERT's.
 
+    A job does not say which of its fields its file named.
+
     So what is shown of students of BERT's build, and the keys that are made of it, are what they were before there
     were other families.
     """
-    return asdict(value, dict_factory=_without_bert)
+    return asdict(value, dict_factory=_shown)
 
 
-def _without_bert(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in fields if (name, value) != ("family", BERT)}
+def _shown(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if (name, value) != ("family", BERT) and name != "spelled_out"}

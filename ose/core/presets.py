@@ -1,21 +1,22 @@
 """Recipes, our own and published ones: what each sets, and how the fields that people name stand above it.
 
 A preset says how a student learns, not how long or on what machine: steps, batch sizes, seed, precision and
-checkpoints stay as they are.
+checkpoints stay as they are. A job that names no preset has that of its task, which is known when it is submitted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from ose.core.augmentation import AugmentationSpec
 from ose.core.recipe import DistillationSpec, LossWeights
 from ose.errors import InvalidInputError
 
 RECIPE_FIELDS = (
     "learning_rate", "warmup_fraction", "weight_decay", "betas", "max_grad_norm", "temperature", "weights",
-    "positions", "relation_heads", "relation_layer", "mask_fraction", "mask_smoothing", "sequences",
+    "positions", "relation_heads", "relation_layer", "mask_fraction", "mask_smoothing", "sequences", "augmentation",
 )  # fmt: skip
 """What a preset sets, all of it: no preset leans on another's values."""
 
@@ -36,6 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mask_fraction": 0.15,
         "mask_smoothing": 0.7,
         "sequences": "documents",
+        "augmentation": None,
     },
     # The pre-training script released with arXiv 2010.10499, its divergence summed over the vocabulary.
     "bort": {
@@ -52,6 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mask_fraction": 0.15,
         "mask_smoothing": 0.0,
         "sequences": "packed",
+        "augmentation": None,
     },
     # MiniLMv2, arXiv 2012.15828, with the numbers of its public re-implementation; clipping and packing are ours.
     "minilm": {
@@ -68,6 +71,41 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mask_fraction": 0.15,
         "mask_smoothing": 0.0,
         "sequences": "packed",
+        "augmentation": None,
+    },
+    # What brought a student of a classifier nearest to it in equal steps (docs/RECIPES.md).
+    "task": {
+        "learning_rate": 3e-4,
+        "warmup_fraction": 0.1,
+        "weight_decay": 0.01,
+        "betas": (0.9, 0.999),
+        "max_grad_norm": 1.0,
+        "temperature": 1.0,
+        "weights": LossWeights(soft_targets=1.0, masked_lm=0.0, cosine=0.0),
+        "positions": "all",
+        "relation_heads": None,
+        "relation_layer": None,
+        "mask_fraction": 0.15,
+        "mask_smoothing": 0.0,
+        "sequences": "documents",
+        "augmentation": None,
+    },
+    # Tang et al., arXiv 1903.12136, at the alpha of 0 that it found best; the optimiser is ours for its Adadelta.
+    "tang": {
+        "learning_rate": 3e-4,
+        "warmup_fraction": 0.1,
+        "weight_decay": 0.01,
+        "betas": (0.9, 0.999),
+        "max_grad_norm": 1.0,
+        "temperature": 1.0,
+        "weights": LossWeights(soft_targets=0.0, masked_lm=0.0, cosine=0.0, logits=1.0, labels=0.0),
+        "positions": "all",
+        "relation_heads": None,
+        "relation_layer": None,
+        "mask_fraction": 0.15,
+        "mask_smoothing": 0.0,
+        "sequences": "documents",
+        "augmentation": AugmentationSpec(),
     },
 }
 
@@ -92,8 +130,10 @@ def changed_spec(spec: DistillationSpec, changes: Mapping[str, Any]) -> Distilla
         InvalidInputError: No such preset or field, or a value without sense.
     """
     content = changed_content(spec, changes)
-    weights = content.pop("weights")
-    return replace(spec, **content, weights=LossWeights(**weights) if isinstance(weights, Mapping) else weights)
+    for name, kind in (("weights", LossWeights), ("augmentation", AugmentationSpec)):
+        if isinstance(content[name], Mapping):
+            content[name] = kind(**content[name])
+    return replace(spec, **content)
 
 
 def changed_content(spec: DistillationSpec, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +166,47 @@ def with_preset(content: Mapping[str, Any]) -> dict[str, Any]:
     if values and isinstance(given, Mapping):
         content = {**content, "weights": {**asdict(values["weights"]), **given}}
     return {**values, **content}
+
+
+def task_spec(
+    spec: DistillationSpec, spelled_out: Collection[str] | None, defaults: Mapping[str, Any]
+) -> DistillationSpec:
+    """A job's recipe once its task is known, which gives the preset and the lengths that the job does not name.
+
+    Args:
+        spec: As the job has it.
+        spelled_out: The fields that its file names; None if it was made in Python, where those that are not as
+            `DistillationSpec()` has them count as named.
+        defaults: The task's: a preset and lengths.
+    """
+    asked = asked_content(spec, spelled_out)
+    return changed_spec(DistillationSpec(), {**defaults, **asked})
+
+
+def asked_content(spec: DistillationSpec, spelled_out: Collection[str] | None) -> dict[str, Any]:
+    """The fields of a job's recipe that it names itself, as a job file would; see `task_spec`."""
+    content = asdict(spec)
+    if spelled_out is None:
+        spelled_out = _unlike_defaults(content)
+    if "preset" in spelled_out:  # whose values the recipe has by now
+        spelled_out = {*spelled_out, *RECIPE_FIELDS}
+    asked = {name: value for name, value in content.items() if name in spelled_out}
+    weights = {name: value for name, value in content["weights"].items() if f"weights.{name}" in spelled_out}
+    return {"weights": weights, **asked} if weights else asked
+
+
+def spelled_out_in(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that a job file's `distillation` names; of `weights` each one."""
+    weights = content.get("weights")
+    named = [name for name in content if name != "weights"]
+    return (*named, *(f"weights.{name}" for name in weights)) if isinstance(weights, Mapping) else tuple(named)
+
+
+def _unlike_defaults(content: Mapping[str, Any]) -> tuple[str, ...]:
+    defaults = asdict(DistillationSpec())
+    changed = [name for name in content if name != "weights" and content[name] != defaults[name]]
+    weights, usual = content["weights"], defaults["weights"]
+    return (*changed, *(f"weights.{name}" for name in weights if weights[name] != usual[name]))
 
 
 def _changed_weights(weights: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

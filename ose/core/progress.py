@@ -32,13 +32,19 @@ class Silence:
         """Say nothing."""
 
 
-def step_reporter(progress: Progress) -> Callable[[int, Any], None]:
-    """Turn step callbacks into progress; a resumed run jumps to where it goes on."""
+def step_reporter(progress: Progress, general_steps: int = 0) -> Callable[[int, Any], None]:
+    """Turn step callbacks into progress; a resumed run jumps to where it goes on.
+
+    Args:
+        progress: Is told.
+        general_steps: Of the stage before the task's, of which the notes tell the name.
+    """
     done = 0
 
     def on_step(step: int, losses: Any) -> None:
         nonlocal done
-        progress.advance(step - done, note=f"loss {losses.total:.3f}")
+        name = "general loss" if step <= general_steps else "loss"
+        progress.advance(step - done, note=f"{name} {losses.total:.3f}")
         done = step
 
     return on_step

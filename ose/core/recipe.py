@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Annotated, Literal, get_args
 
 from ose.core.architecture import Architecture
+from ose.core.augmentation import AugmentationSpec
 from ose.core.bounds import BATCH, FACTOR, HEADS, LAYER, SEED, SHARE, STEPS, Bounds, require_bounds
 from ose.core.inheritance import Initialization
 from ose.core.layer_choice import LayerChoice
 from ose.errors import InvalidInputError
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Preset = Literal["ose", "distilbert", "bort", "minilm"]
+Preset = Literal["ose", "distilbert", "bort", "minilm", "task", "tang"]
 Positions = Literal["all", "masked"]
 Sequences = Literal["packed", "documents"]
 
@@ -21,6 +22,10 @@ MAX_MASK_FRACTION = 0.4
 """Half of a packed sequence may be special tokens, which are never masked; the rest must suffice."""
 
 _WEIGHT = Bounds(0, 1e6)
+
+
+OF_STATES = ("cosine", "relations", "hidden_states")
+"""Losses that look at states, which all tasks have; those of outputs are the task's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,8 @@ class DistillationSpec:
         seed: Decides masks and batch order.
         initialization: How the student starts; None as in the search.
         layers: The teacher's layers that it keeps; None as in the search.
+        augmentation: How texts are changed into others that the teacher labels too; None leaves them as they are.
+        general_steps: Steps of a stage before, on text without labels, where the corpus has such.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -119,6 +126,8 @@ class DistillationSpec:
     seed: Annotated[int, SEED] = 0
     initialization: Initialization | None = None
     layers: Annotated[LayerChoice | None, LAYER] = None
+    augmentation: AugmentationSpec | None = None
+    general_steps: Annotated[int, Bounds(0, STEPS.most)] = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup_fraction < 1:
@@ -133,6 +142,23 @@ class DistillationSpec:
                 raise InvalidInputError(
                     f"{name} must be one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}"
                 )
+
+    @property
+    def all_steps(self) -> int:
+        """Steps of both stages."""
+        return self.general_steps + self.steps
+
+
+def general_recipe(spec: DistillationSpec, *, relates: bool) -> DistillationSpec:
+    """The recipe of the stage on text without labels: states and relations, as in TinyBERT's first stage.
+
+    Args:
+        spec: The recipe of the whole, whose optimiser and batches it shares.
+        relates: Whether the teacher's queries, keys and values are found, and so can be related.
+    """
+    off = dict.fromkeys(asdict(spec.weights), 0.0)
+    weights = LossWeights(**off | {"hidden_states": 1.0, "relations": float(relates)})
+    return replace(spec, steps=spec.general_steps, weights=weights, augmentation=None, general_steps=0)
 
 
 def relation_place(spec: DistillationSpec, teacher: Architecture, student: Architecture) -> tuple[int, int]:

@@ -95,6 +95,8 @@ class CorpusSpec:
         train: Files, globs, or one `datasets` id. Text (a document a line), CSV, TSV, JSON or parquet;
             .gz, .xz and .zst are read as they are.
         validation: Held-out text in the same forms; empty holds out a part of `train`.
+        general: Text without labels in the same forms, of which the text's column is read: a student of a classifier
+            is distilled on it first.
         columns: What the columns are called that the task reads.
         skip_bad_rows: The share of the rows that may be left out because they cannot be used; they are counted.
         quotes: Of CSV and TSV. `csv`: a cell in quotes may hold anything, a quote in it is doubled. `literal`: a quote
@@ -108,6 +110,7 @@ class CorpusSpec:
 
     train: tuple[str, ...]
     validation: tuple[str, ...] = ()
+    general: tuple[str, ...] = ()
     sequence_length: Annotated[int, Bounds(8, SEQUENCE.most)] = 128
     columns: Columns = field(default_factory=Columns)
     skip_bad_rows: Annotated[float, Bounds(0, 0.5)] = 0.0
@@ -360,6 +363,8 @@ class JobSpec:
         task: What the teacher does, and its students with it; None follows from the teacher's class.
         extends: The earlier job whose leaders it goes on with; `ose job extend` writes it.
         references: Whether the task's reference rows are made, beside the candidates and after them.
+        spelled_out: The fields of `distillation` that a job file names; the task gives the others when the job is
+            submitted, and None is left.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -377,6 +382,7 @@ class JobSpec:
     extends: Extension | None = None
     task: str | None = None
     references: Literal["on", "off"] = "on"
+    spelled_out: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.name.strip():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +78,23 @@ def pack_corpus(
     return sequences[order[:num_sequences]]
 
 
+def pack_general(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
+    """Read, tokenise and pack the text without labels, (N, T).
+
+    Raises:
+        CorpusError: It does not fill one sequence.
+    """
+    documents = _documents(facts.general, facts, spec)
+    sequences = pack_sequences(
+        documents, tokenizer, spec.sequence_length, max(1, spec.max_tokens // spec.sequence_length)
+    )
+    if not len(sequences):
+        raise CorpusError(
+            f"corpus.general is too short: it does not fill one sequence of {spec.sequence_length} tokens"
+        )
+    return sequences
+
+
 def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedTokenizerBase) -> tuple[np.ndarray, ...]:
     """Read and tokenise the training text a document at a time. See `group_sequences`.
 
@@ -93,15 +110,19 @@ def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
 
 
 def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
-    root = None if facts.root is None else Path(facts.root)
     paths = facts.validation if facts.validation and side == "validation" else facts.train
-    documents = iter_documents(paths, spec.columns.text, root, tables=facts.tables, quotes=spec.quotes)
+    documents = _documents(paths, facts, spec)
     if facts.validation:
         yield from documents
         return
     for document in documents:
         if (position_of(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
             yield document
+
+
+def _documents(paths: Sequence[str], facts: CorpusFacts, spec: CorpusSpec) -> Iterator[str]:
+    root = None if facts.root is None else Path(facts.root)
+    return iter_documents(paths, spec.columns.text, root, tables=facts.tables, quotes=spec.quotes)
 
 
 def _share(facts: CorpusFacts, spec: CorpusSpec, num_sequences: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from ose.artifacts.files import atomic_directory, atomic_file
 from ose.core.job import Job
-from ose.core.packed_text import packed_text_key
+from ose.core.packed_text import general_text_key, packed_text_key
 from ose.core.recipe import Sequences
-from ose.data.corpus import group_corpus, pack_corpus
+from ose.data.corpus import group_corpus, pack_corpus, pack_general
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -43,12 +44,18 @@ def training_text(
 def packed_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> np.ndarray:
     """The text packed to full sequences, (N, T). See `training_text`."""
     file = folder / f"{packed_text_key(job)}.npy"
-    if not file.exists():
-        sequences = pack_corpus(job.corpus, job.spec.corpus, tokenizer, "train")
-        with atomic_file(file) as temporary:
-            _save(temporary, sequences)
-    packed: np.ndarray = np.load(file, mmap_mode="r")
-    return packed
+    return _kept(file, lambda: pack_corpus(job.corpus, job.spec.corpus, tokenizer, "train"))
+
+
+def general_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> np.ndarray:
+    """The text without labels, packed to full sequences, (N, T).
+
+    Raises:
+        CorpusError: It does not fill one.
+        StorageError: The folder cannot be written.
+    """
+    file = folder / f"{general_text_key(job)}.npy"
+    return _kept(file, lambda: pack_general(job.corpus, job.spec.corpus, tokenizer))
 
 
 def document_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> tuple[np.ndarray, ...]:
@@ -60,6 +67,15 @@ def document_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) ->
             for group in groups:
                 _save(target / f"length-{group.shape[1]:05d}.npy", group)
     return tuple(np.load(file, mmap_mode="r") for file in sorted(path.glob("length-*.npy")))
+
+
+def _kept(file: Path, pack: Callable[[], np.ndarray]) -> np.ndarray:
+    if not file.exists():
+        sequences = pack()
+        with atomic_file(file) as temporary:
+            _save(temporary, sequences)
+    packed: np.ndarray = np.load(file, mmap_mode="r")
+    return packed
 
 
 def _save(file: Path, array: np.ndarray) -> None:

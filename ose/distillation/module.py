@@ -11,16 +11,14 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from ose.core.recipe import DistillationSpec, relation_place
+from ose.core.recipe import OF_STATES, DistillationSpec, relation_place
 from ose.errors import InvalidInputError
 from ose.families.attention import kept_attention
 from ose.families.models import architecture_of
 from ose.tasks.base import Batch, Encoded, Task
 from ose.training.losses import cosine_loss, hidden_state_loss, relation_loss
+from ose.training.positions import token_weights
 from ose.training.precision import autocast
-
-OF_STATES = ("cosine", "relations", "hidden_states")
-"""Losses of a recipe that look at states, which all tasks have; those of outputs are the task's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +128,8 @@ class _Comparison:
     relation_heads: int
 
     def cosine(self) -> torch.Tensor:
-        return cosine_loss(self.teacher().encoded.states.float(), self.project(self.student.encoded.states).float())
+        teachers, students = self.teacher().encoded.states, self.project(self.student.encoded.states)
+        return cosine_loss(teachers.float(), students.float(), self._weights)
 
     def relations(self) -> torch.Tensor:
         mask = self.student.encoded.attention_mask
@@ -138,4 +137,11 @@ class _Comparison:
 
     def hidden_states(self) -> torch.Tensor:
         projected = [self.project(states).float() for states in self.student.encoded.layer_states]
-        return hidden_state_loss([states.float() for states in self.teacher().encoded.layer_states], projected)
+        teachers = [states.float() for states in self.teacher().encoded.layer_states]
+        return hidden_state_loss(teachers, projected, self._weights)
+
+    @property
+    def _weights(self) -> torch.Tensor | None:
+        """Of the tokens: texts count alike, however long they are."""
+        mask = self.student.encoded.attention_mask
+        return None if mask is None else token_weights(mask)

@@ -15,8 +15,10 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ose.artifacts.files import atomic_directory
-from ose.core.recipe import DistillationSpec
+from ose.artifacts.step_folders import CHECKPOINTS, GENERAL_CHECKPOINTS
+from ose.core.recipe import DistillationSpec, general_recipe
 from ose.distillation.module import DistillationModule, StepLosses
+from ose.families.registry import known_family
 from ose.tasks.base import StepBatches, Task
 from ose.training.loop import Schedule, TrainingLoop
 from ose.training.optimizer import build_optimizer
@@ -38,6 +40,7 @@ class DistillationRun:
         tokenizer: Saved beside the student.
         batches: Of each step.
         folder: Checkpoints, logs and the result go here.
+        general: Batches of the stage on text without labels, if the recipe has steps of it.
     """
 
     task: Task
@@ -47,10 +50,28 @@ class DistillationRun:
     tokenizer: PreTrainedTokenizerBase
     batches: StepBatches
     folder: Path
+    general: StepBatches | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """A training of its own, with its own optimiser and its own rise and fall of the learning rate.
+
+    Attributes:
+        spec: Its recipe.
+        batches: Of each of its steps.
+        checkpoints: Their folder.
+        first_step: Steps of the stages before.
+    """
+
+    spec: DistillationSpec
+    batches: StepBatches
+    checkpoints: Path
+    first_step: int = 0
 
 
 def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) -> float:
-    """Train the student to its last step, going on from the newest checkpoint if there is one.
+    """Train the student to its last step, stage after stage, going on from the newest checkpoint if there is one.
 
     Batches, masks and learning rate are functions of (seed, step), so a resumed run follows the curve that
     an uninterrupted one would have. Processes that train together (`ose.training.parallel`) split each step's
@@ -59,7 +80,7 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
 
     Args:
         run: What to train and how.
-        on_step: Called in the first process after each optimiser step, with the number of steps done.
+        on_step: Called in the first process after each optimiser step, with the number of steps done of all stages.
 
     Returns:
         Wall time of all sessions together, in seconds.
@@ -68,12 +89,10 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
         NonFiniteLossError: Training diverged; the last checkpoint is from before.
         StorageError: A checkpoint could not be written; the one before it is untouched.
     """
-    spec = run.spec
-    torch.manual_seed(spec.seed)
+    torch.manual_seed(run.spec.seed)
     module = DistillationModule(run.task, run.student, run.teacher.config.hidden_size).to(run.student.device).eval()
-    optimizer = build_optimizer(module, spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas)
-    loop = TrainingLoop(module, optimizer, _schedule(spec), run.folder / "checkpoints")
-    shared = share_gradients(module, lambda: _first_loss(run, module))
+    stages = _stages(run)
+    shared = share_gradients(module, lambda: _first_loss(run, stages[0], module))
     with ScalarLog(run.folder / "logs") if is_first() else nullcontext() as log:
 
         def log_and_tell(step: int, learning_rate: float, losses: StepLosses) -> None:
@@ -81,7 +100,7 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
             log.write(step, {"learning_rate": learning_rate, **asdict(losses)})
             on_step(step, losses)
 
-        return loop.run(partial(_backward, run, shared), log_and_tell)
+        return sum(_train(run, stage, module, shared, log_and_tell) for stage in stages)
 
 
 def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
@@ -91,6 +110,34 @@ def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
         run.tokenizer.save_pretrained(target)
         (target / "distillation.json").write_text(json.dumps(facts, indent=2), encoding="utf8")
     return run.folder / "student"
+
+
+def _stages(run: DistillationRun) -> tuple[_Stage, ...]:
+    """Those of the recipe, in order. What shares gradients is made once: the first stage reaches the fewest weights."""
+    before, folder = run.spec.general_steps, run.folder
+    task = _Stage(spec=run.spec, batches=run.batches, checkpoints=folder / CHECKPOINTS, first_step=before)
+    if not before:
+        return (task,)
+    assert run.general is not None
+    spec = general_recipe(run.spec, relates=known_family(run.teacher.config.model_type) is not None)
+    return _Stage(spec=spec, batches=run.general, checkpoints=folder / GENERAL_CHECKPOINTS), task
+
+
+def _train(
+    run: DistillationRun,
+    stage: _Stage,
+    module: DistillationModule,
+    shared: nn.Module,
+    on_step: Callable[[int, float, StepLosses], None],
+) -> float:
+    """Take the steps of a stage that are left; its wall time."""
+    spec = stage.spec
+    optimizer = build_optimizer(module, spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas)
+    loop = TrainingLoop(module, optimizer, _schedule(spec), stage.checkpoints)
+    return loop.run(
+        partial(_backward, run, stage, shared),
+        lambda step, learning_rate, losses: on_step(stage.first_step + step, learning_rate, losses),
+    )
 
 
 def _schedule(spec: DistillationSpec) -> Schedule:
@@ -103,23 +150,23 @@ def _schedule(spec: DistillationSpec) -> Schedule:
     )
 
 
-def _backward(run: DistillationRun, module: nn.Module, step: int) -> StepLosses:
+def _backward(run: DistillationRun, stage: _Stage, module: nn.Module, step: int) -> StepLosses:
     """Accumulate the gradients of one optimiser step, this process's part of them."""
     totals = torch.zeros(len(fields(StepLosses)), device=run.student.device)
-    mine = run.batches(step)[rank() :: world_size()]
+    mine = stage.batches(step)[rank() :: world_size()]
     with quick_attention(run.student):  # not while the student is judged, after the step
         for number, (batch, share) in enumerate(mine, 1):
             with accumulating(module, is_last=number == len(mine)):
-                losses = module(batch, run.teacher, run.spec)
+                losses = module(batch, run.teacher, stage.spec)
                 (losses[0] * (share * world_size())).backward()  # gradients are averaged over the processes, not summed
             totals += losses.detach() * share
     sum_over_processes(totals)
-    require_finite(totals.tolist(), step, run.spec.steps)
+    require_finite(totals.tolist(), stage.first_step + step, run.spec.all_steps)
     return StepLosses.of(totals)
 
 
-def _first_loss(run: DistillationRun, module: DistillationModule) -> torch.Tensor:
+def _first_loss(run: DistillationRun, stage: _Stage, module: DistillationModule) -> torch.Tensor:
     """The loss of one micro-batch, the same in all processes."""
-    batch, _ = run.batches(0)[0]
-    losses: torch.Tensor = module(batch, run.teacher, run.spec)
+    batch, _ = stage.batches(0)[0]
+    losses: torch.Tensor = module(batch, run.teacher, stage.spec)
     return losses[0]

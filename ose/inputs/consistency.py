@@ -14,6 +14,7 @@ from ose.core.search_space import SearchSpace
 from ose.core.spec import Columns, CorpusSpec, JobSpec
 from ose.errors import InvalidInputError, JobFileError, SearchSpaceError, TeacherError
 from ose.families.registry import known_family
+from ose.inputs.recipes import check_losses
 from ose.inputs.space_size import require_small_search
 from ose.limits import require_within
 from ose.runtimes.base import RuntimeRules
@@ -31,13 +32,15 @@ def check_job(spec: JobSpec, teacher: TeacherFacts) -> None:
 
     Raises:
         JobFileError: The corpus has columns that the task does not read, or lacks one that it does, a sequence is
-            longer than the teacher's positions, the latency protocol asks for what there is not, or a number is above
-            the operator's limit.
+            longer than the teacher's positions, the latency protocol asks for what there is not, the recipe of the
+            distillation is not for the task, or a number is above the operator's limit.
         SearchSpaceError: Students cannot start from this teacher's weights, or not from the layers named, or the
             space is too large.
     """
     check_workers_and_steps(spec)
-    _check_columns(spec.corpus, task_rules(teacher.task))
+    rules = task_rules(teacher.task)
+    _check_columns(spec.corpus, rules)
+    check_losses(spec.distillation, rules, spec.corpus)
     check_sequence_length("corpus.sequence_length", spec.corpus.sequence_length, teacher)
     for name in ("sequence_length", "long_sequence_length"):
         length = getattr(spec.latency, name)
@@ -109,14 +112,16 @@ def check_sequence_length(key: str, sequence_length: int, teacher: TeacherFacts)
         )
 
 
-def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Architecture) -> None:
-    """Refuse a distillation whose losses do not fit this teacher and student, before anything is loaded.
+def check_recipe(spec: DistillationSpec, teacher: TeacherFacts, student: Architecture, corpus: CorpusSpec) -> None:
+    """Refuse a distillation whose losses do not fit this task, teacher and student, before anything is loaded.
 
     Raises:
         InvalidInputError: Relations are asked for, and their layer or heads do not fit.
+        JobFileError: The task cannot follow the recipe on this corpus; see `check_losses`.
         SearchSpaceError: The layers named are not the teacher's, or not as many as the student has.
         TeacherError: Relations are asked of a teacher whose attention no family knows.
     """
+    check_losses(spec, task_rules(teacher.task), corpus)
     if spec.layers is not None:
         _check_choice("distillation.", spec.layers, teacher, student.num_hidden_layers)
     if not spec.weights.relations:
@@ -140,6 +145,8 @@ def _check_columns(corpus: CorpusSpec, rules: TaskRules) -> None:
             raise JobFileError(
                 f"corpus.columns.{name} is given, but the task {rules.name} reads {', '.join(rules.columns)} alone"
             )
+    if corpus.general and not rules.reads_rows:
+        raise JobFileError(f"corpus.general is given, but all text of the task {rules.name} is without labels")
     if corpus.skip_bad_rows and not rules.reads_rows:
         raise JobFileError(f"corpus.skip_bad_rows is given, but the task {rules.name} reads documents, not rows")
 

@@ -42,24 +42,33 @@ def inspect_corpus(
 
     Raises:
         CorpusError: A file is missing, empty, unreadable or none at all, a glob matches no text, a file is held
-            out and trained on at once, a column is missing, or the first rows are bad.
+            out and trained on at once, also without its labels, a column is missing, or the first rows are bad.
     """
     holds_text = _FirstRows(spec, root) if rows else _FirstDocument(spec, root, tables)
     train = _expanded(spec.train, "corpus.train", holds_text, root)
     validation = _expanded(spec.validation, "corpus.validation", holds_text, root)
-    if both := set(train) & set(validation):
-        raise CorpusError(f"{min(both)} is in corpus.train and in corpus.validation; held-out text must be other text")
+    general = _expanded(spec.general, "corpus.general", _FirstDocument(spec, root, tables), root)
+    for key, others in (("train", train), ("general", general)):
+        if both := set(others) & set(validation):
+            raise CorpusError(
+                f"{min(both)} is in corpus.{key} and in corpus.validation; held-out text must be other text"
+            )
     for source in (*train, *validation):
         if not holds_text(source):
             raise CorpusError(f"{source}: holds no {'row that can be used' if rows else 'text'}")
-    labelled = [("train", each) for each in train] + [("validation", each) for each in validation]
+    for source in general:
+        if not _FirstDocument(spec, root, tables)(source):
+            raise CorpusError(f"{source}: holds no text")
+    sides = {"train": train, "validation": validation, "general": general}
+    labelled = [(side, source) for side, sources in sides.items() for source in sources]
     facts = CorpusFacts(
         train=train,
         validation=validation,
         digest=_digest(labelled, root),
         size_bytes=_size_bytes(labelled),
         root=None if root is None else str(root.absolute()),
-        tables=tables and any(map(is_table, (*train, *validation))),
+        tables=tables and any(map(is_table, (*train, *validation, *general))),
+        general=general,
     )
     if rows:
         _require_both_sides(facts, spec)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ose.core.former_names import former_corpus, with_columns
+from ose.core.former_names import former_corpus, former_recipe, with_columns
 from ose.core.plain import plain
-from ose.core.presets import with_preset
+from ose.core.presets import spelled_out_in, with_preset
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.errors import JobFileError
 from ose.inputs.space_files import load_space
@@ -53,9 +53,12 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
         if not isinstance(content["space"], (str, Mapping)):
             raise JobFileError(f"{source}: space must be a name, a path, or the four axes")
         content["space"] = load_space(content["space"], base_dir, cited_in=source)
-    if isinstance(content.get("distillation"), Mapping):
-        content["distillation"] = with_preset(content["distillation"])
-    spec = validate(JobSpec, content, source)
+    if "spelled_out" in content:
+        raise JobFileError(f"{source}: spelled_out is not for job files")
+    recipe = content.get("distillation", {})
+    if isinstance(recipe, Mapping):
+        content["distillation"] = with_preset(recipe)
+    spec = dataclasses.replace(validate(JobSpec, content, source), spelled_out=spelled_out_in(recipe))
     return spec if base_dir is None else _with_absolute_paths(spec, base_dir)
 
 
@@ -64,20 +67,22 @@ _LATER: dict[tuple[str, ...], object] = {
     ("teacher", "as_is"): False,
     ("latency", "long_sequence_length"): None,
     ("references",): "on",
-    ("distillation", "weights", "logits"): 0.0,
-    ("distillation", "weights", "labels"): 0.0,
 }
 """Settings that came later, with the value that means what was meant before: hashes of earlier jobs stay."""
 
 
 def spec_hash(spec: JobSpec) -> str:
-    """SHA-256 of the spec's canonical JSON: equal for equal requests, whatever their file looks like."""
+    """SHA-256 of the spec's canonical JSON: equal for equal requests, whatever their file looks like.
+
+    What came later and is not used is left out, so that hashes of earlier jobs stay.
+    """
     content = plain(spec)
     content["search"]["held_out_sequences"] = spec.search.num_held_out
     content["latency"]["sequence_length"] = spec.latency.num_tokens
     for path, default in _LATER.items():
         _leave_out(content, path, default)
     content["corpus"] = former_corpus(content["corpus"])
+    content["distillation"] = former_recipe(spec.distillation)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -97,6 +102,7 @@ def _with_absolute_paths(spec: JobSpec, base_dir: Path) -> JobSpec:
         spec.corpus,
         train=_all_absolute(spec.corpus.train, base_dir),
         validation=_all_absolute(spec.corpus.validation, base_dir),
+        general=_all_absolute(spec.corpus.general, base_dir),
     )
     return dataclasses.replace(spec, teacher=teacher, corpus=corpus)
 

@@ -66,7 +66,7 @@ def _texts(corpus: Mapping[str, Any], root: Path | None) -> dict[str, list[Any]]
     walk = None if root is None else PatternWalk(root)
     return {
         key: [source for entry in corpus[key] for source in _sources(entry, root, walk, f"corpus.{key}")]
-        for key in ("train", "validation")
+        for key in ("train", "validation", "general")
         if isinstance(corpus.get(key), list)
     }
 

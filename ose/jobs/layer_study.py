@@ -15,6 +15,7 @@ from ose.core.spec import JobSpec, Limits
 from ose.errors import ConflictError, InvalidInputError
 from ose.inputs.consistency import check_job
 from ose.inputs.job_file import spec_hash
+from ose.inputs.recipes import with_recipe_of
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
 from ose.jobs.layer_report import LayerReport, layer_report
@@ -71,10 +72,11 @@ def _draft(spec: JobSpec, question: LayerQuestion, now: Callable[[], datetime]) 
     """The job without its layers, which are not known yet. It is never stored."""
     folder = locate_teacher(spec.teacher)
     teacher = inspect_teacher(spec.teacher, lambda _: folder, spec.task)
-    depth = teacher.architecture.num_hidden_layers
+    rules, depth = task_rules(teacher.task), teacher.architecture.num_hidden_layers
     if not 1 <= question.keep < depth:
         raise InvalidInputError(f"the teacher has {depth} layers; keep 1 to {depth - 1} of them, not {question.keep}")
-    comparison, corpus = settled_parts(_comparison(spec, teacher, question), task_rules(teacher.task), folder)
+    asked = with_recipe_of(rules, _comparison(spec, teacher, question))
+    comparison, corpus = settled_parts(asked, rules, folder)
     return Job(
         id="draft",
         status=JobStatus.PENDING,

@@ -20,6 +20,7 @@ from ose.inputs.corpora import inspect_corpus
 from ose.inputs.items import inspect_items
 from ose.inputs.job_file import spec_hash
 from ose.inputs.job_memory import check_memory
+from ose.inputs.recipes import with_recipe_of
 from ose.inputs.settled import held_out_items, settled
 from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
@@ -65,8 +66,10 @@ def checked_job(
     require_storable(asdict(spec), "job")
     folder = locate(spec.teacher)
     teacher = inspect_teacher(spec.teacher, lambda _: folder, spec.task)
+    rules = task_rules(teacher.task)
+    spec = with_recipe_of(rules, spec)
     check_job(spec, teacher)
-    spec, corpus = settled_parts(spec, task_rules(teacher.task), folder, root)
+    spec, corpus = settled_parts(spec, rules, folder, root)
     check_memory(spec, teacher, corpus)
     return NewJob(
         id=secrets.token_hex(4),

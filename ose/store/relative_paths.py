@@ -20,9 +20,9 @@ MARK = "home:"
 _FIELDS: dict[type, tuple[str, ...]] = {
     JobSpec: ("teacher", "corpus"),
     TeacherSpec: ("model",),
-    CorpusSpec: ("train", "validation"),
+    CorpusSpec: ("train", "validation", "general"),
     TeacherFacts: ("path",),
-    CorpusFacts: ("train", "validation", "root"),
+    CorpusFacts: ("train", "validation", "general", "root"),
     DistillationResult: ("student_path",),
 }
 """Where paths stand in what is stored as JSON."""

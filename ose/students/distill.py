@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from ose.artifacts.step_folders import step_folders
+from ose.artifacts.step_folders import CHECKPOINTS, GENERAL_CHECKPOINTS, step_folders
 from ose.core.failures import failure_report
+from ose.core.former_names import former_recipe
 from ose.core.job import Candidate, Distillation, DistillationResult, DistillationStatus, Job
 from ose.core.recipe import DistillationSpec
 from ose.errors import ConflictError, InvalidInputError, NotFoundError
@@ -72,7 +72,7 @@ def distill_student(
         NotFoundError: The job was deleted meanwhile.
         OseError: The distillation failed; the failure is stored with it.
     """
-    check_recipe(spec, job.teacher, candidate.architecture)
+    check_recipe(spec, job.teacher, candidate.architecture, job.spec.corpus)
     folder = distillation_folder(job, candidate, spec, artifacts)
     known = next((each for each in store.distillations(job.id) if each.folder == str(folder)), None)
     if known is not None and known.status is DistillationStatus.SUCCEEDED:
@@ -92,13 +92,13 @@ def distill_student(
 
 def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, artifacts: Path) -> Path:
     """Where a distillation keeps its files: equal requests share it, so the second goes on with the first."""
-    key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:12]
+    key = hashlib.sha256(json.dumps(former_recipe(spec), sort_keys=True).encode()).hexdigest()[:12]
     return artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
 
 
 def num_steps_kept(folder: Path) -> int:
-    """How far the newest checkpoint of a distillation's folder has got; 0 before the first one."""
-    return max(step_folders(folder / "checkpoints"), default=0)
+    """How far the newest checkpoints of a distillation's folder have got, of both stages; 0 before the first one."""
+    return sum(max(step_folders(folder / name), default=0) for name in (GENERAL_CHECKPOINTS, CHECKPOINTS))
 
 
 def find_distillation(store: Store, job: Job, number: int | None) -> Distillation:

@@ -81,7 +81,7 @@ class StudentQueue:
         spec = changed_recipe(job.spec.distillation, changes or {})
         check_workers(spec, workers)
         chosen = choose_candidate(self._store, job, candidate)
-        check_recipe(spec, job.teacher, chosen.architecture)
+        check_recipe(spec, job.teacher, chosen.architecture, job.spec.corpus)
         check_distillation_memory(job, chosen.architecture, spec, workers)
         folder = distillation_folder(job, chosen, spec, self._artifacts)
         most = operator_limits().max_queued_distillations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -71,6 +71,7 @@ class TaskRules:
             held-out row has. Raises CorpusError for rows that it cannot use, TeacherError for labels that are none.
         references: The reference rows of its searches, by the names in `ose.core.reference`; with any, its `Task` has
             `references`, too.
+        recipe: Fields of full distillation as the task has them where a job does not name them: a preset and lengths.
     """
 
     name: str
@@ -91,6 +92,7 @@ class TaskRules:
     num_positions: Callable[[int], int] = num_targets
     check_rows: Callable[[Mapping[str, Any], Sequence[Row], Sequence[Row]], tuple[str, ...]] = _any_rows
     references: tuple[str, ...] = ()
+    recipe: Mapping[str, Any] = field(default_factory=lambda: {"preset": "ose"})
 
     @property
     def reads_rows(self) -> bool:
@@ -344,6 +346,14 @@ class Task(Protocol):
         Raises:
             CorpusError: The corpus gives no item.
             StorageError: The folder cannot be written.
+        """
+
+    def general_batches(
+        self, job: Job, spec: DistillationSpec, tokenizer: PreTrainedTokenizerBase, folder: Path
+    ) -> StepBatches:
+        """The same of the job's text without labels, on which states and relations are learnt before the task.
+
+        Asked only of a task whose corpora may have such text, since it reads rows.
         """
 
     def encode(self, model: PreTrainedModel, batch: Batch, *, all_layers: bool) -> Encoded:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
+from ose.training.positions import token_weights
+
 
 def cross_entropy_to(teacher_log_probs: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of each target between the teacher's and the student's distributions.
@@ -38,14 +40,17 @@ def soft_target_loss(teacher_logits: torch.Tensor, logits: torch.Tensor, tempera
     return divergence * temperature**2
 
 
-def cosine_loss(teacher_states: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+def cosine_loss(
+    teacher_states: torch.Tensor, states: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """One minus the cosine between hidden states of equal width, mean over tokens.
 
     Args:
         teacher_states: (..., H).
         states: (..., H), the student's, projected if it is narrower.
+        weights: Of the tokens, which sum to 1; None if all count alike.
     """
-    return (1 - F.cosine_similarity(states, teacher_states, dim=-1)).mean()
+    return _mean(1 - F.cosine_similarity(states, teacher_states, dim=-1), weights)
 
 
 def relation_loss(
@@ -55,6 +60,8 @@ def relation_loss(
     mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """KL divergence between relations of tokens, mean over tokens and heads, summed over what is related.
+
+    Where there is padding, the tokens of a sequence are averaged first, so that sequences count alike.
 
     A relation is softmax(X X^T / sqrt(d)) with X the queries, keys or values of one layer, joined over heads and split
     again into `num_heads` of width d. It is a distribution over tokens, so that widths and heads may differ.
@@ -69,15 +76,20 @@ def relation_loss(
         MiniLMv2, arXiv 2012.15828, equations 4 to 7 with equal weights, which are left to the caller.
     """
     terms = [
-        F.kl_div(
-            _log_relation(ours, num_heads, mask),
-            _log_relation(theirs, num_heads, mask),
-            reduction="batchmean",
-            log_target=True,
-        )
+        _divergence(_log_relation(theirs, num_heads, mask), _log_relation(ours, num_heads, mask), num_heads, mask)
         for theirs, ours in zip(teacher, student, strict=True)
     ]
     return torch.stack(terms).sum()
+
+
+def _divergence(
+    teacher: torch.Tensor, student: torch.Tensor, num_heads: int, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """Between relations (S * A, T), mean over tokens and heads."""
+    if mask is None:
+        return F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    divergences = F.kl_div(student, teacher, reduction="none", log_target=True).sum(dim=-1)
+    return _mean(divergences.unflatten(0, (-1, num_heads)).mean(dim=-1), token_weights(mask))
 
 
 def _log_relation(states: torch.Tensor, num_heads: int, mask: torch.Tensor | None) -> torch.Tensor:
@@ -92,7 +104,9 @@ def _log_relation(states: torch.Tensor, num_heads: int, mask: torch.Tensor | Non
     return real
 
 
-def hidden_state_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.Tensor]) -> torch.Tensor:
+def hidden_state_loss(
+    teacher: Sequence[torch.Tensor], student: Sequence[torch.Tensor], weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Mean squared difference of the embeddings and of each student layer's output from the mapped teacher layer's.
 
     Layer i of D, counted from 1, is held to the teacher's round(i L / D); embeddings to embeddings.
@@ -100,11 +114,23 @@ def hidden_state_loss(teacher: Sequence[torch.Tensor], student: Sequence[torch.T
     Args:
         teacher: L + 1 tensors (B, T, H), embeddings first.
         student: D + 1 tensors of the same width, projected if the student is narrower.
+        weights: Of the tokens, which sum to 1; None if all count alike.
 
     Source:
         TinyBERT, arXiv 1909.10351, equations 8 and 9. It sums over layers, which makes the weight depend on depth; we
         take the mean. Its attention scores (equation 7) are left out: they need as many heads as the teacher has.
     """
     depth, teacher_depth = len(student) - 1, len(teacher) - 1
-    terms = [F.mse_loss(ours, teacher[round(i * teacher_depth / depth)]) for i, ours in enumerate(student)]
+    terms = [_squares(teacher[round(i * teacher_depth / depth)], ours, weights) for i, ours in enumerate(student)]
     return torch.stack(terms).mean()
+
+
+def _squares(teacher: torch.Tensor, student: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    if weights is None:
+        return F.mse_loss(student, teacher)
+    return _mean((student - teacher).square().mean(dim=-1), weights)
+
+
+def _mean(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Of one value a token."""
+    return values.mean() if weights is None else (values * weights).sum()

@@ -27,3 +27,17 @@ def put_tokens(tokens: torch.Tensor, into: torch.Tensor, mask: torch.Tensor | No
     whole = into.clone()
     whole[mask.bool()] = tokens
     return whole
+
+
+def token_weights(mask: torch.Tensor) -> torch.Tensor:
+    """(S,), weights of real tokens that sum to 1 and give each sequence the same.
+
+    So the mean over a batch does not depend on how it is divided into micro-batches, as long as they count by their
+    sequences.
+
+    Args:
+        mask: (B, T), 0 at padding.
+    """
+    mask = mask.bool()
+    shares = mask / (mask.sum(dim=1, keepdim=True) * len(mask))
+    return shares[mask]

@@ -12,6 +12,7 @@ import yaml
 from typer.main import get_command
 
 from ose.cli.main import app
+from ose.core.augmentation import AugmentationSpec
 from ose.core.presets import PRESETS, RECIPE_FIELDS
 from ose.core.recipe import LossWeights
 from ose.inputs.job_file import parse_job
@@ -84,6 +85,8 @@ def test_the_presets_in_the_documentation_are_the_real_ones():
             told, real = yaml.safe_load(cell), PRESETS[preset][name.strip("`")]
             if isinstance(real, LossWeights):
                 told, real = off | told, asdict(real)
+            elif isinstance(real, AugmentationSpec):
+                real = asdict(real)
             elif isinstance(real, tuple):
                 real = list(real)
             assert told == (real if isinstance(real, str) or real is None else pytest.approx(real, rel=2e-3)), name

@@ -6,7 +6,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,11 @@ from ose.extraction.initial import initial_student
 from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 from ose.tasks.registry import load_task
+from ose.tasks.text_classification.augmentation import Augmentation
+from ose.tasks.text_classification.batches import batches_of as labelled_batches
+from ose.tasks.text_classification.batches import general_batches_of
+from ose.tasks.text_classification.items import TextItems
+from ose.tasks.text_classification.words import TokenKinds, nearest_words, single_token_words
 from ose.training.parallel import rank
 
 
@@ -34,6 +39,44 @@ class Work:
     spec: DistillationSpec
     text: np.ndarray | Sequence[np.ndarray]
     folder: Path
+
+    def run(self) -> DistillationRun:
+        """Everything loaded."""
+        teacher, tokenizer = load_masked_lm(self.teacher), load_tokenizer(self.teacher)
+        return DistillationRun(
+            task=load_task("fill_mask"),
+            spec=self.spec,
+            teacher=teacher,
+            student=initial_student(teacher, self.shape, PLAIN_START),
+            tokenizer=tokenizer,
+            batches=batches_of(self.text, self.spec, tokenizer),
+            folder=self.folder,
+        )
+
+
+@dataclass(frozen=True)
+class LabelledWork(Work):
+    """The same of a classifier: `text` is that without labels, which comes first."""
+
+    items: TextItems
+
+    def run(self) -> DistillationRun:
+        task = load_task("text_classification")
+        teacher, tokenizer = task.load_teacher(self.teacher), task.load_tokenizer(self.teacher)
+        kinds = TokenKinds.of(tokenizer, len(tokenizer))
+        near = nearest_words(teacher.get_input_embeddings().weight, single_token_words(self.items, kinds))
+        assert self.spec.augmentation is not None
+        change = Augmentation(spec=self.spec.augmentation, kinds=kinds, neighbours=near)
+        return DistillationRun(
+            task=task,
+            spec=self.spec,
+            teacher=teacher,
+            student=initial_student(teacher, self.shape, replace(PLAIN_START, task="text_classification")),
+            tokenizer=tokenizer,
+            batches=labelled_batches(self.items, self.spec, change),
+            folder=self.folder,
+            general=general_batches_of(np.asarray(self.text), self.spec),
+        )
 
 
 @dataclass(frozen=True)
@@ -48,16 +91,7 @@ class Outcome:
 def distill_alone(work: Work, last_step: int | None = None) -> Outcome:
     """Distil in this process, as one of a group if it is in one. Stops after `last_step` as if interrupted."""
     torch.manual_seed(rank())  # whatever is random must not depend on where a process stands
-    teacher, tokenizer = load_masked_lm(work.teacher), load_tokenizer(work.teacher)
-    run = DistillationRun(
-        task=load_task("fill_mask"),
-        spec=work.spec,
-        teacher=teacher,
-        student=initial_student(teacher, work.shape, PLAIN_START),
-        tokenizer=tokenizer,
-        batches=batches_of(work.text, work.spec, tokenizer),
-        folder=work.folder,
-    )
+    run = work.run()
     curve: dict[int, dict[str, float]] = {}
 
     def on_step(step: int, losses: Any) -> None:

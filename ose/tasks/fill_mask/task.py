@@ -109,6 +109,12 @@ class FillMask:
         """Sequences masked anew at each step."""
         return batches_of(training_text(job, spec.sequences, tokenizer, folder), spec, tokenizer)
 
+    def general_batches(
+        self, job: Job, spec: DistillationSpec, tokenizer: PreTrainedTokenizerBase, folder: Path
+    ) -> StepBatches:
+        """Those of the task: none of its text has labels."""
+        return self.step_batches(job, spec, tokenizer, folder)
+
     def encode(self, model: PreTrainedModel, batch: MaskedBatch, *, all_layers: bool) -> EncodedTokens:
         """Full sequences, with the head run where logits are asked for."""
         return encode(model, batch.input_ids.to(model.device), all_layers=all_layers)

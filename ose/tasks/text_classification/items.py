@@ -23,6 +23,7 @@ class TextItems:
         token_type_ids: (N, T), of pairs that a model tells apart by them; else None.
         labels: (N,) ids or numbers, or (N, L) zeros and ones; None where the corpus has none.
         queries: (N,), equal for pairs that share a query; None likewise.
+        are_changed: (N,), whether an item's words are not those that were labelled any more; None if none's are.
     """
 
     input_ids: torch.Tensor
@@ -30,6 +31,7 @@ class TextItems:
     token_type_ids: torch.Tensor | None = None
     labels: torch.Tensor | None = None
     queries: torch.Tensor | None = None
+    are_changed: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.input_ids)

@@ -28,8 +28,19 @@ def output_losses(
     if spec.weights.logits:
         losses["logits"] = F.mse_loss(student.logits.float(), teacher().logits.float())
     if spec.weights.labels and batch.labels is not None:
-        losses["labels"] = label_loss(student.logits, batch.labels.to(student.logits.device), kind)
+        losses["labels"] = _known_label_loss(student.logits, batch.to(student.logits.device), kind)
     return losses
+
+
+def _known_label_loss(logits: torch.Tensor, batch: TextItems, kind: Kind) -> torch.Tensor:
+    """The loss of those whose words are the labelled ones, shared among all, so that micro-batches sum to a batch."""
+    assert batch.labels is not None
+    if batch.are_changed is None:
+        return label_loss(logits, batch.labels, kind)
+    known = ~batch.are_changed
+    if not known.any():
+        return logits.sum() * 0
+    return label_loss(logits[known], batch.labels[known], kind) * known.float().mean()
 
 
 def label_loss(logits: torch.Tensor, labels: torch.Tensor, kind: Kind) -> torch.Tensor:

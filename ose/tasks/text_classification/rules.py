@@ -42,4 +42,5 @@ RULES = TaskRules(
     check_rows=_check_rows,
     output_weights=("classifier.weight", "classifier.out_proj.weight", "score.weight"),
     references=(HALF_DEPTH, LABELS_ALONE, STATIC_EMBEDDING, BAG_OF_WORDS),
+    recipe={"preset": "task", "steps": 3_000, "batch_size": 32, "micro_batch_size": 32, "general_steps": 1_000},
 )

@@ -12,10 +12,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ose.core.job import Job
 from ose.core.messages import CalibrationRequest
 from ose.core.recipe import DistillationSpec, Precision
+from ose.data.training_text import general_text
 from ose.tasks.base import Examples, References, StepBatches
 from ose.tasks.labelled import LabelledTask
 from ose.tasks.text_classification.answers import answers_of, distances, drawn_truth, truth_loss, variance_of
-from ose.tasks.text_classification.batches import batches_of
+from ose.tasks.text_classification.augmentation import augmentation_of
+from ose.tasks.text_classification.batches import batches_of, general_batches_of
 from ose.tasks.text_classification.card import student_card
 from ose.tasks.text_classification.classification_data import ClassificationData, on_device
 from ose.tasks.text_classification.corpus_items import sample_items, training_items
@@ -134,8 +136,15 @@ class TextClassification:
     def step_batches(
         self, job: Job, spec: DistillationSpec, tokenizer: PreTrainedTokenizerBase, folder: Path
     ) -> StepBatches:
-        """Items of the whole training part, epoch after epoch."""
-        return batches_of(training_items(job, tokenizer, folder), spec)
+        """Items of the whole training part, epoch after epoch, changed anew each time if the recipe says so."""
+        items = training_items(job, tokenizer, folder)
+        return batches_of(items, spec, augmentation_of(job, spec, items, tokenizer, folder))
+
+    def general_batches(
+        self, job: Job, spec: DistillationSpec, tokenizer: PreTrainedTokenizerBase, folder: Path
+    ) -> StepBatches:
+        """Full sequences, nothing of which is masked."""
+        return general_batches_of(general_text(job, tokenizer, folder), spec)
 
     def encode(self, model: PreTrainedModel, batch: TextItems, *, all_layers: bool) -> EncodedTexts:
         """Texts of about one length."""

@@ -132,6 +132,11 @@ class Opening:
 
         return batches
 
+    def general_batches(
+        self, job: Job, spec: DistillationSpec, tokenizer: PreTrainedTokenizerBase, folder: Path
+    ) -> StepBatches:
+        return self.step_batches(job, spec, tokenizer, folder)
+
     def encode(self, model: PreTrainedModel, batch: Items, *, all_layers: bool) -> Opened:
         output = model(input_ids=batch.input_ids.to(model.device), output_hidden_states=True)
         layers = output.hidden_states if all_layers else ()

@@ -2,7 +2,16 @@ from typing import Any, get_args
 
 import pytest
 
-from ose.core.presets import PRESETS, RECIPE_FIELDS, changed_spec, preset_spec, with_preset
+from ose.core.presets import (
+    PRESETS,
+    RECIPE_FIELDS,
+    asked_content,
+    changed_spec,
+    preset_spec,
+    spelled_out_in,
+    task_spec,
+    with_preset,
+)
 from ose.core.recipe import DistillationSpec, LossWeights, Preset
 from ose.errors import InvalidInputError
 
@@ -55,7 +64,7 @@ def test_without_a_preset_the_rest_stays_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preset": "unheard-of"}, "preset must be one of ose, distilbert, bort, minilm, not 'unheard-of'"),
+        ({"preset": "unheard-of"}, "preset must be one of ose, distilbert, bort, minilm, task, tang, not 'unheard-of'"),
         ({"preset": ["bort"]}, "preset must be one of"),
         ({"stepz": 1}, "a distillation has no stepz"),
         ({"weights": {"cosines": 1}}, "there is no loss called cosines"),
@@ -76,3 +85,49 @@ def test_a_job_files_own_words_stand_above_its_preset() -> None:
 @pytest.mark.parametrize("content", [{"preset": "unheard-of", "steps": 1}, {"preset": 3}, {"steps": 1}])
 def test_what_names_no_preset_is_left_alone(content: dict[str, Any]) -> None:
     assert with_preset(content) == content
+
+
+DEFAULTS = {"preset": "task", "steps": 3_000, "batch_size": 32}
+
+
+def named(content: dict[str, Any]) -> DistillationSpec:
+    """The recipe of a job file with this `distillation`, for a task with DEFAULTS."""
+    whole = changed_spec(DistillationSpec(), content)
+    return task_spec(whole, spelled_out_in(content), DEFAULTS)
+
+
+def test_a_recipe_that_names_no_preset_is_its_tasks() -> None:
+    assert named({}) == preset_spec("task", steps=3_000, batch_size=32)
+    assert task_spec(DistillationSpec(), None, DEFAULTS) == named({})
+    assert task_spec(DistillationSpec(), None, {"preset": "ose"}) == DistillationSpec()
+
+
+@pytest.mark.parametrize("content", [{"steps": 20_000}, {"learning_rate": 5e-4, "seed": 3}, {"batch_size": 64}])
+def test_what_a_job_names_stands_above_its_task_also_where_it_is_the_usual_value(content: dict[str, Any]) -> None:
+    assert named(content) == changed_spec(named({}), content)
+
+
+def test_single_weights_that_a_job_names_stand_above_its_tasks() -> None:
+    assert named({"weights": {"labels": 0.5}}).weights == LossWeights(soft_targets=1, masked_lm=0, cosine=0, labels=0.5)
+
+
+def test_a_preset_that_a_job_names_stands_above_its_tasks_and_leaves_it_the_lengths() -> None:
+    content = {"preset": "minilm", "temperature": 3.0}
+    assert named(content) == preset_spec("minilm", temperature=3.0, steps=3_000, batch_size=32)
+    assert named({"preset": "ose"}) == preset_spec("ose", steps=3_000, batch_size=32)
+
+
+def test_of_a_recipe_made_in_python_what_is_unlike_the_usual_one_counts_as_named() -> None:
+    spec = DistillationSpec(steps=9, weights=LossWeights(labels=0.5))
+    assert task_spec(spec, None, DEFAULTS) == named({"steps": 9, "weights": {"labels": 0.5}})
+    assert asked_content(spec, None) == {"steps": 9, "weights": {"labels": 0.5}}
+    assert task_spec(preset_spec("tang", steps=9), None, DEFAULTS) == preset_spec("tang", steps=9, batch_size=32)
+
+
+def test_tangs_recipe_learns_logits_of_changed_texts() -> None:
+    spec = preset_spec("tang")
+    assert spec.weights == LossWeights(soft_targets=0, masked_lm=0, cosine=0, logits=1)
+    assert spec.augmentation is not None
+    assert (spec.augmentation.mask, spec.augmentation.replace, spec.augmentation.ngram) == (0.1, 0.1, 0.25)
+    changed = changed_spec(spec, {"augmentation": {"copies": 3}}).augmentation
+    assert changed is not None and (changed.copies, changed.mask) == (3, 0.1)

@@ -8,7 +8,7 @@ from searches import facts_of
 
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
-from ose.data.corpus import _sample, pack_corpus
+from ose.data.corpus import _sample, pack_corpus, pack_general
 from ose.data.text_position import position_of
 from ose.errors import CorpusError
 from ose.inputs.corpora import inspect_corpus
@@ -162,3 +162,14 @@ def test_a_sample_is_the_beginning_of_its_order_as_far_as_there_is_room(most: in
     found = _sample(documents, share, 7, most)
     assert found == expected[: len(found)]
     assert min(most, sum(map(len, expected))) <= sum(map(len, found)) < most + 2 * len(documents[0])
+
+
+def test_text_without_labels_is_packed_whole(tmp_path: Path, tokenizer: object) -> None:
+    (tmp_path / "rows.txt").write_text("one row\n")
+    (tmp_path / "general.txt").write_text("a line of general text, which is long enough to be packed\n" * 50)
+    spec = CorpusSpec(train=(str(tmp_path / "rows.txt"),), general=(str(tmp_path / "general.txt"),), sequence_length=16)
+    packed = pack_general(inspect_corpus(spec), spec, tokenizer)
+    assert packed.shape[1] == 16 and len(packed) > 20
+    few = CorpusSpec(train=spec.train, general=spec.train, sequence_length=16)
+    with pytest.raises(CorpusError, match=r"corpus\.general is too short"):
+        pack_general(inspect_corpus(few), few, tokenizer)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ose.core.recipe import LossWeights
 from ose.distillation.module import DistillationModule, StepLosses
-from ose.distillation.run import DistillationRun, _backward, distill, save_student
+from ose.distillation.run import DistillationRun, _backward, _stages, distill, save_student
 from ose.errors import NonFiniteLossError
 from ose.tasks.fill_mask.batches import batches_of
 from ose.tasks.fill_mask.forward import logits_at
@@ -22,7 +22,7 @@ def first_step(run: DistillationRun) -> tuple[StepLosses, DistillationModule]:
     """The losses of the first step, and the module with its gradients."""
     torch.manual_seed(0)
     module = DistillationModule(run.task, run.student, run.teacher.config.hidden_size).eval()
-    return _backward(run, module, 0), module
+    return _backward(run, _stages(run)[-1], module, 0), module
 
 
 def gradients(module: DistillationModule) -> dict[str, torch.Tensor]:

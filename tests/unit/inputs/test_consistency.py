@@ -121,12 +121,13 @@ def test_a_family_without_inheritance_asks_for_random_weights():
 def test_relations_are_checked_against_teacher_and_student_before_anything_is_loaded():
     student = Architecture(num_hidden_layers=2, num_attention_heads=2, hidden_size=20, intermediate_size=8)
     unlike = dataclasses.replace(TEACHER, model_type="distilbert")
-    check_recipe(preset_spec("minilm"), TEACHER, student)
-    check_recipe(DistillationSpec(relation_heads=7), unlike, student)  # relations weigh nothing there
+    corpus = job().corpus
+    check_recipe(preset_spec("minilm"), TEACHER, student, corpus)
+    check_recipe(DistillationSpec(relation_heads=7), unlike, student, corpus)  # relations weigh nothing there
     with pytest.raises(InvalidInputError, match="relation_heads must divide"):
-        check_recipe(preset_spec("minilm", relation_heads=8), TEACHER, student)
+        check_recipe(preset_spec("minilm", relation_heads=8), TEACHER, student, corpus)
     with pytest.raises(TeacherError, match="does not find in a distilbert teacher"):
-        check_recipe(preset_spec("minilm"), unlike, student)
+        check_recipe(preset_spec("minilm"), unlike, student, corpus)
 
 
 RATE = """

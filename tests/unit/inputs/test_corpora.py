@@ -168,3 +168,17 @@ def test_named_validation_needs_a_row_and_a_glob_leaves_out_headers_alone(folder
         rows_of(folder, MANY, validation=(f"{folder}/v-1.csv",))
     (folder / "v-2.csv").write_text("sentence,label\na,1\n")
     assert rows_of(folder, MANY, validation=(f"{folder}/v-*.csv",)).validation == (f"{folder}/v-2.csv",)
+
+
+def test_text_without_labels_is_looked_at_too(folder: Path):
+    def of(*general: str, **sides: tuple[str, ...]) -> CorpusFacts:
+        return inspect_corpus(CorpusSpec(train=(f"{folder}/a.txt",), general=general, **sides))
+
+    facts = of(f"{folder}/b.txt", f"{folder}/deep/*.txt")
+    assert facts.general == (f"{folder}/b.txt", f"{folder}/deep/c.txt")
+    assert facts.digest != of(f"{folder}/b.txt").digest != inspect(f"{folder}/a.txt").digest
+    assert facts.size_bytes == sum(len(text) for text in ("\n\nfirst\n", "second\n", "third\n"))
+    with pytest.raises(CorpusError, match=r"is in corpus\.general and in corpus\.validation"):
+        of(f"{folder}/b.txt", validation=(f"{folder}/b.txt",))
+    with pytest.raises(CorpusError, match=r"blank\.log: holds no text"):
+        of(f"{folder}/blank.log")

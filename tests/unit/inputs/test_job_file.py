@@ -103,8 +103,8 @@ def test_layers_are_a_rule_or_a_list(layers: Any):
         ("search.steps", 100.0, "job: search.steps must be a whole number, not 100.0"),
         ("name", "\ud800", "job: holds what is no JSON"),
         ("distillation.weights", {"cosine": float("nan")}, "job: distillation.weights: loss weights must not be"),
-        ("distillation.preset", "brot", "distillation.preset must be 'ose', 'distilbert', 'bort' or 'minilm', not 'br"),
-        ("distillation.preset", ["bort"], "distillation.preset must be 'ose', 'distilbert', 'bort' or 'minilm', not"),
+        ("distillation.preset", "brot", "distillation.preset must be 'ose', 'distilbert', 'bort', 'minilm', 'task'"),
+        ("distillation.preset", ["bort"], "distillation.preset must be 'ose', 'distilbert', 'bort', 'minilm', 'task'"),
         ("distillation", {"preset": "bort", "stepz": 1}, "distillation.stepz is unknown; did you mean distillation."),
         ("distillation", {"preset": "bort", "weights": 3}, "job: distillation.weights must be a mapping of keys"),
         ("search.hyperparameters", [{"learning_rate": "nan"}], "search.hyperparameters[0].learning_rate must be"),
@@ -276,3 +276,15 @@ def test_no_slip_in_the_text_of_a_job_file_raises_anything_else(
 def test_a_name_too_long_for_a_file_is_nobodys(tmp_path):
     job = changed("corpus.train", ["é" * 300])
     assert parse_job(job, tmp_path).corpus.train == ("é" * 300,)
+
+
+def test_what_a_job_names_of_its_recipe_is_kept_until_its_task_is_known():
+    job = changed("distillation", {"steps": 20_000, "weights": {"labels": 0.5}})
+    spec = parse_job(job, "/")
+    assert spec.spelled_out == ("steps", "weights.labels")
+    assert parse_job(changed("distillation", {}), "/").spelled_out == ()
+    assert spec == dataclasses.replace(spec, spelled_out=None) and spec_hash(spec) == spec_hash(
+        dataclasses.replace(spec, spelled_out=None)
+    )
+    with pytest.raises(JobFileError, match="spelled_out is not for job files"):
+        parse_job({**JOB, "spelled_out": []}, "/")

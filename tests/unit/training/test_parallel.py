@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 import torch
 from builders import architecture, beyond
-from together import Group, Outcome, Work, distill_alone, group_of
+from together import Group, LabelledWork, Outcome, Work, distill_alone, group_of
 from torch import nn
 
 from ose.core.messages import DataRequest
 from ose.core.presets import preset_spec
-from ose.core.recipe import LossWeights
+from ose.core.recipe import OF_STATES, LossWeights
 from ose.data.corpus import pack_corpus
+from ose.data.tables import Row
 from ose.tasks.fill_mask.teacher import load_tokenizer
+from ose.tasks.registry import task_rules
+from ose.tasks.text_classification.encoding import encode_rows
+from ose.tasks.text_classification.teacher import load_tokenizer as classifiers_tokenizer
 from ose.training.parallel import accumulating, is_first, rank, share_gradients, sum_over_processes, world_size
 
 pytestmark = pytest.mark.processes
@@ -36,7 +40,7 @@ SPEC = preset_spec(
     weight_decay=0.01,
     max_grad_norm=0.5,
 )
-LOSSES = [field.name for field in fields(LossWeights)]
+LOSSES = [*task_rules("fill_mask").output_losses, *OF_STATES]
 NewWork = Callable[..., Work]
 
 
@@ -108,6 +112,49 @@ def test_another_number_of_processes_goes_on_along_the_same_curve(
     for step, losses in resumed.curve.items():
         assert losses == pytest.approx(expected.curve[step], rel=1e-4)
     assert go(begin_with).curve == {}
+
+
+@pytest.fixture
+def labelled_work(tiny_classifier: Path, sequences: np.ndarray, real_text: list[str], tmp_path: Path) -> NewWork:
+    lines = [line for document in real_text for line in document.splitlines() if len(line.split()) > 4][:30]
+    tokenizer = classifiers_tokenizer(tiny_classifier)
+    items = encode_rows([Row("", line) for line in lines], tokenizer, 32, has_token_types=False)
+    items = replace(items, labels=torch.arange(30) % 3)
+    spec = preset_spec(
+        "task",
+        steps=4,
+        general_steps=3,
+        batch_size=10,
+        micro_batch_size=4,
+        learning_rate=5e-3,
+        precision="float32",
+        checkpoint_every=2,
+        weights={"labels": 0.5, "relations": 0.5, "logits": 0.5, "hidden_states": 0.5},
+        augmentation={"copies": 2},
+    )
+
+    def make(folder: str) -> LabelledWork:
+        teacher = str(tiny_classifier)
+        return LabelledWork(
+            teacher=teacher, shape=NARROW, spec=spec, text=sequences, folder=tmp_path / folder, items=items
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("last_step", [None, 2, 5], ids=["at once", "in the first stage", "in the second"])
+def test_both_stages_of_a_classifiers_student_follow_the_curve_of_one_process(
+    pair: Group, labelled_work: NewWork, last_step: int | None
+) -> None:
+    alone, together = distill_alone(labelled_work("alone")), labelled_work("pair")
+    assert sorted(alone.curve) == list(range(1, 8))
+    if last_step is not None:
+        assert pair.distill(together, last_step)[0].error == "InterruptedError"
+    first, second = pair.distill(together)
+    assert first.error is None and first.weights == second.weights == pytest.approx(alone.weights, rel=1e-4)
+    assert len(first.curve) >= 7 - (last_step or 0)
+    for step, losses in first.curve.items():
+        assert losses == pytest.approx(alone.curve[step], rel=1e-4, abs=1e-7), step
 
 
 def test_a_loss_that_diverges_ends_every_process(pair: Group, new_work: NewWork) -> None:

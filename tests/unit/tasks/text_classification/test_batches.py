@@ -1,39 +1,57 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from builders import beyond
 from classifiers import items
-from distillations import SPEC
 
-from ose.tasks.text_classification.batches import batches_of
+from ose.core.presets import preset_spec
+from ose.core.recipe import DistillationSpec
+from ose.tasks.text_classification.batches import batches_of, general_batches_of
+from ose.tasks.text_classification.items import TextItems
 
-ITEMS = items("bert", 200)
-SPEC_OF_32 = beyond(SPEC, batch_size=32, micro_batch_size=5)
-
-
-def test_an_epoch_has_every_item_once_at_most_and_texts_of_about_one_length_together() -> None:
-    batches = batches_of(ITEMS, SPEC_OF_32)
-    seen: list[tuple[int, ...]] = []
-    for step in range(4):
-        micro = batches(step)
-        assert sum(len(each) for each, _ in micro) == 32
-        assert sum(share for _, share in micro) == pytest.approx(1)
-        for each, share in micro:
-            assert share == len(each) / 32 and len(each) <= 5
-            assert int(each.lengths.max() - each.lengths.min()) < 4
-            seen += [tuple(row) for row in each.input_ids.tolist()]
-    assert len(set(seen)) == len(seen) == 128
+SPEC = preset_spec("task", batch_size=10, micro_batch_size=4)
+TEXTS = items("bert", 24)
+PACKED = np.arange(24 * 5).reshape(24, 5).astype(np.uint16)
 
 
-def test_a_step_follows_from_seed_and_number_alone() -> None:
-    def rows(seed: int, step: int) -> list[list[int]]:
-        made = batches_of(ITEMS, beyond(SPEC_OF_32, seed=seed))(step)
-        return torch.cat([each.input_ids for each, _ in made]).tolist()
-
-    assert rows(0, 9) == rows(0, 9) != rows(1, 9) and rows(0, 9) != rows(0, 10)
+def numbered(texts: TextItems, generator: np.random.Generator) -> TextItems:
+    """A change that tells which random numbers it was given."""
+    return replace(texts, input_ids=texts.input_ids * 0 + int(generator.integers(10**6)))
 
 
-def test_all_lengths_come_in_time() -> None:
-    batches = batches_of(ITEMS, SPEC_OF_32)
+def seen(batches: list[tuple[TextItems, float]]) -> list[list[list[int]]]:
+    return [items.input_ids.tolist() for items, _ in batches]
+
+
+def test_every_item_comes_once_an_epoch_and_the_shares_are_those_of_a_step() -> None:
+    batches = batches_of(replace(TEXTS, labels=torch.arange(24)), replace(SPEC, batch_size=12))
+    parts = [part for step in range(2) for part in batches(step)]
+    assert sorted(label for items, _ in parts for label in items.labels.tolist()) == list(range(24))
+    assert sum(share for _, share in parts) == pytest.approx(2)
+    assert all(len(items) <= 4 and int(items.lengths.max() - items.lengths.min()) < 4 for items, _ in parts)
+
+
+def test_changes_are_a_function_of_seed_and_step() -> None:
+    def at(step: int, spec: DistillationSpec = SPEC) -> list[list[list[int]]]:
+        return seen(batches_of(TEXTS, spec, numbered)(step))
+
+    assert at(3) == at(3) != at(4)
+    assert at(3, replace(SPEC, seed=1)) != at(3)
+    assert len({str(part) for part in at(3)}) == len(at(3))
+
+
+def test_packed_text_is_gone_through_epoch_after_epoch() -> None:
+    batches = general_batches_of(PACKED, replace(SPEC, batch_size=8))
+    parts = [items for step in range(3) for items, _ in batches(step)]
+    assert sorted(row for items in parts for row in items.input_ids.tolist()) == PACKED.tolist()
+    assert all((items.lengths == 5).all() and items.labels is None for items in parts)
+    assert seen(batches(7)) == seen(general_batches_of(PACKED, replace(SPEC, batch_size=8))(7))
+    assert [share for _, share in batches(0)] == [0.5, 0.5]
+
+
+def test_all_lengths_come_in_time_and_micro_batches_are_full() -> None:
+    many = items("bert", 200)
+    batches = batches_of(many, replace(SPEC, batch_size=32))
     lengths = {int(length) for step in range(60) for each, _ in batches(step) for length in each.lengths}
-    assert lengths == set(np.unique(ITEMS.lengths.numpy()).tolist())
+    assert lengths == set(np.unique(many.lengths.numpy()).tolist())
