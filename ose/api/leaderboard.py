@@ -90,6 +90,7 @@ def _json(page: LeaderboardPage) -> tuple[bytes, str | None]:
 
 def _csv(page: LeaderboardPage) -> tuple[bytes, str | None]:
     text = io.StringIO()
-    references = () if page.next else page.board.references or ()
-    write_csv(page.board.rows, page.board.metric_names, text, references)
+    board = page.board
+    references = board.references and (() if page.next else board.references)  # they end the last page
+    write_csv(board.rows, board.metric_names, text, references)
     return text.getvalue().encode(), page.next

@@ -65,7 +65,7 @@ def _print(board: Leaderboard, output: TableFormat) -> None:
     if output is TableFormat.json:
         print_json(board.to_json())
     elif output is TableFormat.csv:
-        write_csv(board.rows, board.metric_names, sys.stdout, board.references or ())
+        write_csv(board.rows, board.metric_names, sys.stdout, board.references)
     else:
         from ose.cli.leaderboard_table import print_leaderboard
 

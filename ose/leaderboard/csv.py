@@ -16,7 +16,7 @@ def write_csv(
     rows: Sequence[LeaderboardRow],
     metric_names: Sequence[str],
     stream: TextIO,
-    references: Sequence[ReferenceRow] = (),
+    references: Sequence[ReferenceRow] | None = None,
 ) -> None:
     """Write rows without nesting, under a header; nothing but an empty line if there are none.
 
@@ -26,10 +26,12 @@ def write_csv(
         rows: Candidates.
         metric_names: Metrics that have columns.
         stream: Where to.
-        references: They follow the candidates, with their name in a last column which those leave empty.
+        references: They follow the candidates, with their name in a column which those leave empty; None of a task
+            without them, which has no such column.
     """
-    flat = flat_rows(rows, metric_names) + [_flat_reference(each, metric_names) for each in references]
-    names = list(dict.fromkeys(name for row in flat for name in row))
+    flat = flat_rows(rows, metric_names) + [_flat_reference(each, metric_names) for each in references or ()]
+    own = ("reference", "learns") if flat and references is not None else ()
+    names = list(dict.fromkeys((*(name for row in flat for name in row), *own)))
     writer = csv.DictWriter(stream, fieldnames=names)
     writer.writerow({name: csv_cell(name) for name in names})
     writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in flat)

@@ -63,7 +63,7 @@ def put_references(store: Store) -> None:
 
 def _csv(store: Store) -> list[dict[str, str]]:
     board, text = read_leaderboard(store, "job-1"), io.StringIO()
-    write_csv(board.rows, board.metric_names, text, board.references or ())
+    write_csv(board.rows, board.metric_names, text, board.references)
     return list(csv.DictReader(io.StringIO(text.getvalue())))
 
 
