@@ -73,7 +73,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sequences": "packed",
         "augmentation": None,
     },
-    # What brought a student of a classifier nearest to it in equal steps (docs/RECIPES.md).
+    # Nothing that was tried beside it was nearer to the teacher by more than its error (docs/RECIPES.md).
     "task": {
         "learning_rate": 3e-4,
         "warmup_fraction": 0.1,
