@@ -60,5 +60,5 @@ def label_losses(kind: Kind, logits: NDArray[Any], items: TextItems) -> Floats:
     if kind == "multi_label":
         entropies: Floats = (np.logaddexp(0, found) - labels * found).mean(axis=1)
         return entropies
-    surprises: Floats = np.logaddexp.reduce(found, axis=1) - found[np.arange(len(found)), labels]
-    return surprises
+    losses: Floats = np.logaddexp.reduce(found, axis=1) - found[np.arange(len(found)), labels]
+    return losses
