@@ -166,7 +166,9 @@ def _highest_of_all(folder: TeacherFolder) -> int:
     content = folder.read_object("tokenizer.json")
     vocabulary = content["model"]["vocab"]
     ids = [entry["id"] for entry in content.get("added_tokens") or ()]
-    return max([*ids, *(vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,))])
+    known = vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,)
+    highest: int = max([*ids, *known])
+    return highest
 
 
 def _highest_of_lines(folder: TeacherFolder) -> int:
@@ -174,7 +176,8 @@ def _highest_of_lines(folder: TeacherFolder) -> int:
 
 
 def _highest_of_table(folder: TeacherFolder) -> int:
-    return max(folder.read_object("vocab.json").values())
+    highest: int = max(folder.read_object("vocab.json").values())
+    return highest
 
 
 _HIGHEST_IDS: dict[str, Callable[[TeacherFolder], int]] = {
