@@ -70,6 +70,7 @@ def test_what_follows_from_teacher_and_text_is_settled_and_told(ose, classified,
 def test_an_untrained_head_stops_a_job_until_it_is_taken_as_it_is(ose, classified, write, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
+    classified["corpus"]["sequence_length"] = 48
     weights = tmp_path / "classifier" / "model.safetensors"
     tensors = load_file(weights)
     tensors |= {name: each * 0 for name, each in tensors.items() if name.startswith("classifier.")}
@@ -84,6 +85,13 @@ def test_an_untrained_head_stops_a_job_until_it_is_taken_as_it_is(ose, classifie
     done = ose("job", "run", write(classified), "--teacher-as-is")
     assert done.status == 0, done.err
     assert "was taken as it is, although its answers are no surer" in " ".join(done.out.split())
+
+    [known, *_] = json.loads(ose("job", "list", "--format", "json").out)
+    board = json.loads(ose("leaderboard", known["id"], "--format", "json").out)
+    lengths = (board["job"]["latency"][name] for name in ("sequence_length", "long_sequence_length"))
+    assert "long ms" in done.out and 1 < next(lengths) < next(lengths) <= 48
+    assert all(each["latency_long_p50_ms"] > 0 for each in (board["teacher"], *board["rows"]))
+    assert board["job"]["notes"] == known["notes"]
 
 
 def set_column(job: dict[str, Any], folder: Path) -> None:
