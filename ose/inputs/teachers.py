@@ -167,12 +167,8 @@ def _highest_of_all(folder: TeacherFolder) -> int:
     content = folder.read_object("tokenizer.json")
     vocabulary = content["model"]["vocab"]
     ids = [entry["id"] for entry in content.get("added_tokens") or ()]
-<<<<<<< HEAD
-    highest: int = max([*ids, *(vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,))])
-=======
     known = vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,)
     highest: int = max([*ids, *known])
->>>>>>> submission
     return highest
 
 

@@ -52,22 +52,14 @@ def _word_piece(folder: TeacherFolder) -> Tokenizer:
     words = folder.read("vocab.txt").decode().splitlines()
     settings = _settings(folder)
     special = {f"{name}_token": _text(settings.get(f"{name}_token"), f"[{name.upper()}]") for name in _WORD_PIECE}
-<<<<<<< HEAD
-    made: Tokenizer = BertWordPieceTokenizer(
-=======
     tokenizer: Tokenizer = BertWordPieceTokenizer(
->>>>>>> submission
         {word: number for number, word in enumerate(words)},
         lowercase=bool(settings.get("do_lower_case", True)),
         strip_accents=settings.get("strip_accents"),
         handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
         **special,
     )._tokenizer
-<<<<<<< HEAD
-    return made
-=======
     return tokenizer
->>>>>>> submission
 
 
 _WORD_PIECE = ("unk", "sep", "cls", "pad", "mask")
@@ -85,14 +77,8 @@ def _byte_level(folder: TeacherFolder) -> Tokenizer:
     tokenizer: Tokenizer = ByteLevelBPETokenizer(vocabulary, merges, add_prefix_space=spaced)._tokenizer
     begin, end = _text(settings.get("cls_token"), "<s>"), _text(settings.get("sep_token"), "</s>")
     if begin in vocabulary and end in vocabulary:
-<<<<<<< HEAD
-        tokenizer._tokenizer.post_processor = RobertaProcessing((end, vocabulary[end]), (begin, vocabulary[begin]))
-    made: Tokenizer = tokenizer._tokenizer
-    return made
-=======
         tokenizer.post_processor = RobertaProcessing((end, vocabulary[end]), (begin, vocabulary[begin]))
     return tokenizer
->>>>>>> submission
 
 
 def _settings(folder: TeacherFolder) -> dict[str, Any]:
