@@ -78,6 +78,8 @@ def spec_hash(spec: JobSpec) -> str:
     """
     content = plain(spec)
     content["search"]["held_out_sequences"] = spec.search.num_held_out
+    for theta, own in zip(content["search"]["hyperparameters"], spec.search.hyperparameters, strict=True):
+        theta["learning_rate"] = own.peak_learning_rate
     content["latency"]["sequence_length"] = spec.latency.num_tokens
     for path, default in _LATER.items():
         _leave_out(content, path, default)

@@ -42,6 +42,7 @@ def prepared() -> PreparedJob:
         size_bytes=2**40,
         root="/a",
         tables=True,
+        general=("/g",),
         items=ItemFacts(
             num_rows=90,
             num_bad=1,

@@ -92,7 +92,7 @@ def test_the_job_compares_layers_and_nothing_else(asking: Asking, spec: JobSpec)
     assert (space.num_hidden_layers, space.num_attention_heads) == ((2,), (4,))
     assert (space.hidden_size, space.intermediate_size) == ((32,), (64,))
     assert (search.epsilon, search.steps, search.initialization) == (1, 5, "inherit")
-    assert search.hyperparameters == (Hyperparameters(batch_size=4),)
+    assert search.hyperparameters == (Hyperparameters(batch_size=4, learning_rate=5e-4),)
     assert search.inheritance == InheritanceSpec(layers="elimination", heads="norm")
     assert (job.spec.limits, job.spec.score.exponents) == (Limits(), (0.0, 0.0, 1.0))
     assert {row.layers for row in report.rows} == RULES
