@@ -10,7 +10,8 @@ from typing import Any
 
 from ose.core.score import Measures
 
-csv.field_size_limit(10**9)
+_MOST_CHARACTERS = 10**9
+"""Of a cell: one holds all losses of a candidate."""
 
 
 def write_csv(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -24,8 +25,12 @@ def write_csv(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def read_csv(file: Path) -> list[dict[str, str]]:
     """Read what `write_csv` wrote."""
-    with file.open(newline="", encoding="utf8") as stream:
-        return list(csv.DictReader(stream))
+    usual = csv.field_size_limit(_MOST_CHARACTERS)  # of the whole process
+    try:
+        with file.open(newline="", encoding="utf8") as stream:
+            return list(csv.DictReader(stream))
+    finally:
+        csv.field_size_limit(usual)
 
 
 def read_teacher(folder: Path) -> Measures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePath
@@ -20,6 +19,8 @@ from ose.inputs.teacher_origin import base_model_of, licence_of
 from ose.leaderboard.read import teacher_json
 from ose.store.base import Store
 from ose.tasks.registry import task_rules
+from ose.tasks.teacher_folder import TeacherFolder
+from ose.tasks.teacher_settings import CONFIG
 
 
 def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict[str, Any]:
@@ -108,11 +109,11 @@ def _measured_on(job: Job) -> dict[str, Any]:
 
 def _head(task: str, student: Path) -> dict[str, Any]:
     """Of a head with outputs of its own what they mean, in their order; those of a vocabulary head are tokens."""
-    place = student / "config.json"
-    config = json.loads(place.read_text(encoding="utf8"))
-    num_outputs, names = task_rules(task).num_outputs(config, place), config.get("id2label") or {}
-    if not num_outputs:
+    rules, place = task_rules(task), student / CONFIG
+    if not rules.output_weights:
         return {}
+    config = TeacherFolder(student).read_object(CONFIG)
+    num_outputs, names = rules.num_outputs(config, place), config.get("id2label") or {}
     labels = [str(names.get(str(index), f"LABEL_{index}")) for index in range(num_outputs)]
     return {"labels": labels, "problem_type": config.get("problem_type")}
 

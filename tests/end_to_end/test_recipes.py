@@ -25,7 +25,13 @@ def labelled(job: dict[str, Any], tiny_classifier: Path, real_text: list[str], t
     }
     space = {**job["space"], "num_hidden_layers": [1], "hidden_size": [16]}
     own = {"steps": 4, "general_steps": 3, "checkpoint_every": 2, "augmentation": {"copies": 2}}
-    return {**job, "teacher": {"model": str(tiny_classifier)}, "corpus": corpus, "space": space, "distillation": own}
+    return {
+        **job,
+        "teacher": {"model": str(tiny_classifier), "as_is": True},
+        "corpus": corpus,
+        "space": space,
+        "distillation": own,
+    }
 
 
 def test_a_student_is_distilled_in_both_stages(ose, labelled: dict[str, Any], write) -> None:

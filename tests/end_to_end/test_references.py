@@ -19,7 +19,7 @@ def classifier_job(tmp_path: Path, tiny_classifier: Path, real_text: list[str]) 
     spec, _ = put_labelled(tmp_path, real_text)
     return {
         "name": "brackets",
-        "teacher": {"model": str(tiny_classifier)},
+        "teacher": {"model": str(tiny_classifier), "as_is": True},
         "corpus": {
             "train": list(spec.train),
             "validation": list(spec.validation),

@@ -29,6 +29,7 @@ NOT_JUDGED = {
     "num_parameters": 10**6,
     "latency_p50_ms": None,
     "latency_p90_ms": None,
+    "latency_long_p50_ms": None,
     "latency_flagged": None,
     "loss_nats": None,
     "loss_stderr_nats": None,
