@@ -20,7 +20,7 @@ from ose.cli.corpus_options import (
     TextOption,
     corpus_spec,
 )
-from ose.core.measurement import metric_text
+from ose.core.measurement import text_with_error
 from ose.core.metric_names import metric_label
 from ose.core.shown import NAME, shown
 from ose.core.spec import Columns
@@ -72,7 +72,7 @@ def _print(report: EvaluationReport) -> None:
     out = console()
     for table in (_models(report), *_by_label(report)):
         out.print(table, soft_wrap=True)
-    cut = f", {report.share_cut:.1%} of them at the full length" if report.share_cut else ""
+    cut = f", {report.share_cut:.1%} of them cut" if report.share_cut else ""
     tell(
         f"{report.num_items:,} items of up to {report.sequence_length} tokens{cut}; ± is one standard error over items"
     )
@@ -90,7 +90,7 @@ def _models(report: EvaluationReport) -> Table:
         if model.differences:
             table.add_row("less the first", *(_difference(name, model.differences) for name in names))
     if spread := report.spread:
-        cells = (f"{metric_text(name, spread[name].mean)} ± {metric_text(name, spread[name].stdev)}" for name in names)
+        cells = (text_with_error(name, spread[name].mean, spread[name].stdev) for name in names)
         table.add_row("mean ± sd of models", *cells)
     return table
 
@@ -127,8 +127,7 @@ def _share(metric: Metric | None) -> str:
 
 
 def _figure(name: str, metric: Metric) -> str:
-    error = "" if metric.stderr is None else f" ± {metric_text(name, metric.stderr)}"
-    return f"{metric_text(name, metric.value)}{error}"
+    return text_with_error(name, metric.value, metric.stderr)
 
 
 def _difference(name: str, differences: Mapping[str, Metric]) -> str:

@@ -24,7 +24,7 @@ from ose.cli.corpus_options import (
 )
 from ose.core.bounds import BATCH, SEED, STEPS, THREADS
 from ose.core.finetuning import FinetuningSpec, HeadRequest
-from ose.core.measurement import metric_text
+from ose.core.measurement import text_with_error
 from ose.core.metric_names import metric_label
 from ose.core.shown import NAME, shown
 from ose.core.spec import Columns
@@ -131,13 +131,10 @@ def _print(report: FinetuningReport, output: Path) -> None:
     names = list(report.models[0].metrics)
     table = plain_table("seed", *(f"{metric_label(name)} ±" for name in names), "steps", "seconds", justify="right")
     for model in report.models:
-        figures = (
-            metric_text(name, each.value) + ("" if each.stderr is None else f" ± {metric_text(name, each.stderr)}")
-            for name, each in model.metrics.items()
-        )
+        figures = (text_with_error(name, each.value, each.stderr) for name, each in model.metrics.items())
         table.add_row(str(model.seed), *figures, str(model.num_steps), f"{model.wall_time_s:.0f}")
     if spread := report.spread:
-        cells = (f"{metric_text(name, spread[name].mean)} ± {metric_text(name, spread[name].stdev)}" for name in names)
+        cells = (text_with_error(name, spread[name].mean, spread[name].stdev) for name in names)
         table.add_row("mean ± sd", *cells, "", "")
     console().print(table)
     best = f", the best of {len(report.models)} seeds on the validation part" if len(report.models) > 1 else ""

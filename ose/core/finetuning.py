@@ -138,7 +138,7 @@ class FinetuningReport:
 
     Attributes:
         labels: Names by id; empty of one number.
-        share_cut: Of the items, those that fill the sequence length or were longer.
+        share_cut: Of the items, those that were longer than the sequence length.
         overlap_share: Of the validation items, those whose text also stands in the training part.
         labels_without_example: Those that no training item has.
         models: One for each seed.

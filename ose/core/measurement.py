@@ -163,6 +163,12 @@ def metric_text(name: str, value: float) -> str:
     return f"{value:.1%}" if is_share(name) else f"{value:,.3f}"
 
 
+def text_with_error(name: str, value: float, error: float | None) -> str:
+    """A metric's value with its standard error or its spread, where that is known."""
+    text = metric_text(name, value)
+    return text if error is None else f"{text} ± {metric_text(name, error)}"
+
+
 def metrics_json(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
     """Metrics as plain values."""
     return {name: asdict(metric) for name, metric in metrics.items()}

@@ -31,9 +31,8 @@ def attention_bias(inputs: Inputs) -> torch.Tensor | None:
     mask = inputs.get("attention_mask")
     if mask is None:
         return None
-    return torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, torch.finfo(torch.float32).min)[
-        :, None, None, :
-    ]
+    bias = torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, torch.finfo(torch.float32).min)
+    return bias[:, None, None, :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from ose.core.pace import is_slow
 from ose.latency.fingerprint import load_average
 from ose.latency.other_load import OtherLoad
 from ose.latency.target_device import TargetDevice
-from ose.runtimes.base import Session
+from ose.runtimes.base import Session, host_time_ms
 
 WARMUP_S = 0.2
 """Enough for allocators and kernels to settle; five calls at least."""
@@ -128,13 +129,8 @@ def time_calls(
         max_attempts: As a protocol has them.
         best_pace_ms: As in `measure_latency`.
     """
-
-    def timed_ms() -> float:
-        started = time.perf_counter()
-        call()
-        return (time.perf_counter() - started) * 1000
-
-    return _measured(_Timing(timed_ms, WARMUP_S, TIMED_S, on_gpu=False), max_attempts, device, best_pace_ms)
+    timing = _Timing(partial(host_time_ms, call), WARMUP_S, TIMED_S, on_gpu=False)
+    return _measured(timing, max_attempts, device, best_pace_ms)
 
 
 def _measured(

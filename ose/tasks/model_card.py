@@ -12,7 +12,7 @@ from typing import Any
 
 from ose.core.architecture import Architecture
 from ose.core.exports import MANIFEST
-from ose.core.measurement import metric_text
+from ose.core.measurement import text_with_error
 from ose.core.metric_names import metric_label
 from ose.core.shown import markdown
 from ose.tasks.base import TaskRules
@@ -116,7 +116,7 @@ def with_error(name: str, metric: Mapping[str, float | None]) -> str:
     """A metric's value with its standard error, where that is known."""
     value, stderr = metric["value"], metric["stderr"]
     assert value is not None
-    return metric_text(name, value) if stderr is None else f"{metric_text(name, value)} ± {metric_text(name, stderr)}"
+    return text_with_error(name, value, stderr)
 
 
 def code(lines: str) -> str:

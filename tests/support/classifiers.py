@@ -26,9 +26,9 @@ from ose.core.job import CorpusFacts
 from ose.core.spec import Columns, CorpusSpec
 from ose.inputs.corpora import inspect_corpus
 from ose.tasks.text_classification.answers import answers_of, drawn_truth
+from ose.tasks.text_classification.calibration_sample import CalibrationSample
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind
-from ose.tasks.text_classification.task import CalibrationSample
 
 _CLASSES = {
     "bert": (BertConfig, BertForSequenceClassification),

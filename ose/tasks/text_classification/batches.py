@@ -59,8 +59,4 @@ def _changed_batches(same: StepBatches, change: Change, seed: int, step: int) ->
 def _packed_batches(text: np.ndarray, spec: BatchOrder, step: int) -> list[tuple[TextItems, float]]:
     [(_, rows)] = rows_of_step((len(text),), spec, step)
     parts = torch.from_numpy(text[rows].astype(np.int64)).split(spec.micro_batch_size)
-    return [(_full(part), len(part) / spec.batch_size) for part in parts]
-
-
-def _full(input_ids: torch.Tensor) -> TextItems:
-    return TextItems(input_ids=input_ids, lengths=torch.full((len(input_ids),), input_ids.shape[1]))
+    return [(TextItems.unpadded(part), len(part) / spec.batch_size) for part in parts]

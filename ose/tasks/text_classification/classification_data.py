@@ -23,6 +23,7 @@ class ClassificationData:
         held_out: M items.
         held_out_logits: (M, L), the teacher's for them.
         kind: What the model's outputs mean.
+        threshold: What one of them has to exceed to say 1.
         spans: Which of the N items which steps are trained on.
     """
 
@@ -31,6 +32,7 @@ class ClassificationData:
     held_out: TextItems
     held_out_logits: torch.Tensor
     kind: Kind
+    threshold: float = 0.0
     spans: tuple[Span, ...] = ONE_SPAN
 
     @cached_property

@@ -18,10 +18,10 @@ from ose.data.tables import Row
 from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.loading import load_config
-from ose.tasks.text_classification.encoding import encode_rows, num_longer, query_numbers
+from ose.tasks.text_classification.encoding import encoded_rows
 from ose.tasks.text_classification.head_labels import head_labels
 from ose.tasks.text_classification.items import TextItems
-from ose.tasks.text_classification.kinds import Kind, kind_of
+from ose.tasks.text_classification.kinds import Kind, kind_of, threshold_of
 from ose.tasks.text_classification.labels import read_labels
 from ose.tasks.text_classification.teacher import load_tokenizer
 
@@ -38,11 +38,13 @@ class DrawnItems:
     Attributes:
         items: In the order in which they are trained on.
         kind: What the model's outputs mean.
+        threshold: What one of them has to exceed to say 1.
         share_cut: Of the items, those that were longer than the sequence length.
     """
 
     items: TextItems
     kind: Kind
+    threshold: float
     share_cut: float
 
 
@@ -80,11 +82,11 @@ def _encoded(
 ) -> DrawnItems:
     config = load_config(teacher.path).to_dict()
     kind = kind_of(config, Path(teacher.path))
-    items = encode_rows(rows, tokenizer, sequence_length, has_token_types=teacher.embedding.type_vocab_size > 1)
-    full = [rows[index] for index in (items.lengths == sequence_length).nonzero()[:, 0].tolist()]
-    cut = num_longer(full, tokenizer, sequence_length) / len(rows)
-    items = replace(items, labels=_labels(rows, config, kind), queries=query_numbers(rows))
-    return DrawnItems(items=items, kind=kind, share_cut=cut)
+    has_types = teacher.embedding.type_vocab_size > 1
+    encoded = encoded_rows(rows, tokenizer, sequence_length, has_token_types=has_types)
+    items = replace(encoded.items, labels=_labels(rows, config, kind))
+    threshold = threshold_of(config.get("problem_type"))
+    return DrawnItems(items=items, kind=kind, threshold=threshold, share_cut=encoded.share_cut)
 
 
 def _require_some(rows: Sequence[Row], side: Side) -> None:

@@ -15,21 +15,10 @@ from numpy.typing import NDArray
 from ose.core.measurement import Metric
 from ose.tasks.text_classification.correlations import correlation_statistics
 from ose.tasks.text_classification.kinds import Kind
-from ose.tasks.text_classification.label_metrics import (
-    LabelMetric,
-    label_statistics,
-    macro_f1,
-    macro_f1_of_all,
-    matthews,
-    micro_f1,
-    one_hot,
-)
+from ose.tasks.text_classification.label_metrics import OF_ONE_LABEL, OF_SEVERAL_LABELS, label_statistics, one_hot
 from ose.tasks.text_classification.metrics import Truths, said_labels
 from ose.tasks.text_classification.ranking_metrics import ranking_values
 from ose.tasks.text_classification.resampling import Floats, Statistics, bootstrap_metrics, mean_metric
-
-_OF_ONE: Mapping[str, LabelMetric] = {"macro_f1": macro_f1, "matthews": matthews}
-_OF_SEVERAL: Mapping[str, LabelMetric] = {"micro_f1": micro_f1, "macro_f1": macro_f1_of_all}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +74,14 @@ def differences(ours: Figures, theirs: Figures, num_items: int, seed: int = 0) -
 def _of_one_label(scores: Floats, labels: NDArray[Any]) -> Figures:
     choices, num_labels = scores.argmax(axis=1), scores.shape[1]
     right = {"accuracy": (choices == labels).astype(np.float64)}
-    return Figures(
-        values=right, statistics=label_statistics(_OF_ONE, one_hot(choices, num_labels), one_hot(labels, num_labels))
-    )
+    said, true = one_hot(choices, num_labels), one_hot(labels, num_labels)
+    return Figures(values=right, statistics=label_statistics(OF_ONE_LABEL, said, true))
 
 
 def _of_several_labels(scores: Floats, labels: Floats) -> Figures:
     said = said_labels(scores).astype(np.float64)
     right = {"accuracy": (said == labels).all(axis=1).astype(np.float64)}
-    return Figures(values=right, statistics=label_statistics(_OF_SEVERAL, said, labels))
+    return Figures(values=right, statistics=label_statistics(OF_SEVERAL_LABELS, said, labels))
 
 
 def _of_one_logit(scores: Floats, labels: Floats, truths: Truths) -> Figures:

@@ -4,12 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from ose.data.tables import Row
 from ose.tasks.text_classification.items import TextItems
+
+_ROWS_AT_ONCE = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedRows:
+    """Rows as items, without their labels.
+
+    Attributes:
+        items: With queries, where the rows have them.
+        share_cut: Of the rows, those that were longer than the sequence length.
+    """
+
+    items: TextItems
+    share_cut: float
+
+
+def encoded_rows(
+    rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, sequence_length: int, *, has_token_types: bool
+) -> EncodedRows:
+    """As `encode_rows`, some at a time, and count what was cut."""
+    parts, num_cut = [], 0
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[first : first + _ROWS_AT_ONCE]
+        parts.append(encode_rows(some, tokenizer, sequence_length, has_token_types=has_token_types))
+        full = [some[index] for index in (parts[-1].lengths == sequence_length).nonzero()[:, 0].tolist()]
+        num_cut += _num_longer(full, tokenizer, sequence_length)
+    items = replace(TextItems.joined(parts), queries=_query_numbers(rows))
+    return EncodedRows(items=items, share_cut=num_cut / len(rows))
 
 
 def encode_rows(
@@ -48,7 +78,7 @@ def encode_rows(
     )
 
 
-def query_numbers(rows: Sequence[Row]) -> torch.Tensor | None:
+def _query_numbers(rows: Sequence[Row]) -> torch.Tensor | None:
     """(N,): which query each row belongs to, by numbers from 0; None where the corpus does not say."""
     if rows[0].query_id is None:
         return None
@@ -56,7 +86,7 @@ def query_numbers(rows: Sequence[Row]) -> torch.Tensor | None:
     return torch.tensor([numbers.setdefault(row.query_id, len(numbers)) for row in rows])
 
 
-def num_longer(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, sequence_length: int) -> int:
+def _num_longer(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, sequence_length: int) -> int:
     """How many of the rows have more tokens than that, so that `encode_rows` cuts them."""
     if not rows:
         return 0

@@ -17,14 +17,15 @@ from ose.data.tables import Row
 from ose.errors import CorpusError, InvalidInputError, TeacherError
 from ose.tasks.text_classification.answers import answers_of, distances, variance_of
 from ose.tasks.text_classification.differences import Figures, differences
-from ose.tasks.text_classification.flips import flips
+from ose.tasks.text_classification.encoding import encoded_rows
+from ose.tasks.text_classification.flips import flips_beside
 from ose.tasks.text_classification.forward import all_logits
 from ose.tasks.text_classification.head_labels import HeadLabels, head_labels
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.label_metrics import one_hot
 from ose.tasks.text_classification.label_scores import label_figures, scored_by_labels, truths_of
-from ose.tasks.text_classification.labelled_data import encoded_rows, has_token_types
+from ose.tasks.text_classification.labelled_data import has_token_types
 from ose.tasks.text_classification.labels import labels_without_example, read_labels, require_different_labels
 from ose.tasks.text_classification.metrics import metrics_of, said_labels
 from ose.tasks.text_classification.resampling import Floats, mean_metric
@@ -104,7 +105,7 @@ def _report(model: Judged, teacher: Judged | None, first: Figures | None) -> Mod
     if teacher is not None:
         expected = _in_order_of(model, teacher)
         metrics |= _beside_teacher(model, expected)
-        found = flips(model.logits, expected) if model.kind == "single_label" else ()
+        found = flips_beside(model.kind, model.logits, expected)
     return ModelReport(
         model=model.place,
         metrics=metrics,
@@ -115,7 +116,7 @@ def _report(model: Judged, teacher: Judged | None, first: Figures | None) -> Mod
 
 
 def _beside_teacher(model: Judged, expected: NDArray[Any]) -> dict[str, Metric]:
-    truths = replace(truths_of(model.items, model.problem_type), labels=None, teacher_scores=expected)
+    truths = replace(truths_of(model.items, teacher_scores=expected), labels=None)
     found = metrics_of(model.kind, model.logits, truths)
     theirs, ours = (answers_of(torch.from_numpy(each), model.kind) for each in (expected, model.logits))
     away = distances(theirs, ours, variance_of(theirs)) - distances(theirs, theirs, variance_of(theirs))

@@ -6,7 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ose.core.measurement import LabelFlips
+from ose.tasks.text_classification.kinds import Kind
+from ose.tasks.text_classification.metrics import said_labels
 from ose.tasks.text_classification.resampling import Floats, Ids, mean_metric
+
+
+def flips_beside(kind: Kind, scores: Floats, teacher_scores: Floats) -> tuple[LabelFlips, ...]:
+    """The flips of a head of any kind; one logit has no label that could flip.
+
+    Args:
+        kind: Of both heads.
+        scores: (N, L), the model's logits.
+        teacher_scores: (N, L).
+    """
+    if kind == "multi_label":
+        return flips_of_several(said_labels(scores), said_labels(teacher_scores))
+    return flips(scores, teacher_scores) if kind == "single_label" else ()
 
 
 def flips(scores: Floats, teacher_scores: Floats, groups: Ids | None = None) -> tuple[LabelFlips, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ose.core.shown import NAME, shown
 from ose.errors import TeacherError
-from ose.tasks.text_classification.kinds import Kind
+from ose.tasks.text_classification.kinds import Kind, num_labels
 
 _GENERIC = re.compile(r"label_([0-9]{1,9})", re.IGNORECASE)
 
@@ -88,7 +88,7 @@ def head_labels(config: Mapping[str, Any], kind: Kind) -> HeadLabels:
     if kind == "one_logit":
         return HeadLabels(kind=kind, names=tuple(by_id.values()), aliases={})
     by_id = by_id or {index: name for name, index in by_name.items()}
-    by_id = by_id or {index: f"LABEL_{index}" for index in range(_num_labels(config))}
+    by_id = by_id or {index: f"LABEL_{index}" for index in range(num_labels(config, "the teacher's config.json"))}
     if sorted(by_id) != list(range(len(by_id))):
         raise TeacherError(f"the {len(by_id)} label ids in the teacher's config.json are not 0 to {len(by_id) - 1}")
     names = tuple(by_id[index] for index in sorted(by_id))
@@ -104,11 +104,6 @@ def listed(names: Sequence[str]) -> str:
 def quoted(raw: Any) -> str:
     """Somebody's name or value in a message."""
     return f"'{shown(raw, NAME)}'"
-
-
-def _num_labels(config: Mapping[str, Any]) -> int:
-    number = config.get("num_labels")
-    return number if isinstance(number, int) and number > 0 else 2  # transformers' own default
 
 
 def _aliases(by_name: Mapping[str, int], names: tuple[str, ...]) -> dict[str, int]:

@@ -70,6 +70,11 @@ class TextItems:
             save_file({name: tensor.contiguous() for name, tensor in self._tensors().items()}, temporary)
 
     @classmethod
+    def unpadded(cls, input_ids: torch.Tensor) -> Self:
+        """Texts (N, T) of one length."""
+        return cls(input_ids=input_ids, lengths=torch.full((len(input_ids),), input_ids.shape[1]))
+
+    @classmethod
     def load(cls, file: Path) -> Self:
         """Read what `save` wrote."""
         return cls(**load_file(file))

@@ -94,6 +94,10 @@ def matthews(counts: LabelCounts) -> Floats:
     return _ratio(both, np.sqrt(said * true))
 
 
+OF_ONE_LABEL: Mapping[str, LabelMetric] = {"macro_f1": macro_f1, "matthews": matthews}
+OF_SEVERAL_LABELS: Mapping[str, LabelMetric] = {"micro_f1": micro_f1, "macro_f1": macro_f1_of_all}
+
+
 def _f1(counts: LabelCounts) -> Floats:
     return _ratio(2 * counts.right, counts.said + counts.true)
 

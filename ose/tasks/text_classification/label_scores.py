@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from ose.core.measurement import Metric
 from ose.tasks.text_classification.differences import Figures, figures_of
 from ose.tasks.text_classification.items import TextItems
-from ose.tasks.text_classification.kinds import Kind
+from ose.tasks.text_classification.kinds import Kind, threshold_of
 from ose.tasks.text_classification.metrics import Truths, metrics_of
 from ose.tasks.text_classification.resampling import Floats, mean_metric
-
-HALF = 0.5
-"""Above it a regression to 0 and 1 says 1."""
 
 
 def scored_by_labels(kind: Kind, logits: NDArray[Any], items: TextItems, problem_type: str | None) -> dict[str, Metric]:
@@ -24,24 +21,31 @@ def scored_by_labels(kind: Kind, logits: NDArray[Any], items: TextItems, problem
     Raises:
         NonFiniteLossError: A logit is not finite.
     """
-    found = metrics_of(kind, logits, truths_of(items, problem_type))
+    found = metrics_of(kind, logits, truths_of(items, threshold_of(problem_type)))
     return {**found, loss_name(kind): mean_metric(label_losses(kind, logits, items))}
 
 
 def label_figures(kind: Kind, logits: NDArray[Any], items: TextItems, problem_type: str | None) -> Figures:
     """What the same metrics are made of, so that two models can be compared."""
-    found = figures_of(kind, logits, truths_of(items, problem_type))
+    found = figures_of(kind, logits, truths_of(items, threshold_of(problem_type)))
     return Figures(
         values={**found.values, loss_name(kind): label_losses(kind, logits, items)}, statistics=found.statistics
     )
 
 
-def truths_of(items: TextItems, problem_type: str | None = None) -> Truths:
-    """What is true of the items."""
+def truths_of(items: TextItems, threshold: float = 0.0, teacher_scores: Floats | None = None) -> Truths:
+    """What is true of the items.
+
+    Args:
+        items: With labels, queries, both or neither.
+        threshold: See `threshold_of`.
+        teacher_scores: (N, L), what a teacher says of them.
+    """
     return Truths(
         labels=None if items.labels is None else items.labels.numpy(),
         query_ids=None if items.queries is None else items.queries.numpy(),
-        threshold=HALF if problem_type == "regression" else 0.0,
+        teacher_scores=teacher_scores,
+        threshold=threshold,
     )
 
 

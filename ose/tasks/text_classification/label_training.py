@@ -13,8 +13,9 @@ from ose.tasks.loading import load_with_new_head
 from ose.tasks.text_classification import output_losses
 from ose.tasks.text_classification.forward import all_logits, logits_of
 from ose.tasks.text_classification.items import TextItems
+from ose.tasks.text_classification.kinds import PROBLEM_TYPES
 from ose.tasks.text_classification.label_scores import scored_by_labels
-from ose.tasks.text_classification.new_head import PROBLEM_TYPES, config_changes
+from ose.tasks.text_classification.new_head import config_changes
 from ose.tasks.text_classification.rules import RULES
 from ose.tasks.text_classification.teacher import MODEL_CLASS, kind_of_model, load_classifier
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,27 +16,13 @@ from ose.errors import CorpusError, InvalidInputError
 from ose.tasks.choice import class_of
 from ose.tasks.labelled import LabelledData
 from ose.tasks.loading import load_config
-from ose.tasks.text_classification.encoding import encode_rows, query_numbers
+from ose.tasks.text_classification.encoding import EncodedRows, encoded_rows
 from ose.tasks.text_classification.head_labels import HeadLabels
 from ose.tasks.text_classification.items import TextItems
+from ose.tasks.text_classification.kinds import PROBLEM_TYPES
 from ose.tasks.text_classification.labels import labels_without_example, read_labels, require_different_labels
-from ose.tasks.text_classification.new_head import PROBLEM_TYPES, new_head, own_head
+from ose.tasks.text_classification.new_head import new_head, own_head
 from ose.tasks.text_classification.rules import RULES
-
-_ROWS_AT_ONCE = 4_096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedRows:
-    """Rows as items, without their labels.
-
-    Attributes:
-        items: With queries, where the rows have them.
-        share_cut: Of the rows, those that were longer than the sequence length.
-    """
-
-    items: TextItems
-    share_cut: float
 
 
 def labelled_data(request: FinetuningRequest, tokenizer: PreTrainedTokenizerBase) -> LabelledData:
@@ -67,19 +53,6 @@ def labelled_data(request: FinetuningRequest, tokenizer: PreTrainedTokenizerBase
         overlap_share=overlap_share(train, validation),
         labels_without_example=labels_without_example(head, sides[0].items.labels.numpy()),
     )
-
-
-def encoded_rows(
-    rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, sequence_length: int, *, has_token_types: bool
-) -> EncodedRows:
-    """Encode rows, some at a time; as cut counts what fills the whole length."""
-    parts, num_cut = [], 0
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[first : first + _ROWS_AT_ONCE]
-        parts.append(encode_rows(some, tokenizer, sequence_length, has_token_types=has_token_types))
-        num_cut += int((parts[-1].lengths == sequence_length).sum())
-    items = replace(TextItems.joined(parts), queries=query_numbers(rows))
-    return EncodedRows(items=items, share_cut=num_cut / len(rows))
 
 
 def _head(request: FinetuningRequest, rows: Sequence[Row]) -> tuple[HeadLabels, bool]:

@@ -27,14 +27,7 @@ from ose.core.measurement import Metric
 from ose.errors import NonFiniteLossError
 from ose.tasks.text_classification.correlations import correlations
 from ose.tasks.text_classification.kinds import Kind
-from ose.tasks.text_classification.label_metrics import (
-    label_metrics,
-    macro_f1,
-    macro_f1_of_all,
-    matthews,
-    micro_f1,
-    one_hot,
-)
+from ose.tasks.text_classification.label_metrics import OF_ONE_LABEL, OF_SEVERAL_LABELS, label_metrics, one_hot
 from ose.tasks.text_classification.ranking_metrics import ranking_metrics, top_agreement
 from ose.tasks.text_classification.resampling import Floats, Ids, mean_metric
 
@@ -50,8 +43,7 @@ class Truths:
         groups: (N,), equal for items that are one unit for errors, as phrases of one sentence are; without them
             each item is a unit, and of one logit with queries each query.
         k: Places of a ranking that count.
-        threshold: What one logit has to exceed to say 1, where labels are 0 and 1. 0 is right of a logit, 0.5 of a
-            head that was trained by squared error (`problem_type: regression`).
+        threshold: What one logit has to exceed to say 1, where labels are 0 and 1: see `threshold_of`.
         seed: Of the resamples that errors come from; models that share it see the same ones.
     """
 
@@ -91,15 +83,13 @@ def said_labels(scores: NDArray[Any]) -> NDArray[np.bool_]:
 def _of_one_label(scores: Floats, labels: NDArray[Any], truths: Truths) -> dict[str, Metric]:
     choices, num_labels = scores.argmax(axis=1), scores.shape[1]
     said, true = one_hot(choices, num_labels), one_hot(labels, num_labels)
-    wanted = {"macro_f1": macro_f1, "matthews": matthews}
-    counted = label_metrics(wanted, said, true, truths.groups, truths.seed)
+    counted = label_metrics(OF_ONE_LABEL, said, true, truths.groups, truths.seed)
     return {"accuracy": _share(choices == labels, truths.groups), **counted}
 
 
 def _of_several_labels(scores: Floats, labels: NDArray[Any], truths: Truths) -> dict[str, Metric]:
     said, true = said_labels(scores).astype(np.float64), labels.astype(np.float64)
-    wanted = {"micro_f1": micro_f1, "macro_f1": macro_f1_of_all}
-    counted = label_metrics(wanted, said, true, truths.groups, truths.seed)
+    counted = label_metrics(OF_SEVERAL_LABELS, said, true, truths.groups, truths.seed)
     return {**counted, "accuracy": _share((said == true).all(axis=1), truths.groups)}
 
 

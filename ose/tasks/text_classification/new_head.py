@@ -10,17 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ose.core.finetuning import HeadRequest, ProblemType
+from ose.core.finetuning import HeadRequest
 from ose.errors import CorpusError, InvalidInputError
 from ose.tasks.text_classification.head_labels import HeadLabels, head_labels, quoted
-from ose.tasks.text_classification.kinds import Kind, kind_of
-
-PROBLEM_TYPES: Mapping[Kind, ProblemType] = {
-    "single_label": "single_label_classification",
-    "multi_label": "multi_label_classification",
-    "one_logit": "regression",
-}
-_KINDS: Mapping[ProblemType, Kind] = {name: kind for kind, name in PROBLEM_TYPES.items()}
+from ose.tasks.text_classification.kinds import KINDS, PROBLEM_TYPES, Kind, kind_of
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
@@ -71,7 +64,7 @@ def config_changes(head: HeadLabels) -> dict[str, Any]:
 
 def _kind(raws: Sequence[Any], request: HeadRequest) -> Kind:
     if request.problem_type is not None:
-        return _KINDS[request.problem_type]
+        return KINDS[request.problem_type]
     lists = sum(isinstance(raw, list) for raw in raws)
     if lists and lists < len(raws):
         raise CorpusError(f"{lists:,} of {len(raws):,} labels are lists, the others are not")

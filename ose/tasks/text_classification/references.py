@@ -37,7 +37,7 @@ class ClassificationReferences:
 
     def batch(self, input_ids: torch.Tensor) -> TextItems:
         """Texts of one length."""
-        return TextItems(input_ids=input_ids, lengths=torch.full((len(input_ids),), input_ids.shape[1]))
+        return TextItems.unpadded(input_ids)
 
 
 def sure_answers(labels: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:

@@ -35,7 +35,7 @@ from ose.tasks.text_classification.classification_data import ClassificationData
 from ose.tasks.text_classification.corpus_items import sample_items
 from ose.tasks.text_classification.forward import all_logits
 from ose.tasks.text_classification.items import TextItems
-from ose.tasks.text_classification.kinds import Kind
+from ose.tasks.text_classification.kinds import Kind, threshold_of
 from ose.tasks.text_classification.label_order import fitting_order
 from ose.tasks.text_classification.quality import quality_of_logits
 from ose.tasks.text_classification.teacher import kind_of_model
@@ -62,7 +62,8 @@ def prepare_data(request: DataRequest) -> DataSummary:
         for side in (side for side, count in wanted.items() if count):
             drawn = sample_items(request, side, wanted[side], request.seed)
             drawn.items.save(folder / f"{side}.safetensors")
-            told |= {"kind": drawn.kind, side: {"count": len(drawn.items), "cut": drawn.share_cut}}
+            told |= {"kind": drawn.kind, "threshold": drawn.threshold}
+            told[side] = {"count": len(drawn.items), "cut": drawn.share_cut}
         _require_held_out(told)
         write_json(folder / _DATA, told)
     told = _told(folder)
@@ -94,7 +95,8 @@ def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> Classifica
     folders = [folder, *(Path(span.folder) for span in later)]
     trains = [TextItems.load(each / "train.safetensors") for each in folders]
     first_rows = accumulate(map(len, trains))
-    kind: Kind = _told(folder)["kind"]
+    told = _told(folder)
+    kind: Kind = told["kind"]
     shards = [np.load(shard) for each in folders for shard in sorted(each.glob("answers-*.npy"))]
     return ClassificationData(
         train=TextItems.joined(trains),
@@ -102,6 +104,7 @@ def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> Classifica
         held_out=TextItems.load(folder / "validation.safetensors"),
         held_out_logits=torch.from_numpy(np.load(folder / _HELD_OUT)),
         kind=kind,
+        threshold=told["threshold"],
         spans=(*ONE_SPAN, *(Span(span.first_step, row) for span, row in zip(later, first_rows, strict=False))),
     )
 
@@ -114,7 +117,7 @@ def _held_out_targets(folder: Path, teacher: PreTrainedModel) -> TeacherQuality:
     logits = all_logits(teacher, items).cpu()
     kind = kind_of_model(teacher)
     _require_fitting_order(items, logits, teacher, kind)
-    found = quality_of_logits(logits, logits, items, kind)
+    found = quality_of_logits(logits, logits, items, kind, threshold_of(teacher.config.problem_type))
     doubt = untrained_head(kind, logits.double().numpy(), _names(teacher))
     quality = TeacherQuality(
         entropy_nats=found.loss_nats,

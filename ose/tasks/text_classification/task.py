@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,16 +14,16 @@ from ose.core.recipe import DistillationSpec, Precision
 from ose.data.training_text import general_text
 from ose.tasks.base import Examples, References, StepBatches
 from ose.tasks.labelled import LabelledTask
-from ose.tasks.text_classification.answers import answers_of, distances, drawn_truth, truth_loss, variance_of
+from ose.tasks.text_classification.answers import answers_of, distances, drawn_truth, variance_of
 from ose.tasks.text_classification.augmentation import augmentation_of
 from ose.tasks.text_classification.batches import batches_of, general_batches_of
+from ose.tasks.text_classification.calibration_sample import LEAST_TOKENS, CalibrationSample, first_items
 from ose.tasks.text_classification.card import student_card
 from ose.tasks.text_classification.classification_data import ClassificationData, on_device
 from ose.tasks.text_classification.corpus_items import sample_items, training_items
 from ose.tasks.text_classification.evaluation import evaluate
 from ose.tasks.text_classification.forward import EncodedTexts, all_logits, encode, logits_of
 from ose.tasks.text_classification.items import TextItems
-from ose.tasks.text_classification.kinds import Kind
 from ose.tasks.text_classification.label_training import label_loss, label_metrics, trainable_model
 from ose.tasks.text_classification.labelled_data import labelled_data
 from ose.tasks.text_classification.output_losses import output_losses
@@ -38,37 +37,6 @@ from ose.training.precision import autocast
 
 _SAMPLE_SEED = 0
 """One sample for all seeds: what a teacher is like does not depend on the search."""
-
-
-_LEAST_TOKENS, _MOST_PADDED = 4, 2
-"""Texts are no shorter on average, and of short and long ones together padding would take most of the time."""
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationSample:
-    """Items to look at a teacher with, and what it might have said of them: see `drawn_truth`."""
-
-    items: TextItems
-    truth: torch.Tensor
-    kind: Kind
-
-    @property
-    def input_ids(self) -> torch.Tensor:
-        """(N, T)."""
-        return self.inputs()["input_ids"]
-
-    @property
-    def positions(self) -> torch.Tensor:
-        """(N, 1)."""
-        return self.items.positions
-
-    def inputs(self, rows: torch.Tensor | slice = slice(None)) -> dict[str, torch.Tensor]:
-        """See `TextItems.inputs`; all rows are as wide as the longest of all."""
-        return {name: each[rows] for name, each in self.items.inputs().items()}
-
-    def loss(self, outputs: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Of a head's outputs (B, 1, L)."""
-        return truth_loss(answers_of(outputs[:, 0], self.kind), self.truth[rows].to(outputs.device))
 
 
 class TextClassification:
@@ -118,8 +86,8 @@ class TextClassification:
     def sample(self, request: CalibrationRequest, teacher: PreTrainedModel) -> CalibrationSample:
         """Items of the training part, as many as have the tokens asked for, and what the teacher might say of them."""
         num_tokens = request.num_sequences * request.corpus_spec.sequence_length
-        drawn = sample_items(request, "train", -(-num_tokens // _LEAST_TOKENS), _SAMPLE_SEED)
-        items = _few(drawn.items, num_tokens)
+        drawn = sample_items(request, "train", -(-num_tokens // LEAST_TOKENS), _SAMPLE_SEED)
+        items = first_items(drawn.items, num_tokens)
         answers = answers_of(all_logits(teacher, items).cpu(), drawn.kind)
         truth = drawn_truth(answers, torch.Generator().manual_seed(_SAMPLE_SEED))
         return CalibrationSample(items, truth, drawn.kind)
@@ -159,13 +127,6 @@ class TextClassification:
     ) -> Mapping[str, torch.Tensor]:
         """See `ose.tasks.text_classification.output_losses`."""
         return output_losses(student, teacher, batch, spec)
-
-
-def _few(items: TextItems, num_tokens: int) -> TextItems:
-    """The first ones, as many as have so many tokens, or twice as many with their padding."""
-    padded = items.lengths.cummax(dim=0).values * torch.arange(1, len(items) + 1)
-    enough = (items.lengths.cumsum(dim=0) <= num_tokens) & (padded <= _MOST_PADDED * num_tokens)
-    return items.take(slice(max(1, int(enough.sum()))))
 
 
 TASK: LabelledTask = TextClassification()

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ose.data.tables import Row
-from ose.tasks.text_classification.encoding import encode_rows
+from ose.tasks.text_classification.encoding import encode_rows, encoded_rows
 from ose.tasks.text_classification.items import TextItems
 
 LONG = "word " * 100
@@ -89,3 +89,10 @@ def test_a_tokenizer_is_left_as_it_is_for_it_is_saved_beside_the_student(
     bert.save_pretrained(tmp_path / "after")
     for file in (tmp_path / "before").iterdir():
         assert file.read_bytes() == (tmp_path / "after" / file.name).read_bytes(), file.name
+
+
+def test_as_cut_counts_what_was_longer_and_not_what_fits_exactly(bert: PreTrainedTokenizerBase) -> None:
+    words = " ".join(["a"] * 14)
+    assert len(bert(words)["input_ids"]) == 16
+    found = encoded_rows(rows(words, words, f"{words} a", "a"), bert, 16, has_token_types=True)
+    assert found.share_cut == 0.25 and found.items.lengths.tolist() == [16, 16, 16, 3]

@@ -127,6 +127,21 @@ def test_flips_are_told_by_the_teachers_label(
         assert flip.num_flipped == int((said[rows] != expected[rows]).sum())
 
 
+def test_of_several_labels_at_once_flips_are_those_that_are_left_out(
+    table: Path, other: Callable[..., Path], lines: list[str]
+) -> None:
+    kind = {"problem_type": "multi_label_classification"}
+    teacher, changed = other("teacher", **kind), other("changed", by=0.3, **kind)
+    unlabelled = replace(corpus_of(table), columns=Columns(text="sentence"))
+    [model] = asked(unlabelled, changed, teacher=teacher).models
+    said, expected = (logits_of(folder, lines) > 0 for folder in (changed, teacher))
+    assert {flip.label for flip in model.flips} == {NAMES[index] for index in range(3) if expected[:, index].any()}
+    for flip in model.flips:
+        rows = expected[:, NAMES.index(flip.label)]
+        assert flip.num_items == int(rows.sum())
+        assert flip.num_flipped == int((~said[rows, NAMES.index(flip.label)]).sum())
+
+
 def test_models_are_compared_with_the_first_in_pairs(
     tiny_classifier: Path, table: Path, other: Callable[..., Path], lines: list[str]
 ) -> None:

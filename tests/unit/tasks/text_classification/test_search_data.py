@@ -141,3 +141,21 @@ def test_what_is_told_of_the_corpus_lies_in_the_folder(tiny_bert: Path, real_tex
     told = json.loads((Path(request.folder) / "data.json").read_text())
     assert told["kind"] == "single_label" and told["train"]["count"] == 40
     assert 0 < told["train"]["cut"] < 1 and told["validation"]["count"] == 12
+
+
+@pytest.mark.parametrize(("problem_type", "threshold"), [("regression", 0.5), (None, 0.0)])
+def test_a_regression_to_0_and_1_says_1_above_the_half_and_a_logit_above_0(
+    problem_type: str | None, threshold: float, tiny_bert: Path, real_text: list[str], tmp_path: Path
+) -> None:
+    teacher = put_teacher(tmp_path / "teacher", "bert", tiny_bert, num_labels=1, problem_type=problem_type)
+    spec, corpus = put_pairs(tmp_path, real_text, LABELS["one_logit"])
+    spec = replace(spec, columns=replace(spec.columns, query_id=None))
+    request = data_task(tmp_path / "data", teacher, corpus, corpus_spec=spec)
+    quality, data = filled(request), load_search_data(Path(request.folder))
+    assert data.threshold == threshold and data.held_out.labels is not None
+    logits = data.held_out_logits[:, 0]
+    wanted = ((logits > threshold) == data.held_out.labels.bool()).double().mean()
+    assert quality.metrics["accuracy"].value == pytest.approx(wanted.item())
+    middle = (logits - logits.mean() + 0.25)[:, None]  # of some it is decided by the threshold
+    judged = TASK.quality_of(middle, data).metrics["accuracy"].value
+    assert judged == pytest.approx(((middle[:, 0] > threshold) == data.held_out.labels.bool()).double().mean().item())
