@@ -19,8 +19,8 @@ from ose.inputs.space_size import require_small_search
 from ose.limits import require_within
 from ose.runtimes.base import RuntimeRules
 from ose.runtimes.registry import runtime_package, runtime_rules
-from ose.tasks.base import TaskRules
 from ose.tasks.registry import task_rules
+from ose.tasks.rules import TaskRules
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _COLUMNS = tuple(field.name for field in fields(Columns))

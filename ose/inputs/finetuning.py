@@ -15,9 +15,9 @@ from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.errors import ConflictError, InvalidInputError, TeacherError
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.teacher_source import locate_teacher
-from ose.tasks.base import TaskRules
 from ose.tasks.choice import task_of, tuned_task
 from ose.tasks.registry import require_labels, task_rules
+from ose.tasks.rules import TaskRules
 
 _DECIDES_NOTHING = ("checkpoint_every",)
 """Fields of the recipe that a run may go on with other values of."""
@@ -64,19 +64,7 @@ def inspect_finetuning(
     if corpus_spec.columns.label is None:
         raise InvalidInputError("fine-tuning needs labels: name their column with --label")
     corpus = inspect_corpus(corpus_spec, rows=True)
-    decides: dict[str, Any] = {
-        "model": source.digest(),
-        "task": chosen,
-        "head": asdict(head),
-        "corpus": corpus.digest,
-        "corpus_spec": {**asdict(corpus_spec), "train": (), "validation": ()},
-        "sequence_length": sequence_length,
-        "spec": {name: value for name, value in asdict(spec).items() if name not in _DECIDES_NOTHING},
-        "seeds": seeds,
-    }
-    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    _require_free(output, key)
-    return FinetuningRequest(
+    request = FinetuningRequest(
         task=chosen,
         model=str(source.path),
         head=head,
@@ -85,12 +73,30 @@ def inspect_finetuning(
         sequence_length=sequence_length,
         spec=spec,
         seeds=seeds,
-        folder=str(folder / key),
+        folder=str(folder),
         output=str(output),
-        key=key,
+        key="",
         threads=threads,
         device=device,
     )
+    key = _key(request, source.digest())
+    _require_free(output, key)
+    return replace(request, key=key, folder=str(folder / key))
+
+
+def _key(request: FinetuningRequest, model_digest: str) -> str:
+    """Of everything that decides what comes out."""
+    decides: dict[str, Any] = {
+        "model": model_digest,
+        "task": request.task,
+        "head": asdict(request.head),
+        "corpus": request.corpus.digest,
+        "corpus_spec": {**asdict(request.corpus_spec), "train": (), "validation": ()},
+        "sequence_length": request.sequence_length,
+        "spec": {name: value for name, value in asdict(request.spec).items() if name not in _DECIDES_NOTHING},
+        "seeds": request.seeds,
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def inspect_evaluation(

@@ -13,7 +13,7 @@ from ose.data.tables import Row, RowCount
 from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.inputs.token_counts import CountTokens, token_counter
-from ose.tasks.base import TaskRules
+from ose.tasks.rules import TaskRules
 from ose.tasks.teacher_folder import TeacherFolder
 from ose.tasks.teacher_settings import CONFIG
 

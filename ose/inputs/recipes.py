@@ -11,7 +11,7 @@ from ose.core.recipe import OF_STATES, DistillationSpec
 from ose.core.spec import CorpusSpec, JobSpec
 from ose.errors import JobFileError
 from ose.inputs.validation import validate
-from ose.tasks.base import TaskRules
+from ose.tasks.rules import TaskRules
 
 
 def changed_recipe(spec: DistillationSpec, changes: Mapping[str, Any]) -> DistillationSpec:

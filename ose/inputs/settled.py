@@ -7,7 +7,7 @@ from dataclasses import replace
 from ose.core.job import CorpusFacts
 from ose.core.measurement import LatencyProtocol
 from ose.core.spec import JobSpec
-from ose.tasks.base import TaskRules
+from ose.tasks.rules import TaskRules
 
 
 def settled(spec: JobSpec, rules: TaskRules, corpus: CorpusFacts) -> JobSpec:

@@ -28,8 +28,8 @@ from ose.inputs.teachers import inspect_teacher
 from ose.inputs.texts import require_name, require_storable
 from ose.store.base import Store
 from ose.store.new_rows import NewJob
-from ose.tasks.base import TaskRules
 from ose.tasks.registry import task_rules
+from ose.tasks.rules import TaskRules
 from ose.tasks.teacher_folder import TeacherFolder
 
 

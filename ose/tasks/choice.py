@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ose.errors import TeacherError
-from ose.tasks.base import TaskRules
 from ose.tasks.registry import TASKS, task_rules
+from ose.tasks.rules import TaskRules
 from ose.tasks.teacher_folder import TeacherFolder
 from ose.tasks.teacher_settings import CONFIG, Settings
 

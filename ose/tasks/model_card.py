@@ -15,7 +15,7 @@ from ose.core.exports import MANIFEST
 from ose.core.measurement import text_with_error
 from ose.core.metric_names import metric_label
 from ose.core.shown import markdown
-from ose.tasks.base import TaskRules
+from ose.tasks.rules import TaskRules
 
 Manifest = Mapping[str, Any]
 

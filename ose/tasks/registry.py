@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from ose.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from ose.tasks.base import Task, TaskRules
+    from ose.tasks.base import Task
+    from ose.tasks.rules import TaskRules
 
 TASKS = {
     "fill_mask": "ose.tasks.fill_mask",

@@ -34,10 +34,11 @@ from ose.extraction.initial import initial_student
 from ose.families.models import parts_of
 from ose.families.parts import attention_bias
 from ose.tasks import registry
-from ose.tasks.base import Examples, SearchData, Task, TaskRules
+from ose.tasks.base import Examples, SearchData, Task
 from ose.tasks.choice import suited_task
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task, task_rules
+from ose.tasks.rules import TaskRules
 from ose.training.positions import at_positions
 
 SMALL = architecture(2, 2, 16, 24)

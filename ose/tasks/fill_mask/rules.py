@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ose.tasks.base import TaskRules
+from ose.tasks.rules import TaskRules
 
 RULES = TaskRules(
     name="fill_mask",

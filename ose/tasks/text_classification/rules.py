@@ -8,7 +8,7 @@ from typing import Any
 
 from ose.core.reference import BAG_OF_WORDS, HALF_DEPTH, LABELS_ALONE, STATIC_EMBEDDING
 from ose.data.tables import Row
-from ose.tasks.base import TaskRules
+from ose.tasks.rules import TaskRules
 from ose.tasks.text_classification.kinds import kind_of, num_labels
 
 

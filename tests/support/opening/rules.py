@@ -1,6 +1,6 @@
 """A second task, for tests: what kind of text a sequence is, and how varied, told at its first token."""
 
-from ose.tasks.base import TaskRules
+from ose.tasks.rules import TaskRules
 
 RULES = TaskRules(
     name="opening",
