@@ -79,7 +79,7 @@ def missing_column(names: Iterable[str], column: str) -> str:
     if near := difflib.get_close_matches(column[:_MOST_CHARACTERS], known, n=1):
         return f"has no column {column!r}; nearest: {near[0]!r}"
     listed = ", ".join(map(repr, known[:10])) + (", ..." if len(known) > 10 else "")
-    return f"has no column {column!r}, only {listed or 'none'}; set corpus.columns"
+    return f"has no column {column!r}, only {listed or 'none'}; set corpus.columns, or --text, --label ..."
 
 
 def one_line(error: Exception) -> str:

@@ -161,7 +161,7 @@ def set_labels_of_config(job: dict[str, Any], folder: Path) -> None:
 MISTAKES: list[tuple[Callable[[dict[str, Any], Path], None], str]] = [
     (set_column, "train.csv has no column 'knid'; nearest: 'kind'"),
     (set_task, "a text classifier: its task is text_classification; fill_mask needs a ...ForMaskedLM model"),
-    (set_label, "dev.csv, line 82: the teacher has no label 'yess'; did you mean 'yes'?"),
+    (set_label, "dev.csv, line 82: the model has no label 'yess'; did you mean 'yes'?"),
     (set_one_class, "all 20 labels of the validation part are 'yes'; metrics need two"),
     (set_empty, "dev.csv: holds no row that can be used"),
     (set_one_of_one, "one label of one (single_label_classification) is always right; set problem_type to regression"),

@@ -82,11 +82,10 @@ def evaluate(question: EvaluationQuestion) -> EvaluationReport:
 def _judged(place: str, question: EvaluationQuestion, rows: Sequence[Row]) -> Judged:
     spec, model = question.corpus_spec, load_classifier(place).to(torch.device(question.device))  # type: ignore[arg-type] # transformers wraps it
     head = head_labels(model.config.to_dict(), kind_of_model(model))
+    has_labels = spec.columns.label is not None
+    labels = torch.from_numpy(read_labels(head, [(row.place, row.label) for row in rows])) if has_labels else None
     encoded = encoded_rows(rows, load_tokenizer(place), spec.sequence_length, has_token_types=has_token_types(place))
-    items = encoded.items
-    if spec.columns.label is not None:
-        labels = read_labels(head, [(row.place, row.label) for row in rows])
-        items = replace(items, labels=torch.from_numpy(labels))
+    items = replace(encoded.items, labels=labels)
     return Judged(
         place=place,
         head=head,

@@ -31,12 +31,11 @@ def labelled_data(request: FinetuningRequest, tokenizer: PreTrainedTokenizerBase
     _require_rows(train, validation)
     told = train if request.corpus.validation else [*train, *validation]
     head, is_new = _head(request, told)
+    labels = [_labels(rows, head, is_new=is_new) for rows in (train, validation)]
     has_types = has_token_types(request.model)
     length = request.corpus_spec.sequence_length
-    sides = [
-        _labelled(rows, head, encoded_rows(rows, tokenizer, length, has_token_types=has_types))
-        for rows in (train, validation)
-    ]
+    encoded = [encoded_rows(rows, tokenizer, length, has_token_types=has_types) for rows in (train, validation)]
+    sides = [_labelled(*side) for side in zip(encoded, labels, strict=True)]
     _require_some_difference(head, sides[1].items)
     cut = sum(side.share_cut * len(side.items) for side in sides) / sum(len(side.items) for side in sides)
     assert sides[0].items.labels is not None
@@ -70,8 +69,14 @@ def _head(request: FinetuningRequest, rows: Sequence[Row]) -> tuple[HeadLabels, 
     return own, False
 
 
-def _labelled(rows: Sequence[Row], head: HeadLabels, encoded: EncodedRows) -> EncodedRows:
-    labels = torch.from_numpy(read_labels(head, [(row.place, row.label) for row in rows]))
+def _labels(rows: Sequence[Row], head: HeadLabels, *, is_new: bool) -> torch.Tensor:
+    try:
+        return torch.from_numpy(read_labels(head, [(row.place, row.label) for row in rows]))
+    except CorpusError as error:
+        raise CorpusError(f"{error}" if is_new else f"{error}; --new-head gives the model other labels") from None
+
+
+def _labelled(encoded: EncodedRows, labels: torch.Tensor) -> EncodedRows:
     return replace(encoded, items=replace(encoded.items, labels=labels))
 
 

@@ -154,7 +154,7 @@ def _several_labels(reader: LabelReader, raw: Any) -> tuple[int, ...]:
 def _one_number(reader: LabelReader, raw: Any) -> float:
     number = _number(raw)
     if number is None:
-        raise _UnreadableLabel(f"{_missing(raw)}; a teacher of one logit needs a number")
+        raise _UnreadableLabel(f"{_missing(raw)}; a model of one logit needs a number")
     return number
 
 
@@ -174,7 +174,7 @@ def _id(head: HeadLabels, raw: Any) -> int:
     if number.is_integer() and 0 <= number < head.num_labels:
         return int(number)
     hidden = "; -1 is how GLUE writes labels that it keeps secret" if number == -1 else ""
-    raise _UnreadableLabel(f"the label {quoted(raw)} is no id of the teacher's, 0 to {head.num_labels - 1}{hidden}")
+    raise _UnreadableLabel(f"the label {quoted(raw)} is no id of the model's, 0 to {head.num_labels - 1}{hidden}")
 
 
 def _unknown(head: HeadLabels, raw: Any) -> str:
@@ -182,8 +182,8 @@ def _unknown(head: HeadLabels, raw: Any) -> str:
         return _missing(raw)
     name = raw.strip()
     if name in head.names:
-        return f"more than one label of the teacher is called {quoted(name)}; only ids tell them from each other"
-    return f"the teacher has no label {quoted(name)}; {head.hint(name)}"
+        return f"more than one label of the model is called {quoted(name)}; only ids tell them from each other"
+    return f"the model has no label {quoted(name)}; {head.hint(name)}"
 
 
 def _missing(raw: Any) -> str:

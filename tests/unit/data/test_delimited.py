@@ -129,8 +129,14 @@ def test_rows_have_the_place_of_their_first_line_and_blank_ones_are_told(tmp_pat
     ("content", "message"),
     [
         ("txet,label\na,1\n", " has no column 'text'; nearest: 'txet'"),
-        ("a,b\na,1\n", " has no column 'text', only 'a', 'b'; set corpus.columns"),
-        ("text;label\na;1\n", " has no column 'text', only 'text;label'; set corpus.columns"),
+        (
+            "a,b\na,1\n",
+            " has no column 'text', only 'a', 'b'; set corpus.columns, or --text, --label ...",
+        ),
+        (
+            "text;label\na;1\n",
+            " has no column 'text', only 'text;label'; set corpus.columns, or --text, --label ...",
+        ),
         ("text,text,label\na,b,1\n", " has 2 columns 'text'"),
         ('text,label\na,1\n"b,2\nc,3\n', ", line 3: a quote is not closed"),
         ('text,label\n"b"c,2\n', ", line 2: something stands behind a cell's closing quote"),

@@ -121,7 +121,7 @@ def test_a_broken_file_is_one_line_with_its_place(tmp_path: Path, name: str, con
 def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path):
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table({"body": ["one"], "number": [1]}), path)
-    assert "has no column 'text', only 'body', 'number'; set corpus.columns" in refusal(path)
+    assert "has no column 'text', only 'body', 'number'; set corpus.columns, or --text, --label ..." in refusal(path)
     assert "column 'number' must hold text, not a int64" in refusal(path, "number")
     assert documents(path, "body") == ["one"]
 

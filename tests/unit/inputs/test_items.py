@@ -83,8 +83,8 @@ def test_labels_that_no_held_out_item_has_are_named(tiny_classifier: Path, tmp_p
 @pytest.mark.parametrize(
     ("label", "told"),
     [
-        ("unsuer", "b.csv, line 14: the teacher has no label 'unsuer'; did you mean 'unsure'?"),
-        ("7", "b.csv, line 14: the label '7' is no id of the teacher's, 0 to 2"),
+        ("unsuer", "b.csv, line 14: the model has no label 'unsuer'; did you mean 'unsure'?"),
+        ("7", "b.csv, line 14: the label '7' is no id of the model's, 0 to 2"),
     ],
 )
 def test_a_label_that_is_none_of_the_teachers_is_refused_with_its_line(

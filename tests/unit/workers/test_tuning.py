@@ -139,6 +139,15 @@ def test_an_unknown_label_is_one_line_with_its_place(tiny_roberta: Path, table: 
         run_finetuning(finetuning(tiny_roberta, corpus_of(table, odd), tmp_path), Silence())
 
 
+def test_labels_of_another_head_name_the_way_to_a_new_one(tiny_classifier: Path, tmp_path: Path) -> None:
+    others = write_table(tmp_path / "others.csv", [("one text", "good"), ("another", "bad")] * 20)
+    with pytest.raises(CorpusError, match=r"the model has no label '(good|bad)'; .*; --new-head gives the model other"):
+        run_finetuning(finetuning(tiny_classifier, corpus_of(others, others), tmp_path), Silence())
+    run_finetuning(
+        finetuning(tiny_classifier, corpus_of(others, others), tmp_path, head=HeadRequest(is_new=True)), Silence()
+    )
+
+
 def test_validation_labels_that_are_all_the_same_are_one_line(tiny_roberta: Path, table: Path, tmp_path: Path) -> None:
     same = write_table(tmp_path / "same.csv", [("one text", "yes"), ("another", "yes")])
     with pytest.raises(CorpusError, match=r"all 2 labels of the validation part are 'yes'"):

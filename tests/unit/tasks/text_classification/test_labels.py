@@ -75,24 +75,24 @@ def test_truth_has_names_or_is_1() -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ("entailmnt", "the teacher has no label 'entailmnt'; did you mean 'entailment'?"),
-        ("ENTAILMNT", "the teacher has no label 'ENTAILMNT'; did you mean 'entailment'?"),
-        ("xyz", "the teacher has no label 'xyz'; it has 'contradiction', 'entailment', 'neutral'"),
-        ("LABEL_3", "the teacher has no label 'LABEL_3'; it has 'contradiction', 'entailment', 'neutral'"),
-        ("1_0", "the teacher has no label '1_0'; it has 'contradiction', 'entailment', 'neutral'"),
-        (3, "the label '3' is no id of the teacher's, 0 to 2"),
-        ("7", "the label '7' is no id of the teacher's, 0 to 2"),
-        (-1, "the label '-1' is no id of the teacher's, 0 to 2; -1 is how GLUE writes labels that it keeps secret"),
-        (0.5, "the label '0.5' is no id of the teacher's, 0 to 2"),
+        ("entailmnt", "the model has no label 'entailmnt'; did you mean 'entailment'?"),
+        ("ENTAILMNT", "the model has no label 'ENTAILMNT'; did you mean 'entailment'?"),
+        ("xyz", "the model has no label 'xyz'; it has 'contradiction', 'entailment', 'neutral'"),
+        ("LABEL_3", "the model has no label 'LABEL_3'; it has 'contradiction', 'entailment', 'neutral'"),
+        ("1_0", "the model has no label '1_0'; it has 'contradiction', 'entailment', 'neutral'"),
+        (3, "the label '3' is no id of the model's, 0 to 2"),
+        ("7", "the label '7' is no id of the model's, 0 to 2"),
+        (-1, "the label '-1' is no id of the model's, 0 to 2; -1 is how GLUE writes labels that it keeps secret"),
+        (0.5, "the label '0.5' is no id of the model's, 0 to 2"),
         (None, "the row has no label"),
         ("  ", "the row has no label"),
         (math.nan, "the row has no label"),
-        ("nan", "the teacher has no label 'nan'; it has 'contradiction', 'entailment', 'neutral'"),
+        ("nan", "the model has no label 'nan'; it has 'contradiction', 'entailment', 'neutral'"),
         (math.inf, "the label 'inf' cannot be used"),
         (10**400, f"the label '{'1' + 198 * '0'}…' cannot be used"),
         ([0, 1], "the label '[0, 1]' cannot be used"),
         ({"a": 1}, "the label '{'a': 1}' cannot be used"),
-        ("a\nb", "the teacher has no label 'a b'; it has 'contradiction', 'entailment', 'neutral'"),
+        ("a\nb", "the model has no label 'a b'; it has 'contradiction', 'entailment', 'neutral'"),
     ],
 )
 def test_a_label_that_is_none_of_the_teachers_is_refused_where_it_stands(raw: Any, message: str) -> None:
@@ -116,7 +116,7 @@ def test_of_many_labels_a_few_are_named() -> None:
 
 
 def test_a_name_that_two_labels_have_tells_neither() -> None:
-    with pytest.raises(CorpusError, match="more than one label of the teacher is called 'other'; only ids"):
+    with pytest.raises(CorpusError, match="more than one label of the model is called 'other'; only ids"):
         reader("single_label", named("other", "news", "other")).read("other", PLACE)
     assert reader("single_label", named("other", "news", "other")).read(2, PLACE) == 2
 
@@ -154,12 +154,12 @@ def test_several_labels_are_a_vector_of_0_and_1(raw: Any) -> None:
         ([0, 1, 2], True, "the label '[0, 1, 2]' is no list of 3 times 0 or 1, as others are"),
         ("neutral", True, "the label 'neutral' is no list of 3 times 0 or 1, as others are"),
         ([0, 0], False, "the label '[0, 0]' names one label twice; a list of 0 and 1 needs 3 of them"),
-        (["neutrl"], False, "the teacher has no label 'neutrl'; did you mean 'neutral'?"),
+        (["neutrl"], False, "the model has no label 'neutrl'; did you mean 'neutral'?"),
         ([None], False, "the row has no label"),
         ("", False, "the row has no label"),
         (None, False, "the row has no label"),
         ([[0]], False, "the label '[0]' cannot be used"),
-        ("[0, 1", False, "the teacher has no label '[0, 1'; it has 'contradiction', 'entailment', 'neutral'"),
+        ("[0, 1", False, "the model has no label '[0, 1'; it has 'contradiction', 'entailment', 'neutral'"),
         (f"{'[' * 9_000}{']' * 9_000}", False, None),
     ],
 )
@@ -197,7 +197,7 @@ def test_one_logit_takes_numbers(raw: Any, number: float) -> None:
 
 @pytest.mark.parametrize("raw", ["good", "nan", math.inf, None, [0.5], "LABEL_0"])
 def test_one_logit_takes_nothing_else(raw: Any) -> None:
-    with pytest.raises(CorpusError, match=r"^train\.csv, line 7: .*; a teacher of one logit needs a number$"):
+    with pytest.raises(CorpusError, match=r"^train\.csv, line 7: .*; a model of one logit needs a number$"):
         reader("one_logit", {"id2label": {"0": "LABEL_0"}}).read(raw, PLACE)
 
 
@@ -209,7 +209,7 @@ def test_a_column_becomes_what_metrics_take() -> None:
     assert read("multi_label", [[0, 2], []]).tolist() == [[1, 0, 1], [0, 0, 0]]
     assert read("multi_label", [[0, 1, 0], [1, 1, 1]]).tolist() == [[0, 1, 0], [1, 1, 1]]
     assert (numbers := read("one_logit", ["1", 2.5])).tolist() == [1.0, 2.5] and numbers.dtype == np.float64
-    with pytest.raises(CorpusError, match=r"train\.csv, line 7: the teacher has no label 'x'"):
+    with pytest.raises(CorpusError, match=r"train\.csv, line 7: the model has no label 'x'"):
         read("single_label", ["neutral", "x"])
 
 
