@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
@@ -13,10 +12,12 @@ from types import FrameType, ModuleType
 from typing import Any
 
 _POLL_S = 0.02
+_AGAIN_S = 1.0
+"""After how long it is raised again: what arrives in a callback of the collector or in a destructor is lost there."""
 
 
 class Interruption:
-    """Raises SystemExit in one thread, once.
+    """Raises SystemExit in one thread, until it leaves.
 
     What a module has registered by the time it is broken off, in C++ as a rule, it cannot register again: every later
     import of it fails, in this process. So a module that has begun is let come to its end, and none begins while the
@@ -44,9 +45,9 @@ class Interruption:
             sys.meta_path.remove(gate)
 
     def break_off(self, thread: threading.Thread) -> None:
-        """Break the thread off as soon as it can be; return when that has been done, or it has ended by itself."""
-        while thread.is_alive() and not self._try(thread):
-            time.sleep(_POLL_S)
+        """Break the thread off as soon as it can be; return when it has ended."""
+        while thread.is_alive():
+            thread.join(_AGAIN_S if self._try(thread) else _POLL_S)
 
     def _try(self, thread: threading.Thread) -> bool:
         with self._lock:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, Update, func, select
+from sqlalchemy import URL, Connection, Engine, Table, Update, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ose.errors import StoreError
 
@@ -80,8 +82,14 @@ class Transactions:
             raise StoreError(f"database {self.database} can only be read here: its file or folder is read-only")
 
     def close(self) -> None:
-        """Release the connections."""
+        """Release the connections, and those that a thread still uses as soon as it gives them back."""
+        event.listen(self._engine, "checkin", _invalidate)
         self._engine.dispose()
+
+
+def _invalidate(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    """Close a connection that came back to a pool which nobody asks any more."""
+    entry.invalidate()
 
 
 def changes_one(connection: Connection, change: Update) -> bool:

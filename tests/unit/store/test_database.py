@@ -12,8 +12,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import builders
+import psycopg
 import pytest
 from postgres import emptied
 from race import race_processes
@@ -54,6 +56,16 @@ def test_the_folder_of_a_database_is_made(tmp_path: Path) -> None:
     path = tmp_path / "some 100% new" / "folder" / "store.db"
     open_store(f"sqlite:///{path}").close()
     assert path.is_file()
+
+
+def test_a_connection_in_use_when_the_store_closes_is_closed_when_it_is_given_back(store_url: str) -> None:
+    transactions = connect(store_url)
+    with transactions.read() as connection:
+        raw: Any = connection.connection.dbapi_connection
+        transactions.close()
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        raw.cursor().execute("SELECT 1")
 
 
 def test_a_path_relative_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

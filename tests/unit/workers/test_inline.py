@@ -1,5 +1,6 @@
 """Tests workers/interruption.py."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ from ose.core.messages import DataRequest, RequestFailed, RequestSucceeded
 from ose.core.spec import WorkersSpec
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.workers.inline import InlineBackend
+from ose.workers.interruption import Interruption
+
+# What is broken off at any step may leave an open file to the collector, or lose the exception in a destructor.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
 SMALL = architecture(2, 2, 16, 24)
 LONG_S = 60
@@ -92,3 +97,36 @@ def test_nothing_is_raised_in_a_worker_that_leaves_by_itself(
     monkeypatch.setattr("ose.workers.interruption.raise_in", lambda thread_id, _: raised.append(thread_id))
     backend.close()
     assert raised == []
+
+
+class _Swallows:
+    """Loses what is raised in its destructor, as Python does."""
+
+    def __init__(self, begun: threading.Event, ended: threading.Event) -> None:
+        self._begun, self._ended = begun, ended
+
+    def __del__(self) -> None:
+        self._begun.set()
+        try:
+            while True:
+                time.sleep(0.001)
+        finally:
+            self._ended.set()
+
+
+def test_a_thread_that_loses_what_is_raised_in_a_destructor_is_broken_off_all_the_same() -> None:
+    interruption, begun, ended = Interruption(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        with contextlib.suppress(SystemExit), interruption.allowed():
+            del_me = _Swallows(begun, ended)
+            del del_me
+            while True:
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    assert begun.wait(LONG_S)
+    interruption.break_off(thread)
+    assert ended.is_set()
+    assert not thread.is_alive()

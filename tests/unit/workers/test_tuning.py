@@ -140,12 +140,11 @@ def test_an_unknown_label_is_one_line_with_its_place(tiny_roberta: Path, table: 
 
 
 def test_labels_of_another_head_name_the_way_to_a_new_one(tiny_classifier: Path, tmp_path: Path) -> None:
-    others = write_table(tmp_path / "others.csv", [("one text", "good"), ("another", "bad")] * 20)
+    rows = [("one text", "good"), ("another", "bad")]
+    others = corpus_of(*(write_table(tmp_path / name, rows) for name in ("others.csv", "dev.csv")))
     with pytest.raises(CorpusError, match=r"the model has no label '(good|bad)'; .*; --new-head gives the model other"):
-        run_finetuning(finetuning(tiny_classifier, corpus_of(others, others), tmp_path), Silence())
-    run_finetuning(
-        finetuning(tiny_classifier, corpus_of(others, others), tmp_path, head=HeadRequest(is_new=True)), Silence()
-    )
+        run_finetuning(finetuning(tiny_classifier, others, tmp_path), Silence())
+    run_finetuning(finetuning(tiny_classifier, others, tmp_path, head=HeadRequest(is_new=True)), Silence())
 
 
 def test_validation_labels_that_are_all_the_same_are_one_line(tiny_roberta: Path, table: Path, tmp_path: Path) -> None:
