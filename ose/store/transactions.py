@@ -88,7 +88,7 @@ class Transactions:
 
 
 def _invalidate(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-    """Close a connection that came back to a pool which nobody asks any more."""
+    """Close a connection that came back to a pool which gives out no more."""
     entry.invalidate()
 
 
