@@ -145,6 +145,7 @@ def test_waiting_for_nothing_takes_as_long_as_was_said(backend: Backend) -> None
     assert 0.1 < time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 def test_every_task_has_a_result_of_its_kind(
     any_backend: Backend, search: DataRequest, corpus: CorpusFacts, tmp_path: Path
 ) -> None:
@@ -200,6 +201,7 @@ def test_a_probe_measures_on_the_device_that_it_names(
 
 
 # What is interrupted as it opens a file leaves it to the garbage collector, which says so.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("make", [inline, fake, simulated])  # Ray's is in tests/support/ray_life.py
 def test_what_is_queued_is_dropped_on_closing_which_may_be_done_twice(make: Any, search: DataRequest) -> None:

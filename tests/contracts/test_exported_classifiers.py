@@ -79,6 +79,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) -> tup
     return put_pairs(tmp_path_factory.mktemp("pairs"), real_text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "roberta", *OTHERS])
 def test_a_teacher_of_any_class_teaches_students_that_pipelines_load(
     name: str, tiny_bert: Path, tmp_path: Path, pairs: tuple[Any, Any]
@@ -202,6 +203,7 @@ def test_padding_on_the_left_and_files_that_pad_and_cut_do_not_matter(
         assert [by_name["no"], by_name["yes"]] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "roberta"])
 def test_an_export_says_how_long_a_text_may_be_where_the_teachers_tokenizer_does_not(
     name: str, tiny_bert: Path, tmp_path: Path, pairs: tuple[Any, Any]

@@ -159,6 +159,7 @@ def test_a_model_without_weights_is_saved_small_where_the_runtime_says_so(
     assert engine.open(tmp_path, protocol).output(token_ids(1, 8)).shape == (1, 8, 256)
 
 
+@pytest.mark.slow
 def test_a_call_is_timed(engine: Engine, protocol: LatencyProtocol, tiny_roberta: Path, tmp_path: Path) -> None:
     def median_ms(shape: tuple[int, int, int, int]) -> float:
         folder = tmp_path / str(shape)

@@ -104,6 +104,7 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     return TASK.load_teacher(folder / "student").state_dict()
 
 
+@pytest.mark.slow
 def test_the_first_stage_learns_states_and_relations_and_the_second_the_task(request_of: Request) -> None:
     told = Told()
     result = run_distillation(request_of(), told)
@@ -115,6 +116,7 @@ def test_the_first_stage_learns_states_and_relations_and_the_second_the_task(req
     assert any(losses.labels > 0 for losses in told.values())
 
 
+@pytest.mark.slow
 def test_the_curve_tells_the_stage(request_of: Request) -> None:
     request = request_of()
     run_distillation(request, Told())
@@ -123,6 +125,7 @@ def test_the_curve_tells_the_stage(request_of: Request) -> None:
     assert stages == [(0, "general"), (4, "general"), (8, "task"), (11, "task")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupt_at", [1, 4, 6, 7, 10], ids=["before any", "general", "between", "task", "late"])
 def test_an_interrupted_distillation_ends_with_the_same_weights(request_of: Request, interrupt_at: int) -> None:
     straight, again, resumed = request_of("straight"), request_of("again"), Told()
@@ -142,6 +145,7 @@ def test_an_interrupted_distillation_ends_with_the_same_weights(request_of: Requ
     )
 
 
+@pytest.mark.slow
 def test_without_a_first_stage_there_is_one_kind_of_checkpoint(request_of: Request) -> None:
     request = request_of(general_steps=0)
     run_distillation(request, Told())

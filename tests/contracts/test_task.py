@@ -321,6 +321,7 @@ def test_only_losses_that_weigh_something_are_computed(kept: str, of: Search, jo
     assert len(calls) == (kept not in ("masked_lm", "labels"))
 
 
+@pytest.mark.slow
 def test_a_full_distillation_comes_nearer_to_the_teacher(of: Search, job: Job, tmp_path: Path) -> None:
     tokenizer, spec = of.task.load_tokenizer(of.request.teacher.path), beyond(SPEC, steps=30)
     run = DistillationRun(

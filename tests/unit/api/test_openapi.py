@@ -56,6 +56,7 @@ def test_every_field_says_what_it_is(document):
     assert not [name for kind, name, field in fields if set(field) <= {"description", "title", "default"}]
 
 
+@pytest.mark.slow
 def test_numbers_of_a_job_say_their_bounds_and_defaults(document):
     parts = document["components"]["schemas"]
     steps = parts["SearchSpec-Input"]["properties"]["steps"]
@@ -78,6 +79,7 @@ def strict(document: dict[str, Any], place: str) -> Draft202012Validator:
 RANGES = {**{axis: [4] for axis in AXES}, "num_hidden_layers": {"start": 1, "stop": 3}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["minilm", RANGES], ids=["name", "axes"])
 def test_a_job_is_what_the_document_says(document, space: object):
     check = strict(document, JOB)

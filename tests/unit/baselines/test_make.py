@@ -53,6 +53,7 @@ def _data(request: ReferenceRequest) -> Any:
     return TASK.load_data(Path(request.folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [BAG_OF_WORDS, STATIC_EMBEDDING])
 @pytest.mark.parametrize("learns", ["labels", "teacher"])
 def test_it_is_judged_on_the_held_out_items_and_timed(name: str, learns: str, request_of: Any, teacher: Any) -> None:
@@ -66,6 +67,7 @@ def test_it_is_judged_on_the_held_out_items_and_timed(name: str, learns: str, re
     assert found.latency.fingerprint.runtime.split()[0] in ("numpy", "scikit-learn")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [BAG_OF_WORDS, STATIC_EMBEDDING])
 def test_the_same_items_give_the_same_model_and_more_items_another(name: str, request_of: Any, teacher: Any) -> None:
     losses = []
@@ -75,6 +77,7 @@ def test_the_same_items_give_the_same_model_and_more_items_another(name: str, re
     assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.slow
 def test_the_bag_of_words_learns_what_a_bracket_is_from_the_labels(request_of: Any, teacher: Any) -> None:
     """It does not see brackets, but words that stand beside them; the teacher knows nothing of either."""
     request = request_of(BAG_OF_WORDS, num_steps=8)

@@ -55,6 +55,7 @@ def service(num_busy: int, retry_after: str) -> Iterator[tuple[_Service, Transpo
             thread.join()
 
 
+@pytest.mark.slow
 def test_a_service_is_left_alone_for_as_long_as_it_asks() -> None:
     with service(2, "1") as (server, transport):
         assert transport.get("/jobs") == {"answer": 42}

@@ -40,6 +40,7 @@ def test_the_operator_says_how_many(search: Search, monkeypatch: pytest.MonkeyPa
     assert next_job(search).status is JobStatus.FAILED
 
 
+@pytest.mark.slow
 def test_a_job_that_gets_on_is_claimed_as_often_as_it_takes(search: Search) -> None:
     claims = 0
     while search.store.job(search.job_id).status is not JobStatus.SUCCEEDED:

@@ -113,6 +113,7 @@ def test_a_task_without_them_has_none(search: Search) -> None:
     assert (search.store.references(search.job_id), _made(backend)) == ([], [])
 
 
+@pytest.mark.slow
 def test_after_a_death_at_any_moment_each_is_there_once(store: Store, new_store: Any) -> None:
     counting = _backend()
     Classification(store).run(counting)

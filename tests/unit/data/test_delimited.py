@@ -59,6 +59,7 @@ def rows_of(alphabet: str) -> st.SearchStrategy[list[tuple[str, str]]]:
     return st.lists(st.tuples(cell, cell), min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(rows=rows_of('"a \t\n'), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), beginning=BEGINNINGS)
 def test_what_a_csv_writer_wrote_as_tsv_is_read_right_or_refused(
@@ -68,6 +69,7 @@ def test_what_a_csv_writer_wrote_as_tsv_is_read_right_or_refused(
     require_right_or_refused(path, rows, beginning)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(rows=rows_of('"a '), beginning=BEGINNINGS)
 def test_literal_quotes_are_read_right_or_refused(

@@ -49,6 +49,7 @@ def test_a_recording_given_up_half_way_changes_no_number(
     assert all(torch.equal(one, other) for one, other in zip(seen, expected, strict=True))
 
 
+@pytest.mark.slow
 def test_a_whole_candidate_is_queued_without_asking_the_device_for_a_number(
     search: DataRequest, teacher: PreTrainedModel, data: FillMaskData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def new_run(tiny_bert: Path, real_text: list[str], tmp_path: Path) -> NewRun:
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupt_at", [1, 4, 5], ids=["before any", "at", "just after"])
 def test_an_interrupted_run_goes_on_along_the_same_curve(interrupt_at: int, new_run: NewRun) -> None:
     whole, curve = new_run("whole"), Curve()
@@ -63,6 +64,7 @@ def test_an_interrupted_run_goes_on_along_the_same_curve(interrupt_at: int, new_
     assert all(torch.equal(weight, weights[name]) for name, weight in run.model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_training_drops_out_what_the_configuration_says_and_judging_does_not(new_run: NewRun) -> None:
     def first_loss(folder: str, dropout: float) -> float:
         run, curve = new_run(folder, steps=1), Curve()
@@ -78,6 +80,7 @@ def test_training_drops_out_what_the_configuration_says_and_judging_does_not(new
     assert first_loss("c", 0.1) == first_loss("d", 0.1)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_head_order_and_dropout(new_run: NewRun) -> None:
     curves = [Curve() for _ in range(2)]
     for seed, curve in enumerate(curves):
@@ -85,6 +88,7 @@ def test_the_seed_decides_head_order_and_dropout(new_run: NewRun) -> None:
     assert not set(curves[0].values()) & set(curves[1].values())
 
 
+@pytest.mark.slow
 def test_labels_are_learnt_and_the_curve_is_written(new_run: NewRun) -> None:
     run, curve = new_run(steps=60, learning_rate=5e-3), Curve()
     finetune(run, curve)

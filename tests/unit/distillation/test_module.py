@@ -29,6 +29,7 @@ def gradients(module: DistillationModule) -> dict[str, torch.Tensor]:
     return {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
 
 
+@pytest.mark.slow
 def test_every_loss_goes_down(new_run: NewRun) -> None:
     curve = Curve()
     distill(new_run(steps=40, checkpoint_every=100), curve)
@@ -77,6 +78,7 @@ def test_a_loss_without_weight_is_left_out(kept: str, new_run: NewRun) -> None:
     assert ("projection.weight" in gradients(module)) is (kept in ("cosine", "hidden_states"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_further_losses_go_down(precision: str, new_run: NewRun) -> None:
     weights = LossWeights(soft_targets=0, masked_lm=0, cosine=0, relations=1, hidden_states=1)

@@ -17,6 +17,7 @@ from ose.errors import StorageError
 from ose.tasks.fill_mask.teacher import load_tokenizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupt_at", [1, 6, 8, 9], ids=["before any", "between", "at", "just after"])
 def test_an_interrupted_run_goes_on_along_the_same_curve(
     interrupt_at: int, new_run: NewRun, uninterrupted: tuple[Curve, dict[str, torch.Tensor]]
@@ -31,6 +32,7 @@ def test_an_interrupted_run_goes_on_along_the_same_curve(
     assert all(torch.equal(weight, weights[name]) for name, weight in run.student.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(
     new_run: NewRun, uninterrupted: tuple[Curve, dict[str, torch.Tensor]]
 ) -> None:

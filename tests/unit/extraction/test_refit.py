@@ -56,6 +56,7 @@ def error(student: PreTrainedModel, teacher: PreTrainedModel) -> float:
     return (logits(student) - logits(teacher)).square().mean().item()
 
 
+@pytest.mark.slow
 @FAMILIES
 def test_with_the_teachers_own_shape_every_rule_gives_the_teacher(family: str) -> None:
     teacher = build(family)

@@ -259,6 +259,7 @@ def test_no_mutation_of_a_job_raises_anything_but_our_own_one_line_errors(base: 
         assert len(str(error).splitlines()) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(position=st.integers(0, len(JOB_FILE) - 1), inserted=st.text(max_size=3), removed=st.integers(0, 5))
 def test_no_slip_in_the_text_of_a_job_file_raises_anything_else(

@@ -45,6 +45,7 @@ def test_text_is_real_disjoint_and_written_once(small_text: tuple[Path, Path]) -
     assert [file.stat().st_mtime_ns for file in small_text] == before
 
 
+@pytest.mark.slow
 def test_the_job_file_is_valid_and_fits_the_teacher(small_text: tuple[Path, Path], tmp_path: Path) -> None:
     spec = load_job_file(quickstart_job.write_job_file(tmp_path, *small_text, threads=2))
     teacher = inspect_teacher(spec.teacher)

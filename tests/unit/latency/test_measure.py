@@ -102,6 +102,7 @@ def threads_as_before() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_the_median_is_what_one_waits() -> None:
     measured = measured_of(Encoder(time.sleep, itertools.repeat(0.02)))
     assert measured.p50_ms == pytest.approx(20, rel=0.1)

@@ -48,6 +48,7 @@ def test_a_measurement_is_answered(server: LatencyServer, task: LatencyRequest) 
     assert len(result["samples_ms"]) >= 30
 
 
+@pytest.mark.slow
 def test_a_larger_model_takes_longer(server: LatencyServer, tiny_roberta: Path, tmp_path: Path) -> None:
     def p50_ms(shape: Architecture) -> float:
         return ask(server, saved(tmp_path / str(shape), facts_of(tiny_roberta), shape, PROTOCOL))["result"]["p50_ms"]

@@ -37,6 +37,7 @@ def trials(store: Store) -> list[optuna.trial.FrozenTrial]:
         return optuna.load_study(study_name="tiny job-1", storage=storage).get_trials()
 
 
+@pytest.mark.slow
 def test_every_candidate_is_a_trial_with_its_real_values(store: Store, tmp_path: Path) -> None:
     search = Search(store, spec(**SEARCH))
     assert search.run(backend()).status is JobStatus.SUCCEEDED
@@ -49,6 +50,7 @@ def test_every_candidate_is_a_trial_with_its_real_values(store: Store, tmp_path:
     assert (tmp_path / "ose-studies.db").exists()
 
 
+@pytest.mark.slow
 def test_a_front_has_two_objectives(store: Store) -> None:
     search = Search(store, spec(**SEARCH, sampler="nsgaii"))
     search.run(backend())

@@ -72,6 +72,7 @@ def figures(result: DistillationResult) -> DistillationResult:
     return replace(result, wall_time_s=0, student_path="")
 
 
+@pytest.mark.slow
 def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataRequest, tmp_path: Path) -> None:
     steps: list[int] = []
     result = run_distillation(request(job, search, tmp_path), lambda step, _: steps.append(step))
@@ -86,6 +87,7 @@ def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataR
     assert load_tokenizer(result.student_path).mask_token_id is not None
 
 
+@pytest.mark.slow
 def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def interrupt(step: int, _: object) -> None:
         if step == 5:
@@ -121,6 +123,7 @@ def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
     assert read_curve(wanted.folder / "curve.csv") == curve
 
 
+@pytest.mark.slow
 def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def first_loss(name: str, **changes: object) -> float:
         losses: list[float] = []
@@ -145,6 +148,7 @@ def test_no_curve_is_written_unless_asked_for(job: Job, search: DataRequest, tmp
     assert sum(result.sequence_losses_nats) / len(result.sequence_losses_nats) == pytest.approx(result.loss_nats)
 
 
+@pytest.mark.slow
 def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def at_start(**changes: Any) -> float:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))

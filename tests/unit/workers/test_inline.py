@@ -114,6 +114,7 @@ class _Swallows:
             self._ended.set()
 
 
+@pytest.mark.slow
 def test_a_thread_that_loses_what_is_raised_in_a_destructor_is_broken_off_all_the_same() -> None:
     interruption, begun, ended = Interruption(), threading.Event(), threading.Event()
 

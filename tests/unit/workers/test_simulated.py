@@ -55,6 +55,7 @@ def test_a_search_sees_every_candidate_to_its_one_end(store: Store) -> None:
     assert workers.num_submitted > len(candidates)
 
 
+@pytest.mark.slow
 def test_workers_are_kept_busy_and_time_is_what_their_work_takes(store: Store) -> None:
     clock = VirtualClock()
     workers = backend(clock, faults=Faults())

@@ -31,6 +31,7 @@ def table(real_text: list[str], tmp_path: Path) -> Path:
     return write_table(tmp_path / "train.csv", bracket_rows(real_text, 120))
 
 
+@pytest.mark.slow
 def test_an_encoder_becomes_a_classifier_that_plain_transformers_load(
     tiny_roberta: Path, table: Path, tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_an_encoder_becomes_a_classifier_that_plain_transformers_load(
     assert finished(request) == report
 
 
+@pytest.mark.slow
 def test_each_seed_has_a_model_and_the_best_one_stands_at_the_top(
     tiny_roberta: Path, table: Path, tmp_path: Path
 ) -> None:
@@ -62,6 +64,7 @@ def test_each_seed_has_a_model_and_the_best_one_stands_at_the_top(
     )
 
 
+@pytest.mark.slow
 def test_seeds_that_are_done_are_not_trained_again(
     tiny_roberta: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_the_loss_goes_down_from_that_of_chance(uninterrupted: Run) -> None:
     assert uninterrupted.curve[60] < uninterrupted.curve[10] - 0.3
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_along_the_same_curve(text: Text, uninterrupted: Run, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(text, tmp_path, interrupt_at=50)

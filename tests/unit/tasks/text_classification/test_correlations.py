@@ -43,6 +43,7 @@ def test_a_resample_of_one_value_counts_as_constant() -> None:
         assert metric.stderr == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", [6, 0])
 def test_errors_are_those_that_other_samples_make(digits: int) -> None:
     """Also with many ties, which rounding to whole numbers makes."""

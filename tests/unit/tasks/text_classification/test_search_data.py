@@ -98,6 +98,7 @@ def of_several_minds(folder: Path, tiny_bert: Path, texts: list[str]) -> DataReq
     )
 
 
+@pytest.mark.slow
 def test_teachers_of_equal_first_choices_and_other_confidence_make_other_students(
     tiny_bert: Path, real_text: list[str], tmp_path: Path
 ) -> None:
