@@ -7,6 +7,9 @@ BIN := .venv/bin
 # took half of the time. These settings make it keep them.
 KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=99999999999 MALLOC_TOP_PAD_=268435456
 
+# Containers often set it. Without bytecode each of the many processes that tests start compiles the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Which tests took how long is the end of what they print.
 PYTEST := $(BIN)/pytest --durations=25 --durations-min=1
 

@@ -119,6 +119,7 @@ def test_labels_and_what_they_mean_are_kept(kind: str, tiny_bert: Path, tmp_path
     assert [found[after.id2label[i]] for i in range(len(raw))] == pytest.approx(applied[kind].tolist(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_student_of_inference_works_in_the_zero_shot_pipeline(
     tiny_bert: Path, tmp_path: Path, pairs: tuple[Any, Any]
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_cross_encoder_gives_the_logits_or_what_the_teacher_has_it_make_of_the
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_cross_encoders_are_told_is_kept_of_teachers_of_any_class(
     tiny_bert: Path, tmp_path: Path, pairs: tuple[Any, Any]
 ) -> None:
@@ -183,6 +185,7 @@ def test_no_file_names_a_folder_of_the_machine(tiny_bert: Path, tmp_path: Path, 
             assert str(path).encode() not in content, (file.name, path)
 
 
+@pytest.mark.slow
 def test_padding_on_the_left_and_files_that_pad_and_cut_do_not_matter(
     tiny_bert: Path, tmp_path: Path, pairs: tuple[Any, Any]
 ) -> None:

@@ -71,6 +71,7 @@ def test_options_of_commands_are_bounded() -> None:
     assert without_bounds(options(app)) <= set(UNBOUNDED)
 
 
+@pytest.mark.slow
 def test_parameters_of_the_api_are_bounded(api: FastAPI) -> None:
     assert without_bounds(parameters(api)) <= set(UNBOUNDED)
 

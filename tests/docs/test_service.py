@@ -32,6 +32,7 @@ def workspace(tmp_path_factory):
         yield workspace
 
 
+@pytest.mark.slow
 def test_the_operations_are_those_of_the_app(workspace):
     document = create_app(workspace).openapi()
     assert set(OPERATIONS) == {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}

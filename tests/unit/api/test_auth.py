@@ -131,6 +131,7 @@ def test_pages_of_other_sites_are_refused(client):
     assert client.post("/api/v1/jobs/x/cancel", headers={"Origin": "http://localhost"}).status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/api/v1/jobs", "/docs", "/nothing", "/openapi.json", "/metrics"])
 def test_every_answer_has_the_security_headers(client, path: str):
     headers = client.get(path).headers

@@ -28,6 +28,7 @@ def board(workspace, client):
 QUERIES = [{}, {"pareto": "true"}, {"exponents": "0,0,1"}, {"max_loss_nats": 10}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 @pytest.mark.parametrize("order", ["score", "loss", "latency", "parameters", "candidate"])
 def test_pages_put_together_are_the_whole(board, workspace, order: str, query: dict[str, object]):
@@ -66,6 +67,7 @@ WRONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", WRONG, ids=str)
 def test_wrong_questions_are_the_callers_mistake(board, query):
     answer = board(**query)

@@ -42,6 +42,7 @@ def schemas(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield from schemas(inner, (*path, str(index)))
 
 
+@pytest.mark.slow
 def test_every_object_says_its_fields(document):
     bare = [path for path, each in schemas(document) if each.get("type") == "object" and not each.get("properties")]
     assert {path[-1] for path in bare} == set(MAPPINGS)

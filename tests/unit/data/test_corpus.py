@@ -66,6 +66,7 @@ def test_the_seed_decides_the_order_and_nothing_else(tmp_path: Path, tokenizer: 
     assert sorted(first.tolist()) == sorted(other.tolist())
 
 
+@pytest.mark.slow
 def test_without_validation_text_a_thirty_second_of_the_documents_is_held_out(
     tmp_path: Path, tokenizer: object
 ) -> None:

@@ -102,6 +102,7 @@ def test_no_query_is_drawn_in_part():
     assert len(drawn) == 90
 
 
+@pytest.mark.slow
 def test_the_share_that_also_stands_in_training_is_counted_by_rows_and_whole_pairs():
     train = [row(f"text {number}") for number in range(250_000)]
     validation = [row("text 3"), row("text 3"), row("text 249999"), row("new")]

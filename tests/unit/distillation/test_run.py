@@ -43,6 +43,7 @@ def test_a_finished_run_is_not_trained_again(
     assert all(torch.equal(weight, uninterrupted[1][name]) for name, weight in run.student.state_dict().items())
 
 
+@pytest.mark.slow
 def test_wall_time_is_that_of_all_sessions(new_run: NewRun) -> None:
     def slow(step: int, losses: StepLosses) -> None:
         time.sleep(0.05)
@@ -64,6 +65,7 @@ def test_curves_are_written_for_tensorboard(new_run: NewRun) -> None:
     assert max(curves["learning_rate"].values()) == pytest.approx(5e-3)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_under_a_checkpoint_leaves_the_one_before(
     new_run: NewRun, uninterrupted: tuple[Curve, dict[str, torch.Tensor]]
 ) -> None:
@@ -98,6 +100,7 @@ def test_the_student_is_saved_with_its_tokenizer_and_facts(new_run: NewRun) -> N
     assert '"job-1"' in (folder / "distillation.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_teacher_is_left_as_it_was(new_run: NewRun) -> None:
     run = new_run()
     before = {name: weight.clone() for name, weight in run.teacher.state_dict().items()}

@@ -70,6 +70,7 @@ def test_with_the_teachers_own_shape_every_rule_gives_the_teacher(family: str) -
             torch.testing.assert_close(logits(student), logits(teacher), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @FAMILIES
 @pytest.mark.parametrize("correction", ["none", "least_squares"])
 def test_dropping_what_the_teacher_does_not_use_changes_nothing(family: str, correction: str) -> None:

@@ -45,6 +45,7 @@ def cut(teacher: PreTrainedModel, layers: Subset) -> PreTrainedModel:
     return rest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["roberta", "bert"])
 def test_subsets_score_what_the_rest_of_the_teacher_does(
     kind: str, search: DataRequest, tiny_bert: Path, corpus: CorpusFacts, tmp_path: Path
@@ -93,6 +94,7 @@ def test_a_part_of_the_held_out_sequences_is_enough(search: DataRequest, monkeyp
     assert score.loss_nats == pytest.approx(sum(quality.sequence_losses_nats[:5]) / 5, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_promising_subsets_are_scored_as_students_start(
     search: DataRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

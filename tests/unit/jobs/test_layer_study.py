@@ -99,6 +99,7 @@ def test_the_job_compares_layers_and_nothing_else(asking: Asking, spec: JobSpec)
     assert len(report.scores) == 4 + 6
 
 
+@pytest.mark.slow
 def test_the_best_untrained_are_trained_beside_the_rules(asking: Asking, spec: JobSpec) -> None:
     report = asking.ask(spec, replace(QUESTION, top=4))  # by their sums: 0,1  0,2  0,3  1,2
     assert {row.layers for row in report.rows} == RULES | {(1, 2)}
@@ -117,6 +118,7 @@ def test_the_same_question_finds_its_job(asking: Asking, spec: JobSpec) -> None:
     assert len(asking.store.jobs()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["steps", "top", "keep", "text"])
 def test_another_question_is_another_job(change: str, asking: Asking, spec: JobSpec) -> None:
     asking.ask(spec)

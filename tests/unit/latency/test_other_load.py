@@ -36,6 +36,7 @@ def test_processes_beside_are_counted() -> None:
     assert cores is not None and cores > 0.5
 
 
+@pytest.mark.slow
 def test_own_work_is_not() -> None:
     load, started_s, started_cpu_s = OtherLoad(), time.perf_counter(), time.process_time()
     work(0.5)

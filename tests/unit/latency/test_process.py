@@ -42,6 +42,7 @@ def test_a_fingerprint_is_answered(server: LatencyServer) -> None:
     assert server.answer('{"fingerprint": "cpu"}') == {"result": asdict(device_fingerprint(RULES))}
 
 
+@pytest.mark.slow
 def test_a_measurement_is_answered(server: LatencyServer, task: LatencyRequest) -> None:
     result = ask(server, task)["result"]
     assert result["p50_ms"] > 0

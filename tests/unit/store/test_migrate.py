@@ -134,6 +134,7 @@ def test_an_older_database_is_upgraded_with_what_it_holds(transactions: Transact
         open_store(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", known_revisions()[:-1])
 def test_a_database_of_an_earlier_revision_opens_with_all_it_holds(
     url: str, new_url: Callable[[], str], tmp_path: Path, revision: str
@@ -149,6 +150,7 @@ def test_a_database_of_an_earlier_revision_opens_with_all_it_holds(
         assert store.candidate("job-1", 2).layers == (0, 3)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_keeps_its_words_when_metrics_are_named(
     url: str, new_url: Callable[[], str], tmp_path: Path
 ) -> None:
@@ -166,6 +168,7 @@ def test_what_cannot_be_read_keeps_its_words_when_metrics_are_named(
                 assert connection.scalar(text(f"SELECT {column} FROM {table}")) == "{masked_accuracy"
 
 
+@pytest.mark.slow
 def test_legs_are_phases_by_now(url: str, new_url: Callable[[], str], tmp_path: Path) -> None:
     """An extension of before, and a candidate of it: only names have changed."""
     going_on = ExtendedCandidate(
@@ -188,6 +191,7 @@ def test_legs_are_phases_by_now(url: str, new_url: Callable[[], str], tmp_path: 
         assert (store.jobs(), store.candidates("job-1")) == expected
 
 
+@pytest.mark.slow
 def test_distillations_that_shared_a_folder_are_all_kept(url: str, new_url: Callable[[], str], tmp_path: Path) -> None:
     names = "job_id, candidate_number, status, spec, folder, created_at"
     with closing(connect(url)) as older:
@@ -199,6 +203,7 @@ def test_distillations_that_shared_a_folder_are_all_kept(url: str, new_url: Call
         assert [each.folder for each in store.distillations("job-1")] == ["/folder", "/folder#1"]
 
 
+@pytest.mark.slow
 def test_of_older_jobs_those_have_an_owner_that_came_with_a_token(
     url: str, new_url: Callable[[], str], tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def test_a_new_strategy_told_the_same_proposes_the_same() -> None:
     assert list(again.ask()) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), eta=st.integers(2, 4), num_members=st.integers(1, len(MEMBERS)))
 def test_waves_are_chains_that_grow_thin(data: st.DataObject, eta: int, num_members: int) -> None:

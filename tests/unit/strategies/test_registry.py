@@ -26,6 +26,7 @@ class LostError(Exception):
     """The job is no longer ours."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "search",
     [

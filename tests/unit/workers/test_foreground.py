@@ -101,6 +101,7 @@ def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search
     assert figures(run_distillation(request(job, search, tmp_path / "again"), ignore)) == figures(straight)
 
 
+@pytest.mark.slow
 def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
     job: Job, search: DataRequest, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataRequest
     assert at_start() == at_start(initialization="inherit") != at_start(initialization="random")
 
 
+@pytest.mark.slow
 def test_a_directory_is_measured(tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "TIMED_S", 0.05)
     monkeypatch.setattr(measure, "WARMUP_S", 0.0)

@@ -41,6 +41,7 @@ def run(store: Store, workers: SimulatedBackend, clock: VirtualClock) -> Search:
     return search
 
 
+@pytest.mark.slow
 def test_a_search_sees_every_candidate_to_its_one_end(store: Store) -> None:
     clock = VirtualClock()
     workers = backend(clock)

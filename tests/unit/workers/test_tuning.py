@@ -91,6 +91,7 @@ def test_seeds_that_are_done_are_not_trained_again(
     assert all(torch.equal(weight, again[name]) for name, weight in kept.items())
 
 
+@pytest.mark.slow
 def test_half_precision_is_trained_and_stored_in_full(tiny_bert: Path, table: Path, tmp_path: Path) -> None:
     """An encoder alone, without pooler, of half precision: what is missing is drawn, and its own weights stay."""
     half = tmp_path / "half"
@@ -105,6 +106,7 @@ def test_half_precision_is_trained_and_stored_in_full(tiny_bert: Path, table: Pa
         assert torch.allclose(model.bert.state_dict()[name], weight.float(), atol=1e-6), name
 
 
+@pytest.mark.slow
 def test_a_classifier_keeps_its_head_unless_it_is_to_have_another(
     tiny_classifier: Path, table: Path, tmp_path: Path
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_classifier_keeps_its_head_unless_it_is_to_have_another(
     assert not torch.allclose(before["classifier.dense.weight"], drawn["classifier.dense.weight"], atol=1e-2)
 
 
+@pytest.mark.slow
 def test_pairs_with_amounts_become_a_regression(tiny_bert: Path, real_text: list[str], tmp_path: Path) -> None:
     lines = lines_of(real_text, 160)
     rows = [(a, b, f"{len(a) / 40:.3f}") for a, b in zip(lines[::2], lines[1::2], strict=True)]
@@ -142,6 +145,7 @@ def test_an_unknown_label_is_one_line_with_its_place(tiny_roberta: Path, table: 
         run_finetuning(finetuning(tiny_roberta, corpus_of(table, odd), tmp_path), Silence())
 
 
+@pytest.mark.slow
 def test_labels_of_another_head_name_the_way_to_a_new_one(tiny_classifier: Path, tmp_path: Path) -> None:
     rows = [("one text", "good"), ("another", "bad")]
     others = corpus_of(*(write_table(tmp_path / name, rows) for name in ("others.csv", "dev.csv")))
@@ -193,6 +197,7 @@ def test_an_encoder_that_lacks_a_layer_is_one_line(tiny_bert: Path, table: Path,
         run_finetuning(finetuning(torn, corpus_of(table), tmp_path), Silence())
 
 
+@pytest.mark.slow
 def test_a_model_is_judged_at_a_length_that_it_takes(tiny_roberta: Path, real_text: list[str], tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("\n".join(document.replace("\n", " ") for document in real_text))

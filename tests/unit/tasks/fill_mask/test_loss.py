@@ -47,6 +47,7 @@ def test_sampled_targets_have_the_whole_gradient_as_their_mean() -> None:
     assert ((sampled - exact).abs() < 5 * stderr).all()
 
 
+@pytest.mark.slow
 def test_few_draws_are_unbiased_too() -> None:
     draws = draw(4 * 5000).view(NUM_TARGETS, 5000, 4).transpose(0, 1)
     losses = torch.stack([sampled_cross_entropy(STUDENT, each) for each in draws])

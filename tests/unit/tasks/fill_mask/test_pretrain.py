@@ -92,6 +92,7 @@ def test_an_interrupted_run_goes_on_along_the_same_curve(text: Text, uninterrupt
     assert all(torch.equal(weight, expected[name]) for name, weight in resumed.model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_only_reported_again(text: Text, uninterrupted: Run, tmp_path: Path) -> None:
     run(text, tmp_path)
     again = run(text, tmp_path)

@@ -101,6 +101,7 @@ def test_figures_are_those_of_scikit_learn_on_what_transformers_say(
     assert (report.num_items, report.labels_without_example) == (90, ())
 
 
+@pytest.mark.slow
 def test_a_teacher_with_another_order_of_labels_is_held_against_by_name(
     tiny_classifier: Path, table: Path, other: Callable[..., Path]
 ) -> None:
@@ -142,6 +143,7 @@ def test_of_several_labels_at_once_flips_are_those_that_are_left_out(
         assert flip.num_flipped == int((~said[rows, NAMES.index(flip.label)]).sum())
 
 
+@pytest.mark.slow
 def test_models_are_compared_with_the_first_in_pairs(
     tiny_classifier: Path, table: Path, other: Callable[..., Path], lines: list[str]
 ) -> None:
@@ -212,6 +214,7 @@ def test_an_unknown_label_is_one_line_with_its_place(
         asked(corpus_of(table), tiny_classifier)
 
 
+@pytest.mark.slow
 def test_models_that_cannot_be_compared_are_one_line(
     tiny_classifier: Path, tiny_roberta: Path, table: Path, other: Callable[..., Path]
 ) -> None:

@@ -28,6 +28,7 @@ def of_ids(metric: LabelMetric, said: np.ndarray, true: np.ndarray, num_labels: 
     return label_metrics({"it": metric}, one_hot(said, num_labels), one_hot(true, num_labels))["it"]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(SEEDS, st.integers(2, 9), st.integers(1, 40))
 def test_one_label_is_scikit_learns(seed: int, num_labels: int, num_items: int) -> None:
@@ -41,6 +42,7 @@ def test_one_label_is_scikit_learns(seed: int, num_labels: int, num_items: int) 
     assert of_ids(matthews, said, true, num_labels).value == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(SEEDS, st.integers(2, 9), st.integers(1, 40), st.floats(0, 0.5))
 def test_several_labels_are_scikit_learns(seed: int, num_labels: int, num_items: int, density: float) -> None:
@@ -69,6 +71,7 @@ def test_errors_are_those_that_other_samples_make(metric: LabelMetric) -> None:
     assert np.mean(errors) == pytest.approx(np.std([each.value for each in found]), rel=0.12)
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_resampling_item_by_item() -> None:
     rng = np.random.default_rng(0)
     said, true = rng.integers(3, size=(2, 120))

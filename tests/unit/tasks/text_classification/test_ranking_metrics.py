@@ -31,6 +31,7 @@ def by_loops(scores: np.ndarray, labels: np.ndarray, k: int) -> tuple[float, flo
     return float(ndcg), 1 / ranks[0] if ranks else 0.0, len(ranks) / int((labels > 0).sum())
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 12), st.sampled_from([1, 3, 10]))
 def test_values_are_those_of_each_query_by_itself(seed: int, num_queries: int, num_values: int, k: int) -> None:

@@ -48,6 +48,7 @@ def search(
     return data_task(folder / "data", teacher, corpus, corpus_spec=spec)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "roberta"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_teachers_own_shape_gives_the_teacher_back(
@@ -68,6 +69,7 @@ def test_the_teachers_own_shape_gives_the_teacher_back(
     assert itself.sequence_losses_nats == pytest.approx(quality.sequence_entropies_nats, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_with_labels_and_without_the_same_losses_are_ranked_by(
     kind: str, tiny_bert: Path, real_text: list[str], tmp_path: Path
@@ -115,6 +117,7 @@ def test_teachers_of_equal_first_choices_and_other_confidence_make_other_student
     assert found[0].training_losses_nats != found[1].training_losses_nats
 
 
+@pytest.mark.slow
 def test_numbers_that_are_another_models_ids_are_refused(tiny_bert: Path, real_text: list[str], tmp_path: Path) -> None:
     request = replace(of_several_minds(tmp_path, tiny_bert, real_text), held_out_sequences=60)
     filled(request)
