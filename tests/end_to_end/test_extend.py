@@ -49,6 +49,7 @@ def halving(job: dict[str, Any]) -> dict[str, Any]:
     return {**job, "score": {"exponents": [1, 0, 1]}}
 
 
+@pytest.mark.long("`make test` extends a job on the service, and rounds in one process")
 def test_leaders_are_extended_to_the_same_numbers_whatever_was_kept(
     ose: Callable[..., Any], job, write, tmp_path: Path
 ) -> None:

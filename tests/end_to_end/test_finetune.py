@@ -23,6 +23,7 @@ def tables(tmp_path: Path, real_text: list[str]) -> tuple[Path, Path]:
     return write_table(tmp_path / "train.csv", rows[:120]), write_table(tmp_path / "dev.csv", rows[120:])
 
 
+@pytest.mark.long("`make test` interrupts one in its process at each of its moments")
 def test_a_fine_tuning_that_is_killed_goes_on_to_the_same_model(
     ose, tiny_roberta: Path, tables: tuple[Path, Path], tmp_path: Path
 ) -> None:

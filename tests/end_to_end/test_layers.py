@@ -55,6 +55,7 @@ class Stop(Silence):
             raise KeyboardInterrupt
 
 
+@pytest.mark.long("`make test` makes one that is not stopped, and stops searches")
 def test_a_comparison_goes_on_where_it_was_stopped(ose, job, tmp_path):
     question = LayerQuestion(keep=3, steps=1, top=1)
     with pytest.raises(KeyboardInterrupt), Workspace(tmp_path / "home", Stop()) as workspace:
@@ -87,6 +88,7 @@ def test_layers_as_an_axis_from_the_job_file_to_the_export(ose, job, write, tmp_
     assert manifest["student"]["layers"] == [2, 3]
 
 
+@pytest.mark.long("`make test` shows those that differ")
 def test_layers_that_no_candidate_differs_in_are_not_shown(ose, job, write, tmp_path):
     job["search"]["inheritance"] = {"layers": "bottom"}
     ran = ose("job", "run", write(job))

@@ -34,6 +34,7 @@ def labelled(job: dict[str, Any], tiny_classifier: Path, real_text: list[str], t
     }
 
 
+@pytest.mark.long("`make test` has both stages of each task in one process")
 def test_a_student_is_distilled_in_both_stages(ose, labelled: dict[str, Any], write) -> None:
     assert ose("job", "run", write(labelled)).status == 0
     [known] = json.loads(ose("job", "list", "--format", "json").out)

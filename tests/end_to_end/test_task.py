@@ -32,6 +32,7 @@ def test_a_search_with_another_task(ose, job: dict[str, Any], write, tmp_path: P
     assert "pipeline_tag: text-classification" in (tmp_path / "student" / "README.md").read_text()
 
 
+@pytest.mark.long("`make test` has the keys of the data, and a search with another task")
 def test_two_tasks_of_one_teacher_and_text_share_no_data(ose, job: dict[str, Any], write, tmp_path: Path) -> None:
     job["space"] = {**job["space"], "num_hidden_layers": [1], "hidden_size": [16]}
     for task in ("opening", "fill_mask"):

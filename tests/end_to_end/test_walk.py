@@ -123,6 +123,7 @@ def test_a_queued_job_is_run_by_a_coordinator(ose, job, write):
     assert shown["status"] == "SUCCEEDED" and shown["candidates"] == {"SUCCEEDED": 4}
 
 
+@pytest.mark.long("`make test` cancels and resumes in one process")
 def test_a_cancelled_job_can_be_resumed(ose, job, write):
     job_id = ose("job", "submit", write(job)).out.strip()
     assert ose("job", "cancel", job_id).status == 0

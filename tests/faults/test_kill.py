@@ -116,6 +116,7 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(
     assert {trial.status for _, trial in all_trials(store)} == {TrialStatus.INTERRUPTED}
 
 
+@pytest.mark.long("`make test` has an interrupt, and cancels in one process")
 def test_a_cancel_from_another_process_stops_a_run_within_seconds(
     home: Path, store: Store, tmp_path: Path, tiny_roberta: Path, real_text: list[str]
 ) -> None:

@@ -32,6 +32,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(num_threads)
 
 
+@pytest.mark.long("a whole training; its loop is tested in any case")
 @pytest.mark.slow
 def test_a_tiny_teacher_is_made_as_the_committed_one(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("make_teacher", SCRIPT)

@@ -42,6 +42,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.long("a whole search; that the script starts and reads its space is tested in any case")
 def test_a_toy_space_is_searched_on_a_cpu(tmp_path: Path) -> None:
     done = run(tmp_path, "--device", "cpu", "--members", "4", "--at-once", "2")
     assert done.returncode == 0, done.stderr

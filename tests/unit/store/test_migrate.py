@@ -134,8 +134,12 @@ def test_an_older_database_is_upgraded_with_what_it_holds(transactions: Transact
         open_store(url)
 
 
+OLDEST, *BETWEEN, NEWEST = known_revisions()[:-1]
+IN_ALL = pytest.mark.long("`make test` opens databases of the oldest and of the newest, which pass by those between")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("revision", known_revisions()[:-1])
+@pytest.mark.parametrize("revision", [OLDEST, *(pytest.param(each, marks=IN_ALL) for each in BETWEEN), NEWEST])
 def test_a_database_of_an_earlier_revision_opens_with_all_it_holds(
     url: str, new_url: Callable[[], str], tmp_path: Path, revision: str
 ) -> None:
