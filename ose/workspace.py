@@ -127,7 +127,7 @@ class Workspace:
 
         Args:
             job: A job file, its content, or a spec.
-            teacher_as_is: Go on also if the teacher's head looks as if it had never been trained.
+            teacher_as_is: Go on also if the teacher's answers look as if it had never been trained.
 
         Raises:
             InvalidInputError: It cannot be used; the message says what and why.

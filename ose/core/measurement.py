@@ -222,6 +222,25 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherCheck:
+    """One thing that a teacher was held against before anything was learnt from it.
+
+    Attributes:
+        name: What was measured, with its unit.
+        value: The teacher's.
+        bound: What it was held against.
+        is_passed: Whether it is what it seems, by this.
+        told: Both figures in words.
+    """
+
+    name: str
+    value: float
+    bound: float
+    is_passed: bool
+    told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherQuality:
     """The teacher on the same held-out targets.
 
@@ -234,6 +253,7 @@ class TeacherQuality:
             that were run before it was stored.
         doubts: Why it may not be what it seems, a line each; with one, a job goes on only if it takes the teacher as it
             is.
+        checks: What it was held against. Empty in jobs that were run before there were any.
     """
 
     entropy_nats: float
@@ -242,3 +262,4 @@ class TeacherQuality:
     num_targets: int
     sequence_entropies_nats: tuple[float, ...] = ()
     doubts: tuple[str, ...] = ()
+    checks: tuple[TeacherCheck, ...] = ()

@@ -12,6 +12,8 @@ _ADAPTER, _GLINER, _SETFIT, _SENTENCES = (
     "adapter_config.json", "gliner_config.json", "config_setfit.json", "modules.json"
 )  # fmt: skip
 
+_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin", "adapter_model.pt")
+
 MARKERS = (_ADAPTER, _GLINER, _SETFIT, _SENTENCES)
 """Files that tell; small, and read by no model."""
 
@@ -30,6 +32,11 @@ def refuse_other_formats(folder: TeacherFolder) -> None:
             f"{folder.path} is an adapter without its model; merge it first: peft's "
             "AutoPeftModelForSequenceClassification.from_pretrained(DIR).merge_and_unload().save_pretrained(NEW_DIR), "
             "with the tokenizer beside it"
+        )
+    if folder.has(_ADAPTER) and (found := next(filter(folder.has, _ADAPTER_WEIGHTS), None)):
+        raise TeacherError(
+            f"{folder.path} is a model with an adapter beside it ({found}), which would not be loaded; merge it "
+            f"(peft's merge_and_unload), or remove {_ADAPTER} and {found} if the model alone is what you mean"
         )
     if folder.has(_GLINER):
         raise TeacherError(
