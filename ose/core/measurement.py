@@ -90,6 +90,8 @@ class LatencyMeasurement:
         pace_ms: What a fixed calculation took, just before or just after, whichever was slower: how fast the machine
             was. None likewise.
         long_p50_ms: The median at the protocol's second length; None where it has none.
+        denormal_share: Of a model directory's weights, those so near to 0 that processors compute with them many times
+            slower; None of a model that was built to be timed.
     """
 
     p10_ms: float
@@ -104,6 +106,7 @@ class LatencyMeasurement:
     other_load_cores: float | None = None
     pace_ms: float | None = None
     long_p50_ms: float | None = None
+    denormal_share: float | None = None
 
     @property
     def p50_stderr_ms(self) -> float:

@@ -17,7 +17,8 @@ from ose.errors import TeacherError
 from ose.tasks.few_tensors import few_tensors
 from ose.tasks.rules import TaskRules
 from ose.tasks.sealed_teacher import sealed_teacher
-from ose.tasks.teacher_settings import CONFIG
+from ose.tasks.teacher_folder import TeacherFolder
+from ose.tasks.teacher_settings import CONFIG, INDEX
 from ose.tasks.tensor_names import require_all_used, require_none_missing
 from ose.tasks.tensor_values import require_sound_values
 
@@ -57,6 +58,28 @@ def load_model(model_class: Any, path: str | Path, digest: str | None, rules: Ta
     model.config.name_or_path = model.name_or_path = str(path)
     loaded: PreTrainedModel = model.eval().requires_grad_(False)
     return loaded
+
+
+def tensors_left_out(model: PreTrainedModel, path: str | Path) -> tuple[str, ...]:
+    """The tensors in a directory's files that its model has no part for, by their names, sorted.
+
+    Norms of the oldest files have other names than the model's; files of an encoder alone lack its name at the front.
+    """
+    known = {_ending(name) for name in model.state_dict()}
+    files = [Path(path) / name for name in TeacherFolder(Path(path)).weights() if name != INDEX]
+    names = [name for file in files for name in _tensor_names(file)]
+    return tuple(sorted(name for name in names if not {_ending(name), name} & known))
+
+
+def _ending(name: str) -> str:
+    renamed = name.removesuffix(".gamma") + ".weight" if name.endswith(".gamma") else name
+    renamed = renamed.removesuffix(".beta") + ".bias" if renamed.endswith(".beta") else renamed
+    return renamed.partition(".")[2]
+
+
+def _tensor_names(file: Path) -> list[str]:
+    with safe_open(file, "pt") as stored:
+        return list(stored.keys())
 
 
 def load_with_new_head(

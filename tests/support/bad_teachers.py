@@ -102,7 +102,11 @@ def shifted(vocabulary: dict[str, int], by: int = 1, special: int = 5) -> dict[s
 
 def file_named(name: str, content: bytes = b"{}") -> Spoil:
     """There is one more file."""
-    return lambda folder: [(folder / name).write_bytes(content)] and None
+
+    def spoil(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+
+    return spoil
 
 
 def instead_of_weights(name: str, content: bytes) -> Spoil:
@@ -111,6 +115,15 @@ def instead_of_weights(name: str, content: bytes) -> Spoil:
     def spoil(folder: Path) -> None:
         (folder / WEIGHTS).unlink()
         (folder / name).write_bytes(content)
+
+    return spoil
+
+
+def renamed(name: str) -> Spoil:
+    """The weights lie in a file of this name."""
+
+    def spoil(folder: Path) -> None:
+        (folder / WEIGHTS).rename(folder / name)
 
     return spoil
 
@@ -132,3 +145,41 @@ def spoilt(good: Path, folder: Path, spoil: Spoil) -> Path:
         file.chmod(0o644)
     spoil(folder)
     return folder
+
+
+def slow_files(folder: Path) -> None:
+    """The tokenizer is a vocabulary and merges in files of their own, as older ones are."""
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    merges = (each if isinstance(each, str) else " ".join(each) for each in model["merges"])
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]))
+    (folder / "tokenizer.json").unlink()
+
+
+def adapter_alone(folder: Path) -> None:
+    """What peft saves, without the model."""
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / WEIGHTS).rename(folder / "adapter_model.safetensors")
+
+
+def drawn_head(tensors: Tensors) -> Tensors:
+    """The vocabulary head is as it would be drawn, whose own files lack it."""
+    generator = torch.Generator().manual_seed(0)
+    return {
+        name: (0.02 * torch.randn(each.shape, generator=generator)).to(each.dtype) if "lm_head" in name else each
+        for name, each in tensors.items()
+    }
+
+
+def permuted_rows(tensors: Tensors) -> Tensors:
+    """The rows of the vocabulary are in the order of another one."""
+    order = torch.Generator().manual_seed(0)
+    return {
+        name: each[torch.randperm(len(each), generator=order)] if name.endswith("word_embeddings.weight") else each
+        for name, each in tensors.items()
+    }
+
+
+def denormal(tensors: Tensors) -> Tensors:
+    """A tenth of a matrix's numbers are as good as 0."""
+    return {name: each * 0 + 1e-40 if name.endswith(QUERY) else each.float() for name, each in tensors.items()}
