@@ -40,8 +40,9 @@ def require_sound_values(model: nn.Module, path: str | Path) -> WeightValues:
         TeacherError: One is NaN, infinite, or larger than any trained model has.
     """
     largest = 0.0
-    for name, tensor in model.named_parameters():
-        top = float(tensor.detach().abs().max()) if tensor.numel() else 0.0  # NaN if one is
+    for name, parameter in model.named_parameters():
+        tensor = parameter.detach()
+        top = float(tensor.abs().max()) if tensor.numel() else 0.0  # NaN if one is
         if not top <= MOST_ABSOLUTE:
             raise TeacherError(
                 f"{path}: {name} in its weights has {_worst(tensor)}, which no trained model has (at most "

@@ -254,3 +254,20 @@ def test_latency_of_denormal_weights_is_told(ose, tmp_path: Path) -> None:
     measured = ose("latency", slow, "--sequence-length", "4", "--format", "json")
     assert measured.status == 0 and "of the weights are denormal numbers" in measured.err
     assert json.loads(measured.out)["denormal_share"] == pytest.approx(192 * 192 * 6 / 3_900_000, rel=0.2)
+
+
+@pytest.mark.parametrize("lacking", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_half_a_hub_cache_is_fetched_once_where_there_is_a_network(
+    ose, good, write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    repository, commit = tmp_path / "cache" / "models--owner--half", "0" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    (repository / "snapshots").mkdir()
+    spoilt(teacher_folder(), repository / "snapshots" / commit, lambda folder: (folder / lacking).unlink())
+    good["teacher"]["model"] = "owner/half"
+    told = ose("job", "submit", write(good)).complaint
+    assert f"its cache has only a part of the model, without {lacking}; fetch it once" in told
+    assert told.endswith("hf download owner/half")
