@@ -12,14 +12,15 @@ from ose.errors import TeacherError
 from ose.families.counts import FamilyCounts
 from ose.families.others import LAYER
 from ose.families.registry import load_shape
-from ose.inputs.other_formats import refuse_other_formats
+from ose.inputs.config_settings import require_sound_settings
+from ose.inputs.other_formats import refuse_adapters, refuse_other_formats
 from ose.inputs.teacher_config import TeacherConfig, read_config
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teacher_tokens import require_tokenizer
 from ose.inputs.teacher_weights import read_weights
 from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TeacherFolder
-from ose.tasks.teacher_settings import TOKENIZER_CONFIG
+from ose.tasks.teacher_settings import CONFIG, TOKENIZER_CONFIG
 from ose.tasks.tensor_names import refuse_common_prefix, require_all_used, require_no_wrapper
 
 Shapes = dict[str, tuple[int, ...]]
@@ -68,6 +69,24 @@ def inspect_teacher(
         can_be_inherited=config.is_inheritable,
         task=config.task,
     )
+
+
+def require_sound_files(folder: TeacherFolder, task: str) -> None:
+    """Check what holds of any model that is loaded, also of an encoder that does nothing yet.
+
+    Args:
+        folder: The model's.
+        task: What it does, or is to do.
+
+    Raises:
+        TeacherError: Its settings, tensors or tokenizer are not what they seem; the message says which.
+    """
+    refuse_adapters(folder)
+    content = folder.read_object(CONFIG)
+    require_sound_settings(content, folder.path / CONFIG)
+    require_no_wrapper(read_weights(folder, task).shapes, folder.path)
+    if type(content.get("vocab_size")) is int:
+        require_tokenizer(folder, content["vocab_size"])
 
 
 def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:

@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrained
 
 from ose.errors import TeacherError
 from ose.tasks.few_tensors import few_tensors
+from ose.tasks.registry import TASKS, task_rules
 from ose.tasks.rules import TaskRules
 from ose.tasks.sealed_teacher import sealed_teacher
 from ose.tasks.teacher_folder import TeacherFolder
@@ -83,7 +84,7 @@ def _tensor_names(file: Path) -> list[str]:
 
 
 def load_with_new_head(
-    model_class: Any, path: str | Path, changes: Mapping[str, Any], seed: int, *, kind: str
+    model_class: Any, path: str | Path, changes: Mapping[str, Any], seed: int, rules: TaskRules
 ) -> PreTrainedModel:
     """Load an encoder in float32 under a head that is drawn anew, to be trained.
 
@@ -94,12 +95,12 @@ def load_with_new_head(
         path: The directory of the encoder, alone or under any head.
         changes: What the configuration says of the new head.
         seed: Of the draw.
-        kind: What messages call such a model.
+        rules: Of its task.
 
     Raises:
         TeacherError: The directory holds no complete encoder that such a model has.
     """
-    with _loading(path, None, f"has no encoder that a {kind} can be made of") as folder:
+    with _loading(path, None, f"has no encoder that a {rules.model_kind} can be made of") as folder:
         _require_weights(model_class, folder)
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **changes)
         torch.manual_seed(seed)
@@ -114,6 +115,8 @@ def load_with_new_head(
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
+    heads = tuple(prefix for name in TASKS for prefix in task_rules(name).head_prefixes)
+    require_all_used((name for name in info["unexpected_keys"] if not name.startswith(heads)), rules, Path(path))
     encoder = f"{model.base_model_prefix}."
     missing = {*info["missing_keys"], *(each[0] for each in info["mismatched_keys"])}
     lacking = sorted(key for key in missing if key.startswith(encoder) and not any(each in key for each in _DRAWN))

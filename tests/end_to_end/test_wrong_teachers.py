@@ -271,3 +271,17 @@ def test_half_a_hub_cache_is_fetched_once_where_there_is_a_network(
     told = ose("job", "submit", write(good)).complaint
     assert f"its cache has only a part of the model, without {lacking}; fetch it once" in told
     assert told.endswith("hf download owner/half")
+
+
+@pytest.mark.parametrize("command", ["finetune", "evaluate"])
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [(of_type(torch.int8), "is stored as I8"), (called("module.{}".format), "have 'module.' in them")],
+)
+def test_other_commands_look_at_the_same_files(ose, tmp_path: Path, command: str, spoil: Spoil, told: str) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("sentence,label\ngood,1\nbad,0\n")
+    model, options = spoilt(teacher_folder(), tmp_path / "model", spoil), ["--data", data, "--text", "sentence"]
+    more = ["--label", "label", "--output", tmp_path / "out"] if command == "finetune" else []
+    outcome = ose(command, model, *options, *more)
+    assert outcome.status == 2 and told in outcome.complaint
