@@ -276,7 +276,7 @@ def test_half_a_hub_cache_is_fetched_once_where_there_is_a_network(
 @pytest.mark.parametrize("command", ["finetune", "evaluate"])
 @pytest.mark.parametrize(
     ("spoil", "told"),
-    [(of_type(torch.int8), "is stored as I8"), (called("module.{}".format), "have 'module.' in them")],
+    [(of_type(torch.int8), "is stored as I8"), (called("module.{}".format), "have 'module.'")],
 )
 def test_other_commands_look_at_the_same_files(ose, tmp_path: Path, command: str, spoil: Spoil, told: str) -> None:
     data = tmp_path / "rows.csv"
