@@ -92,7 +92,7 @@ def _require_whole(spec: TeacherSpec, folder: TeacherFolder) -> None:
         lacking.append(TOKENIZERS[0][0])
     if lacking:
         raise TeacherError(
-            f"teacher {spec.model!r}: the hub cannot be reached, and its cache has only a part of the model, without "
+            f"teacher {spec.model!r}: the hub cannot be asked, and its cache has only a part of the model, without "
             f"{lacking[0]}; fetch it once where there is a network: hf download {spec.model}"
         )
 

@@ -42,7 +42,7 @@ def repeated_checks(
         precision: Of the search.
 
     Raises:
-        TeacherError: An output is NaN or infinite; going on with it would help nobody.
+        TeacherError: An output is NaN or infinite; no student can learn them.
     """
     usual, count = str(model.config._attn_implementation), min(num_items, NUM_ITEMS)
     kernels = [usual, *(each for each in _KERNELS if usual in _KERNELS and each != usual and _takes(model, each))]
