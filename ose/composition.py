@@ -14,12 +14,13 @@ from ose.coordinator.backend import Backend
 from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_data_key
 from ose.core.exports import ExportSummary
 from ose.core.finetuning import FinetuningReport, FinetuningRequest
-from ose.core.job import Candidate, DistillationResult, Job, inheritance_of
+from ose.core.job import Candidate, DistillationResult, Job, TeacherFacts, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.model_report import EvaluationQuestion, EvaluationReport
 from ose.core.progress import Progress, step_reporter
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import WorkersSpec
+from ose.core.teacher_report import TeacherReport
 from ose.inputs.space_size import num_candidates
 from ose.limits import operator_limits
 from ose.settings import Settings
@@ -120,6 +121,13 @@ def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
     from ose.workers import foreground
 
     return foreground.fill_mask(model, text, count)
+
+
+def look_at_teacher(teacher: TeacherFacts) -> TeacherReport:
+    """See `ose.workers.foreground.look_at_teacher`."""
+    from ose.workers import foreground
+
+    return foreground.look_at_teacher(teacher)
 
 
 def latency_of_directory(model: Path, protocol: LatencyProtocol) -> LatencyMeasurement:

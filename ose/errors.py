@@ -211,6 +211,11 @@ def error_of(code: str, message: str, fallback: type[OseError]) -> OseError:
     return kinds.get(code, fallback)(message)
 
 
+def is_mistake(code: str) -> bool:
+    """Whether the error of this code is in what was asked for: the same again would end alike."""
+    return any(kind.code == code for kind in _tree(InvalidInputError))
+
+
 def _tree(kind: type[OseError]) -> Iterator[type[OseError]]:
     yield kind
     for child in kind.__subclasses__():

@@ -27,6 +27,7 @@ from ose.core.model_report import EvaluationReport
 from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
+from ose.core.teacher_report import TeacherReport
 from ose.inputs.consistency import check_latency_protocol, check_sequence_length
 from ose.inputs.finetuning import finished, inspect_evaluation, inspect_finetuning
 from ose.inputs.job_file import load_job_file, parse_job
@@ -127,7 +128,7 @@ class Workspace:
 
         Args:
             job: A job file, its content, or a spec.
-            teacher_as_is: Go on also if the teacher's head looks as if it had never been trained.
+            teacher_as_is: Go on also if the teacher's answers look as if it had never been trained.
 
         Raises:
             InvalidInputError: It cannot be used; the message says what and why.
@@ -367,6 +368,14 @@ class Workspace:
     def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
         """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""
         return composition.fill_mask(Path(model), text, count)
+
+    def look_at(self, model: str | Path) -> TeacherReport:
+        """Check a model as a teacher of its task, as far as that can be told without a text: files, tensors, values.
+
+        Raises:
+            TeacherError: It cannot be one; the message says why.
+        """
+        return composition.look_at_teacher(inspect_teacher(TeacherSpec(model=str(model))))
 
     def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
         """Measure a model directory by the protocol that candidates are measured by.

@@ -226,6 +226,7 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, real_text: list[str])
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) -> Path:
     """Directory of a BERT of TINY_SHAPE with 64 positions and a WordPiece vocabulary of 800."""
     import torch
+    from models import know_frequencies
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
@@ -236,7 +237,9 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, real_text: list[str]) ->
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, **TINY_SHAPE)
-    BertForMaskedLM(config).save_pretrained(folder)
+    model = BertForMaskedLM(config)
+    know_frequencies(model.cls.predictions.bias, tokenizer, real_text)
+    model.save_pretrained(folder)
     return folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
 from ose.core.exports import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
-from ose.core.job import DistillationResult, Job
+from ose.core.job import DistillationResult, Job, TeacherFacts
 from ose.core.layer_choice import has_to_eliminate
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.messages import CalibrationRequest, LatencyRequest
 from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
+from ose.core.teacher_report import TeacherReport
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
@@ -36,7 +37,9 @@ from ose.runtimes.torch.export import export_student
 from ose.tasks.base import StepBatches, Task
 from ose.tasks.choice import task_of
 from ose.tasks.judging import held_out_quality
+from ose.tasks.loading import tensors_left_out
 from ose.tasks.registry import load_task
+from ose.tasks.tensor_values import denormal_share, require_sound_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,11 +205,34 @@ def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasur
     quieten()
     task, runtime = load_task(task_of(path)), runtime_package(protocol.runtime)
     model = task.load_teacher(path)
+    share = denormal_share(model)  # before the model is used up
     with closing(ScratchFolder("latency")) as scratch:
         folder = scratch.path / "model"
         save_for_timing(model, task.rules.timed_part, folder, runtime, protocol.dtype)
         request = LatencyRequest(folder=str(folder), vocab_size=model.config.vocab_size, protocol=protocol)
-        return LatencyServer(runtime).measure(request)
+        return replace(LatencyServer(runtime).measure(request), denormal_share=share)
+
+
+def look_at_teacher(teacher: TeacherFacts) -> TeacherReport:
+    """Load a teacher as a job would, and say what is in it.
+
+    Raises:
+        TeacherError: It cannot be loaded whole, or has values that no trained model has.
+    """
+    quieten()
+    task, folder = load_task(teacher.task), Path(teacher.path)
+    model, tokenizer = task.load_teacher(folder), task.load_tokenizer(folder)
+    values = require_sound_values(model, folder)
+    return TeacherReport(
+        task=teacher.task,
+        model_type=teacher.model_type,
+        architecture=str(teacher.architecture),
+        num_parameters=teacher.num_parameters,
+        unused=tensors_left_out(model, folder),
+        largest_weight=values.largest,
+        denormal_share=values.denormal_share,
+        num_tokens=len(tokenizer),
+    )
 
 
 def quieten() -> None:

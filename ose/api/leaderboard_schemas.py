@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from ose.core.architecture import Architecture
 from ose.core.job import ErrorDetail, JobStatus, TrialStatus
-from ose.core.measurement import Evaluation, LatencyMeasurement, LatencyProtocol, Metric
+from ose.core.measurement import Evaluation, LatencyMeasurement, LatencyProtocol, Metric, TeacherCheck
 from ose.core.score import ScoreRule
 from ose.core.trust import Trust
 from ose.leaderboard.references import ReferenceRow
@@ -72,6 +72,7 @@ class LeaderboardTeacher(BaseModel):
         loss_stderr_nats: Its standard error over sequences.
         metrics: What else the task says of its quality, by name.
         masked_lm_loss_nats: As in `metrics`. It goes with the next version.
+        checks: What it was held against before anything was learnt from it; empty in jobs of earlier versions.
         masked_accuracy: As in `metrics`. It goes with the next version.
     """
 
@@ -88,6 +89,7 @@ class LeaderboardTeacher(BaseModel):
     loss_stderr_nats: float | None
     metrics: dict[str, Metric]
     masked_lm_loss_nats: float | None
+    checks: list[TeacherCheck]
     masked_accuracy: float | None
 
 

@@ -6,13 +6,15 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ose.cli.context import Context, tell
 from ose.core.shown import shown
+from ose.core.teacher_report import denormal_line
 from ose.errors import OseError
 
 if TYPE_CHECKING:
@@ -21,22 +23,44 @@ if TYPE_CHECKING:
 Check = Callable[["Workspace"], str]
 
 
-def doctor(context: typer.Context) -> None:
-    """Check Python, libraries, devices, database and Ray: one line each, with what to do."""
+def doctor(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Argument(help="A model directory or hub id, to be looked at as a teacher instead.")
+    ] = None,
+) -> None:
+    """Check Python, libraries, devices, database and Ray, or a model: one line each, with what to do."""
     options: Context = context.obj
     with options.this_machine() as workspace:
-        failed = [name for name, check in _CHECKS.items() if not _passes(name, check, workspace)]
+        checks = _CHECKS if model is None else {"teacher": partial(_teacher, model)}
+        failed = [name for name, check in checks.items() if not _passes(name, check, workspace)]
     if failed:
         raise typer.Exit(1)
 
 
 def _passes(name: str, check: Check, workspace: Workspace) -> bool:
     try:
-        tell(f"ok    {name:<10} {shown(check(workspace))}")
+        for line in check(workspace).splitlines():
+            tell(f"ok    {name:<10} {shown(line)}")
     except (OseError, OSError, ImportError) as error:
         tell(f"FAIL  {name:<10} {shown(error)}")
         return False
     return True
+
+
+def _teacher(model: str, workspace: Workspace) -> str:
+    found = workspace.look_at(model)
+    left_out = f"left out: {', '.join(found.unused)}" if found.unused else "none is left out"
+    slow = denormal_line(found.denormal_share)
+    return "\n".join(
+        [
+            f"{found.model_type} {found.architecture}, {found.num_parameters:,} parameters, for {found.task}",
+            f"every tensor that {found.task} needs is there; {left_out}",
+            f"all weights are finite, the largest is {found.largest_weight:.3g}; {slow or 'hardly any is denormal'}",
+            f"the tokenizer has {found.num_tokens:,} tokens, and the model a row for each",
+            "whether it knows your text, a job asks it before anything else",
+        ]
+    )
 
 
 def _python(workspace: Workspace) -> str:

@@ -11,6 +11,7 @@ import typer
 from ose.cli.context import Context, Format, print_json, say, tell
 from ose.core.bounds import BATCH, SEQUENCE, THREADS
 from ose.core.measurement import LatencyProtocol
+from ose.core.teacher_report import denormal_line
 
 _DEFAULTS = LatencyProtocol()
 
@@ -32,6 +33,8 @@ def latency(
     )
     with options.this_machine() as workspace:
         measured = workspace.latency(model, protocol)
+    if slow := denormal_line(measured.denormal_share):
+        say(f"note: {slow}")
     if output is Format.json:
         print_json({"protocol": asdict(protocol), **asdict(measured)})
         return

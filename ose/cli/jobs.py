@@ -14,6 +14,7 @@ from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
 from ose.core.notes import job_notes
 from ose.core.shown import shown
+from ose.errors import is_mistake
 
 if TYPE_CHECKING:
     from ose.verbs import Verbs
@@ -24,7 +25,7 @@ JobFile = Annotated[Path, typer.Argument(help="Job file (YAML).", show_default=F
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
 AsIs = Annotated[
     bool,
-    typer.Option("--teacher-as-is", help="Go on also if the teacher's head looks as if it had never been trained."),
+    typer.Option("--teacher-as-is", help="Go on also if the teacher's answers look as if it had never been trained."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
 
@@ -145,7 +146,8 @@ def run_to_end(workspace: Verbs, job_id: str, *, says_next: bool = True, output:
     if job.status is not JobStatus.SUCCEEDED:
         reason = f": {shown(job.failure.message)}" if job.failure else ""
         say(f"error: job {job.id} {job.status.lower()}{reason}")
-        say(f"try again with: {this_command()} job resume {job.id}")
+        if job.failure is None or not is_mistake(job.failure.code):
+            say(f"try again with: {this_command()} job resume {job.id}")
         sys.exit(1)
     if output is Format.json:
         print_json(workspace.leaderboard(job.id).to_json())

@@ -64,7 +64,7 @@ app.command("evaluate", epilog="Example: ose evaluate student teacher --data dev
     evaluation.evaluate
 )
 app.command("latency", epilog="Example: ose latency my-model --threads 2")(inspection.latency)
-app.command("doctor", epilog="Example: ose doctor")(doctor.doctor)
+app.command("doctor", epilog="Example: ose doctor my-model")(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -71,7 +71,7 @@ class RemoteWorkspace:
             job: A job file, its content, or a spec. A search space in a file of its own is sent along.
             key: A name for this submission; another call with it finds the same job. None makes one up, so that
                 a lost answer does not make two jobs.
-            teacher_as_is: Go on also if the teacher's head looks as if it had never been trained.
+            teacher_as_is: Go on also if the teacher's answers look as if it had never been trained.
 
         Raises:
             InvalidInputError: It cannot be used; the message says what and why.

@@ -48,9 +48,12 @@ def prepare_search_data(context: RunContext) -> TeacherQuality:
         [summary] = run_requests(context, [_data_request(context, part)])
         assert isinstance(summary, DataSummary)
         requests += _targets_requests(context, part, summary)
+    judged = [each for each in requests if isinstance(each, TargetsRequest) and each.shard is None]
     context.progress.stage("Asking the teacher", len(requests))
-    quality = next(result for result in run_requests(context, requests) if isinstance(result, TeacherQuality))
+    [quality] = run_requests(context, judged)  # before all else: nothing is spent on a teacher that is none
+    assert isinstance(quality, TeacherQuality)
     _require_trusted(quality, context.job.spec.teacher)
+    run_requests(context, [each for each in requests if each not in judged])
     return quality
 
 
@@ -81,7 +84,7 @@ def _data_request(context: RunContext, part: SearchDataPart) -> DataRequest:
 
 
 def _calibration_requests(context: RunContext) -> list[Request]:
-    """One request or none; it takes as long as many shards, so it goes out first."""
+    """One request or none; it takes as long as many shards, so it goes out before them."""
     job = context.job
     if not needs_calibration(job.spec):
         return []

@@ -90,6 +90,8 @@ class LatencyMeasurement:
         pace_ms: What a fixed calculation took, just before or just after, whichever was slower: how fast the machine
             was. None likewise.
         long_p50_ms: The median at the protocol's second length; None where it has none.
+        denormal_share: Of a model directory's weights, those so near to 0 that processors compute with them many times
+            slower; None of a model that was built to be timed.
     """
 
     p10_ms: float
@@ -104,6 +106,7 @@ class LatencyMeasurement:
     other_load_cores: float | None = None
     pace_ms: float | None = None
     long_p50_ms: float | None = None
+    denormal_share: float | None = None
 
     @property
     def p50_stderr_ms(self) -> float:
@@ -222,6 +225,25 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherCheck:
+    """One thing that a teacher was held against before anything was learnt from it.
+
+    Attributes:
+        name: What was measured, with its unit.
+        value: The teacher's.
+        bound: What it was held against.
+        is_passed: Whether it is what it seems, by this.
+        told: Both figures in words.
+    """
+
+    name: str
+    value: float
+    bound: float
+    is_passed: bool
+    told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherQuality:
     """The teacher on the same held-out targets.
 
@@ -234,6 +256,7 @@ class TeacherQuality:
             that were run before it was stored.
         doubts: Why it may not be what it seems, a line each; with one, a job goes on only if it takes the teacher as it
             is.
+        checks: What it was held against. Empty in jobs that were run before there were any.
     """
 
     entropy_nats: float
@@ -242,3 +265,4 @@ class TeacherQuality:
     num_targets: int
     sequence_entropies_nats: tuple[float, ...] = ()
     doubts: tuple[str, ...] = ()
+    checks: tuple[TeacherCheck, ...] = ()

@@ -38,7 +38,7 @@ class TeacherSpec:
     Attributes:
         model: A directory with config.json, model.safetensors and a tokenizer, or a hub id.
         revision: Commit or tag of a hub id.
-        as_is: It is taken as it is, whatever its answers say of it: that its head was never trained, as it seems.
+        as_is: It is taken as it is, whatever its answers say of it: that it was never trained, as it seems.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

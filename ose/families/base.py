@@ -63,7 +63,10 @@ class Shape(ConfigNames, Protocol):
         """Operations of a head's forward pass at so many positions."""
 
     def expected_tensors(self, architecture: Architecture, embedding: EmbeddingShape) -> Mapping[str, tuple[int, ...]]:
-        """Tensors of a teacher's weights, by the endings of their names, with the shapes they must have."""
+        """The tensors of a teacher's encoder, by the endings of their names, with the shapes they must have."""
+
+    def is_head_tensor(self, name: str) -> bool:
+        """Whether a tensor of this name belongs to a head that one of the classes has."""
 
     def layer_prefix(self, layer: int) -> str:
         """What is in the names of all tensors of a layer, counted from 0, and of no other tensor."""

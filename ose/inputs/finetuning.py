@@ -15,6 +15,7 @@ from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.errors import ConflictError, InvalidInputError, TeacherError
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.teacher_source import locate_teacher
+from ose.inputs.teachers import require_sound_files
 from ose.tasks.choice import task_of, tuned_task
 from ose.tasks.registry import require_labels, task_rules
 from ose.tasks.rules import TaskRules
@@ -61,6 +62,7 @@ def inspect_finetuning(
     source = locate_teacher(TeacherSpec(model=model))
     chosen = tuned_task(source.path, task)
     require_labels(chosen)
+    require_sound_files(source, chosen)
     if corpus_spec.columns.label is None:
         raise InvalidInputError("fine-tuning needs labels: name their column with --label")
     corpus = inspect_corpus(corpus_spec, rows=True)
@@ -119,8 +121,11 @@ def inspect_evaluation(
         InvalidInputError: The task does not read a column that is named.
     """
     every = [*models, *([] if teacher is None else [teacher])]
-    places = [locate_teacher(TeacherSpec(model=each)).path for each in every]
+    folders = [locate_teacher(TeacherSpec(model=each)) for each in every]
+    places = [folder.path for folder in folders]
     tasks = [task_of(place) for place in places]
+    for folder, task in zip(folders, tasks, strict=True):
+        require_sound_files(folder, task)
     for model, task in zip(every, tasks, strict=True):
         if task != tasks[0]:
             raise TeacherError(f"{model} does {task}, {every[0]} does {tasks[0]}; they cannot be compared")

@@ -12,6 +12,8 @@ _ADAPTER, _GLINER, _SETFIT, _SENTENCES = (
     "adapter_config.json", "gliner_config.json", "config_setfit.json", "modules.json"
 )  # fmt: skip
 
+_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin", "adapter_model.pt")
+
 MARKERS = (_ADAPTER, _GLINER, _SETFIT, _SENTENCES)
 """Files that tell; small, and read by no model."""
 
@@ -25,12 +27,7 @@ def refuse_other_formats(folder: TeacherFolder) -> None:
     Raises:
         TeacherError: It is an adapter, or a model of GLiNER, SetFit or sentence-transformers.
     """
-    if folder.has(_ADAPTER) and not (folder.has(CONFIG) and folder.weights()):
-        raise TeacherError(
-            f"{folder.path} is an adapter without its model; merge it first: peft's "
-            "AutoPeftModelForSequenceClassification.from_pretrained(DIR).merge_and_unload().save_pretrained(NEW_DIR), "
-            "with the tokenizer beside it"
-        )
+    refuse_adapters(folder)
     if folder.has(_GLINER):
         raise TeacherError(
             f"{folder.path} is a GLiNER model, which finds spans by the names of labels; none of OSE's tasks does. "
@@ -43,6 +40,25 @@ def refuse_other_formats(folder: TeacherFolder) -> None:
         )
     if folder.has(_SENTENCES) and folder.has(CONFIG):
         _refuse_embedder(folder)
+
+
+def refuse_adapters(folder: TeacherFolder) -> None:
+    """Refuse a folder with an adapter, which no model would be loaded with.
+
+    Raises:
+        TeacherError: There is one, alone or beside a model.
+    """
+    if folder.has(_ADAPTER) and not (folder.has(CONFIG) and folder.weights()):
+        raise TeacherError(
+            f"{folder.path} is an adapter without its model; merge it first: peft's "
+            "AutoPeftModelForSequenceClassification.from_pretrained(DIR).merge_and_unload().save_pretrained(NEW_DIR), "
+            "with the tokenizer beside it"
+        )
+    if folder.has(_ADAPTER) and (found := next(filter(folder.has, _ADAPTER_WEIGHTS), None)):
+        raise TeacherError(
+            f"{folder.path} is a model with an adapter beside it ({found}), which would not be loaded; merge it "
+            f"(peft's merge_and_unload), or remove {_ADAPTER} and {found} if the model alone is what you mean"
+        )
 
 
 def _refuse_embedder(folder: TeacherFolder) -> None:

@@ -12,6 +12,7 @@ from ose.errors import SearchSpaceError, TeacherError
 from ose.families import others
 from ose.families.base import ConfigNames
 from ose.families.registry import family_of_students, known_family, load_shape
+from ose.inputs.config_settings import counts_from_padding, padding_id, require_padding, require_sound_settings
 from ose.tasks.choice import class_of, suited_task
 from ose.tasks.registry import task_rules
 from ose.tasks.teacher_folder import TeacherFolder
@@ -40,11 +41,15 @@ class TeacherConfig:
     is_tied: bool
 
     @property
-    def is_inheritable(self) -> bool:
-        """Whether a family knows this class: its closed-form counts hold, and students can start from its weights."""
+    def is_known(self) -> bool:
+        """Whether a family knows this class, and so every tensor that it may have."""
         family = known_family(self.model_type)
-        classes = load_shape(family).CLASSES[self.model_type] if family else ()
-        return family is not None and self.is_tied and self.class_name in ("", *classes)
+        return family is not None and self.class_name in ("", *load_shape(family).CLASSES[self.model_type])
+
+    @property
+    def is_inheritable(self) -> bool:
+        """Whether its family's closed-form counts hold of it, and students can start from its weights."""
+        return self.is_known and self.is_tied
 
 
 def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig:
@@ -62,12 +67,14 @@ def read_config(folder: TeacherFolder, task: str | None = None) -> TeacherConfig
     raw = folder.read(CONFIG)
     handed_on(CONFIG, raw, folder.path)
     content = parse_object(raw, path)
+    require_sound_settings(content, path)
     task = suited_task(content, task, folder.path)
     model_type = str(content.get("model_type", ""))
     family = known_family(model_type)
     names: ConfigNames = load_shape(family) if family else others
     sizes, tables = ({name: _number(content, name, names, path) for name in each} for each in (AXES, _TABLES))
     num_outputs = task_rules(task).num_outputs(content, path)
+    require_padding(content, tables["vocab_size"], names, path)
     try:
         architecture = Architecture(**sizes, family=family_of_students(model_type))
         embedding = EmbeddingShape(**tables, num_labels=num_outputs)
@@ -97,8 +104,7 @@ def longest_sequence(folder: TeacherFolder) -> int:
 
 
 def _longest_sequence(content: dict[str, Any], names: ConfigNames, path: Path) -> int:
-    has_offset = content.get("model_type", "") in names.OFFSET_MODEL_TYPES
-    offset = _pad_token_id(content) + 1 if has_offset else 0
+    offset = padding_id(content) + 1 if counts_from_padding(content, names) else 0
     return max(_number(content, "max_position_embeddings", names, path) - offset, 1)
 
 
@@ -110,8 +116,3 @@ def _number(content: dict[str, Any], name: str, names: ConfigNames, path: Path) 
     if type(value) is not int:
         raise TeacherError(f"{path}: {spelling} must be a whole number, not {str(value)[:60]!r}")
     return max(value, 1) if name == "type_vocab_size" else value
-
-
-def _pad_token_id(content: dict[str, Any]) -> int:
-    value = content.get("pad_token_id", 1)
-    return value if type(value) is int and value >= 0 else 1

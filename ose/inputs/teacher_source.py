@@ -10,8 +10,10 @@ from ose.core.hub_names import is_repository
 from ose.core.spec import TeacherSpec
 from ose.errors import OseError, TeacherError
 from ose.inputs.other_formats import MARKERS
+from ose.inputs.weight_formats import format_of
 from ose.limits import require_within
-from ose.tasks.teacher_folder import SMALL_FILES, TeacherFolder
+from ose.tasks.teacher_folder import SMALL_FILES, TOKENIZERS, WEIGHTS, TeacherFolder
+from ose.tasks.teacher_settings import CONFIG
 
 _FILES: dict[str, Any] = {"allow_patterns": [*SMALL_FILES, *MARKERS, "*.safetensors"], "ignore_patterns": ["*/*"]}
 """In subfolders, hub repositories keep other formats (ONNX, Core ML)."""
@@ -30,7 +32,9 @@ def locate_teacher(spec: TeacherSpec) -> TeacherFolder:
         if spec.model and path.is_dir():
             return TeacherFolder(path.resolve())
         if path.is_file():
-            raise TeacherError(f"teacher {spec.model} is a file; name the directory that holds config.json")
+            kind = format_of(path)
+            told = f", {kind}" if kind else "; name the directory that holds config.json"
+            raise TeacherError(f"teacher {spec.model} is a file{told}")
     except (OSError, RuntimeError) as error:  # a name too long, an unknown ~user
         raise TeacherError(f"teacher {spec.model!r}: {getattr(error, 'strerror', None) or error}") from error
     if not is_repository(spec.model):
@@ -64,18 +68,33 @@ def download_teacher(spec: TeacherSpec) -> TeacherFolder:
 
 def _fetch(spec: TeacherSpec) -> str:
     """The folder of a commit whose files the hub has told the sizes of, or what the cache has where it cannot tell."""
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
 
     try:
         revision = HfApi().resolve_revision(spec.model, revision=spec.revision)
         files = HfApi().model_info(spec.model, revision=revision.resolved, files_metadata=True).siblings or []
     except Exception as error:
         try:
-            return str(snapshot_download(spec.model, revision=spec.revision, local_files_only=True, **_FILES))
+            found = snapshot_download(spec.model, revision=spec.revision, local_files_only=True, **_FILES)
         except FileNotFoundError:
             raise error from None
+        _require_whole(spec, TeacherFolder(Path(found), root=Path(constants.HF_HUB_CACHE).resolve()))
+        return str(found)
     _require_bounded(spec, {file.rfilename: file.size for file in files})
     return str(snapshot_download(spec.model, revision=revision, **_FILES))
+
+
+def _require_whole(spec: TeacherSpec, folder: TeacherFolder) -> None:
+    """Refuse what a fetch that was broken off has left in the cache."""
+    weights = folder.weights() or (WEIGHTS,)
+    lacking = [name for name in (CONFIG, *weights) if not (folder.path / name).exists()]
+    if not any(all((folder.path / name).exists() for name in files) for files in TOKENIZERS):
+        lacking.append(TOKENIZERS[0][0])
+    if lacking:
+        raise TeacherError(
+            f"teacher {spec.model!r}: the hub cannot be asked, and its cache has only a part of the model, without "
+            f"{lacking[0]}; fetch it once where there is a network: hf download {spec.model}"
+        )
 
 
 def _require_bounded(spec: TeacherSpec, sizes: Mapping[str, int | None]) -> None:

@@ -11,11 +11,15 @@ from typing import Any, BinaryIO
 
 from ose.artifacts.bounded import require_few_values
 from ose.errors import TeacherError
+from ose.inputs.weight_formats import refuse_beginning, refuse_folder
 from ose.limits import operator_limits, setting_of
-from ose.tasks.teacher_folder import WEIGHTS, TeacherFolder
+from ose.tasks.teacher_folder import TeacherFolder
 from ose.tasks.teacher_settings import INDEX
+from ose.tasks.tensor_names import is_buffer
 
-_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.bin")
+_FLOATS = ("F64", "F32", "F16", "BF16")
+"""What weights are trained and saved in; all else is cut down, or no weight."""
+
 _MAX_DIMENSIONS, _MAX_SIZE = 8, 2**48
 """Of a tensor; a product of longer numbers than any size would take minutes."""
 
@@ -36,23 +40,22 @@ class TeacherWeights:
     shapes: dict[str, tuple[int, ...]]
 
 
-def read_weights(folder: TeacherFolder) -> TeacherWeights:
+def read_weights(folder: TeacherFolder, task: str = "fill_mask") -> TeacherWeights:
     """Read the headers of model.safetensors, or of the shards that its index names.
 
+    Args:
+        folder: The teacher's.
+        task: What it is to do, for messages.
+
     Raises:
-        TeacherError: There are no safetensors, or a file is truncated or corrupt.
+        TeacherError: There are no safetensors, a file is truncated or corrupt, or a weight is no floating-point number.
     """
     files = [name for name in folder.weights() if name != INDEX]
     if missing := [name for name in files if not folder.has(name)]:
         raise TeacherError(f"{folder.path} lacks the shard {missing[0]}, which {INDEX} names")
-    if files:
-        return TeacherWeights(shapes=_read_headers(folder, files))
-    if any(folder.has(name) for name in _PICKLES):
-        raise TeacherError(
-            f"{folder.path} holds pickled weights only, which may run any code and are never loaded; convert them once "
-            "where you trust them: AutoModelForMaskedLM.from_pretrained(DIR).save_pretrained(NEW_DIR)"
-        )
-    raise TeacherError(f"{folder.path} has no {WEIGHTS}")
+    if not files:
+        refuse_folder(folder, task)
+    return TeacherWeights(shapes=_read_headers(folder, files))
 
 
 def _read_headers(folder: TeacherFolder, files: list[str]) -> dict[str, tuple[int, ...]]:
@@ -77,8 +80,10 @@ def _read_header(folder: TeacherFolder, name: str) -> dict[str, tuple[int, ...]]
     _require_few_tensors(len(header), path)
     try:
         expected_bytes = 8 + header_bytes + _data_bytes(header)
-        shapes = {name: _shape(entry) for name, entry in header.items() if "F" in entry["dtype"]}
-    except (KeyError, TypeError, ValueError) as error:
+        shapes = {name: _shape(entry) for name, entry in header.items() if _is_weight(name, entry, path)}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, TeacherError):
+            raise
         raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
     if actual_bytes != expected_bytes:
         raise TeacherError(
@@ -93,6 +98,8 @@ def _parse_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], int, int]
     actual_bytes, most = os.fstat(file.fileno()).st_size, operator_limits().max_header_bytes
     header_bytes = int.from_bytes(file.read(8), "little")
     if actual_bytes < 8 or header_bytes > actual_bytes - 8:
+        file.seek(0)
+        refuse_beginning(file.read(24), path)
         raise TeacherError(f"{path} is truncated or no safetensors file; fetch it again")
     if header_bytes > most:
         raise TeacherError(f"{path} has a header of more than {most:,} bytes ({setting_of('max_header_bytes')})")
@@ -104,6 +111,16 @@ def _parse_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], int, int]
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TeacherError(f"{path} has a corrupt header; fetch it again") from error
     return header, header_bytes, actual_bytes
+
+
+def _is_weight(name: str, entry: dict[str, Any], path: Path) -> bool:
+    """Whether a tensor is a weight; one that is cut down to few bits would be taken for what it stands for."""
+    if entry["dtype"] in _FLOATS or is_buffer(name):
+        return entry["dtype"] in _FLOATS
+    raise TeacherError(
+        f"{path}: {name} is stored as {str(entry['dtype'])[:20]}, which is no type that weights are trained in; name "
+        "the model as it was before it was quantized"
+    )
 
 
 def _data_bytes(header: dict[str, Any]) -> int:

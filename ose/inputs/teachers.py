@@ -12,13 +12,16 @@ from ose.errors import TeacherError
 from ose.families.counts import FamilyCounts
 from ose.families.others import LAYER
 from ose.families.registry import load_shape
-from ose.inputs.other_formats import refuse_other_formats
+from ose.inputs.config_settings import require_sound_settings
+from ose.inputs.other_formats import refuse_adapters, refuse_other_formats
 from ose.inputs.teacher_config import TeacherConfig, read_config
 from ose.inputs.teacher_source import locate_teacher
+from ose.inputs.teacher_tokens import require_tokenizer
 from ose.inputs.teacher_weights import read_weights
 from ose.tasks.registry import task_rules
-from ose.tasks.teacher_folder import TOKENIZERS, TeacherFolder
-from ose.tasks.teacher_settings import TOKENIZER_CONFIG, handed_on
+from ose.tasks.teacher_folder import TeacherFolder
+from ose.tasks.teacher_settings import CONFIG, TOKENIZER_CONFIG
+from ose.tasks.tensor_names import refuse_common_prefix, require_all_used, require_no_wrapper
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -46,12 +49,13 @@ def inspect_teacher(
     refuse_other_formats(folder)
     config = read_config(folder, task)
     _require_students_head(config.architecture.family, config.task, folder.path)
-    weights = read_weights(folder)
+    weights = read_weights(folder, config.task)
     _require_as_many_tensors(config, weights.shapes, folder.path)
+    require_no_wrapper(weights.shapes, folder.path)
     _require_head(config, weights.shapes, folder.path)
-    if config.is_inheritable:
+    if config.is_known:
         _require_agreement(config, weights.shapes, folder.path)
-    _require_tokenizer(folder)
+    require_tokenizer(folder, config.embedding.vocab_size)
     total, encoder = _count(config, weights.shapes)
     return TeacherFacts(
         path=str(folder.path),
@@ -65,6 +69,24 @@ def inspect_teacher(
         can_be_inherited=config.is_inheritable,
         task=config.task,
     )
+
+
+def require_sound_files(folder: TeacherFolder, task: str) -> None:
+    """Check what holds of any model that is loaded, also of an encoder that does nothing yet.
+
+    Args:
+        folder: The model's.
+        task: What it does, or is to do.
+
+    Raises:
+        TeacherError: Its settings, tensors or tokenizer are not what they seem; the message says which.
+    """
+    refuse_adapters(folder)
+    content = folder.read_object(CONFIG)
+    require_sound_settings(content, folder.path / CONFIG)
+    require_no_wrapper(read_weights(folder, task).shapes, folder.path)
+    if type(content.get("vocab_size")) is int:
+        require_tokenizer(folder, content["vocab_size"])
 
 
 def _require_as_many_tensors(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
@@ -85,8 +107,14 @@ def _require_students_head(family: str, task: str, folder: Path) -> None:
 def _require_head(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
     rules, wanted = task_rules(config.task), config.embedding.num_labels
     if not any(name.startswith(rules.head_prefixes) for name in shapes):
+        refuse_common_prefix(shapes, rules.head_prefixes, folder)
         raise TeacherError(
             f"{folder}: the weights have no {rules.head_kind}; OSE needs a ...{rules.model_classes[0]} model"
+        )
+    if config.is_known and not config.is_tied and not any(name.endswith("decoder.weight") for name in shapes):
+        raise TeacherError(
+            f"{folder}: config.json unties the {rules.head_kind} from the embeddings (tie_word_embeddings: false), but "
+            "the weights have no matrix for it; set that to true if it was trained tied"
         )
     endings = tuple(f".{each}" for each in rules.output_weights)  # pre_classifier.weight is no classifier.weight
     for name, shape in shapes.items():
@@ -95,17 +123,34 @@ def _require_head(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
 
 
 def _require_agreement(config: TeacherConfig, shapes: Shapes, folder: Path) -> None:
-    """The tensors that show each number of config.json must have its shape."""
+    """The encoder has each tensor that config.json promises, in its shape, and no tensor is left over."""
     architecture = config.architecture
     family = load_shape(architecture.family)
-    for ending, shape in family.expected_tensors(architecture, config.embedding).items():
-        found = next((each for name, each in shapes.items() if name.endswith(ending)), None)
-        if found is None:
+    expected, found = family.expected_tensors(architecture, config.embedding), _by_ending(shapes)
+    for ending, shape in expected.items():
+        if ending not in found:
             raise TeacherError(f"{folder}: the weights have no {ending}, which config.json asks for")
-        if found != shape:
-            raise TeacherError(f"{folder}: {ending} has the shape {list(found)}, config.json says {list(shape)}")
+        if found[ending] != shape:
+            raise TeacherError(
+                f"{folder}: {ending} has the shape {list(found[ending])}, config.json says {list(shape)}"
+            )
     if any(family.layer_prefix(architecture.num_hidden_layers) in name for name in shapes):
         raise TeacherError(f"{folder}: the weights have more layers than config.json says")
+    others = [name for name in shapes if not _by_ending({name: ()}).keys() & expected.keys()]
+    require_all_used((name for name in others if not family.is_head_tensor(name)), task_rules(config.task), folder)
+
+
+def _by_ending(shapes: Shapes) -> Shapes:
+    """Shapes by the tensors' names with and without their first part, which is the model's own, as files now have them.
+
+    The norms of the oldest files call their weight and bias `gamma` and `beta`.
+    """
+    found: Shapes = {}
+    for name, shape in shapes.items():
+        new = name.removesuffix("gamma") + "weight" if name.endswith(".gamma") else name
+        new = new.removesuffix("beta") + "bias" if new.endswith(".beta") else new
+        found |= {new: shape, new.partition(".")[2]: shape}
+    return found
 
 
 def _count(config: TeacherConfig, shapes: Shapes) -> tuple[int, int]:
@@ -127,63 +172,9 @@ def _without_tied(shapes: Shapes, config: TeacherConfig) -> list[tuple[int, ...]
     return others + (list(set(vocabulary)) if config.is_tied else vocabulary)
 
 
-def _require_tokenizer(folder: TeacherFolder) -> None:
-    present = folder.tokenizer()
-    if not any(set(files) <= set(present) for files in TOKENIZERS):
-        raise TeacherError(f"{folder.path} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)")
-    for name in present:
-        handed_on(name, folder.read(name), folder.path)
-
-
 def _tokenizer_max_length(folder: TeacherFolder, config: TeacherConfig) -> int:
-    """The tokenizer's own bound on a sequence, which also tells of tokens the teacher has no row for."""
-    _require_known_tokens(folder, config)
+    """The tokenizer's own bound on a sequence."""
     has_config = TOKENIZER_CONFIG in folder.tokenizer()
     bound = folder.read_object(TOKENIZER_CONFIG).get("model_max_length") if has_config else None
     is_sane = isinstance(bound, int) and not isinstance(bound, bool) and 0 < bound < _SANE_MAX_LENGTH
     return int(bound) if bound and is_sane else config.max_sequence_length
-
-
-def _require_known_tokens(folder: TeacherFolder, config: TeacherConfig) -> None:
-    present = folder.tokenizer()
-    name = next((each for each in _HIGHEST_IDS if each in present), None)
-    if name is None:
-        return
-    try:
-        highest = _HIGHEST_IDS[name](folder)
-        surplus = highest - config.embedding.vocab_size
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, TeacherError):
-            raise
-        raise TeacherError(f"{folder.path / name} is no tokenizer's file") from error
-    if surplus >= 0:
-        raise TeacherError(
-            f"{folder.path}: the tokenizer has token ids up to {highest:,}, the model's vocabulary ends before "
-            f"{config.embedding.vocab_size:,}; they do not belong together"
-        )
-
-
-def _highest_of_all(folder: TeacherFolder) -> int:
-    content = folder.read_object("tokenizer.json")
-    vocabulary = content["model"]["vocab"]
-    ids = [entry["id"] for entry in content.get("added_tokens") or ()]
-    known = vocabulary.values() if isinstance(vocabulary, dict) else (len(vocabulary) - 1,)
-    highest: int = max([*ids, *known])
-    return highest
-
-
-def _highest_of_lines(folder: TeacherFolder) -> int:
-    return len(folder.read("vocab.txt").splitlines()) - 1
-
-
-def _highest_of_table(folder: TeacherFolder) -> int:
-    highest: int = max(folder.read_object("vocab.json").values())
-    return highest
-
-
-_HIGHEST_IDS: dict[str, Callable[[TeacherFolder], int]] = {
-    "tokenizer.json": _highest_of_all,
-    "vocab.txt": _highest_of_lines,
-    "vocab.json": _highest_of_table,
-}
-"""The highest token id by the first of these files that there is."""

@@ -164,6 +164,7 @@ def teacher_json(job: Job) -> dict[str, Any]:
         "loss_nats": quality.entropy_nats if quality else None,
         "loss_stderr_nats": quality.entropy_stderr_nats if quality else None,
         "metrics": metrics_json(metrics),
+        "checks": [asdict(each) for each in quality.checks] if quality else [],
         **former_figures(metrics),
     }
 

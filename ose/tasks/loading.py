@@ -15,35 +15,35 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrained
 
 from ose.errors import TeacherError
 from ose.tasks.few_tensors import few_tensors
+from ose.tasks.registry import TASKS, task_rules
+from ose.tasks.rules import TaskRules
 from ose.tasks.sealed_teacher import sealed_teacher
+from ose.tasks.teacher_folder import TeacherFolder
+from ose.tasks.teacher_settings import CONFIG, INDEX
+from ose.tasks.tensor_names import require_all_used, require_none_missing
+from ose.tasks.tensor_values import require_sound_values
 
 _MOST_MISSING = 2
 """Weights asked for to those held; of a complete model no more than tied ones that are stored once."""
 
 
-def load_model(
-    model_class: Any,
-    path: str | Path,
-    digest: str | None,
-    *,
-    kind: str,
-    optional: Sequence[str] = (),
-) -> PreTrainedModel:
+def load_model(model_class: Any, path: str | Path, digest: str | None, rules: TaskRules) -> PreTrainedModel:
     """Load a model in float32, frozen and in evaluation mode.
 
-    Only safetensors are read, and no code from the directory is run.
+    Only safetensors are read, and no code from the directory is run. Every tensor of the files is one of the model's,
+    or of a part that the task has no use for, and every tensor of the model is in the files, or tied to one.
 
     Args:
         model_class: One of transformers' `AutoModelFor...`, which have no type that they share.
         path: The directory.
         digest: What the teacher must still be; None takes it as it is.
-        kind: What messages call such a model.
-        optional: Parts of weights' names that may be missing: derived, unused or tied.
+        rules: Of its task.
 
     Raises:
-        TeacherError: The directory holds no complete model of this kind, or another one than it did.
+        TeacherError: The directory holds no complete model of this kind, or another one than it did, or values that no
+            trained model has.
     """
-    with _loading(path, digest, f"is no {kind} that can be loaded") as folder:
+    with _loading(path, digest, f"is no {rules.model_kind} that can be loaded") as folder:
         _require_weights(model_class, folder)
         model, info = model_class.from_pretrained(
             folder,
@@ -53,16 +53,38 @@ def load_model(
             use_safetensors=True,
             output_loading_info=True,
         )
-    missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in optional))
-    if missing:
-        raise TeacherError(f"{path} lacks {len(missing)} of the model's weights, among them {missing[0]}")
+    require_all_used(info["unexpected_keys"], rules, Path(path))
+    require_none_missing(info["missing_keys"], rules, Path(path))
+    require_sound_values(model, path)
     model.config.name_or_path = model.name_or_path = str(path)
     loaded: PreTrainedModel = model.eval().requires_grad_(False)
     return loaded
 
 
+def tensors_left_out(model: PreTrainedModel, path: str | Path) -> tuple[str, ...]:
+    """The tensors in a directory's files that its model has no part for, by their names, sorted.
+
+    Norms of the oldest files have other names than the model's; files of an encoder alone lack its name at the front.
+    """
+    known = {_ending(name) for name in model.state_dict()}
+    files = [Path(path) / name for name in TeacherFolder(Path(path)).weights() if name != INDEX]
+    names = [name for file in files for name in _tensor_names(file)]
+    return tuple(sorted(name for name in names if not {_ending(name), name} & known))
+
+
+def _ending(name: str) -> str:
+    renamed = name.removesuffix(".gamma") + ".weight" if name.endswith(".gamma") else name
+    renamed = renamed.removesuffix(".beta") + ".bias" if renamed.endswith(".beta") else renamed
+    return renamed.partition(".")[2]
+
+
+def _tensor_names(file: Path) -> list[str]:
+    with safe_open(file, "pt") as stored:
+        return list(stored.keys())
+
+
 def load_with_new_head(
-    model_class: Any, path: str | Path, changes: Mapping[str, Any], seed: int, *, kind: str
+    model_class: Any, path: str | Path, changes: Mapping[str, Any], seed: int, rules: TaskRules
 ) -> PreTrainedModel:
     """Load an encoder in float32 under a head that is drawn anew, to be trained.
 
@@ -73,12 +95,12 @@ def load_with_new_head(
         path: The directory of the encoder, alone or under any head.
         changes: What the configuration says of the new head.
         seed: Of the draw.
-        kind: What messages call such a model.
+        rules: Of its task.
 
     Raises:
         TeacherError: The directory holds no complete encoder that such a model has.
     """
-    with _loading(path, None, f"has no encoder that a {kind} can be made of") as folder:
+    with _loading(path, None, f"has no encoder that a {rules.model_kind} can be made of") as folder:
         _require_weights(model_class, folder)
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **changes)
         torch.manual_seed(seed)
@@ -93,6 +115,8 @@ def load_with_new_head(
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
+    heads = tuple(prefix for name in TASKS for prefix in task_rules(name).head_prefixes)
+    require_all_used((name for name in info["unexpected_keys"] if not name.startswith(heads)), rules, Path(path))
     encoder = f"{model.base_model_prefix}."
     missing = {*info["missing_keys"], *(each[0] for each in info["mismatched_keys"])}
     lacking = sorted(key for key in missing if key.startswith(encoder) and not any(each in key for each in _DRAWN))
@@ -100,6 +124,7 @@ def load_with_new_head(
         raise TeacherError(f"{path} lacks {len(lacking)} of the encoder's weights, among them {lacking[0]}")
     drawn = {key: each for key, each in fresh.state_dict().items() if key in missing or not key.startswith(encoder)}
     model.load_state_dict(drawn, strict=False)
+    require_sound_values(model, path)
     loaded: PreTrainedModel = model
     return loaded
 
@@ -132,6 +157,7 @@ def load_tokenizer(
     Raises:
         TeacherError: There is none, or it lacks a token that is needed, or it has changed.
     """
+    rows = _vocabulary_rows(path)
     with ExitStack() as held:
         folder = held.enter_context(_loading(path, digest, "has no tokenizer that can be loaded"))
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
@@ -144,8 +170,32 @@ def load_tokenizer(
     for name in needed:
         if getattr(tokenizer, name) is None:
             raise TeacherError(f"the tokenizer in {path} has no {name}")
+    require_rows(max(tokenizer.get_vocab().values()), rows, path)
     tokenizer.name_or_path = str(path)
     return tokenizer
+
+
+def require_rows(highest: int, rows: int | None, path: str | Path) -> None:
+    """Refuse a tokenizer with tokens for which the model has no row.
+
+    Args:
+        highest: Its highest token id.
+        rows: Of the model's vocabulary; None where there is none.
+        path: The directory, for messages.
+
+    Raises:
+        TeacherError: It has.
+    """
+    if rows is not None and highest >= rows:
+        raise TeacherError(
+            f"{path}: the tokenizer has token ids up to {highest:,}, the model's vocabulary ends before {rows:,}; they "
+            "do not belong together"
+        )
+
+
+def _vocabulary_rows(path: str | Path) -> int | None:
+    """Read before the tokenizer, whose loading would call a configuration that cannot be read a missing tokenizer."""
+    return getattr(load_config(path), "vocab_size", None) if (Path(path) / CONFIG).exists() else None
 
 
 def _require_weights(model_class: Any, folder: Path) -> None:

@@ -7,7 +7,7 @@ of files their names alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ose.core.architecture import Architecture
@@ -96,11 +96,17 @@ def origin(manifest: Manifest) -> str:
     lines = [
         f"Trained on: {_files(corpus['train'])}; held out: {held_out}.",
         f"Texts were cut at {length:,} tokens in training.",
+        *_checks(manifest["teacher"].get("checks", ())),
         *(markdown(note, _NOTE) for note in manifest.get("notes", ())),
         _recipe(manifest["distillation"]["spec"]),
         f"`{MANIFEST}` tells where every number came from.",
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    told = "; ".join(each["told"] for each in checks)
+    return [f"Before anything was learnt from it, the teacher was checked: {markdown(told, _NOTE)}."] if told else []
 
 
 def _recipe(spec: Mapping[str, Any]) -> str:

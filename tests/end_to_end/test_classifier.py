@@ -211,3 +211,20 @@ def test_a_service_settles_tells_and_refuses_alike(remote: RemoteWorkspace, clas
             remote.submit(changed)
         assert told in str(refused.value), spoil.__name__
     assert len(remote.jobs()) == 1
+
+
+def test_labels_that_the_answers_have_nothing_to_do_with_stop_a_job(ose, classified, write, tmp_path: Path) -> None:
+    from bad_teachers import holding
+
+    holding(50.0, "classifier.out_proj.bias")(tmp_path / "classifier")  # it gives the first label to all
+    stopped = ose("job", "run", write(classified))
+    assert stopped.status == 1 and "try again" not in stopped.err
+    assert "it answers 'no' to all" in stopped.err and "where the most frequent label is right in" in stopped.err
+    [known] = json.loads(ose("job", "list", "--format", "json").out)
+    assert (known["error"]["code"], known["candidates"]) == ("invalid_teacher", {})
+
+
+def test_labels_of_another_file_stop_a_job_too(ose, classified, rows, write, tmp_path: Path) -> None:
+    put(tmp_path / "dev.csv", [(text, NAMES[len(text) % 2 * 2]) for text, _ in rows[220:]])
+    stopped = ose("job", "run", write(classified))
+    assert stopped.status == 1 and "it is no better than one answer for all" in stopped.err

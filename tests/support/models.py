@@ -13,6 +13,7 @@ from transformers import (
     DistilBertConfig,
     DistilBertForMaskedLM,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     RobertaConfig,
     RobertaForMaskedLM,
 )
@@ -60,4 +61,15 @@ def save_tiny_roberta(folder: Path, documents: list[str], shape: dict[str, int])
     config = RobertaConfig(
         vocab_size=len(tokenizer), max_position_embeddings=66, type_vocab_size=1, pad_token_id=1, **shape
     )
-    RobertaForMaskedLM(config).save_pretrained(folder)
+    model = RobertaForMaskedLM(config)
+    know_frequencies(model.lm_head.bias, tokenizer, documents)
+    model.save_pretrained(folder)
+
+
+def know_frequencies(bias: torch.Tensor, tokenizer: PreTrainedTokenizerBase, documents: list[str]) -> None:
+    """Let a vocabulary head know how often each token occurs, and no more: what knows less is refused as a teacher."""
+    counts = torch.zeros(len(bias))
+    for ids in tokenizer(documents, add_special_tokens=False, verbose=False)["input_ids"]:
+        counts += torch.bincount(torch.tensor(ids, dtype=torch.long), minlength=len(bias))
+    with torch.no_grad():
+        bias.copy_(((counts + 0.1) / (counts + 0.1).sum()).log())

@@ -5,6 +5,7 @@ It is that of RoBERTa, XLM-R and CamemBERT too: their classes have other names, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -68,14 +69,45 @@ def count_head_flops(architecture: Architecture, embedding: EmbeddingShape, num_
 
 
 def expected_tensors(architecture: Architecture, embedding: EmbeddingShape) -> dict[str, tuple[int, ...]]:
-    """The tensors that show each number of config.json, by the endings of their names."""
-    h, last = architecture.hidden_size, architecture.num_hidden_layers - 1
+    """The tensors of the encoder, by the endings of their names; those that show a number of config.json come first."""
+    h, i, last = architecture.hidden_size, architecture.intermediate_size, architecture.num_hidden_layers - 1
     return {
         "embeddings.word_embeddings.weight": (embedding.vocab_size, h),
         "embeddings.position_embeddings.weight": (embedding.max_position_embeddings, h),
         "embeddings.token_type_embeddings.weight": (embedding.type_vocab_size, h),
-        f"{layer_prefix(last)}intermediate.dense.weight": (architecture.intermediate_size, h),
+        f"{layer_prefix(last)}intermediate.dense.weight": (i, h),
+        "embeddings.LayerNorm.weight": (h,),
+        "embeddings.LayerNorm.bias": (h,),
+        **{
+            f"{layer_prefix(layer)}{part}": shape
+            for layer in range(architecture.num_hidden_layers)
+            for part, shape in _layer_tensors(h, i).items()
+        },
     }
+
+
+def _layer_tensors(h: int, i: int) -> dict[str, tuple[int, ...]]:
+    square = [f"attention.{each}" for each in ("self.query", "self.key", "self.value", "output.dense")]
+    matrices = {**dict.fromkeys(square, (h, h)), "intermediate.dense": (i, h), "output.dense": (h, i)}
+    norms = ("attention.output.LayerNorm", "output.LayerNorm")
+    return {
+        **{f"{name}.weight": shape for name, shape in matrices.items()},
+        **{f"{name}.bias": shape[:1] for name, shape in matrices.items()},
+        **{f"{name}.{each}": (h,) for name in norms for each in ("weight", "bias")},
+    }
+
+
+def is_head_tensor(name: str) -> bool:
+    """Whether a tensor of this name belongs to a head that one of the classes has."""
+    return _HEAD_TENSOR.search(name) is not None
+
+
+_HEAD_TENSOR = re.compile(
+    r"(^|\.)(pooler\.dense|classifier(\.dense|\.out_proj)?"
+    r"|cls\.predictions(\.transform\.(dense|LayerNorm)|\.decoder)?"
+    r"|lm_head(\.dense|\.layer_norm|\.decoder)?)\.(weight|bias|gamma|beta)$"
+)
+"""`gamma` and `beta` are what the norms of the oldest files call their weight and bias."""
 
 
 def layer_prefix(layer: int) -> str:

@@ -15,11 +15,10 @@ arrays are read through memory maps: workers on one machine share one copy.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file, remove_leftovers, write_json
-from ose.core.measurement import Metric, TeacherQuality, mean_and_stderr, metric_of
+from ose.core.measurement import TeacherCheck, TeacherQuality, mean_and_stderr, metric_of
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.corpus import pack_corpus
@@ -42,6 +41,9 @@ from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.metrics import METRICS, Outputs
 from ose.tasks.fill_mask.teacher import load_tokenizer
+from ose.tasks.fill_mask.unigram import unigram_check
+from ose.tasks.judgement import doubts_of, repeated_checks
+from ose.tasks.stored_quality import read_quality
 from ose.training.precision import autocast
 
 NUM_DRAWS = 48
@@ -145,7 +147,7 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
     """
     folder = Path(request.folder)
     if request.shard is None:
-        return _held_out_targets(folder, teacher, _load_batch(folder, "validation"))
+        return _held_out_targets(folder, teacher, request.precision)
     file = folder / f"targets-{request.shard:05d}.npy"
     if not file.exists():
         train = _load_batch(folder, "train")
@@ -191,16 +193,26 @@ def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:
     return systematic_draws(log_probs, NUM_DRAWS, generator).cpu().numpy().astype(dtype)
 
 
-def _held_out_targets(folder: Path, teacher: PreTrainedModel, batch: MaskedBatch) -> TeacherQuality:
+def _held_out_targets(folder: Path, teacher: PreTrainedModel, precision: Precision) -> TeacherQuality:
+    batch = _load_batch(folder, "validation")
     array, summary = folder / "held-out.npy", folder / "teacher.json"
     stored = _stored_quality(summary)
     if stored is not None and array.exists():
         return stored
+    repeated = repeated_checks(
+        teacher, lambda rows: _teacher_log_probs(teacher, batch, rows), len(batch.labels), precision
+    )
     with nullcontext(_forget) if array.exists() else _growing_array(array, len(batch.labels)) as store:
         quality = _judge(teacher, batch, store)
+    checks = (_held_against_unigram(folder, batch, quality, teacher.config.vocab_size), *repeated)
+    quality = replace(quality, checks=checks, doubts=doubts_of(checks))
     if stored is None:
         write_json(summary, asdict(quality))
     return stored or quality
+
+
+def _held_against_unigram(folder: Path, batch: MaskedBatch, quality: TeacherQuality, vocab_size: int) -> TeacherCheck:
+    return unigram_check(quality.metrics["masked_lm_loss_nats"].value, _load_batch(folder, "train"), batch, vocab_size)
 
 
 def _forget(_: np.ndarray) -> None:
@@ -209,14 +221,8 @@ def _forget(_: np.ndarray) -> None:
 
 def _stored_quality(summary: Path) -> TeacherQuality | None:
     """What the folder says of the teacher; None if that is nothing, or an OSE wrote it that measured other things."""
-    if not summary.exists():
-        return None
-    content = json.loads(summary.read_text(encoding="utf8"))
-    entropies, doubts = (tuple(content.pop(name, ())) for name in ("sequence_entropies_nats", "doubts"))
-    metrics = {name: Metric(**each) for name, each in content.pop("metrics", {}).items()}
-    if not entropies or metrics.keys() != METRICS.keys():
-        return None
-    return TeacherQuality(**content, metrics=metrics, sequence_entropies_nats=entropies, doubts=doubts)
+    quality = read_quality(summary)
+    return quality if quality is not None and quality.metrics.keys() == METRICS.keys() else None
 
 
 def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.ndarray], None]) -> TeacherQuality:

@@ -9,9 +9,6 @@ from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokeni
 from ose.tasks import loading
 from ose.tasks.fill_mask.rules import RULES
 
-_OPTIONAL = ("position_ids", "pooler", "decoder.bias", "decoder.weight")
-"""Parts that a masked language model may lack: derived, unused or tied."""
-
 
 def load_masked_lm(path: str | Path, digest: str | None = None) -> PreTrainedModel:
     """Load a masked language model. See `ose.tasks.loading.load_model`.
@@ -19,7 +16,7 @@ def load_masked_lm(path: str | Path, digest: str | None = None) -> PreTrainedMod
     Raises:
         TeacherError: The directory holds no complete masked language model, or another one than it did.
     """
-    return loading.load_model(AutoModelForMaskedLM, path, digest, kind=RULES.model_kind, optional=_OPTIONAL)
+    return loading.load_model(AutoModelForMaskedLM, path, digest, RULES)
 
 
 def load_tokenizer(path: str | Path, digest: str | None = None) -> PreTrainedTokenizerBase:

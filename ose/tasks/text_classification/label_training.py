@@ -23,7 +23,7 @@ from ose.tasks.text_classification.teacher import MODEL_CLASS, kind_of_model, lo
 def trainable_model(path: str | Path, data: LabelledData, seed: int) -> PreTrainedModel:
     """See `ose.tasks.labelled.LabelledTask`. What its outputs mean is written to its configuration."""
     if data.is_new_head:
-        return load_with_new_head(MODEL_CLASS, path, config_changes(data.head), seed, kind=RULES.model_kind)
+        return load_with_new_head(MODEL_CLASS, path, config_changes(data.head), seed, RULES)
     model = load_classifier(path).requires_grad_(True)
     model.config.problem_type = PROBLEM_TYPES[data.head.kind]
     return model

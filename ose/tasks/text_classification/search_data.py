@@ -25,11 +25,14 @@ import torch
 from transformers import PreTrainedModel
 
 from ose.artifacts.files import atomic_file, remove_leftovers, write_json
-from ose.core.measurement import Metric, TeacherQuality
+from ose.core.measurement import TeacherCheck, TeacherQuality
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
+from ose.core.recipe import Precision
 from ose.data.search_spans import ONE_SPAN, Span
 from ose.data.text_position import Side
 from ose.errors import CorpusError
+from ose.tasks.judgement import doubts_of, repeated_checks
+from ose.tasks.stored_quality import read_quality
 from ose.tasks.text_classification.answers import answers_of
 from ose.tasks.text_classification.classification_data import ClassificationData
 from ose.tasks.text_classification.corpus_items import sample_items
@@ -37,6 +40,7 @@ from ose.tasks.text_classification.forward import all_logits
 from ose.tasks.text_classification.items import TextItems
 from ose.tasks.text_classification.kinds import Kind, threshold_of
 from ose.tasks.text_classification.label_order import fitting_order
+from ose.tasks.text_classification.most_frequent import most_frequent_check
 from ose.tasks.text_classification.quality import quality_of_logits
 from ose.tasks.text_classification.teacher import kind_of_model
 from ose.tasks.text_classification.untrained_head import untrained_head
@@ -82,7 +86,7 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
     """
     folder = Path(request.folder)
     if request.shard is None:
-        return _held_out_targets(folder, teacher)
+        return _held_out_targets(folder, teacher, request.precision)
     file = folder / f"answers-{request.shard:05d}.npy"
     if not file.exists():
         items = TextItems.load(folder / "train.safetensors").take(slice(request.first, request.last))
@@ -109,27 +113,37 @@ def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> Classifica
     )
 
 
-def _held_out_targets(folder: Path, teacher: PreTrainedModel) -> TeacherQuality:
-    stored = _stored_quality(folder)
+def _held_out_targets(folder: Path, teacher: PreTrainedModel, precision: Precision) -> TeacherQuality:
+    stored = read_quality(folder / _TEACHER)
     if stored is not None and (folder / _HELD_OUT).exists():
         return stored
     items = TextItems.load(folder / "validation.safetensors")
+    repeated = repeated_checks(teacher, lambda rows: all_logits(teacher, items.take(rows)), len(items), precision)
     logits = all_logits(teacher, items).cpu()
+    quality = _quality(items, logits, teacher, repeated)
+    _save(folder / _HELD_OUT, logits)
+    write_json(folder / _TEACHER, asdict(quality))
+    return quality
+
+
+def _quality(
+    items: TextItems, logits: torch.Tensor, teacher: PreTrainedModel, repeated: tuple[TeacherCheck, ...]
+) -> TeacherQuality:
     kind = kind_of_model(teacher)
     _require_fitting_order(items, logits, teacher, kind)
     found = quality_of_logits(logits, logits, items, kind, threshold_of(teacher.config.problem_type))
     doubt = untrained_head(kind, logits.double().numpy(), _names(teacher))
-    quality = TeacherQuality(
+    guessed = most_frequent_check(kind, found.metrics, items)
+    checks = (*([] if guessed is None else [guessed]), *repeated)
+    return TeacherQuality(
         entropy_nats=found.loss_nats,
         entropy_stderr_nats=found.loss_stderr_nats,
         metrics=found.metrics,
         num_targets=len(items),
         sequence_entropies_nats=found.sequence_losses_nats,
-        doubts=() if doubt is None else (doubt,),
+        doubts=(*([] if doubt is None else [doubt]), *doubts_of(checks)),
+        checks=checks,
     )
-    _save(folder / _HELD_OUT, logits)
-    write_json(folder / _TEACHER, asdict(quality))
-    return quality
 
 
 def _require_fitting_order(items: TextItems, logits: torch.Tensor, teacher: PreTrainedModel, kind: Kind) -> None:
@@ -144,15 +158,6 @@ def _require_fitting_order(items: TextItems, logits: torch.Tensor, teacher: PreT
 def _names(teacher: PreTrainedModel) -> tuple[str, ...]:
     names: dict[Any, str] = teacher.config.id2label or {}
     return tuple(str(names[index]) for index in sorted(names))
-
-
-def _stored_quality(folder: Path) -> TeacherQuality | None:
-    if not (folder / _TEACHER).exists():
-        return None
-    content = json.loads((folder / _TEACHER).read_text(encoding="utf8"))
-    metrics = {name: Metric(**each) for name, each in content.pop("metrics").items()}
-    listed: dict[str, Any] = {name: tuple(content.pop(name)) for name in ("sequence_entropies_nats", "doubts")}
-    return TeacherQuality(**content, metrics=metrics, **listed)
 
 
 def _require_held_out(told: dict[str, Any]) -> None:

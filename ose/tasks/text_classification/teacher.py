@@ -12,9 +12,6 @@ from ose.tasks.text_classification.rules import RULES
 
 MODEL_CLASS = AutoModelForSequenceClassification
 
-_OPTIONAL = ("position_ids",)
-"""Parts that a classifier may lack: derived."""
-
 
 def load_classifier(path: str | Path, digest: str | None = None) -> PreTrainedModel:
     """Load a classifier. See `ose.tasks.loading.load_model`.
@@ -22,7 +19,7 @@ def load_classifier(path: str | Path, digest: str | None = None) -> PreTrainedMo
     Raises:
         TeacherError: The directory holds no complete classifier, or another one than it did.
     """
-    return loading.load_model(MODEL_CLASS, path, digest, kind=RULES.model_kind, optional=_OPTIONAL)
+    return loading.load_model(MODEL_CLASS, path, digest, RULES)
 
 
 def load_tokenizer(path: str | Path, digest: str | None = None) -> PreTrainedTokenizerBase:

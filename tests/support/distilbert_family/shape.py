@@ -41,12 +41,27 @@ def count_head_flops(architecture: Architecture, embedding: EmbeddingShape, num_
 
 
 def expected_tensors(architecture: Architecture, embedding: EmbeddingShape) -> dict[str, tuple[int, ...]]:
-    h, last = architecture.hidden_size, architecture.num_hidden_layers - 1
-    return {
+    h, i = architecture.hidden_size, architecture.intermediate_size
+    matrices = {f"attention.{name}_lin": (h, h) for name in ("q", "k", "v", "out")} | {
+        "ffn.lin1": (i, h),
+        "ffn.lin2": (h, i),
+    }
+    found = {
         "embeddings.word_embeddings.weight": (embedding.vocab_size, h),
         "embeddings.position_embeddings.weight": (embedding.max_position_embeddings, h),
-        f"{layer_prefix(last)}ffn.lin1.weight": (architecture.intermediate_size, h),
+        "embeddings.LayerNorm.weight": (h,),
+        "embeddings.LayerNorm.bias": (h,),
     }
+    for layer in map(layer_prefix, range(architecture.num_hidden_layers)):
+        for name, shape in matrices.items():
+            found |= {f"{layer}{name}.weight": shape, f"{layer}{name}.bias": shape[:1]}
+        for name in ("sa_layer_norm", "output_layer_norm"):
+            found |= {f"{layer}{name}.weight": (h,), f"{layer}{name}.bias": (h,)}
+    return found
+
+
+def is_head_tensor(name: str) -> bool:
+    return name.startswith(("vocab_transform.", "vocab_layer_norm.", "vocab_projector."))
 
 
 def layer_prefix(layer: int) -> str:

@@ -44,7 +44,7 @@ class Opening:
     load_tokenizer = staticmethod(loading.load_tokenizer)
 
     def load_teacher(self, path: str | Path, digest: str | None = None) -> PreTrainedModel:
-        return loading.load_model(AutoModelForMaskedLM, path, digest, kind=RULES.model_kind, optional=("decoder",))
+        return loading.load_model(AutoModelForMaskedLM, path, digest, RULES)
 
     def prepare(self, request: DataRequest) -> DataSummary:
         folder = Path(request.folder)

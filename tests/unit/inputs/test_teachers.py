@@ -109,6 +109,7 @@ def test_the_digest_follows_the_contents_and_not_the_place(tiny_roberta: Path, t
 
 def test_positions_count_from_the_padding_id_in_roberta_and_the_tokenizer_may_bound_them(teacher: Path):
     edit(teacher, pad_token_id=0)
+    edit(teacher, "tokenizer_config.json", pad_token="<s>")
     edit(teacher, "tokenizer_config.json", model_max_length=10**30)
     assert inspect(teacher).max_sequence_length == 65
     edit(teacher, "tokenizer_config.json", model_max_length=32)
@@ -225,11 +226,11 @@ def anothers_tokenizer(folder: Path) -> None:
     ("spoil", "message"),
     [
         (without_weights, "has no model.safetensors"),
-        (pickled, "pickled weights only"),
+        (pickled, "pytorch_model.bin is a pickle, which may run any code and is never loaded"),
         (truncated, "is truncated or corrupt: it has"),
         (cut_in_the_header, "is truncated or no safetensors file"),
         (garbage, "has a corrupt header"),
-        (pointer_of_git_lfs, "is truncated or no safetensors file"),
+        (pointer_of_git_lfs, "fetch that with: git lfs pull"),
         (empty_weights, "is truncated or no safetensors file"),
         (a_list_as_header, "has a corrupt header"),
         (broken_index, "is no index of safetensors shards"),

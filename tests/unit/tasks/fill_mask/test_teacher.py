@@ -4,19 +4,29 @@ from pathlib import Path
 
 import pytest
 import torch
+from published_tensors import MPNET, bert_base_uncased
 from safetensors.torch import load_file, save_file
 from transformers import (
     AlbertConfig,
     AlbertForMaskedLM,
     AutoModelForMaskedLM,
+    BertConfig,
     BertForMaskedLM,
+    BertForPreTraining,
     GPT2Config,
     GPT2LMHeadModel,
+    MPNetConfig,
+    MPNetForMaskedLM,
     RobertaForMaskedLM,
 )
 
 from ose.errors import TeacherError
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
+
+TINY = {
+    "vocab_size": 40, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 24,
+    "max_position_embeddings": 20,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -50,7 +60,7 @@ def test_a_missing_weight_is_named(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     del weights["roberta.encoder.layer.1.attention.self.query.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    assert "lacks 1 of the model's weights, among them roberta.encoder.layer.1" in refusal(load_masked_lm, folder)
+    assert "the weights have no roberta.encoder.layer.1" in refusal(load_masked_lm, folder)
 
 
 def test_an_encoder_without_vocabulary_head_is_refused(folder: Path) -> None:
@@ -129,3 +139,29 @@ def test_tensors_are_counted_as_they_are_made(tmp_path: Path) -> None:
     assert "config.json asks for more than 20,000 tensors (OSE_MAX_TEACHER_TENSORS)" in refusal(
         load_masked_lm, tmp_path
     )
+
+
+def test_bert_as_it_was_first_published_loads_whole(tiny_bert: Path, tmp_path: Path) -> None:
+    """The names of bert-base-uncased's file, in small: old norms, and heads that this task has no use for."""
+    published = bert_base_uncased()
+    model = BertForPreTraining(BertConfig(**{**TINY, "num_hidden_layers": 12}))
+    tensors = {name: each.clone() for name, each in model.state_dict().items()}
+    old = {name.replace("LayerNorm.weight", "LayerNorm.gamma"): each for name, each in tensors.items()}
+    old = {name.replace("LayerNorm.bias", "LayerNorm.beta"): each for name, each in old.items()}
+    old = {name: each for name, each in old.items() if name in published.shapes}
+    assert old.keys() == published.shapes.keys()
+    model.config.save_pretrained(tmp_path)
+    save_file(old, tmp_path / "model.safetensors", {"format": "pt"})
+    loaded = load_masked_lm(tmp_path).state_dict()
+    assert all(torch.equal(each, tensors[name]) for name, each in loaded.items())
+
+
+def test_mpnet_as_it_was_published_lacks_the_head_that_its_config_claims(tmp_path: Path) -> None:
+    model = MPNetForMaskedLM(MPNetConfig(**{**TINY, "num_hidden_layers": 12}))
+    names = {f"mpnet.{name}": name for name in MPNET.shapes}
+    kept = {names[name]: each.clone() for name, each in model.state_dict().items() if name in names}
+    assert MPNET.shapes.keys() - kept.keys() == {"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias"}
+    kept |= {"pooler.dense.weight": torch.ones(16, 16), "pooler.dense.bias": torch.ones(16)}
+    model.config.save_pretrained(tmp_path)
+    save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
+    assert "the weights have no lm_head.bias, lm_head.dense.bias" in refusal(load_masked_lm, tmp_path)

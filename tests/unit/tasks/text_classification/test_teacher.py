@@ -1,13 +1,17 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from bad_teachers import with_more
 from classifiers import OTHERS, put_teacher
 from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ose.errors import TeacherError
+from ose.tasks.loading import load_with_new_head
+from ose.tasks.text_classification.rules import RULES
 from ose.tasks.text_classification.teacher import kind_of_model, load_classifier, load_tokenizer
 
 
@@ -30,7 +34,7 @@ def test_a_head_that_would_be_drawn_is_refused(part: str, tiny_bert: Path, tmp_p
         folder / "model.safetensors",
         {"format": "pt"},
     )
-    with pytest.raises(TeacherError, match=f"lacks 1 of the model's weights, among them .*{part}"):
+    with pytest.raises(TeacherError, match=f"the weights have no .*{part}, which config.json asks for"):
         load_classifier(folder)
 
 
@@ -41,3 +45,11 @@ def test_a_tokenizer_that_cannot_pad_is_refused(tiny_bert: Path, tmp_path: Path)
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
     with pytest.raises(TeacherError, match="has no pad_token"):
         load_tokenizer(tmp_path)
+
+
+def test_an_encoder_of_another_class_gets_no_new_head(tiny_bert: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_bert, tmp_path / "teacher"))
+    load_with_new_head(AutoModelForSequenceClassification, folder, {"num_labels": 3}, 0, RULES)  # its own is left out
+    with_more(bert__encoder__layer__0__attention__self__distance_embedding__weight=(127, 8))(folder)
+    with pytest.raises(TeacherError, match=r"layer\.0\.attention\.self\.distance_embedding\.weight, which config"):
+        load_with_new_head(AutoModelForSequenceClassification, folder, {"num_labels": 3}, 0, RULES)
