@@ -26,14 +26,19 @@ AsIs = Annotated[
     bool,
     typer.Option("--teacher-as-is", help="Go on also if the teacher's head looks as if it had never been trained."),
 ]
+CorpusAsIs = Annotated[
+    bool, typer.Option("--corpus-as-is", help="Go on also if the text looks as if it were not what was meant.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
 
 
 @app.command(epilog="Example: ose job submit job.yaml")
-def submit(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -> None:
+def submit(
+    context: typer.Context, file: JobFile, teacher_as_is: AsIs = False, corpus_as_is: CorpusAsIs = False
+) -> None:
     """Check a job and queue it. Prints its id."""
     with _workspace(context) as workspace:
-        job = workspace.submit(file, teacher_as_is=teacher_as_is)
+        job = workspace.submit(file, teacher_as_is=teacher_as_is, corpus_as_is=corpus_as_is)
         tell(job.id)
         say_notes(job)
         say(expected_line(workspace.cost(job.id)))
@@ -41,10 +46,10 @@ def submit(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -
 
 
 @app.command(epilog="Example: ose job run job.yaml")
-def run(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -> None:
+def run(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False, corpus_as_is: CorpusAsIs = False) -> None:
     """Submit a job and run it here, in the foreground, to its leaderboard."""
     with _workspace(context) as workspace:
-        job = workspace.submit(file, teacher_as_is=teacher_as_is)
+        job = workspace.submit(file, teacher_as_is=teacher_as_is, corpus_as_is=corpus_as_is)
         say(f"job {job.id}")
         say_notes(job)
         say(expected_line(workspace.cost(job.id)))

@@ -93,7 +93,7 @@ class CorpusSpec:
 
     Attributes:
         train: Files, globs, or one `datasets` id. Text (a document a line), CSV, TSV, JSON or parquet;
-            .gz, .xz and .zst are read as they are.
+            .gz, .xz, .zst and .bz2 are read as they are.
         validation: Held-out text in the same forms; empty holds out a part of `train`.
         general: Text without labels in the same forms, of which the text's column is read: a student of a classifier
             is distilled on it first.
@@ -104,6 +104,8 @@ class CorpusSpec:
             rows the cells that its header has, and refused where both do and differ.
         sequence_length: Tokens a sequence in training, with the two special ones.
         max_tokens: Text beyond this many tokens is not read, so that a huge corpus stays usable.
+        as_is: It is taken as it is, whatever it looks like: a table in a text file, text that the vocabulary cannot
+            spell, held-out text that is trained on.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -116,6 +118,7 @@ class CorpusSpec:
     skip_bad_rows: Annotated[float, Bounds(0, 0.5)] = 0.0
     quotes: Quotes = "auto"
     max_tokens: Annotated[int, Bounds(1, 10**12)] = 50_000_000
+    as_is: bool = False
 
     def __post_init__(self) -> None:
         if not self.train:

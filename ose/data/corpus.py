@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from heapq import heappop, heappush
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
-from ose.data.documents import iter_documents
+from ose.data.document_sides import documents_of, side_documents
 from ose.data.grouping import MIN_TOKENS, group_sequences
 from ose.data.packing import pack_sequences
 from ose.data.text_position import Side, position_of
@@ -19,9 +18,6 @@ from ose.errors import CorpusError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-HELD_OUT_SHARE = 1 / 32
-"""Share of the documents held out when a job names no validation text."""
 
 _BYTES_PER_TOKEN = 4
 _CHARACTERS_PER_TOKEN = 8
@@ -60,7 +56,7 @@ def pack_corpus(
     """
     limit = max(1, spec.max_tokens // spec.sequence_length)
     share = 1.0
-    documents: Iterable[str] = _side(facts, spec, side)
+    documents: Iterable[str] = side_documents(facts, spec, side)
     if num_sequences is not None:
         limit = min(limit, num_sequences * _OVERSAMPLING)
         if side == "train" and facts.size_bytes:  # a dataset of the hub has no size here and is read from its start
@@ -69,7 +65,7 @@ def pack_corpus(
     sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit)
     if share < 1 and len(sequences) < min(limit, num_sequences or limit):
         # Where documents are few and long, a sample of them may be next to nothing.
-        sequences = pack_sequences(_side(facts, spec, side), tokenizer, spec.sequence_length, limit)
+        sequences = pack_sequences(side_documents(facts, spec, side), tokenizer, spec.sequence_length, limit)
     if not len(sequences):
         raise CorpusError(
             f"the {side} text is too short: it does not fill one sequence of {spec.sequence_length} tokens"
@@ -84,7 +80,7 @@ def pack_general(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
     Raises:
         CorpusError: It does not fill one sequence.
     """
-    documents = _documents(facts.general, facts, spec)
+    documents = documents_of(facts.general, facts, spec)
     sequences = pack_sequences(
         documents, tokenizer, spec.sequence_length, max(1, spec.max_tokens // spec.sequence_length)
     )
@@ -101,28 +97,12 @@ def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
     Raises:
         CorpusError: No document is long enough.
     """
-    groups = group_sequences(_side(facts, spec, "train"), tokenizer, spec.sequence_length, spec.max_tokens)
+    groups = group_sequences(side_documents(facts, spec, "train"), tokenizer, spec.sequence_length, spec.max_tokens)
     if not groups:
         raise CorpusError(
             f"no document of the train text makes a sequence of {MIN_TOKENS} tokens; use distillation.sequences: packed"
         )
     return groups
-
-
-def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
-    paths = facts.validation if facts.validation and side == "validation" else facts.train
-    documents = _documents(paths, facts, spec)
-    if facts.validation:
-        yield from documents
-        return
-    for document in documents:
-        if (position_of(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
-            yield document
-
-
-def _documents(paths: Sequence[str], facts: CorpusFacts, spec: CorpusSpec) -> Iterator[str]:
-    root = None if facts.root is None else Path(facts.root)
-    return iter_documents(paths, spec.columns.text, root, tables=facts.tables, quotes=spec.quotes)
 
 
 def _share(facts: CorpusFacts, spec: CorpusSpec, num_sequences: int) -> float:

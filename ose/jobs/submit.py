@@ -25,6 +25,7 @@ from ose.inputs.settled import held_out_items, settled
 from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
+from ose.inputs.text_survey import inspect_texts
 from ose.inputs.texts import require_name, require_storable
 from ose.store.base import Store
 from ose.store.new_rows import NewJob
@@ -102,6 +103,7 @@ def settled_parts(
         num_held_out = held_out_items(spec, rules)
         items = inspect_items(corpus, spec.corpus, folder, rules, num_held_out, spec.search.seed)
         corpus = replace(corpus, items=items)
+    corpus = replace(corpus, texts=inspect_texts(corpus, spec.corpus, folder, rows=rules.reads_rows))
     return settled(spec, rules, corpus), corpus
 
 

@@ -29,14 +29,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
-from ose.artifacts.files import atomic_file, remove_leftovers, write_json
+from ose.artifacts.files import remove_leftovers
+from ose.artifacts.intact import intact_file, is_intact, require_intact, write_intact_json
 from ose.core.measurement import Metric, TeacherQuality, mean_and_stderr, metric_of
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.corpus import pack_corpus
 from ose.data.search_spans import ONE_SPAN, Span, batch_rows
 from ose.data.text_position import Side
-from ose.errors import CorpusError
+from ose.errors import CorpusError, StorageError
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
@@ -96,7 +97,7 @@ def prepare_data(request: DataRequest) -> DataSummary:
     """
     file = Path(request.folder) / _BATCHES
     remove_leftovers(file.parent)
-    if not file.exists():
+    if not is_intact(file):
         tokenizer = load_tokenizer(request.teacher.path, request.teacher.digest)
         rule = MaskingRule.for_tokenizer(tokenizer)
         batches: list[MaskedBatch] = []
@@ -130,7 +131,7 @@ def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None 
     """
     sides = {"train": train} if held_out is None else {"train": train, "validation": held_out}
     tensors = {f"{side}.{name}": getattr(batch, name).int() for side, batch in sides.items() for name in _FIELDS}
-    with atomic_file(folder / _BATCHES) as temporary:
+    with intact_file(folder / _BATCHES) as temporary:
         save_file(tensors, temporary)
 
 
@@ -147,7 +148,7 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
     if request.shard is None:
         return _held_out_targets(folder, teacher, _load_batch(folder, "validation"))
     file = folder / f"targets-{request.shard:05d}.npy"
-    if not file.exists():
+    if not is_intact(file):
         train = _load_batch(folder, "train")
         generator = torch.Generator(teacher.device).manual_seed(request.seed * 1_000_003 + request.shard)
         draws = [
@@ -166,15 +167,22 @@ def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> FillMaskDa
     first_rows = accumulate(len(each.input_ids) for each in trains)
     return FillMaskData(
         train=MaskedBatch(*(torch.cat([getattr(each, name) for each in trains]) for name in _FIELDS)),
-        draws=[np.load(shard, mmap_mode="r") for shard in shards],
+        draws=_draws(shards, sum(len(each.input_ids) for each in trains)),
         held_out=_load_batch(folder, "validation"),
-        held_out_log_probs=np.load(folder / "held-out.npy", mmap_mode="r"),
+        held_out_log_probs=np.load(require_intact(folder / "held-out.npy"), mmap_mode="r"),
         spans=(*ONE_SPAN, *(Span(span.first_step, row) for span, row in zip(later, first_rows, strict=False))),
     )
 
 
+def _draws(shards: Sequence[Path], num_sequences: int) -> list[np.ndarray]:
+    draws = [np.load(require_intact(shard), mmap_mode="r") for shard in shards]
+    if sum(map(len, draws)) != num_sequences:
+        raise StorageError(f"{shards[0].parent} lacks targets; the job makes them again when it is resumed")
+    return draws
+
+
 def _load_batch(folder: Path, side: Side) -> MaskedBatch:
-    with safe_open(folder / _BATCHES, "pt") as stored:
+    with safe_open(require_intact(folder / _BATCHES), "pt") as stored:
         return MaskedBatch(*(stored.get_tensor(f"{side}.{name}").long() for name in _FIELDS))
 
 
@@ -193,13 +201,13 @@ def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:
 
 def _held_out_targets(folder: Path, teacher: PreTrainedModel, batch: MaskedBatch) -> TeacherQuality:
     array, summary = folder / "held-out.npy", folder / "teacher.json"
-    stored = _stored_quality(summary)
-    if stored is not None and array.exists():
+    stored, has_array = _stored_quality(summary), is_intact(array)
+    if stored is not None and has_array:
         return stored
-    with nullcontext(_forget) if array.exists() else _growing_array(array, len(batch.labels)) as store:
+    with nullcontext(_forget) if has_array else _growing_array(array, len(batch.labels)) as store:
         quality = _judge(teacher, batch, store)
     if stored is None:
-        write_json(summary, asdict(quality))
+        write_intact_json(summary, asdict(quality))
     return stored or quality
 
 
@@ -209,7 +217,7 @@ def _forget(_: np.ndarray) -> None:
 
 def _stored_quality(summary: Path) -> TeacherQuality | None:
     """What the folder says of the teacher; None if that is nothing, or an OSE wrote it that measured other things."""
-    if not summary.exists():
+    if not is_intact(summary):
         return None
     content = json.loads(summary.read_text(encoding="utf8"))
     entropies, doubts = (tuple(content.pop(name, ())) for name in ("sequence_entropies_nats", "doubts"))
@@ -242,7 +250,7 @@ def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.nda
 
 
 def _save_array(file: Path, array: np.ndarray) -> None:
-    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+    with intact_file(file) as temporary, temporary.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
 
 
@@ -252,7 +260,7 @@ def _growing_array(file: Path, length: int) -> Iterator[Callable[[np.ndarray], N
     if file.exists():
         yield lambda _: None
         return
-    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+    with intact_file(file) as temporary, temporary.open("wb") as stream:
 
         def append(rows: np.ndarray) -> None:
             if not stream.tell():

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from ose.artifacts.intact import is_intact
 from ose.core.job import Job, TeacherFacts
 from ose.core.messages import CalibrationRequest, DataRequest
 from ose.core.packed_text import packed_text_key
@@ -70,7 +71,7 @@ def training_items(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -
         StorageError: The folder cannot be written.
     """
     file = folder / f"{packed_text_key(job)}.safetensors"
-    if not file.exists():
+    if not is_intact(file):
         rows = list(iter_side(job.corpus, job.spec.corpus, "train"))
         _require_some(rows, "train")
         _encoded(rows, job.teacher, tokenizer, job.spec.corpus.sequence_length).items.save(file)
