@@ -218,6 +218,15 @@ def error_of(code: str, message: str, fallback: type[OseError]) -> OseError:
     return kinds.get(code, fallback)(message)
 
 
+def helps_to_try_again(code: str) -> bool:
+    """Whether what failed so may succeed when it is done again as it is: not where the request has to be another one."""
+    return code not in {_NO_CANDIDATE, *(kind.code for kind in _tree(InvalidInputError))}
+
+
+_NO_CANDIDATE = "no_candidate"
+"""Of a job whose limits have let nothing pass, which is no exception."""
+
+
 def _tree(kind: type[OseError]) -> Iterator[type[OseError]]:
     yield kind
     for child in kind.__subclasses__():

@@ -12,8 +12,9 @@ from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, tell, t
 from ose.cli.cost_text import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
-from ose.core.notes import job_notes
 from ose.core.shown import shown
+from ose.errors import helps_to_try_again
+from ose.families.coverage import notes_of
 
 if TYPE_CHECKING:
     from ose.verbs import Verbs
@@ -133,7 +134,7 @@ def delete(context: typer.Context, job_id: JobId) -> None:
 
 def say_notes(job: Job) -> None:
     """What people should know of a job before it runs, a line each."""
-    for note in job_notes(job):
+    for note in notes_of(job):
         say(f"note: {shown(note)}")
 
 
@@ -150,7 +151,8 @@ def run_to_end(workspace: Verbs, job_id: str, *, says_next: bool = True, output:
     if job.status is not JobStatus.SUCCEEDED:
         reason = f": {shown(job.failure.message)}" if job.failure else ""
         say(f"error: job {job.id} {job.status.lower()}{reason}")
-        say(f"try again with: {this_command()} job resume {job.id}")
+        if job.failure is None or helps_to_try_again(job.failure.code):
+            say(f"try again with: {this_command()} job resume {job.id}")
         sys.exit(1)
     if output is Format.json:
         print_json(workspace.leaderboard(job.id).to_json())

@@ -11,10 +11,10 @@ from typing import Any
 
 from ose.access.ownership import job_quota
 from ose.core.job import CorpusFacts, Job, JobStatus, UnreadableJob
-from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.spec import JobSpec, TeacherSpec
 from ose.errors import ConflictError, UnreadableError
+from ose.families.coverage import notes_of
 from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.items import inspect_items
@@ -169,7 +169,7 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "spec_hash": job.spec_hash,
         "teacher": plain(job.teacher),
         "corpus": asdict(job.corpus),
-        "notes": list(job_notes(job)),
+        "notes": list(notes_of(job)),
     }
 
 
