@@ -219,7 +219,7 @@ def error_of(code: str, message: str, fallback: type[OseError]) -> OseError:
 
 
 def helps_to_try_again(code: str) -> bool:
-    """Whether what failed so may succeed when it is done again as it is: not where the request has to be another one."""
+    """Whether what failed so may succeed when it is done again: not where the request has to be another one."""
     return code not in {_NO_CANDIDATE, *(kind.code for kind in _tree(InvalidInputError))}
 
 

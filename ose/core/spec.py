@@ -104,8 +104,7 @@ class CorpusSpec:
             rows the cells that its header has, and refused where both do and differ.
         sequence_length: Tokens a sequence in training, with the two special ones.
         max_tokens: Text beyond this many tokens is not read, so that a huge corpus stays usable.
-        as_is: It is taken as it is, whatever it looks like: a table in a text file, text that the vocabulary cannot
-            spell, held-out text that is trained on.
+        as_is: It is taken as it is, whatever it looks like, however it is spelled, and whatever of it is held out.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

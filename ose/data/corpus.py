@@ -12,7 +12,7 @@ from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
 from ose.data.document_sides import documents_of, side_documents
 from ose.data.grouping import MIN_TOKENS, group_sequences
-from ose.data.packing import pack_sequences
+from ose.data.packing import PackedCount, pack_sequences
 from ose.data.text_position import Side, position_of
 from ose.errors import CorpusError
 
@@ -36,6 +36,7 @@ def pack_corpus(
     *,
     num_sequences: int | None = None,
     seed: int = 0,
+    count: PackedCount | None = None,
 ) -> np.ndarray:
     """Read, tokenise and pack one side of a corpus, and shuffle the sequences.
 
@@ -47,6 +48,7 @@ def pack_corpus(
         num_sequences: Sequences wanted. Documents are then sampled by their hash from the whole corpus,
             so a search on a large corpus reads a fair part of it. None packs everything.
         seed: Decides sample and order.
+        count: Counts the sequences that were packed to choose from.
 
     Returns:
         (N, T); N may be less than asked for.
@@ -54,6 +56,7 @@ def pack_corpus(
     Raises:
         CorpusError: The text gives no full sequence.
     """
+    count = count or PackedCount()
     limit = max(1, spec.max_tokens // spec.sequence_length)
     share = 1.0
     documents: Iterable[str] = side_documents(facts, spec, side)
@@ -62,14 +65,12 @@ def pack_corpus(
         if side == "train" and facts.size_bytes:  # a dataset of the hub has no size here and is read from its start
             share = _share(facts, spec, num_sequences)
             documents = _sample(documents, share, seed, limit * spec.sequence_length * _CHARACTERS_PER_TOKEN)
-    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit)
+    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit, count)
     if share < 1 and len(sequences) < min(limit, num_sequences or limit):
         # Where documents are few and long, a sample of them may be next to nothing.
-        sequences = pack_sequences(side_documents(facts, spec, side), tokenizer, spec.sequence_length, limit)
-    if not len(sequences):
-        raise CorpusError(
-            f"the {side} text is too short: it does not fill one sequence of {spec.sequence_length} tokens"
-        )
+        count.num_kept = count.num_dropped = 0
+        sequences = pack_sequences(side_documents(facts, spec, side), tokenizer, spec.sequence_length, limit, count)
+    _require_some(count, f"the {side} text", spec.sequence_length)
     order = np.random.default_rng(seed).permutation(len(sequences))
     return sequences[order[:num_sequences]]
 
@@ -81,14 +82,22 @@ def pack_general(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
         CorpusError: It does not fill one sequence.
     """
     documents = documents_of(facts.general, facts, spec)
-    sequences = pack_sequences(
-        documents, tokenizer, spec.sequence_length, max(1, spec.max_tokens // spec.sequence_length)
-    )
-    if not len(sequences):
-        raise CorpusError(
-            f"corpus.general is too short: it does not fill one sequence of {spec.sequence_length} tokens"
-        )
+    limit, count = max(1, spec.max_tokens // spec.sequence_length), PackedCount()
+    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit, count)
+    _require_some(count, "corpus.general", spec.sequence_length)
     return sequences
+
+
+def _require_some(count: PackedCount, what: str, sequence_length: int) -> None:
+    """Refuse text that gives no sequence, and say why not."""
+    if count.num_kept:
+        return
+    if count.num_dropped:
+        raise CorpusError(
+            f"{what} gives no sequence: all {count.num_dropped:,} of {sequence_length} tokens were left out, because "
+            "the teacher's vocabulary does not know most of each; take text of the teacher's language"
+        )
+    raise CorpusError(f"{what} is too short: it does not fill one sequence of {sequence_length} tokens")
 
 
 def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedTokenizerBase) -> tuple[np.ndarray, ...]:

@@ -41,8 +41,8 @@ def require_unchanged(facts: CorpusFacts) -> None:
     if corpus_digest(facts) != facts.digest:
         names = ", ".join(source for _, source in _labelled(facts)[:3])
         raise CorpusError(
-            f"the text has changed since the job was submitted ({names}): put the files back as they were, or submit a "
-            "new job"
+            f"the text has changed since the job was submitted ({names}): put the files back as they were and resume "
+            "the job, or submit a new one"
         )
 
 

@@ -35,6 +35,8 @@ from ose.core.measurement import Metric, TeacherQuality, mean_and_stderr, metric
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.corpus import pack_corpus
+from ose.data.document_sides import side_documents
+from ose.data.packing import PackedCount
 from ose.data.search_spans import ONE_SPAN, Span, batch_rows
 from ose.data.text_position import Side
 from ose.errors import CorpusError, StorageError
@@ -43,6 +45,7 @@ from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.metrics import METRICS, Outputs
 from ose.tasks.fill_mask.teacher import load_tokenizer
+from ose.tasks.spelled import require_spelled
 from ose.training.precision import autocast
 
 NUM_DRAWS = 48
@@ -50,6 +53,7 @@ _ROWS_AT_ONCE = 16
 _MIN_HELD_OUT = 8
 _BATCHES = "batches.safetensors"
 _FIELDS = ("input_ids", "positions", "labels")
+_DROPPED = "num_dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +103,30 @@ def prepare_data(request: DataRequest) -> DataSummary:
     remove_leftovers(file.parent)
     if not is_intact(file):
         tokenizer = load_tokenizer(request.teacher.path, request.teacher.digest)
+        require_spelled(request, side_documents(request.corpus, request.corpus_spec, "train"), tokenizer)
         rule = MaskingRule.for_tokenizer(tokenizer)
         batches: list[MaskedBatch] = []
+        dropped = 0
         wanted: dict[Side, int] = {"train": request.num_sequences, "validation": request.held_out_sequences}
         for index, (side, count) in enumerate(wanted.items()):
             if not count:
                 continue
+            told = PackedCount()
             packed = pack_corpus(
-                request.corpus, request.corpus_spec, tokenizer, side, num_sequences=count, seed=request.seed
+                request.corpus, request.corpus_spec, tokenizer, side, num_sequences=count, seed=request.seed, count=told
             )
+            dropped += told.num_dropped
             generator = torch.Generator().manual_seed(2 * request.seed + index)
             batches.append(draw_masks(torch.from_numpy(packed.astype(np.int64)), rule, generator))
         for held_out in batches[1:]:
             _check_held_out(len(held_out.input_ids))
-        save_batches(file.parent, *batches)
+        save_batches(file.parent, *batches, num_dropped=dropped)
     with safe_open(file, "pt") as stored:
+        num_dropped = int((stored.metadata() or {}).get(_DROPPED, 0))
         counts = {key.split(".")[0]: stored.get_slice(key).get_shape()[0] for key in stored.keys()}  # noqa: SIM118
-    return DataSummary(num_sequences=counts["train"], held_out_sequences=counts.get("validation", 0))
+    return DataSummary(
+        num_sequences=counts["train"], held_out_sequences=counts.get("validation", 0), num_dropped=num_dropped
+    )
 
 
 def _check_held_out(filled: int) -> None:
@@ -123,7 +134,9 @@ def _check_held_out(filled: int) -> None:
         raise CorpusError(f"the held-out text fills only {filled} sequences; at least {_MIN_HELD_OUT} are needed")
 
 
-def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None = None) -> None:
+def save_batches(
+    folder: Path, train: MaskedBatch, held_out: MaskedBatch | None = None, *, num_dropped: int = 0
+) -> None:
     """Write the masked sequences of a search, the first of its files; without held-out ones those of later steps.
 
     Raises:
@@ -132,7 +145,7 @@ def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None 
     sides = {"train": train} if held_out is None else {"train": train, "validation": held_out}
     tensors = {f"{side}.{name}": getattr(batch, name).int() for side, batch in sides.items() for name in _FIELDS}
     with intact_file(folder / _BATCHES) as temporary:
-        save_file(tensors, temporary)
+        save_file(tensors, temporary, {_DROPPED: str(num_dropped)})
 
 
 def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> TeacherQuality | None:

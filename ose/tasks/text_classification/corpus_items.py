@@ -19,6 +19,7 @@ from ose.data.tables import Row
 from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.loading import load_config
+from ose.tasks.spelled import require_spelled
 from ose.tasks.text_classification.encoding import encoded_rows
 from ose.tasks.text_classification.head_labels import head_labels
 from ose.tasks.text_classification.items import TextItems
@@ -59,7 +60,9 @@ def sample_items(request: DataRequest | CalibrationRequest, side: Side, count: i
     teacher, spec = request.teacher, request.corpus_spec
     rows = draw_rows(iter_side(request.corpus, spec, side), count, seed, _CHARACTERS_PER_TOKEN * spec.max_tokens)
     _require_some(rows, side)
-    drawn = _encoded(rows, teacher, load_tokenizer(teacher.path, teacher.digest), spec.sequence_length)
+    tokenizer = load_tokenizer(teacher.path, teacher.digest)
+    require_spelled(request, (row.text for row in rows), tokenizer)
+    drawn = _encoded(rows, teacher, tokenizer, spec.sequence_length)
     return replace(drawn, items=drawn.items.take(_by_length(drawn.items.lengths, seed)))
 
 
