@@ -218,13 +218,9 @@ def error_of(code: str, message: str, fallback: type[OseError]) -> OseError:
     return kinds.get(code, fallback)(message)
 
 
-def helps_to_try_again(code: str) -> bool:
-    """Whether what failed so may succeed when it is done again: not where the request has to be another one."""
-    return code not in {_NO_CANDIDATE, *(kind.code for kind in _tree(InvalidInputError))}
-
-
-_NO_CANDIDATE = "no_candidate"
-"""Of a job whose limits have let nothing pass, which is no exception."""
+def is_mistake(code: str) -> bool:
+    """Whether the error of this code is in what was asked for: the same again would end alike."""
+    return any(kind.code == code for kind in _tree(InvalidInputError))
 
 
 def _tree(kind: type[OseError]) -> Iterator[type[OseError]]:

@@ -13,7 +13,7 @@ from ose.cli.cost_text import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
 from ose.core.shown import shown
-from ose.errors import helps_to_try_again
+from ose.errors import is_mistake
 from ose.families.coverage import notes_of
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def run_to_end(workspace: Verbs, job_id: str, *, says_next: bool = True, output:
     if job.status is not JobStatus.SUCCEEDED:
         reason = f": {shown(job.failure.message)}" if job.failure else ""
         say(f"error: job {job.id} {job.status.lower()}{reason}")
-        if job.failure is None or helps_to_try_again(job.failure.code):
+        if job.failure is None or not is_mistake(job.failure.code):
             say(f"try again with: {this_command()} job resume {job.id}")
         sys.exit(1)
     if output is Format.json:

@@ -92,8 +92,7 @@ class CorpusSpec:
     """The text.
 
     Attributes:
-        train: Files, globs, or one `datasets` id. Text (a document a line), CSV, TSV, JSON or parquet;
-            .gz, .xz, .zst and .bz2 are read as they are.
+        train: Files, globs, or one `datasets` id. Text (a document a line), CSV, TSV, JSON or parquet, also packed.
         validation: Held-out text in the same forms; empty holds out a part of `train`.
         general: Text without labels in the same forms, of which the text's column is read: a student of a classifier
             is distilled on it first.
