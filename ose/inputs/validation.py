@@ -45,26 +45,13 @@ def validate(kind: type[T], content: Mapping[Any, Any], source: str, root: KeyPa
     """
     try:
         value: T = _adapter(kind).validate_json(  # type: ignore[arg-type] # a class can be hashed
-            to_json(_with_whole_numbers(content), inf_nan_mode="constants"), strict=True
+            to_json(content, inf_nan_mode="constants"), strict=True
         )
     except ValidationError as error:
         raise _translated(error, kind, source, root) from error
     except (PydanticSerializationError, ValueError) as error:  # half a character, a list that holds itself
         raise JobFileError(f"{source}: holds what is no JSON: {' '.join(str(error).split())}") from error
     return value
-
-
-def _with_whole_numbers(value: Any) -> Any:
-    """Numbers without a fraction are whole, however they are written: 1e6 is a million."""
-    if isinstance(value, float) and abs(value) < _EXACT and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _with_whole_numbers(each) for key, each in value.items()}
-    return [_with_whole_numbers(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-_EXACT = 2**53
-"""Beyond, not every whole number is one that a float holds."""
 
 
 @cache

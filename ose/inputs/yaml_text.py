@@ -14,6 +14,7 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from ose.artifacts.bounded import read_at_most
+from ose.core.bounds import whole_power
 from ose.errors import JobFileError
 from ose.limits import operator_limits, setting_of
 
@@ -22,7 +23,7 @@ _MAX_DIGITS = 100
 """Of whatever is not text: what to make of longer numbers takes long, and none is meant."""
 
 _TAGS = "tag:yaml.org,2002:"
-_TEXT, _MERGE, _DATE = (f"{_TAGS}{name}" for name in ("str", "merge", "timestamp"))
+_TEXT, _MERGE, _DATE, _FLOAT = (f"{_TAGS}{name}" for name in ("str", "merge", "timestamp", "float"))
 _CORE = [f"{_TAGS}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")]
 
 
@@ -87,6 +88,7 @@ class _CoreConstructor(SafeConstructor):
     yaml_constructors = {
         **{tag: SafeConstructor.yaml_constructors[tag] for tag in (*_CORE, None)},
         _DATE: SafeConstructor.construct_yaml_str,
+        _FLOAT: lambda self, node: whole_power(node.value, SafeConstructor.construct_yaml_float(self, node)),
     }
 
 

@@ -40,7 +40,7 @@ class OddText:
 
 
 def lines(documents: Sequence[str]) -> str:
-    return "\n".join(documents)
+    return "".join(f"{document}\n" for document in documents)
 
 
 def table(separator: str, *, has_header: bool = True, quoting: int = csv.QUOTE_MINIMAL) -> Callable[..., str]:
