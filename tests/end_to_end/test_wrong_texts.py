@@ -1,6 +1,7 @@
 """Texts that are not what was meant, by the commands that people give: told in a line, with what to do.
 
-Tests ose/data/forms.py, ose/data/unpacking.py and ose/data/zstd_frames.py too.
+Tests ose/data/document_sides.py, ose/data/forms.py, ose/data/sniffing.py, ose/data/unpacking.py,
+ose/data/zstd_frames.py and ose/inputs/text_survey.py too.
 """
 
 from __future__ import annotations
