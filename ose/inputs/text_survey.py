@@ -54,7 +54,7 @@ def inspect_texts(facts: CorpusFacts, spec: CorpusSpec, folder: TeacherFolder, *
     if not spec.as_is:
         overlap.require_small()
     return TextFacts(
-        num_read=count.num_records,
+        num_read=count.num_records or len(train),
         num_without_text=count.num_without_text,
         tokens_per_word=spelling.tokens_per_word if spelling else None,
         unknown_share=spelling.unknown_share if spelling else None,

@@ -30,7 +30,7 @@ from ose.core.measurement import Metric, TeacherQuality
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.data.search_spans import ONE_SPAN, Span
 from ose.data.text_position import Side
-from ose.errors import CorpusError
+from ose.errors import CorpusError, StorageError
 from ose.tasks.text_classification.answers import answers_of
 from ose.tasks.text_classification.classification_data import ClassificationData
 from ose.tasks.text_classification.corpus_items import sample_items
@@ -95,13 +95,15 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
 def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> ClassificationData:
     """Open a complete folder, and those for later steps."""
     folders = [folder, *(Path(span.folder) for span in later)]
-    trains = [TextItems.load(each / "train.safetensors") for each in folders]
+    train = TextItems.joined(trains := [TextItems.load(each / "train.safetensors") for each in folders])
     first_rows = accumulate(map(len, trains))
     told = _told(folder)
     kind: Kind = told["kind"]
     shards = [np.load(require_intact(shard)) for each in folders for shard in sorted(each.glob("answers-*.npy"))]
+    if sum(map(len, shards)) != len(train):
+        raise StorageError(f"{folder} lacks the teacher's answers; the job makes them again when it is resumed")
     return ClassificationData(
-        train=TextItems.joined(trains),
+        train=train,
         answers=answers_of(torch.from_numpy(np.concatenate(shards)), kind),
         held_out=TextItems.load(folder / "validation.safetensors"),
         held_out_logits=torch.from_numpy(np.load(require_intact(folder / _HELD_OUT))),
