@@ -127,7 +127,7 @@ class _Overlap:
 
 def _overlap(facts: CorpusFacts, spec: CorpusSpec, *, rows: bool) -> _Overlap:
     held_out = list(islice(_side(facts, spec, "validation", rows=rows), _MOST_HELD_OUT))
-    as_they_are, levelled = _Seen(held_out, str), _Seen(held_out, _levelled)
+    as_they_are, levelled = _Recognised(held_out, str), _Recognised(held_out, _levelled)
     num_compared = 0
     for text in islice(_side(facts, spec, "train", rows=rows), _MOST_COMPARED):
         as_they_are.look(text)
@@ -141,7 +141,7 @@ def _overlap(facts: CorpusFacts, spec: CorpusSpec, *, rows: bool) -> _Overlap:
     )
 
 
-class _Seen:
+class _Recognised:
     """Tells which of some texts have been seen among others.
 
     Args:
