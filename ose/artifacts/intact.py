@@ -110,9 +110,11 @@ def damaged_file(path: Path) -> Path | None:
         if not path.is_dir():
             return None if _fits(path, _beside(path)) else path
         digests = path / _OF_A_FOLDER
-        lines = digests.read_text(encoding="utf8", errors="replace").splitlines() if digests.exists() else []
+        if not digests.exists():
+            return None
+        lines = digests.read_text(encoding="utf8", errors="replace").splitlines()
         wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-        if digests.exists() and not wanted:
+        if not wanted or "" in wanted:
             return digests
         return next((path / name for name, digest in wanted.items() if _digest(path / name) != digest), None)
 
