@@ -5,6 +5,7 @@
     │   ├── JobFileError         a job file or search space does not parse or validate
     │   ├── TeacherError         no usable masked language model at the given place
     │   ├── CorpusError          no usable text at the given place
+    │   │   └── BrokenFileError  a file of it cannot be read any further
     │   ├── SearchSpaceError     a space without a valid member, or one its teacher cannot serve
     │   ├── NotFoundError        an id or name that nothing answers to
     │   └── TooSlowError         checking it took longer than it may
@@ -65,6 +66,12 @@ class CorpusError(InvalidInputError):
     """There is no usable text at the given place."""
 
     code = "invalid_corpus"
+
+
+class BrokenFileError(CorpusError):
+    """A file of text cannot be read any further: an archive is cut short, or the disk fails."""
+
+    code = "broken_file"
 
 
 class SearchSpaceError(InvalidInputError):

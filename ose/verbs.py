@@ -43,7 +43,13 @@ class Verbs(Protocol):
     def tokens(self) -> TokenVerbs:
         """Who may use it over HTTP."""
 
-    def submit(self, job: str | Path | Mapping[str, Any] | JobSpec, *, teacher_as_is: bool = False) -> Job:
+    def submit(
+        self,
+        job: str | Path | Mapping[str, Any] | JobSpec,
+        *,
+        teacher_as_is: bool = False,
+        corpus_as_is: bool = False,
+    ) -> Job:
         """Check a job and queue it."""
 
     def extend(self, job_id: str, steps: int, top: int | None = None) -> Job:

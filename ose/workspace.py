@@ -53,6 +53,7 @@ from ose.students.distill import (
     choose_candidate,
     distill_student,
     find_distillation,
+    finished_student,
 )
 from ose.students.manifest import student_manifest
 from ose.students.student_queue import StudentQueue
@@ -123,17 +124,26 @@ class Workspace:
         """Folder of search data, checkpoints and students, made for its owner alone."""
         return self._wiring.artifacts
 
-    def submit(self, job: str | Path | Mapping[str, Any] | JobSpec, *, teacher_as_is: bool = False) -> Job:
+    def submit(
+        self,
+        job: str | Path | Mapping[str, Any] | JobSpec,
+        *,
+        teacher_as_is: bool = False,
+        corpus_as_is: bool = False,
+    ) -> Job:
         """Check a job and queue it.
 
         Args:
             job: A job file, its content, or a spec.
             teacher_as_is: Go on also if the teacher's answers look as if it had never been trained.
+            corpus_as_is: Go on also if the text looks as if it were not what was meant.
 
         Raises:
             InvalidInputError: It cannot be used; the message says what and why.
         """
         spec = _spec(job)
+        if corpus_as_is:
+            spec = replace(spec, corpus=replace(spec.corpus, as_is=True))
         if teacher_as_is:
             spec = replace(spec, teacher=replace(spec.teacher, as_is=True))
         return submit_job(self.store, spec, utc_now)
@@ -279,13 +289,12 @@ class Workspace:
 
         Raises:
             NotFoundError: Nothing has been distilled yet.
-            ConflictError: `output` is not empty.
+            ConflictError: `output` is not empty, or a file of the student is not what was distilled.
         """
         job = self.store.job(job_id)
         distillation = find_distillation(self.store, job, candidate)
         manifest = student_manifest(self.store, job, distillation)
-        assert distillation.result is not None
-        return composition.write_export(Path(distillation.result.student_path), Path(output), manifest)
+        return composition.write_export(finished_student(distillation), Path(output), manifest)
 
     def finetune(
         self,

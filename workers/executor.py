@@ -28,6 +28,7 @@ from ose.core.messages import (
     TargetsRequest,
 )
 from ose.core.reference import Reference
+from ose.data.unchanged import require_unchanged
 from ose.distillation.candidate_evaluation import evaluate_candidate
 from ose.errors import MemoryExhaustedError
 from ose.extraction.calibrate import open_calibration, prepare_calibration
@@ -73,6 +74,7 @@ class RequestExecutor:
     def _result(self, request: Request) -> Result:
         match request:
             case DataRequest():
+                require_unchanged(request.corpus)
                 return load_task(request.teacher.task).prepare(request)
             case TargetsRequest():
                 return load_task(request.teacher.task).compute_targets(request, self._loaded(request.teacher))

@@ -24,6 +24,7 @@ from ose.core.messages import CalibrationRequest, LatencyRequest
 from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.core.teacher_report import TeacherReport
+from ose.data.unchanged import require_unchanged
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
@@ -113,6 +114,7 @@ def prepare_files(request: FullDistillation) -> None:
         OseError: The text or the teacher cannot be read, or the files not be written.
     """
     quieten()
+    require_unchanged(request.job.corpus)
     teacher = request.job.teacher
     task = load_task(teacher.task)
     tokenizer = task.load_tokenizer(teacher.path, teacher.digest)
@@ -126,6 +128,7 @@ def _load(request: FullDistillation) -> DistillationRun:
     quieten()
     torch.set_num_threads(request.threads)
     job = request.job
+    require_unchanged(job.corpus)
     task = load_task(job.teacher.task)
     teacher = task.load_teacher(job.teacher.path, job.teacher.digest).to(torch.device(request.device))  # type: ignore[arg-type] # transformers wraps it
     tokenizer = task.load_tokenizer(job.teacher.path, job.teacher.digest)

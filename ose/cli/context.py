@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ose.core.imports import without_collection
+from ose.core.plain import strict_json
 from ose.core.shown import shown_block
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def this_command() -> str:
 
 def print_json(content: Any) -> None:
     """Print JSON for programs."""
-    typer.echo(json.dumps(content, indent=2, default=str))
+    typer.echo(json.dumps(strict_json(content), indent=2, default=str, allow_nan=False))
 
 
 def say(message: str) -> None:

@@ -12,9 +12,9 @@ from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, tell, t
 from ose.cli.cost_text import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
-from ose.core.notes import job_notes
 from ose.core.shown import shown
 from ose.errors import is_mistake
+from ose.families.coverage import notes_of
 
 if TYPE_CHECKING:
     from ose.verbs import Verbs
@@ -27,14 +27,19 @@ AsIs = Annotated[
     bool,
     typer.Option("--teacher-as-is", help="Go on also if the teacher's answers look as if it had never been trained."),
 ]
+CorpusAsIs = Annotated[
+    bool, typer.Option("--corpus-as-is", help="Go on also if the text looks as if it were not what was meant.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
 
 
 @app.command(epilog="Example: ose job submit job.yaml")
-def submit(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -> None:
+def submit(
+    context: typer.Context, file: JobFile, teacher_as_is: AsIs = False, corpus_as_is: CorpusAsIs = False
+) -> None:
     """Check a job and queue it. Prints its id."""
     with _workspace(context) as workspace:
-        job = workspace.submit(file, teacher_as_is=teacher_as_is)
+        job = workspace.submit(file, teacher_as_is=teacher_as_is, corpus_as_is=corpus_as_is)
         tell(job.id)
         say_notes(job)
         say(expected_line(workspace.cost(job.id)))
@@ -42,10 +47,10 @@ def submit(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -
 
 
 @app.command(epilog="Example: ose job run job.yaml")
-def run(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False) -> None:
+def run(context: typer.Context, file: JobFile, teacher_as_is: AsIs = False, corpus_as_is: CorpusAsIs = False) -> None:
     """Submit a job and run it here, in the foreground, to its leaderboard."""
     with _workspace(context) as workspace:
-        job = workspace.submit(file, teacher_as_is=teacher_as_is)
+        job = workspace.submit(file, teacher_as_is=teacher_as_is, corpus_as_is=corpus_as_is)
         say(f"job {job.id}")
         say_notes(job)
         say(expected_line(workspace.cost(job.id)))
@@ -129,7 +134,7 @@ def delete(context: typer.Context, job_id: JobId) -> None:
 
 def say_notes(job: Job) -> None:
     """What people should know of a job before it runs, a line each."""
-    for note in job_notes(job):
+    for note in notes_of(job):
         say(f"note: {shown(note)}")
 
 

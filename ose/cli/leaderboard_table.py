@@ -30,8 +30,15 @@ _UPPER_BOUND = (
     "Errors of scores are upper bounds: this job ran before the teacher's entropy was stored for each sequence."
 )
 
+_OF_STEPS = (
+    "Candidates were trained for different steps: a loss is to be compared with those of as many steps alone, and only "
+    "they have groups."
+)
+
 _LONG = "long ms"
 """The median at the protocol's second length."""
+
+_STEPS = "steps"
 
 _WORDS = {"architecture", "layers", ""}
 
@@ -51,6 +58,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     left_out = _left_out(out.width, has_references=board.references is not None)
     if not _layers_differ(board.rows):
         left_out = left_out | {"layers"}
+    if not _steps_differ(board.rows):
+        left_out = left_out | {_STEPS}
     if job["latency"]["long_sequence_length"] is None:
         left_out = left_out | {_LONG}
     titles = [each for each in lines[0] if each not in left_out]
@@ -66,6 +75,8 @@ def print_leaderboard(board: Leaderboard) -> None:
         f"± standard error. Latency: {shown(_protocol(job))}.",
         style="dim",
     )
+    if _steps_differ(board.rows):
+        out.print(_OF_STEPS, style="dim")
     if board.references is not None:
         out.print(HOW_TO_READ, style="dim")
     if job["score"]["stderr_is_upper_bound"]:
@@ -122,6 +133,11 @@ def _layers_differ(rows: Sequence[LeaderboardRow]) -> bool:
     )
 
 
+def _steps_differ(rows: Sequence[LeaderboardRow]) -> bool:
+    """Whether candidates were trained for different numbers of steps, so that losses are no figures of one thing."""
+    return len({row.num_steps for row in rows if row.loss_nats is not None}) > 1
+
+
 def _styles(board: Leaderboard) -> list[str]:
     return ["cyan", *("" if row.rank is not None else "dim" for row in board.rows)]
 
@@ -135,6 +151,7 @@ def _teacher_cells(teacher: dict[str, Any], metrics: Mapping[str, bool]) -> dict
         "architecture": str(Architecture(**teacher["architecture"])),
         "layers": "",
         "params": millions(teacher["num_parameters"]),
+        _STEPS: "",
         "p50 ms": latency(teacher["latency_p50_ms"], teacher["latency_flagged"]),
         "p90 ms": figure(teacher["latency_p90_ms"], 2),
         _LONG: figure(teacher["latency_long_p50_ms"], 2),
@@ -155,6 +172,7 @@ def _row_cells(row: LeaderboardRow, metrics: Mapping[str, bool]) -> dict[str, st
         "architecture": str(row.architecture),
         "layers": "" if row.layers is None else layers_text(row.layers),
         "params": millions(row.num_parameters),
+        _STEPS: str(row.num_steps),
         "p50 ms": latency(row.latency_p50_ms, row.latency_flagged),
         "p90 ms": figure(row.latency_p90_ms, 2),
         _LONG: figure(row.latency_long_p50_ms, 2),

@@ -41,11 +41,14 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def job_content(job: str | Path | Mapping[str, Any] | JobSpec, *, teacher_as_is: bool = False) -> dict[str, Any]:
+def job_content(
+    job: str | Path | Mapping[str, Any] | JobSpec, *, teacher_as_is: bool = False, corpus_as_is: bool = False
+) -> dict[str, Any]:
     """The keys and values of a job, with a space of this machine written out."""
     content = _asked(job) if isinstance(job, JobSpec) else _with_space(job)
-    if teacher_as_is and isinstance(content.get("teacher"), Mapping):
-        content["teacher"] = {**content["teacher"], "as_is": True}
+    for part, is_as_is in (("teacher", teacher_as_is), ("corpus", corpus_as_is)):
+        if is_as_is and isinstance(content.get(part), Mapping):
+            content[part] = {**content[part], "as_is": True}
     return content
 
 

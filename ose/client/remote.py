@@ -63,7 +63,12 @@ class RemoteWorkspace:
         return RemoteTokens(self._transport)
 
     def submit(
-        self, job: str | Path | Mapping[str, Any] | JobSpec, key: str | None = None, *, teacher_as_is: bool = False
+        self,
+        job: str | Path | Mapping[str, Any] | JobSpec,
+        key: str | None = None,
+        *,
+        teacher_as_is: bool = False,
+        corpus_as_is: bool = False,
     ) -> Job:
         """Have a job checked and queued. Its paths are relative to the service's data folder.
 
@@ -72,11 +77,12 @@ class RemoteWorkspace:
             key: A name for this submission; another call with it finds the same job. None makes one up, so that
                 a lost answer does not make two jobs.
             teacher_as_is: Go on also if the teacher's answers look as if it had never been trained.
+            corpus_as_is: Go on also if the text looks as if it were not what was meant.
 
         Raises:
             InvalidInputError: It cannot be used; the message says what and why.
         """
-        content = parsing.job_content(job, teacher_as_is=teacher_as_is)
+        content = parsing.job_content(job, teacher_as_is=teacher_as_is, corpus_as_is=corpus_as_is)
         return parsing.job(self._transport.post("/jobs", content, key or uuid.uuid4().hex))
 
     def extend(self, job_id: str, steps: int, top: int | None = None, key: str | None = None) -> Job:

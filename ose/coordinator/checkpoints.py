@@ -7,13 +7,13 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from ose.artifacts.intact import remove_intact
 from ose.coordinator.cache_keys import CheckpointNames
 from ose.core.job import Candidate, Job
 from ose.core.messages import CheckpointFiles
 from ose.core.objectives import measures, teacher_measures
 from ose.core.score import loss_for_score
 from ose.core.spec import SearchSpec
-from ose.errors import StorageError
 from ose.strategies.base import Outcome, Proposal
 from ose.strategies.halving import most_survivors
 
@@ -44,7 +44,7 @@ class Checkpoints:
         continued = {proposal.continues for proposal in proposals}
         for _, number, file in self._best:
             if -number not in continued:
-                _remove(file)
+                remove_intact(file)
         self._best = []
         self._num_kept = max(self._search.keep_checkpoints, _most_continued(self._search, len(proposals)))
 
@@ -58,7 +58,7 @@ class Checkpoints:
     def ended(self, candidate: Candidate, outcome: Outcome) -> None:
         """A candidate of the wave has come to its end."""
         if candidate.continues is not None:
-            _remove(self._file(candidate, len(candidate.phases) - 1))
+            remove_intact(self._file(candidate, len(candidate.phases) - 1))
         if outcome.sort_key is None:
             return
         entry = outcome.sort_key, -candidate.number, self._file(candidate, len(candidate.phases))
@@ -71,7 +71,7 @@ class Checkpoints:
 
     def _trim(self, num_kept: int) -> None:
         while len(self._best) > num_kept:
-            _remove(heapq.heappop(self._best)[-1])
+            remove_intact(heapq.heappop(self._best)[-1])
 
     def _file(self, candidate: Candidate, num_phases: int) -> Path:
         return self._folder / f"{self._names.name(candidate, num_phases)}.safetensors"
@@ -90,10 +90,3 @@ class Checkpoints:
 
 def _most_continued(search: SearchSpec, num_candidates: int) -> int:
     return most_survivors(num_candidates, search.eta) if search.strategy == "halving" else 0
-
-
-def _remove(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"{file} could not be removed: {error.strerror or error}") from error

@@ -47,6 +47,11 @@ def prepare_search_data(context: RunContext) -> TeacherQuality:
     for part in parts:
         [summary] = run_requests(context, [_data_request(context, part)])
         assert isinstance(summary, DataSummary)
+        if summary.num_dropped:
+            context.progress.say(
+                f"{summary.num_dropped:,} sequences of text were left out: the teacher's vocabulary does not know most "
+                "of each"
+            )
         requests += _targets_requests(context, part, summary)
     judged = [each for each in requests if isinstance(each, TargetsRequest) and each.shard is None]
     context.progress.stage("Asking the teacher", len(requests))

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from ose.artifacts.files import write_json
+from ose.artifacts.intact import is_intact, write_intact_json
 from ose.coordinator.backend import Backend
 from ose.coordinator.cache_keys import inheritance_key, needs_calibration, search_data_key
 from ose.coordinator.data_stage import prepare_search_data, run_requests
@@ -49,7 +49,7 @@ def layer_scores(
     """
     folder = artifacts / "search-data" / search_data_key(job)
     file = folder / f"layer-scores-{keep}-{inheritance_key(job.spec)}.json"
-    if not file.exists():
+    if not is_intact(file):
         with closing(make_backend(job)) as backend:
             context = RunContext(
                 store=store,
@@ -61,7 +61,7 @@ def layer_scores(
                 is_lost=lambda: False,
                 now=now,
             )
-            write_json(file, [asdict(score) for score in _scores(context, keep)])
+            write_intact_json(file, [asdict(score) for score in _scores(context, keep)])
     entries = json.loads(file.read_text(encoding="utf8"))
     return tuple(
         SubsetScore(**{**entry, "layers": tuple(entry["layers"]), "rules": tuple(entry["rules"])}) for entry in entries

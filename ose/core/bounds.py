@@ -124,6 +124,21 @@ def _with_bounds(schema: Any, bounds: Bounds) -> Any:
     return {**inner, "minimum": bounds.least, "maximum": bounds.most} if is_number else inner
 
 
+def whole_power(text: str, value: float) -> float:
+    """A number that is written with a power of ten and has no fraction is whole: 1e6 is a million, and 100.0 is none.
+
+    Args:
+        text: How it is written.
+        value: What that is, as a float.
+    """
+    is_whole = "e" in text.lower() and abs(value) < _EXACT and value.is_integer()
+    return int(value) if is_whole else value
+
+
+_EXACT = 2**53
+"""Beyond, not every whole number is one that a float holds."""
+
+
 def shown(value: object) -> str:
     """A value as a message shows it: cut where it is long; of whole numbers too long to write, how long they are."""
     if isinstance(value, int) and value.bit_length() > 1_000:  # Python refuses to write what has thousands of digits

@@ -132,6 +132,32 @@ class ItemFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextFacts:
+    """What the texts of a corpus are like: seen of as many as are read when a job is submitted.
+
+    Attributes:
+        num_read: Records that were read of either side.
+        num_without_text: Those of them whose text is null or blank, and that are left out.
+        tokens_per_word: Of the training text, by the teacher's tokenizer; None of this and the next two where it cannot
+            be run without the teacher's own code.
+        unknown_share: Of these tokens, those that the vocabulary does not know.
+        piece_share: Of these tokens, single characters and bytes that are no words of their own.
+        overlap_share: Of the held-out texts, those that stand in the training text as they are.
+        levelled_overlap_share: The same with case and blanks levelled.
+        num_compared: Training texts that were looked through for that.
+    """
+
+    num_read: int
+    num_without_text: int
+    tokens_per_word: float | None
+    unknown_share: float | None
+    piece_share: float | None
+    overlap_share: float
+    levelled_overlap_share: float
+    num_compared: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusFacts:
     """The text as it was when the job was submitted.
 
@@ -145,6 +171,8 @@ class CorpusFacts:
             them read each of their lines as a document, and go on doing so.
         items: What its rows are like, where each is an item; None of documents.
         general: Likewise of the text without labels.
+        left_out: Files that were named, too, and hold no text.
+        texts: What its texts are like; None of jobs of versions that did not look.
     """
 
     train: tuple[str, ...]
@@ -155,6 +183,8 @@ class CorpusFacts:
     tables: bool = False
     items: ItemFacts | None = None
     general: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    texts: TextFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

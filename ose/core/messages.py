@@ -37,10 +37,15 @@ class DataRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSummary:
-    """How much text a search has."""
+    """How much text a search has.
+
+    Attributes:
+        num_dropped: Sequences that were left out because the teacher's vocabulary does not know most of each.
+    """
 
     num_sequences: int
     held_out_sequences: int
+    num_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

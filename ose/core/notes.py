@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
-from ose.core.job import ItemFacts, Job, TeacherFacts
+from ose.core.job import CorpusFacts, ItemFacts, Job, TeacherFacts, TextFacts
 from ose.core.shown import NAME, shown
 from ose.core.spec import JobSpec
 
@@ -18,7 +19,9 @@ def job_notes(job: Job) -> tuple[str, ...]:
     return (
         *_of_teacher(job.teacher),
         *(f"the teacher was taken as it is, although {doubt}" for doubt in doubts),
+        *_of_files(job.corpus),
         *(_of_items(job.spec, job.corpus.items) if job.corpus.items else ()),
+        *(_of_texts(job.corpus.texts) if job.corpus.texts else ()),
     )
 
 
@@ -29,6 +32,28 @@ def _of_teacher(teacher: TeacherFacts) -> Iterator[str]:
             f"the teacher is a {teacher.model_type} model, from which students of {family}'s build inherit nothing: "
             "they start at random, and need many more steps for the same quality"
         )
+
+
+def _of_files(corpus: CorpusFacts) -> Iterator[str]:
+    if corpus.left_out:
+        names = ", ".join(shown(PurePath(each).name, NAME) for each in corpus.left_out[:_FEW])
+        more = f" and {len(corpus.left_out) - _FEW} more" if len(corpus.left_out) > _FEW else ""
+        yield f"{len(corpus.left_out):,} of the files named hold no text and are left out: {names}{more}"
+
+
+def _of_texts(texts: TextFacts) -> Iterator[str]:
+    if texts.num_without_text:
+        yield f"{texts.num_without_text:,} of {texts.num_read:,} records read so far have no text and are left out"
+    if texts.tokens_per_word is not None:
+        yield (
+            f"the teacher's tokenizer makes {texts.tokens_per_word:.1f} tokens of a word of the training text; "
+            f"{texts.unknown_share:.1%} of them are unknown to it, {texts.piece_share:.1%} single characters or bytes"
+        )
+    yield (
+        f"{texts.overlap_share:.1%} of the held-out texts also stand in the training text as they are, "
+        f"{texts.levelled_overlap_share:.1%} with case and blanks levelled ({texts.num_compared:,} training texts were "
+        "looked through)"
+    )
 
 
 def _of_items(spec: JobSpec, items: ItemFacts) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import PurePath
 from typing import Any
 
 from ose.core.job import Job
@@ -30,5 +31,16 @@ def text_parts(job: Job) -> list[Any]:
     others = {name: column for name, column in spec.columns.named().items() if name != "text"}
     quotes = {} if spec.quotes == "auto" else {"quotes": spec.quotes}
     tables = {"tables": True} if job.corpus.tables else {}
-    more = {**others, **quotes, **tables}
+    spelling = {"capital_suffixes": True} if any(map(_has_capital_suffix, _sources(job))) else {}
+    more = {**others, **quotes, **tables, **spelling}
     return [spec.sequence_length, spec.columns.text, spec.max_tokens, *([more] if more else [])]
+
+
+def _sources(job: Job) -> tuple[str, ...]:
+    return (*job.corpus.train, *job.corpus.validation, *job.corpus.general)
+
+
+def _has_capital_suffix(source: str) -> bool:
+    """What `DATA.JSONL` holds was once taken for lines of text: what was made of it is no text of today's."""
+    suffixes = "".join(PurePath(source).suffixes[-2:])
+    return suffixes != suffixes.lower()

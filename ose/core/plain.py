@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,3 +26,12 @@ def plain(value: DataclassInstance) -> dict[str, Any]:
 
 def _shown(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in fields if (name, value) != ("family", BERT) and name != "spelled_out"}
+
+
+def strict_json(value: Any) -> Any:
+    """A plain value in which null stands for NaN and the infinite numbers, which JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: strict_json(each) for name, each in value.items()}
+    return [strict_json(each) for each in value] if isinstance(value, list | tuple) else value

@@ -71,7 +71,8 @@ class DistillationSpec:
         steps: Optimiser steps.
         batch_size: Sequences a step.
         micro_batch_size: Sequences at once at most; a step accumulates over them. Logits of 16 sequences of
-            128 tokens over 50,265 tokens take 0.4 GB, of which a step holds several copies.
+            128 tokens over 50,265 tokens take 0.4 GB, of which a step holds several copies. What is learnt does not
+            depend on it.
         learning_rate: Peak; linear warm-up, then linear decay to zero.
         warmup_fraction: Share of the steps of warm-up.
         weight_decay: Of matrices.

@@ -92,8 +92,7 @@ class CorpusSpec:
     """The text.
 
     Attributes:
-        train: Files, globs, or one `datasets` id. Text (a document a line), CSV, TSV, JSON or parquet;
-            .gz, .xz and .zst are read as they are.
+        train: Files, globs, or one `datasets` id. Text (a document a line), CSV, TSV, JSON or parquet, also packed.
         validation: Held-out text in the same forms; empty holds out a part of `train`.
         general: Text without labels in the same forms, of which the text's column is read: a student of a classifier
             is distilled on it first.
@@ -104,6 +103,7 @@ class CorpusSpec:
             rows the cells that its header has, and refused where both do and differ.
         sequence_length: Tokens a sequence in training, with the two special ones.
         max_tokens: Text beyond this many tokens is not read, so that a huge corpus stays usable.
+        as_is: It is taken as it is, whatever it looks like, however it is spelled, and whatever of it is held out.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -116,6 +116,7 @@ class CorpusSpec:
     skip_bad_rows: Annotated[float, Bounds(0, 0.5)] = 0.0
     quotes: Quotes = "auto"
     max_tokens: Annotated[int, Bounds(1, 10**12)] = 50_000_000
+    as_is: bool = False
 
     def __post_init__(self) -> None:
         if not self.train:

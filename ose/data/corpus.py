@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from heapq import heappop, heappush
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
-from ose.data.documents import iter_documents
+from ose.data.document_sides import documents_of, side_documents
 from ose.data.grouping import MIN_TOKENS, group_sequences
-from ose.data.packing import pack_sequences
+from ose.data.packing import PackedCount, pack_sequences
 from ose.data.text_position import Side, position_of
 from ose.errors import CorpusError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-HELD_OUT_SHARE = 1 / 32
-"""Share of the documents held out when a job names no validation text."""
 
 _BYTES_PER_TOKEN = 4
 _CHARACTERS_PER_TOKEN = 8
@@ -40,6 +36,7 @@ def pack_corpus(
     *,
     num_sequences: int | None = None,
     seed: int = 0,
+    count: PackedCount | None = None,
 ) -> np.ndarray:
     """Read, tokenise and pack one side of a corpus, and shuffle the sequences.
 
@@ -51,6 +48,7 @@ def pack_corpus(
         num_sequences: Sequences wanted. Documents are then sampled by their hash from the whole corpus,
             so a search on a large corpus reads a fair part of it. None packs everything.
         seed: Decides sample and order.
+        count: Counts the sequences that were packed to choose from.
 
     Returns:
         (N, T); N may be less than asked for.
@@ -58,22 +56,21 @@ def pack_corpus(
     Raises:
         CorpusError: The text gives no full sequence.
     """
+    count = count or PackedCount()
     limit = max(1, spec.max_tokens // spec.sequence_length)
     share = 1.0
-    documents: Iterable[str] = _side(facts, spec, side)
+    documents: Iterable[str] = side_documents(facts, spec, side)
     if num_sequences is not None:
         limit = min(limit, num_sequences * _OVERSAMPLING)
         if side == "train" and facts.size_bytes:  # a dataset of the hub has no size here and is read from its start
             share = _share(facts, spec, num_sequences)
             documents = _sample(documents, share, seed, limit * spec.sequence_length * _CHARACTERS_PER_TOKEN)
-    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit)
+    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit, count)
     if share < 1 and len(sequences) < min(limit, num_sequences or limit):
         # Where documents are few and long, a sample of them may be next to nothing.
-        sequences = pack_sequences(_side(facts, spec, side), tokenizer, spec.sequence_length, limit)
-    if not len(sequences):
-        raise CorpusError(
-            f"the {side} text is too short: it does not fill one sequence of {spec.sequence_length} tokens"
-        )
+        count.num_kept = count.num_dropped = 0
+        sequences = pack_sequences(side_documents(facts, spec, side), tokenizer, spec.sequence_length, limit, count)
+    _require_some(count, f"the {side} text", spec.sequence_length)
     order = np.random.default_rng(seed).permutation(len(sequences))
     return sequences[order[:num_sequences]]
 
@@ -84,15 +81,23 @@ def pack_general(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
     Raises:
         CorpusError: It does not fill one sequence.
     """
-    documents = _documents(facts.general, facts, spec)
-    sequences = pack_sequences(
-        documents, tokenizer, spec.sequence_length, max(1, spec.max_tokens // spec.sequence_length)
-    )
-    if not len(sequences):
-        raise CorpusError(
-            f"corpus.general is too short: it does not fill one sequence of {spec.sequence_length} tokens"
-        )
+    documents = documents_of(facts.general, facts, spec)
+    limit, count = max(1, spec.max_tokens // spec.sequence_length), PackedCount()
+    sequences = pack_sequences(documents, tokenizer, spec.sequence_length, limit, count)
+    _require_some(count, "corpus.general", spec.sequence_length)
     return sequences
+
+
+def _require_some(count: PackedCount, what: str, sequence_length: int) -> None:
+    """Refuse text that gives no sequence, and say why not."""
+    if count.num_kept:
+        return
+    if count.num_dropped:
+        raise CorpusError(
+            f"{what} gives no sequence: all {count.num_dropped:,} of {sequence_length} tokens were left out, because "
+            "the teacher's vocabulary does not know most of each; take text of the teacher's language"
+        )
+    raise CorpusError(f"{what} is too short: it does not fill one sequence of {sequence_length} tokens")
 
 
 def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedTokenizerBase) -> tuple[np.ndarray, ...]:
@@ -101,28 +106,12 @@ def group_corpus(facts: CorpusFacts, spec: CorpusSpec, tokenizer: PreTrainedToke
     Raises:
         CorpusError: No document is long enough.
     """
-    groups = group_sequences(_side(facts, spec, "train"), tokenizer, spec.sequence_length, spec.max_tokens)
+    groups = group_sequences(side_documents(facts, spec, "train"), tokenizer, spec.sequence_length, spec.max_tokens)
     if not groups:
         raise CorpusError(
             f"no document of the train text makes a sequence of {MIN_TOKENS} tokens; use distillation.sequences: packed"
         )
     return groups
-
-
-def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
-    paths = facts.validation if facts.validation and side == "validation" else facts.train
-    documents = _documents(paths, facts, spec)
-    if facts.validation:
-        yield from documents
-        return
-    for document in documents:
-        if (position_of(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
-            yield document
-
-
-def _documents(paths: Sequence[str], facts: CorpusFacts, spec: CorpusSpec) -> Iterator[str]:
-    root = None if facts.root is None else Path(facts.root)
-    return iter_documents(paths, spec.columns.text, root, tables=facts.tables, quotes=spec.quotes)
 
 
 def _share(facts: CorpusFacts, spec: CorpusSpec, num_sequences: int) -> float:

@@ -20,8 +20,6 @@ from ose.data.text_lines import iter_text_lines
 from ose.errors import CorpusError
 from ose.limits import operator_limits, setting_of
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-
 _BEGINNING = 1_000_000
 """Characters by which it is decided what the quotes of a TSV file mean."""
 

@@ -6,14 +6,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ose.core.spec import Columns, Quotes
-from ose.data.records import BLANK, Record, text_of
+from ose.data.records import BLANK, NULL, Record, text_of
 from ose.data.sources import is_table, iter_records, require_file
 from ose.data.text_lines import iter_text_lines
 from ose.errors import CorpusError
 from ose.limits import operator_limits, setting_of
+
+
+@dataclass(slots=True)
+class DocumentCount:
+    """What was read.
+
+    Attributes:
+        num_records: Records, without lines that nothing is on.
+        num_without_text: Those of them whose text is null or blank, and that are no documents.
+    """
+
+    num_records: int = 0
+    num_without_text: int = 0
 
 
 def iter_documents(
@@ -23,6 +37,7 @@ def iter_documents(
     *,
     tables: bool = True,
     quotes: Quotes = "auto",
+    count: DocumentCount | None = None,
 ) -> Iterator[str]:
     """Yield the documents of `paths`, one after the other, in bounded memory.
 
@@ -32,30 +47,38 @@ def iter_documents(
         root: Folder that no file may lead out of by a link; None allows any.
         tables: Whether CSV and TSV are read by their columns; else each line is a document.
         quotes: What a quote means in CSV and TSV.
+        count: Counts what is read.
 
     Raises:
         CorpusError: As `iter_records`; or a record has no text, or one longer than a line may be.
     """
+    count = count or DocumentCount()
     for path in paths:
         if tables or not is_table(path):
             records = iter_records(path, Columns(text=text_column), root, quotes)
-            yield from _without_blanks((_document(record, text_column) for record in records), path)
+            yield from _without_blanks((_document(record, text_column, count) for record in records), path)
         else:
             yield from _without_blanks(_lines(Path(path), root), path)
 
 
 def _lines(path: Path, root: Path | None) -> Iterator[str]:
     require_file(path, root)
-    yield from (line for _, line in iter_text_lines(path))
+    for number, line in iter_text_lines(path):
+        if "\0" in line:
+            raise CorpusError(f"{path}, line {number}: {NULL}")
+        yield line
 
 
-def _document(record: Record, text_column: str) -> str:
+def _document(record: Record, text_column: str, count: DocumentCount) -> str:
     if record.problem == BLANK:
         return ""
     try:
         if record.problem:
             raise ValueError(record.problem)
-        return text_of(record.values, text_column)
+        text = text_of(record.values, text_column)
+        count.num_records += 1
+        count.num_without_text += not text.strip()
+        return text
     except ValueError as error:
         raise CorpusError(f"{record.place}: {error}") from error
 

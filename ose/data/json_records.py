@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ose.data.records import BLANK, Record, one_line
+from ose.data.records import BLANK, Record, kind_of, one_line
 from ose.data.text_lines import iter_text_blocks, iter_text_lines
 from ose.errors import CorpusError
 from ose.limits import operator_limits, setting_of
@@ -60,7 +60,7 @@ def _record(line: str, place: str) -> Record:
     except (ValueError, RecursionError) as error:
         return Record(place, {}, f"is no valid JSON: {one_line(error)}")
     if not isinstance(value, dict):
-        return Record(place, {}, f"must hold a JSON object, not a {type(value).__name__}")
+        return Record(place, {}, f"must hold a JSON object, not {kind_of(value)}")
     return Record(place, value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -87,11 +88,25 @@ def _pieces(document: str) -> Iterator[str]:
     yield document[start:]
 
 
+@dataclass(slots=True)
+class PackedCount:
+    """What was packed.
+
+    Attributes:
+        num_kept: Sequences.
+        num_dropped: Those that were left out because most of each is unknown to the vocabulary, or separators.
+    """
+
+    num_kept: int = 0
+    num_dropped: int = 0
+
+
 def pack_sequences(
     documents: Iterable[str],
     tokenizer: PreTrainedTokenizerBase,
     sequence_length: int,
     max_sequences: int | None = None,
+    count: PackedCount | None = None,
 ) -> np.ndarray:
     """Cut the documents' token stream into sequences without padding.
 
@@ -105,10 +120,12 @@ def pack_sequences(
         tokenizer: The teacher's tokenizer.
         sequence_length: T, counted with the two special tokens at the ends.
         max_sequences: Stop reading after this many sequences; None reads everything.
+        count: Counts them.
 
     Returns:
         Shape (N, T), the smallest unsigned integer type that holds the vocabulary.
     """
+    count = count or PackedCount()
     dtype = token_dtype(tokenizer)
     body = sequence_length - 2
     special = tokenizer.all_special_ids
@@ -122,6 +139,9 @@ def pack_sequences(
         if np.isin(block, special).sum() <= body // 2:
             ends = np.array([tokenizer.cls_token_id, tokenizer.sep_token_id], dtype=dtype)
             rows.append(np.concatenate([ends[:1], block, ends[1:]]))
+            count.num_kept += 1
+        else:
+            count.num_dropped += 1
         if len(rows) == _ROWS_PER_BLOCK:
             blocks, rows = [*blocks, np.stack(rows)], []
     return np.concatenate([*blocks, np.array(rows, dtype=dtype).reshape(-1, sequence_length)])

@@ -14,7 +14,7 @@ from ose.limits import operator_limits, setting_of
 
 if TYPE_CHECKING:
     from pyarrow import DataType
-    from pyarrow.parquet import ColumnChunkMetaData, ParquetFile
+    from pyarrow.parquet import ColumnChunkMetaData, ColumnSchema, ParquetFile
 
 _ROWS_PER_BATCH = 1024
 _BYTES_PER_BATCH = 64_000_000
@@ -81,7 +81,21 @@ def _require_kinds(path: Path, file: ParquetFile, texts: Sequence[str], others: 
         kind = schema.field(column).type
         if not (_is_text(kind) or (column in others and (_is_number(kind) or _is_list(kind)))):
             wanted = "text" if column in texts else "text, numbers or lists of numbers"
-            raise CorpusError(f"{path}: column {column!r} must hold {wanted}, not a {str(kind)[:60]}")
+            raise CorpusError(f"{path}: column {column!r} must hold {wanted}, not {_stored_as(file, column)}")
+
+
+def _stored_as(file: ParquetFile, column: str) -> str:
+    """What the file's own schema says of a column, in the words of parquet: `INT64`, `BYTE_ARRAY (Decimal(...))`."""
+    leaves = [file.schema.column(place) for place in range(len(file.schema))]
+    kinds = [_words(leaf) for leaf in leaves if leaf.path.partition(".")[0] == column]
+    path = next(leaf.path for leaf in leaves if leaf.path.partition(".")[0] == column)
+    is_list = path.count(".") == 2 and len(kinds) == 1
+    return kinds[0] if path == column else f"a LIST of {kinds[0]}" if is_list else f"a group of {', '.join(kinds)[:60]}"
+
+
+def _words(leaf: ColumnSchema) -> str:
+    logical = str(leaf.logical_type)
+    return leaf.physical_type if logical == "None" else f"{leaf.physical_type} ({logical[:40]})"
 
 
 def _is_text(kind: DataType) -> bool:

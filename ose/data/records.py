@@ -17,6 +17,9 @@ _MOST_CHARACTERS = 60
 BLANK = "is blank"
 """The problem of a line that nothing is on, and that means nothing."""
 
+NULL = "holds a null byte, which no text has"
+"""The problem of a text, in whatever form it came."""
+
 
 class Record(NamedTuple):
     """A line or row, read but not looked at.
@@ -46,8 +49,17 @@ def text_of(values: Mapping[str, Any], column: str) -> str:
         raise ValueError(missing_column(values, column))
     value = values[column]
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"column {column!r} must hold text, not a {type(value).__name__}")
+        raise ValueError(f"column {column!r} must hold text, not {kind_of(value)}")
+    if value and "\0" in value:
+        raise ValueError(f"column {column!r} {NULL}")
     return whole_characters(value or "")
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in the words of JSON."""
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "an array",
+             dict: "an object", type(None): "null", bytes: "bytes"}  # fmt: skip
+    return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def whole_characters(text: str) -> str:

@@ -12,6 +12,7 @@ from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
 from ose.data.tables import Row, RowCount, iter_rows
 from ose.data.text_position import Side, position_of
+from ose.data.unchanged import while_unchanged
 
 HELD_OUT_SHARE = 1 / 10
 """Share of the rows held out when a job names no validation text. Rows are shorter than documents, and fewer."""
@@ -37,7 +38,7 @@ def iter_side(facts: CorpusFacts, spec: CorpusSpec, side: Side, count: RowCount 
     count = count or RowCount(allowed_share=spec.skip_bad_rows)
     root = None if facts.root is None else Path(facts.root)
     paths = facts.validation if facts.validation and side == "validation" else facts.train
-    for row in iter_rows(paths, spec.columns, root, quotes=spec.quotes, count=count):
+    for row in while_unchanged(facts, iter_rows(paths, spec.columns, root, quotes=spec.quotes, count=count)):
         if facts.validation or (is_held_out(row) == (side == "validation")):
             yield row
 

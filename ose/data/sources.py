@@ -8,7 +8,8 @@
 | .parquet | a row |
 | any other | a line, which is a text |
 
-All but parquet may be compressed: .gz, .xz or .zst follows. An id of a dataset of the hub stands for its rows.
+In any case. All but parquet may be compressed: .gz, .xz, .zst or .bz2 follows. An id of a dataset of the hub stands
+for its rows.
 """
 
 from __future__ import annotations
@@ -18,16 +19,14 @@ from pathlib import Path
 
 from ose.artifacts.regular_files import require_regular
 from ose.core.spec import Columns, Quotes
-from ose.data.delimited import SEPARATORS, iter_delimited
+from ose.data.delimited import iter_delimited
+from ose.data.forms import JSON_LINES, SEPARATORS, form_of
 from ose.data.hub_dataset import DatasetId, iter_dataset, parse_dataset_id
 from ose.data.json_records import iter_json, iter_json_lines
 from ose.data.parquet_columns import iter_parquet
-from ose.data.records import BLANK, Record, one_line
+from ose.data.records import BLANK, NULL, Record, one_line
 from ose.data.text_lines import iter_text_lines
-from ose.data.unpacking import COMPRESSIONS
-from ose.errors import CorpusError
-
-JSON_LINES = (".jsonl", ".ndjson")
+from ose.errors import BrokenFileError, CorpusError
 
 
 def iter_records(source: str, columns: Columns, root: Path | None = None, quotes: Quotes = "auto") -> Iterator[Record]:
@@ -48,9 +47,12 @@ def iter_records(source: str, columns: Columns, root: Path | None = None, quotes
         _require_no_folder(dataset)
         yield from iter_dataset(dataset, names)
         return
-    path = Path(source)
-    require_file(path, root)
-    suffix = form_of(source)
+    require_file(Path(source), root)
+    yield from _told_how_far(_of_file(source, columns, quotes), "documents" if len(names) == 1 else "rows")
+
+
+def _of_file(source: str, columns: Columns, quotes: Quotes) -> Iterator[Record]:
+    path, suffix, names = Path(source), form_of(source), list(columns.named().values())
     if suffix in SEPARATORS:
         yield from iter_delimited(path, SEPARATORS[suffix], names, quotes)
     elif suffix in JSON_LINES:
@@ -69,10 +71,15 @@ def is_table(source: str) -> bool:
     return parse_dataset_id(source) is None and form_of(source) in SEPARATORS
 
 
-def form_of(source: str) -> str:
-    """The suffix that says what form a file has, without that of its compression."""
-    path = Path(source)
-    return Path(path.stem).suffix if path.suffix in COMPRESSIONS else path.suffix
+def _told_how_far(records: Iterator[Record], what: str) -> Iterator[Record]:
+    """The same; where a file breaks off, it is said after how many."""
+    count = 0
+    try:
+        for record in records:
+            count += record.problem != BLANK
+            yield record
+    except BrokenFileError as error:
+        raise CorpusError(f"{error}, after {count:,} {what}") from error
 
 
 def require_file(path: Path, root: Path | None) -> None:
@@ -94,7 +101,8 @@ def _iter_lines(path: Path, columns: Columns) -> Iterator[Record]:
         raise CorpusError(f"{path} has no column {other!r}: of a text file each line is a text, with nothing beside it")
     for number, line in iter_text_lines(path):
         place = f"{path}, line {number}"
-        yield Record(place, {columns.text: line}) if line.strip() else Record(place, {}, BLANK)
+        problem = NULL if "\0" in line else "" if line.strip() else BLANK
+        yield Record(place, {} if problem else {columns.text: line}, problem)
 
 
 def _require_no_folder(dataset: DatasetId) -> None:

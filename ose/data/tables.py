@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ose.core.shown import is_unstorable
 from ose.core.spec import Columns, Quotes
-from ose.data.records import BLANK, Record, missing_column, text_of
+from ose.data.records import BLANK, Record, kind_of, missing_column, text_of
 from ose.data.sources import iter_records
 from ose.errors import CorpusError
 from ose.limits import operator_limits, setting_of
@@ -147,7 +147,6 @@ def _text(values: Mapping[str, Any], column: str, most: int) -> str:
     text = text_of(values, column).strip()
     _require(text, f"column {column!r} is empty")
     _require(len(text) <= most, f"column {column!r} is longer than {most:,} bytes ({setting_of('max_line_bytes')})")
-    _require("\0" not in text, f"column {column!r} holds a null")
     return text
 
 
@@ -172,8 +171,8 @@ def _listed(cell: str) -> Any:
 
 def _require_label(value: Any, column: str) -> None:
     is_text, is_number = isinstance(value, str), isinstance(value, (int, float))
-    kind = type(value).__name__
-    _require(is_text or is_number, f"column {column!r} must hold labels, which are text or numbers, not a {kind}")
+    kind = kind_of(value)
+    _require(is_text or is_number, f"column {column!r} must hold labels, which are text or numbers, not {kind}")
     if is_text:
         _require(value.strip(), f"column {column!r} has an empty label")
         _require(not is_unstorable(value), f"column {column!r} has a label with a null or half a character")
@@ -193,7 +192,7 @@ def _stripped(value: Any) -> Any:
 def _query_id(values: Mapping[str, Any], column: str) -> str:
     value = _value(values, column)
     is_id = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
-    _require(is_id, f"column {column!r} must hold ids, which are text or whole numbers, not a {type(value).__name__}")
+    _require(is_id, f"column {column!r} must hold ids, which are text or whole numbers, not {kind_of(value)}")
     query_id = str(value).strip()
     _require(query_id, f"column {column!r} is empty")
     _require(not is_unstorable(query_id), f"column {column!r} holds a null or half a character")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ose.data.records import one_line
-from ose.data.unpacking import COMPRESSIONS, iter_blocks, iter_lines
-from ose.errors import CorpusError
+from ose.data.unpacking import compression_of, iter_blocks, iter_lines
+from ose.errors import BrokenFileError, CorpusError
 
 
 def iter_text_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -24,10 +24,7 @@ def iter_text_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with _foreign_errors(path):
             for number, raw in enumerate(iter_lines(path), start=1):
-                line = raw.decode("utf-8-sig" if number == 1 else "utf8")
-                if "\0" in line:
-                    raise CorpusError(f"{path}, line {number}: holds a null byte; this is no text file")
-                yield number, line
+                yield number, raw.decode("utf-8-sig" if number == 1 else "utf8")
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path}, line {number}: is no UTF-8 text (byte {error.start} of the line)") from error
 
@@ -55,5 +52,5 @@ def _foreign_errors(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise CorpusError(f"{path}: no such file") from error
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        state = "is a corrupt or truncated archive" if path.suffix in COMPRESSIONS else "cannot be read"
-        raise CorpusError(f"{path} {state}: {one_line(error)}") from error
+        state = "is a corrupt or truncated archive" if compression_of(path) else "cannot be read"
+        raise BrokenFileError(f"{path} {state}: {one_line(error)}") from error

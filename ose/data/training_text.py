@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ose.artifacts.files import atomic_directory, atomic_file
+from ose.artifacts.intact import intact_directory, intact_file, is_intact
 from ose.core.job import Job
 from ose.core.packed_text import general_text_key, packed_text_key
 from ose.core.recipe import Sequences
@@ -61,18 +61,18 @@ def general_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> 
 def document_text(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -> tuple[np.ndarray, ...]:
     """The text a document at a time, an array for each length. See `training_text`."""
     path = folder / f"{packed_text_key(job)}-documents"
-    if not path.exists():
+    if not is_intact(path):
         groups = group_corpus(job.corpus, job.spec.corpus, tokenizer)
-        with atomic_directory(path) as target:
+        with intact_directory(path) as target:
             for group in groups:
                 _save(target / f"length-{group.shape[1]:05d}.npy", group)
     return tuple(np.load(file, mmap_mode="r") for file in sorted(path.glob("length-*.npy")))
 
 
 def _kept(file: Path, pack: Callable[[], np.ndarray]) -> np.ndarray:
-    if not file.exists():
+    if not is_intact(file):
         sequences = pack()
-        with atomic_file(file) as temporary:
+        with intact_file(file) as temporary:
             _save(temporary, sequences)
     packed: np.ndarray = np.load(file, mmap_mode="r")
     return packed

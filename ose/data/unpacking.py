@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import io
 import lzma
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
+from ose.data.zstd_frames import ZstdFrames
 from ose.errors import CorpusError
 from ose.limits import operator_limits, setting_of
 
-COMPRESSIONS = (".gz", ".xz", ".zst")
+COMPRESSIONS = (".gz", ".xz", ".zst", ".bz2")
 
 _FREE_BYTES = 64_000_000
 """Any archive may grow to so much."""
@@ -22,6 +24,12 @@ _XZ_MEMORY_BYTES = 256_000_000
 
 _PACKED_BYTES_AT_ONCE = 64 * 1024
 _BLOCK_BYTES = 64 * 1024
+
+
+def compression_of(path: Path) -> str:
+    """The suffix that says how a file is compressed, in small letters; empty if it is not."""
+    suffix = path.suffix.lower()
+    return suffix if suffix in COMPRESSIONS else ""
 
 
 def iter_lines(path: Path) -> Iterator[bytes]:
@@ -55,7 +63,7 @@ def iter_blocks(path: Path) -> Iterator[bytes]:
 
 def _within_expansion(path: Path, pieces: Iterable[bytes]) -> Iterator[bytes]:
     expansion = operator_limits().max_expansion
-    room = _FREE_BYTES + expansion * path.stat().st_size if path.suffix in COMPRESSIONS else float("inf")
+    room = _FREE_BYTES + expansion * path.stat().st_size if compression_of(path) else float("inf")
     for piece in pieces:
         room -= len(piece)
         if room < 0:
@@ -66,23 +74,102 @@ def _within_expansion(path: Path, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _open(path: Path) -> BinaryIO:
-    if path.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    if path.suffix == ".xz":
-        return io.BufferedReader(_XzStream(path))
-    if path.suffix == ".zst":
+    compression = compression_of(path)
+    if compression == ".zst":
+        return cast(BinaryIO, io.BufferedReader(_UnpackedZstd(path.open("rb"))))
+    file = path.open("rb")
+    if not compression:
+        return file
+    return cast(BinaryIO, io.BufferedReader(_Members(file, _FORMATS[compression])))
+
+
+class _UnpackedZstd(io.RawIOBase):
+    """A zstd file, unpacked. What is wrong behind a frame is told when all before it has been read.
+
+    Args:
+        file: It, which is closed with this.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
         import pyarrow
 
-        return io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
-    return path.open("rb")
+        self._frames = ZstdFrames(file)
+        self._stream = pyarrow.CompressedInputStream(self._frames, "zstd")
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._frames.close()
+        super().close()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        if not data and self._frames.problem:
+            raise EOFError(self._frames.problem)
+        buffer[: len(data)] = data
+        return len(data)
 
 
-class _XzStream(io.RawIOBase):
-    """What `lzma.open` reads, by a decoder whose memory is bounded."""
+class _Decoder(Protocol):
+    """As those of lzma and bz2 are: `max_length` bounds what comes out, and the rest waits inside."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._decoder = _decoder()
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _GzipDecoder:
+    """The same of zlib."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    @property
+    def eof(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inflate.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflate.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
+
+
+class _Format(NamedTuple):
+    """How archives of a kind begin, and what unpacks one."""
+
+    magic: bytes
+    decoder: Callable[[], _Decoder]
+
+
+_FORMATS = {
+    ".gz": _Format(b"\x1f\x8b", cast(Callable[[], _Decoder], _GzipDecoder)),
+    ".xz": _Format(b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)),
+    ".bz2": _Format(b"BZh", bz2.BZ2Decompressor),
+}
+
+
+class _Members(io.RawIOBase):
+    """The archives that a file holds one after the other, unpacked. Zeros behind one are padding, and nothing else is.
+
+    Args:
+        file: It, from its beginning; it is closed with this.
+        form: Of all of them.
+    """
+
+    def __init__(self, file: BinaryIO, form: _Format) -> None:
+        self._file = file
+        self._form = form
+        self._rest = file.read(_PACKED_BYTES_AT_ONCE)
+        self._decoder = form.decoder() if self._rest else None
 
     def readable(self) -> bool:
         return True
@@ -92,23 +179,33 @@ class _XzStream(io.RawIOBase):
         super().close()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = b""
-        while not data and (packed := self._packed()) is not None:
-            data = self._decoder.decompress(packed, len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        while self._decoder is not None:
+            if self._decoder.eof:
+                self._rest = self._decoder.unused_data
+                self._decoder = self._next()
+            elif data := self._decoder.decompress(self._wanted(self._decoder), len(buffer)):
+                buffer[: len(data)] = data
+                return len(data)
+        return 0
 
-    def _packed(self) -> bytes | None:
-        """What the decoder wants next; None behind the last stream."""
-        if self._decoder.eof:
-            following = (self._decoder.unused_data or self._file.read(_PACKED_BYTES_AT_ONCE)).lstrip(b"\0")
-            self._decoder = _decoder() if following else self._decoder
-            return following or None
-        packed = self._file.read(_PACKED_BYTES_AT_ONCE) if self._decoder.needs_input else b""
-        if self._decoder.needs_input and not packed:
+    def _wanted(self, decoder: _Decoder) -> bytes:
+        if not decoder.needs_input:
+            return b""
+        packed = self._take()
+        if not packed:
             raise EOFError("it ends in the middle of a stream")
         return packed
 
+    def _take(self) -> bytes:
+        taken, self._rest = self._rest or self._file.read(_PACKED_BYTES_AT_ONCE), b""
+        return taken
 
-def _decoder() -> lzma.LZMADecompressor:
-    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES)
+    def _next(self) -> _Decoder | None:
+        """What unpacks the next archive; None if there is none."""
+        while packed := self._take():
+            if begun := packed.lstrip(b"\0"):
+                self._rest = begun + self._file.read(len(self._form.magic))
+                if not self._rest.startswith(self._form.magic):
+                    raise EOFError("bytes that are no archive follow its end")
+                return self._form.decoder()
+        return None

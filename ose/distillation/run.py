@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ose.artifacts.files import atomic_directory
+from ose.artifacts.intact import intact_directory
 from ose.artifacts.step_folders import CHECKPOINTS, GENERAL_CHECKPOINTS
 from ose.core.recipe import DistillationSpec, general_recipe
 from ose.distillation.module import DistillationModule, StepLosses
@@ -105,7 +105,7 @@ def distill(run: DistillationRun, on_step: Callable[[int, StepLosses], None]) ->
 
 def save_student(run: DistillationRun, facts: dict[str, Any]) -> Path:
     """Write the student's weights, its tokenizer and `facts` to `folder/student`."""
-    with atomic_directory(run.folder / "student") as target:
+    with intact_directory(run.folder / "student") as target:
         run.student.save_pretrained(target)
         run.tokenizer.save_pretrained(target)
         (target / "distillation.json").write_text(json.dumps(facts, indent=2), encoding="utf8")

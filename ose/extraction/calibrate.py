@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from ose.artifacts.files import remove_leftovers, write_json
+from ose.artifacts.files import remove_leftovers
+from ose.artifacts.intact import is_intact, write_intact_json
 from ose.core.messages import CalibrationRequest
 from ose.extraction.calibration import Calibration, load_calibration, measure_calibration, save_calibration
 from ose.extraction.eliminate import elimination_ranks
@@ -30,17 +31,17 @@ def prepare_calibration(request: CalibrationRequest, teacher: PreTrainedModel) -
     folder = Path(request.folder)
     remove_leftovers(folder)
     task = load_task(request.teacher.task)
-    if not (folder / _FILE).exists():
+    if not is_intact(folder / _FILE):
         save_calibration(folder / _FILE, measure_calibration(teacher, task.sample(request, teacher), task.rules.name))
-    if request.eliminates_layers and not (folder / _RANKS).exists():
+    if request.eliminates_layers and not is_intact(folder / _RANKS):
         calibration = load_calibration(folder / _FILE).to(teacher.device)
-        write_json(folder / _RANKS, elimination_ranks(task, teacher, calibration).tolist())
+        write_intact_json(folder / _RANKS, elimination_ranks(task, teacher, calibration).tolist())
 
 
 def open_calibration(folder: Path) -> Calibration:
     """Read what `prepare_calibration` stored."""
     calibration = load_calibration(folder / _FILE)
-    if not (folder / _RANKS).exists():
+    if not is_intact(folder / _RANKS):
         return calibration
     ranks = torch.tensor(json.loads((folder / _RANKS).read_text(encoding="utf8")))
     return replace(calibration, importance={**calibration.importance, "layers.elimination": ranks})

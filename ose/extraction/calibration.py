@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
-from ose.artifacts.files import atomic_file
+from ose.artifacts.intact import intact_file, require_intact
 from ose.core.layer_choice import MEASURED_RULES
 from ose.extraction.heads import head_statistics
 from ose.extraction.importance import (
@@ -149,13 +149,13 @@ def save_calibration(file: Path, calibration: Calibration) -> None:
         StorageError: The disk is full or not writable.
     """
     tensors = _tensors(calibration) | {_SCORE + name: score for name, score in calibration.importance.items()}
-    with atomic_file(file) as temporary:
+    with intact_file(file) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
 
 
 def load_calibration(file: Path) -> Calibration:
     """Read what `save_calibration` wrote. The states stay on disk until they are touched."""
-    tensors = load_file(file)
+    tensors = load_file(require_intact(file))
     scores = {name.removeprefix(_SCORE): tensors.pop(name) for name in list(tensors) if name.startswith(_SCORE)}
     return Calibration(**tensors, importance=scores)
 

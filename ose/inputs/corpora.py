@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from ose.artifacts.digests import digest_of_files
 from ose.artifacts.regular_files import require_regular
 from ose.core.job import CorpusFacts
 from ose.core.spec import CorpusSpec
 from ose.data.documents import iter_documents
 from ose.data.hub_dataset import parse_dataset_id, pin_revision
 from ose.data.row_sides import iter_side
-from ose.data.sources import is_table
+from ose.data.sniffing import require_content
+from ose.data.sources import is_table, require_file
 from ose.data.tables import RowCount, iter_rows
+from ose.data.unchanged import corpus_digest
 from ose.errors import CorpusError
 
 _FIRST_ROWS = 1_000
@@ -32,7 +32,7 @@ def inspect_corpus(
 
     A dataset of the hub is pinned to its present commit; its id with that commit stands for its contents.
 
-    Empty files that a glob matches beside others are left out.
+    Files without text beside others with some are left out, whether named one by one or by a glob.
 
     Args:
         spec: The text.
@@ -45,31 +45,27 @@ def inspect_corpus(
             out and trained on at once, also without its labels, a column is missing, or the first rows are bad.
     """
     holds_text = _FirstRows(spec, root) if rows else _FirstDocument(spec, root, tables)
-    train = _expanded(spec.train, "corpus.train", holds_text, root)
-    validation = _expanded(spec.validation, "corpus.validation", holds_text, root)
-    general = _expanded(spec.general, "corpus.general", _FirstDocument(spec, root, tables), root)
+    what = "row that can be used" if rows else "text"
+    train, no_train = _holding(spec.train, "corpus.train", holds_text, root, what)
+    validation, no_validation = _holding(spec.validation, "corpus.validation", holds_text, root, what)
+    holds_general = _FirstDocument(spec, root, tables)
+    general, no_general = _holding(spec.general, "corpus.general", holds_general, root, "text")
     for key, others in (("train", train), ("general", general)):
         if both := set(others) & set(validation):
             raise CorpusError(
                 f"{min(both)} is in corpus.{key} and in corpus.validation; held-out text must be other text"
             )
-    for source in (*train, *validation):
-        if not holds_text(source):
-            raise CorpusError(f"{source}: holds no {'row that can be used' if rows else 'text'}")
-    for source in general:
-        if not _FirstDocument(spec, root, tables)(source):
-            raise CorpusError(f"{source}: holds no text")
-    sides = {"train": train, "validation": validation, "general": general}
-    labelled = [(side, source) for side, sources in sides.items() for source in sources]
     facts = CorpusFacts(
         train=train,
         validation=validation,
-        digest=_digest(labelled, root),
-        size_bytes=_size_bytes(labelled),
+        digest="",
+        size_bytes=_size_bytes((*train, *validation, *general)),
         root=None if root is None else str(root.absolute()),
         tables=tables and any(map(is_table, (*train, *validation, *general))),
         general=general,
+        left_out=(*no_train, *no_validation, *no_general),
     )
+    facts = replace(facts, digest=corpus_digest(facts))
     if rows:
         _require_both_sides(facts, spec)
     return facts
@@ -77,13 +73,15 @@ def inspect_corpus(
 
 @dataclass(frozen=True, slots=True)
 class _FirstDocument:
-    """Tells of a source whether it has a document."""
+    """Tells of a source whether it has a document, and refuses one that does not hold what its name says."""
 
     spec: CorpusSpec
     root: Path | None
     tables: bool
 
     def __call__(self, source: str) -> bool:
+        if self.tables:
+            _require_content(source, self.spec, self.root)
         column, quotes = self.spec.columns.text, self.spec.quotes
         documents = iter_documents([source], column, self.root, tables=self.tables, quotes=quotes)
         return next(documents, None) is not None
@@ -98,8 +96,15 @@ class _FirstRows:
 
     def __call__(self, source: str) -> bool:
         spec, count = self.spec, RowCount(allowed_share=self.spec.skip_bad_rows)
+        _require_content(source, spec, self.root)
         rows = iter_rows([source], spec.columns, self.root, quotes=spec.quotes, count=count)
         return len(list(islice(rows, _FIRST_ROWS))) > 0
+
+
+def _require_content(source: str, spec: CorpusSpec, root: Path | None) -> None:
+    if parse_dataset_id(source) is None:
+        require_file(Path(source), root)
+        require_content(Path(source), as_is=spec.as_is)
 
 
 def _require_both_sides(facts: CorpusFacts, spec: CorpusSpec) -> None:
@@ -112,17 +117,22 @@ def _require_both_sides(facts: CorpusFacts, spec: CorpusSpec) -> None:
         raise CorpusError("corpus.train has so few rows that none is held out; name some as corpus.validation")
 
 
-def _expanded(
-    entries: Sequence[str], key: str, holds_text: Callable[[str], bool], root: Path | None
-) -> tuple[str, ...]:
-    """Absolute paths and pinned ids, each once, in the order given; a glob's matches are sorted."""
-    sources = tuple(dict.fromkeys(source for entry in entries for source in _expand(entry, key, holds_text, root)))
+def _holding(
+    entries: Sequence[str], key: str, holds_text: Callable[[str], bool], root: Path | None, what: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Absolute paths and pinned ids, each once, in the order given, a glob's matches sorted; and those without text."""
+    sources = tuple(dict.fromkeys(source for entry in entries for source in _expand(entry, key, root)))
     if len(sources) > 1 and any(parse_dataset_id(source) for source in sources):
         raise CorpusError(f"{key}: a dataset of the hub stands alone, without other files or datasets")
-    return sources
+    empty = tuple(source for source in sources if not holds_text(source))
+    holding = tuple(source for source in sources if source not in set(empty))
+    if empty and not holding:
+        others = f", and neither do {len(empty) - 1} more of {key}" if len(empty) > 1 else ""
+        raise CorpusError(f"{empty[0]}: holds no {what}{others}")
+    return holding, empty
 
 
-def _expand(entry: str, key: str, holds_text: Callable[[str], bool], root: Path | None) -> list[str]:
+def _expand(entry: str, key: str, root: Path | None) -> list[str]:
     try:
         path = Path(entry).expanduser()
         if entry and path.is_dir():
@@ -130,7 +140,7 @@ def _expand(entry: str, key: str, holds_text: Callable[[str], bool], root: Path 
         if path.is_file():
             return [str(path.resolve())]
         if glob.has_magic(entry):
-            return _matches(path, entry, key, holds_text)
+            return _matches(path, entry, key)
         if entry and os.path.lexists(path):
             require_regular(path, root)
         dataset = parse_dataset_id(entry)
@@ -143,27 +153,14 @@ def _expand(entry: str, key: str, holds_text: Callable[[str], bool], root: Path 
     return [str(pin_revision(dataset))]
 
 
-def _matches(pattern: Path, entry: str, key: str, holds_text: Callable[[str], bool]) -> list[str]:
+def _matches(pattern: Path, entry: str, key: str) -> list[str]:
     matches = (Path(match) for match in glob.iglob(str(pattern), recursive=True))
     files = sorted(str(match.resolve()) for match in matches if match.is_file())
     if not files:
         raise CorpusError(f"{key}: {entry!r} matches no file")
-    texts = [file for file in files if holds_text(file)]
-    if not texts:
-        raise CorpusError(f"{key}: {entry!r} matches no file that holds text")
-    return texts
+    return files
 
 
-def _digest(labelled: Sequence[tuple[str, str]], root: Path | None) -> str:
-    paths = [(label, Path(source)) for label, source in labelled if not parse_dataset_id(source)]
-    ids = [f"{label} {source}" for label, source in labelled if parse_dataset_id(source)]
-    try:
-        files = digest_of_files(paths, root)
-    except OSError as error:
-        raise CorpusError(f"{error.filename} cannot be read: {error.strerror}") from error
-    return hashlib.sha256("\n".join([files, *ids]).encode()).hexdigest()
-
-
-def _size_bytes(labelled: Sequence[tuple[str, str]]) -> int:
+def _size_bytes(sources: Sequence[str]) -> int:
     """Of the files; a dataset of the hub takes no room here."""
-    return sum(Path(source).stat().st_size for _, source in labelled if not parse_dataset_id(source))
+    return sum(Path(source).stat().st_size for source in sources if not parse_dataset_id(source))

@@ -12,6 +12,7 @@ from typing import Any
 from ose.core.finetuning import RECORD, FinetuningReport, FinetuningRequest, FinetuningSpec, HeadRequest
 from ose.core.model_report import EvaluationQuestion
 from ose.core.spec import CorpusSpec, TeacherSpec
+from ose.data.unchanged import corpus_digest
 from ose.errors import ConflictError, InvalidInputError, TeacherError
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.teacher_source import locate_teacher
@@ -93,12 +94,18 @@ def _key(request: FinetuningRequest, model_digest: str) -> str:
         "task": request.task,
         "head": asdict(request.head),
         "corpus": request.corpus.digest,
-        "corpus_spec": {**asdict(request.corpus_spec), "train": (), "validation": ()},
+        "corpus_spec": _deciding(request.corpus_spec),
         "sequence_length": request.sequence_length,
         "spec": {name: value for name, value in asdict(request.spec).items() if name not in _DECIDES_NOTHING},
         "seeds": request.seeds,
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _deciding(corpus_spec: CorpusSpec) -> dict[str, Any]:
+    """What of it decides what is read of the files, whose digest stands for them."""
+    content = {**asdict(corpus_spec), "train": (), "validation": ()}
+    return {name: value for name, value in content.items() if name != "as_is"}
 
 
 def inspect_evaluation(
@@ -131,9 +138,10 @@ def inspect_evaluation(
             raise TeacherError(f"{model} does {task}, {every[0]} does {tasks[0]}; they cannot be compared")
     _require_columns(corpus_spec, task_rules(tasks[0]))
     facts = inspect_corpus(corpus_spec)
+    held_out = replace(facts, validation=facts.train)
     question = EvaluationQuestion(
         models=tuple(map(str, places[: len(models)])),
-        corpus=replace(facts, validation=facts.train),
+        corpus=replace(held_out, digest=corpus_digest(held_out)),
         corpus_spec=corpus_spec,
         teacher=None if teacher is None else str(places[-1]),
         device=device,

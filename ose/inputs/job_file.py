@@ -65,6 +65,7 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
 _LATER: dict[tuple[str, ...], object] = {
     ("task",): None,
     ("teacher", "as_is"): False,
+    ("corpus", "as_is"): False,
     ("latency", "long_sequence_length"): None,
     ("references",): "on",
 }

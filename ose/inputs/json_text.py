@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ose.core.bounds import whole_power
 from ose.errors import InvalidInputError
 from ose.inputs.texts import require_storable
 
@@ -16,13 +17,19 @@ def read_object(body: bytes) -> dict[str, Any]:
         InvalidInputError: The body is no JSON object.
     """
     try:
-        content = json.loads(body.decode("utf8"), parse_constant=_refuse, object_pairs_hook=_without_duplicates)
+        content = json.loads(
+            body.decode("utf8"), parse_constant=_refuse, parse_float=_number, object_pairs_hook=_without_duplicates
+        )
     except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise InvalidInputError(f"the body is no JSON: {error or 'nested too deeply'}") from error
     if not isinstance(content, dict):
         raise InvalidInputError("the body must be a JSON object")
     require_storable(content, "the body")
     return content
+
+
+def _number(text: str) -> float:
+    return whole_power(text, float(text))
 
 
 def _refuse(constant: str) -> None:

@@ -22,17 +22,26 @@ def token_counter(folder: TeacherFolder) -> CountTokens | None:
     Raises:
         TeacherError: The tokenizer cannot be used.
     """
+    tokenizer = tokenizer_of(folder)
+    return None if tokenizer is None else lambda text, pair: len(tokenizer.encode(text, pair).ids)
+
+
+def tokenizer_of(folder: TeacherFolder) -> Tokenizer | None:
+    """A teacher's tokenizer, which neither cuts nor pads; None where it is in a form that only other libraries read.
+
+    Raises:
+        TeacherError: It cannot be used.
+    """
     try:
         tokenizer = _tokenizer(folder)
     except BaseException as error:  # the library raises bare exceptions, and panics, which are none
         if isinstance(error, (TeacherError, KeyboardInterrupt, SystemExit, MemoryError)):
             raise
         raise TeacherError(f"{folder.path}: the tokenizer cannot be read: {_line(error)}") from error
-    if tokenizer is None:
-        return None
-    tokenizer.no_truncation()  # which its file may ask for
-    tokenizer.no_padding()
-    return lambda text, pair: len(tokenizer.encode(text, pair).ids)
+    if tokenizer is not None:
+        tokenizer.no_truncation()  # which its file may ask for
+        tokenizer.no_padding()
+    return tokenizer
 
 
 def _tokenizer(folder: TeacherFolder) -> Tokenizer | None:

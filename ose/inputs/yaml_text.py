@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from ose.artifacts.bounded import read_at_most
+from ose.core.bounds import whole_power
 from ose.errors import JobFileError
 from ose.limits import operator_limits, setting_of
 
@@ -21,7 +23,7 @@ _MAX_DIGITS = 100
 """Of whatever is not text: what to make of longer numbers takes long, and none is meant."""
 
 _TAGS = "tag:yaml.org,2002:"
-_TEXT, _MERGE, _DATE = (f"{_TAGS}{name}" for name in ("str", "merge", "timestamp"))
+_TEXT, _MERGE, _DATE, _FLOAT = (f"{_TAGS}{name}" for name in ("str", "merge", "timestamp", "float"))
 _CORE = [f"{_TAGS}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")]
 
 
@@ -55,12 +57,29 @@ class _BoundedComposer(Composer):
     def compose_mapping_node(self, anchor: str | None) -> MappingNode:
         node: MappingNode = super().compose_mapping_node(anchor)
         seen: set[str] = set()
+        _require(not _lacks_braces(node), _NO_BRACES.format(_shown_key(node)), node.start_mark)
         for key, _ in node.value:
             is_text = isinstance(key, ScalarNode) and key.tag in (_TEXT, _MERGE)
-            _require(is_text, "a key is no text; quote it", key.start_mark)
+            _require(is_text, "a key is no text; quote it, and write numbers without commas", key.start_mark)
             _require(key.value not in seen, f"key {key.value!r} is given twice", key.start_mark)
             seen.add(key.value)
         return node
+
+
+_NO_BRACES = (
+    "in a list, {0}: ... is a mapping of one key by itself; put braces around what belongs together: [{{{0}: ...}}]"
+)
+
+
+def _lacks_braces(node: MappingNode) -> bool:
+    """Whether a mapping stands in a list in brackets without braces of its own: `[batch: 32, steps: 3]` has two."""
+    first = node.value[0][0] if node.value else None
+    return bool(node.flow_style and first is not None and first.start_mark.index == node.start_mark.index)
+
+
+def _shown_key(node: MappingNode) -> str:
+    key = node.value[0][0] if node.value else None
+    return str(key.value)[:40] if isinstance(key, ScalarNode) else "a key"
 
 
 class _CoreConstructor(SafeConstructor):
@@ -69,6 +88,7 @@ class _CoreConstructor(SafeConstructor):
     yaml_constructors = {
         **{tag: SafeConstructor.yaml_constructors[tag] for tag in (*_CORE, None)},
         _DATE: SafeConstructor.construct_yaml_str,
+        _FLOAT: lambda self, node: whole_power(node.value, SafeConstructor.construct_yaml_float(self, node)),
     }
 
 
@@ -110,10 +130,14 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
     Raises:
         JobFileError: The YAML is broken (line and column are told), empty, no mapping, or has too many values.
     """
+    if _OLD_YAML.search(text):
+        raise JobFileError(
+            f"{source}: %YAML 1.1 reads 1:30 as 90 and yes as true; leave that line out, this is YAML 1.2"
+        )
     try:
         content = _reader().load(text)
     except YAMLError as error:
-        raise JobFileError(f"{source}: {_place_and_problem(error)}") from error
+        raise JobFileError(f"{source}: {_place_and_problem(error)}{_open_list(error, text)}") from error
     except (ValueError, LookupError, OverflowError, AssertionError) as error:  # !!int '', %YAML 3.0
         raise JobFileError(f"{source}: is no valid YAML: {error}") from error
     if content is None:
@@ -121,6 +145,20 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise JobFileError(f"{source}: must hold keys and values, not a {type(content).__name__}")
     return content
+
+
+_OLD_YAML = re.compile(r"(?m)^%YAML[ \t]+1\.[01]\b")
+_KEY_BEFORE = re.compile(r"([\w.-]+)[ \t]*:[ \t]*$")
+
+
+def _open_list(error: YAMLError, text: str) -> str:
+    """Which list or mapping in brackets the parser was in: where it stumbles is often a key further down."""
+    mark = getattr(error, "context_mark", None)
+    if mark is None or "flow" not in (getattr(error, "context", None) or ""):
+        return ""
+    before = text.splitlines()[mark.line][: mark.column]
+    key = _KEY_BEFORE.search(before)
+    return f"; is {key[1] if key else 'the bracket'} in line {mark.line + 1}, column {mark.column + 1}, not closed?"
 
 
 def _reader() -> YAML:

@@ -86,6 +86,7 @@ def shared_files(job: Job) -> frozenset[str]:
             f"checkpoints/{search_data_key(job)}",
             f"{CALIBRATIONS}/{calibration_key(job)}",
             f"packed-text/{text}.npy",
+            f"packed-text/{text}.npy.sha256",
             f"packed-text/{text}-documents",
         }
     )

@@ -11,10 +11,10 @@ from typing import Any
 
 from ose.access.ownership import job_quota
 from ose.core.job import CorpusFacts, Job, JobStatus, UnreadableJob
-from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.spec import JobSpec, TeacherSpec
 from ose.errors import ConflictError, UnreadableError
+from ose.families.coverage import notes_of
 from ose.inputs.consistency import check_job
 from ose.inputs.corpora import inspect_corpus
 from ose.inputs.items import inspect_items
@@ -25,6 +25,7 @@ from ose.inputs.settled import held_out_items, settled
 from ose.inputs.space_size import known_size
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
+from ose.inputs.text_survey import inspect_texts
 from ose.inputs.texts import require_name, require_storable
 from ose.store.base import Store
 from ose.store.new_rows import NewJob
@@ -102,6 +103,7 @@ def settled_parts(
         num_held_out = held_out_items(spec, rules)
         items = inspect_items(corpus, spec.corpus, folder, rules, num_held_out, spec.search.seed)
         corpus = replace(corpus, items=items)
+    corpus = replace(corpus, texts=inspect_texts(corpus, spec.corpus, folder, rows=rules.reads_rows))
     return settled(spec, rules, corpus), corpus
 
 
@@ -167,7 +169,7 @@ def _json(job: Job, candidates: dict[str, int]) -> dict[str, Any]:
         "spec_hash": job.spec_hash,
         "teacher": plain(job.teacher),
         "corpus": asdict(job.corpus),
-        "notes": list(job_notes(job)),
+        "notes": list(notes_of(job)),
     }
 
 

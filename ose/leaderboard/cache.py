@@ -22,7 +22,7 @@ from ose.core.trust import LEADERS
 from ose.errors import EvaluationError
 from ose.leaderboard.measures import MeasureTable
 from ose.leaderboard.ranked_list import RankedList
-from ose.leaderboard.ranking import bare_measures
+from ose.leaderboard.ranking import bare_measures, num_behind_smallest
 from ose.store.base import Store
 from ose.store.pages import NO_LIMITS, CandidateLimits, Changes, Order, RowMeasures
 
@@ -34,6 +34,8 @@ _MAX_ANSWERS = 64
 
 _MOST_MOVED_ONE_BY_ONE = 500
 """So many changes at once, and lists are made anew: that takes as long."""
+
+_MOST_LOOKED_THROUGH = 20_000
 
 _VALUES = {"loss": "loss_nats", "latency": "latency_p50_ms", "parameters": "num_parameters", "candidate": "number"}
 
@@ -127,6 +129,13 @@ class RankingCache:
         first = self.ordered(View(order="score", rule=rule, limits=limits)).some(0, LEADERS)
         known = [figures for _, number in first if (figures := self._figures.get(number)) is not None]
         return tuple(each for each in known if _is_ranked(each, limits))
+
+    def smallest_leads(self, rule: ScoreRule, limits: CandidateLimits) -> int:
+        """As `Ranking` has it; not said of so many candidates that looking through them holds up a page."""
+        leaders = self.leaders(rule, limits)
+        if not leaders or len(self.ordered(View(order="score", rule=rule, limits=limits))) > _MOST_LOOKED_THROUGH:
+            return 0
+        return num_behind_smallest(leaders[0], [each for each in self._figures if _is_ranked(each, limits)])
 
     def is_on_front(self, number: int, limits: CandidateLimits) -> bool:
         """Whether no other one beats it. Whatever beats one within limits is within them too."""

@@ -59,8 +59,13 @@ def _compared(
     numbers = [each.number for each in leaders]
     candidates = sorted(store.candidates(job_id, numbers), key=lambda candidate: numbers.index(candidate.number))
     known = [_leader(candidate, scale, has_telling_curves=has_telling_curves) for candidate in candidates]
-    found = compare_leaders([each for each in known if each is not None])
+    found = compare_leaders(_of_equal_steps([each for each in known if each is not None]))
     return NO_COMPARISON if found is None else Comparison(trust=found[0], distances=found[1])
+
+
+def _of_equal_steps(leaders: list[Leader]) -> list[Leader]:
+    """Those that were trained for as many steps as the best one: losses after others are no figures of one thing."""
+    return [each for each in leaders if each.phases[-1] == leaders[0].phases[-1]]
 
 
 def hint(job_id: str, trust: Trust, command: str = "ose") -> str | None:

@@ -141,13 +141,14 @@ class LeaderboardPages:
             ranks=ranking.ranks(numbers, rule, limits),
             leaders=ranking.leaders(rule, limits),
             front=frozenset(number for number in numbers if ranking.is_on_front(number, limits)),
+            smallest_leads=ranking.smallest_leads(rule, limits),
         )
         comparison = self._comparison(job, local, numbers)
         found = self._store.candidate_rows(job.id, numbers)
         rows = tuple(to_row(row, job, local, comparison, references) for row in found)
         num_more = len(ordered) - first - len(shown)
         following = _text(query.order_by, _end(*shown[-1], query.order_by, first + len(shown))) if num_more else None
-        board = to_board(job, rule, rows, num_more, comparison.trust, references)
+        board = to_board(job, rule, rows, num_more, comparison.trust, references, local.smallest_leads)
         return LeaderboardPage(board=board, next=following)
 
     def _comparison(self, job: Job, ranking: Ranking, numbers: Sequence[int]) -> Comparison:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ose.core.job import Job
@@ -13,6 +13,9 @@ from ose.core.trust import LEADERS
 from ose.leaderboard.measures import pareto_point
 from ose.store.base import Store
 from ose.store.pages import NO_LIMITS, CandidateLimits, CandidateRow, RowMeasures
+
+_FEW_SIZES = 2
+"""Of so few sizes the smallest is first by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,8 @@ class Ranking:
         ranks: By number, from 1.
         leaders: Those of the first ranks, the best first; their raw losses tell how far to trust the order.
         front: The numbers of those that no other one beats.
+        smallest_leads: How many have passed, where the first is the smallest of them and others have a lower loss; 0
+            where that is not so.
     """
 
     rule: ScoreRule
@@ -32,6 +37,7 @@ class Ranking:
     ranks: Mapping[int, int]
     leaders: tuple[RowMeasures, ...]
     front: frozenset[int]
+    smallest_leads: int = 0
 
     def score(self, row: CandidateRow) -> Score | None:
         """A candidate's score under the rule; None if it has no rank."""
@@ -56,7 +62,16 @@ def read_ranking(store: Store, job: Job, rule: ScoreRule, limits: CandidateLimit
         ranks={each.number: rank for rank, each in enumerate(best_first, start=1)},
         leaders=tuple(best_first[:LEADERS]),
         front=frozenset(each.number for each, is_on_it in zip(passed, flags, strict=True) if is_on_it),
+        smallest_leads=num_behind_smallest(best_first[0], passed) if best_first else 0,
     )
+
+
+def num_behind_smallest(first: RowMeasures, passed: Sequence[RowMeasures]) -> int:
+    """How many have passed, if a score puts the smallest of several sizes first, and others have a lower loss; or 0."""
+    sizes = {each.num_parameters for each in passed}
+    lowest = min((each.loss_nats for each in passed if each.loss_nats is not None), default=0.0)
+    is_smallest = len(sizes) > _FEW_SIZES and first.num_parameters == min(sizes)
+    return len(passed) if is_smallest and first.loss_nats is not None and first.loss_nats > lowest else 0
 
 
 def _best_first(passed: list[RowMeasures], teacher: Measures, rule: ScoreRule) -> list[RowMeasures]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,11 +11,11 @@ from ose.core.former_names import former_figures
 from ose.core.job import ErrorDetail, FailureReport, Job
 from ose.core.layer_choice import LayerChoice
 from ose.core.measurement import metrics_json
-from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.score import FORMULA_VERSION, ScoreRule
 from ose.core.trust import Trust
 from ose.errors import InvalidInputError
+from ose.families.coverage import notes_of
 from ose.leaderboard.confidence import NO_COMPARISON, Comparison, hint, read_comparison
 from ose.leaderboard.csv import flat_rows
 from ose.leaderboard.ranking import Ranking, read_ranking
@@ -124,7 +124,9 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     references = read_references(store, job)
     rows = sorted((to_row(row, job, ranking, comparison, references) for row in shown), key=_ORDERS[query.order_by])
     first = tuple(rows[: query.limit])
-    return to_board(job, ranking.rule, first, len(rows) - len(first), comparison.trust, references)
+    return to_board(
+        job, ranking.rule, first, len(rows) - len(first), comparison.trust, references, ranking.smallest_leads
+    )
 
 
 def to_board(
@@ -134,10 +136,11 @@ def to_board(
     num_more: int,
     trust: Trust | None,
     references: ReferencePart = NO_REFERENCES,
+    smallest_leads: int = 0,
 ) -> Leaderboard:
-    """Rows beside what they are of."""
+    """Rows beside what they are of. Of the last see `Ranking`."""
     return Leaderboard(
-        job=_job(job, rule),
+        job=_job(job, rule, smallest_leads),
         teacher=teacher_json(job),
         rows=rows,
         num_more=num_more,
@@ -249,7 +252,7 @@ def _error(failure: FailureReport | None, rejection: str | None) -> ErrorDetail 
     return ErrorDetail(code="rejected", message=rejection) if rejection else None
 
 
-def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:
+def _job(job: Job, rule: ScoreRule, smallest_leads: int) -> dict[str, Any]:
     return {
         "id": job.id,
         "name": job.name,
@@ -263,8 +266,18 @@ def _job(job: Job, rule: ScoreRule) -> dict[str, Any]:
             "formula_version": FORMULA_VERSION,
             "stderr_is_upper_bound": _takes_entropy_for_exact(job, rule),
         },
-        "notes": list(job_notes(job)),
+        "notes": [*notes_of(job), *_of_score(rule, smallest_leads)],
     }
+
+
+def _of_score(rule: ScoreRule, smallest_leads: int) -> Iterator[str]:
+    """A score that prefers size to everything does what it says, which may not be what was meant."""
+    if smallest_leads:
+        other = "--formula excess" if rule.formula == "w" else "a larger last number of --exponents"
+        yield (
+            f"the first by its score is the smallest of {smallest_leads:,} candidates, and others are nearer to the "
+            f"teacher: what it saves weighs more than what it loses; {other} weighs the loss more"
+        )
 
 
 def _takes_entropy_for_exact(job: Job, rule: ScoreRule) -> bool:

@@ -22,7 +22,7 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     TeacherSpec: ("model",),
     CorpusSpec: ("train", "validation", "general"),
     TeacherFacts: ("path",),
-    CorpusFacts: ("train", "validation", "general", "root"),
+    CorpusFacts: ("train", "validation", "general", "left_out", "root"),
     DistillationResult: ("student_path",),
 }
 """Where paths stand in what is stored as JSON."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from ose.artifacts.intact import damaged_file
 from ose.artifacts.step_folders import CHECKPOINTS, GENERAL_CHECKPOINTS, step_folders
 from ose.core.failures import failure_report
 from ose.core.former_names import former_recipe
@@ -67,6 +68,8 @@ def distill_student(
 ) -> Distillation:
     """Distil a candidate fully. The same request again goes on from its last checkpoint, or is done already.
 
+    Where the student's files are gone or damaged it is not done: they are written anew.
+
     Raises:
         InvalidInputError: The recipe's losses do not fit teacher and student.
         NotFoundError: The job was deleted meanwhile.
@@ -75,7 +78,7 @@ def distill_student(
     check_recipe(spec, job.teacher, candidate.architecture, job.spec.corpus)
     folder = distillation_folder(job, candidate, spec, artifacts)
     known = next((each for each in store.distillations(job.id) if each.folder == str(folder)), None)
-    if known is not None and known.status is DistillationStatus.SUCCEEDED:
+    if known is not None and known.status is DistillationStatus.SUCCEEDED and _is_whole(known):
         return known
     if known is None:
         known = store.add_distillation(job.id, candidate.number, spec, str(folder), now())
@@ -94,6 +97,29 @@ def distillation_folder(job: Job, candidate: Candidate, spec: DistillationSpec, 
     """Where a distillation keeps its files: equal requests share it, so the second goes on with the first."""
     key = hashlib.sha256(json.dumps(former_recipe(spec), sort_keys=True).encode()).hexdigest()[:12]
     return artifacts / "distillations" / f"{job.id}-{candidate.number}-{key}"
+
+
+def _is_whole(distillation: Distillation) -> bool:
+    path = Path(distillation.result.student_path) if distillation.result else None
+    return path is not None and path.is_dir() and damaged_file(path) is None
+
+
+def finished_student(distillation: Distillation) -> Path:
+    """The folder of a distilled student, as it was written.
+
+    Raises:
+        ConflictError: It is gone, or a file of it is not what was distilled.
+    """
+    assert distillation.result is not None
+    path = Path(distillation.result.student_path)
+    damaged = damaged_file(path) if path.is_dir() else path
+    if damaged is not None:
+        again = f"ose distill {distillation.job_id} --candidate {distillation.candidate_number}"
+        raise ConflictError(
+            f"{damaged} is gone, or is not what was distilled; run `{again}` with the same recipe, which writes the "
+            "student anew from its last checkpoint"
+        )
+    return path
 
 
 def num_steps_kept(folder: Path) -> int:

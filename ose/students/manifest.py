@@ -11,10 +11,10 @@ from ose.core.former_names import former_result
 from ose.core.job import Candidate, Distillation, DistillationResult, Job, inheritance_of
 from ose.core.layer_choice import MEASURED_RULES, LayerChoice, kept_layers
 from ose.core.measurement import metrics_json
-from ose.core.notes import job_notes
 from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.core.score import FORMULA_VERSION
+from ose.families.coverage import notes_of
 from ose.inputs.teacher_origin import base_model_of, licence_of
 from ose.leaderboard.read import teacher_json
 from ose.store.base import Store
@@ -32,7 +32,7 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "ose_version": version("ose"),
         "job": {"id": job.id, "name": job.name, "spec_hash": job.spec_hash, "spec": without_folders(plain(job.spec))},
         "corpus": _corpus(job),
-        "notes": list(job_notes(job)),
+        "notes": list(notes_of(job)),
         "task": job.teacher.task,
         "teacher": _teacher(job),
         "student": _student(job, candidate, distillation.spec, result),

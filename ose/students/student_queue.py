@@ -29,6 +29,7 @@ from ose.students.distill import (
     choose_candidate,
     distill_student,
     distillation_folder,
+    finished_student,
     num_steps_kept,
 )
 from ose.students.manifest import student_manifest
@@ -165,8 +166,7 @@ class StudentQueue:
         # Another coordinator may be at it: each writes its own folder, and the first that is stored stays.
         name = f"{job.id}-{distillation.candidate_number}-{distillation.id}-{secrets.token_hex(4)}"
         folder = self._artifacts / "exports" / name
-        assert distillation.result is not None
-        summary = self._write(Path(distillation.result.student_path), folder, manifest)
+        summary = self._write(finished_student(distillation), folder, manifest)
         export = Export(
             id=distillation.id,
             job_id=job.id,

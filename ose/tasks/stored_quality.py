@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ose.artifacts.intact import is_intact
 from ose.core.measurement import Metric, TeacherCheck, TeacherQuality
 
 
 def read_quality(file: Path) -> TeacherQuality | None:
     """The stored quality of a teacher; None where there is none, or an OSE wrote it that checked other things."""
-    if not file.exists():
+    if not is_intact(file):
         return None
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))
     if not content.get("checks") or not content.get("sequence_entropies_nats"):

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ose.artifacts.files import atomic_directory, remove_leftovers
+from ose.artifacts.files import remove_leftovers
+from ose.artifacts.intact import intact_directory, is_intact
 from ose.artifacts.step_folders import step_folder, step_folders
 from ose.errors import InvalidInputError
 
@@ -62,7 +63,7 @@ def save_checkpoint(
         StorageError: The disk is full or not writable; earlier checkpoints are untouched.
     """
     remove_leftovers(folder)
-    with atomic_directory(step_folder(folder, step)) as target:
+    with intact_directory(step_folder(folder, step)) as target:
         tensors = training_tensors(model, optimizer)
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, target / _TENSORS)
         (target / _STATE).write_text(json.dumps({"step": step, **state}), encoding="utf8")
@@ -72,7 +73,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """Restore the newest checkpoint of `folder` in place.
+    """Restore the newest checkpoint of `folder` in place; one that is not what was written is removed.
 
     Returns:
         The stored state with its `step`, or None if there is no checkpoint.
@@ -80,10 +81,9 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     Raises:
         InvalidInputError: The checkpoint belongs to a model of another shape.
     """
-    checkpoints = [*step_folders(folder).values()]
-    if not checkpoints:
+    newest = _newest(folder)
+    if newest is None:
         return None
-    newest = checkpoints[-1]
     is_earlier = not (newest / _TENSORS).exists()
     tensors = _of_earlier_version(newest, model, optimizer) if is_earlier else load_file(newest / _TENSORS)
     weights = {key: tensor.shape for key, tensor in tensors.items() if key.startswith(f"{_WEIGHT}/")}
@@ -95,11 +95,16 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
 
 def newest_state(folder: Path) -> dict[str, Any] | None:
     """What `load_checkpoint` would return, without loading any weights."""
-    checkpoints = [*step_folders(folder).values()]
-    if not checkpoints:
+    newest = _newest(folder)
+    if newest is None:
         return None
-    state: dict[str, Any] = json.loads((checkpoints[-1] / _STATE).read_text(encoding="utf8"))
+    state: dict[str, Any] = json.loads((newest / _STATE).read_text(encoding="utf8"))
     return state
+
+
+def _newest(folder: Path) -> Path | None:
+    """The newest checkpoint that is what was written; those that are not are removed."""
+    return next((path for path in reversed(step_folders(folder).values()) if is_intact(path)), None)
 
 
 def _of_earlier_version(

@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ose.artifacts.files import atomic_file, remove_leftovers
+from ose.artifacts.files import remove_leftovers
+from ose.artifacts.intact import intact_file, is_intact
 from ose.training.checkpoint import restore_training, training_tensors
 
 _LOSSES = "losses"
@@ -55,15 +56,17 @@ class PhaseEnd:
         Raises:
             StorageError: The disk is full or not writable.
         """
-        if file.exists():
+        if is_intact(file):
             return
         remove_leftovers(file.parent)
-        with atomic_file(file) as temporary:
+        with intact_file(file) as temporary:
             save_file({key: tensor.contiguous() for key, tensor in self.tensors.items()}, temporary)
 
     @classmethod
     def load(cls, file: Path) -> Self | None:
         """Read a file; None if there is none, or none that can be read: it was a cache."""
+        if not is_intact(file):
+            return None
         try:
             tensors = load_file(file)
         except (OSError, SafetensorError):

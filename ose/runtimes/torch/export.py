@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTr
 
 from ose.artifacts.files import atomic_directory
 from ose.core.exports import MANIFEST, OF_CROSS_ENCODERS, ExportSummary
+from ose.core.plain import strict_json
 from ose.errors import ConflictError
 from ose.families.models import architecture_of, longest_input
 from ose.tasks.base import Task
@@ -50,7 +51,9 @@ def export_student(
         student.save_pretrained(target)
         tokenizer.save_pretrained(target)
         (target / "README.md").write_text(card, encoding="utf8")
-        (target / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf8")
+        (target / MANIFEST).write_text(
+            json.dumps(strict_json(manifest), indent=2, allow_nan=False) + "\n", encoding="utf8"
+        )
         difference = _difference(task, student, tokenizer, target)
         if not difference <= _PARITY:  # nor is NaN
             raise ConflictError(f"the export's logits differ from the student's by {difference:.2g}")

@@ -28,14 +28,17 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
-from ose.artifacts.files import atomic_file, remove_leftovers, write_json
+from ose.artifacts.files import remove_leftovers
+from ose.artifacts.intact import intact_file, is_intact, require_intact, write_intact_json
 from ose.core.measurement import TeacherCheck, TeacherQuality, mean_and_stderr, metric_of
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.corpus import pack_corpus
+from ose.data.document_sides import side_documents
+from ose.data.packing import PackedCount
 from ose.data.search_spans import ONE_SPAN, Span, batch_rows
 from ose.data.text_position import Side
-from ose.errors import CorpusError
+from ose.errors import CorpusError, StorageError
 from ose.tasks.fill_mask.draws import systematic_draws
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
@@ -43,6 +46,7 @@ from ose.tasks.fill_mask.metrics import METRICS, Outputs
 from ose.tasks.fill_mask.teacher import load_tokenizer
 from ose.tasks.fill_mask.unigram import unigram_check
 from ose.tasks.judgement import doubts_of, repeated_checks
+from ose.tasks.spelled import require_spelled
 from ose.tasks.stored_quality import read_quality
 from ose.training.precision import autocast
 
@@ -51,6 +55,7 @@ _ROWS_AT_ONCE = 16
 _MIN_HELD_OUT = 8
 _BATCHES = "batches.safetensors"
 _FIELDS = ("input_ids", "positions", "labels")
+_DROPPED = "num_dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +103,32 @@ def prepare_data(request: DataRequest) -> DataSummary:
     """
     file = Path(request.folder) / _BATCHES
     remove_leftovers(file.parent)
-    if not file.exists():
+    if not is_intact(file):
         tokenizer = load_tokenizer(request.teacher.path, request.teacher.digest)
+        require_spelled(request, side_documents(request.corpus, request.corpus_spec, "train"), tokenizer)
         rule = MaskingRule.for_tokenizer(tokenizer)
         batches: list[MaskedBatch] = []
+        dropped = 0
         wanted: dict[Side, int] = {"train": request.num_sequences, "validation": request.held_out_sequences}
         for index, (side, count) in enumerate(wanted.items()):
             if not count:
                 continue
+            told = PackedCount()
             packed = pack_corpus(
-                request.corpus, request.corpus_spec, tokenizer, side, num_sequences=count, seed=request.seed
+                request.corpus, request.corpus_spec, tokenizer, side, num_sequences=count, seed=request.seed, count=told
             )
+            dropped += told.num_dropped
             generator = torch.Generator().manual_seed(2 * request.seed + index)
             batches.append(draw_masks(torch.from_numpy(packed.astype(np.int64)), rule, generator))
         for held_out in batches[1:]:
             _check_held_out(len(held_out.input_ids))
-        save_batches(file.parent, *batches)
+        save_batches(file.parent, *batches, num_dropped=dropped)
     with safe_open(file, "pt") as stored:
+        num_dropped = int((stored.metadata() or {}).get(_DROPPED, 0))
         counts = {key.split(".")[0]: stored.get_slice(key).get_shape()[0] for key in stored.keys()}  # noqa: SIM118
-    return DataSummary(num_sequences=counts["train"], held_out_sequences=counts.get("validation", 0))
+    return DataSummary(
+        num_sequences=counts["train"], held_out_sequences=counts.get("validation", 0), num_dropped=num_dropped
+    )
 
 
 def _check_held_out(filled: int) -> None:
@@ -124,7 +136,9 @@ def _check_held_out(filled: int) -> None:
         raise CorpusError(f"the held-out text fills only {filled} sequences; at least {_MIN_HELD_OUT} are needed")
 
 
-def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None = None) -> None:
+def save_batches(
+    folder: Path, train: MaskedBatch, held_out: MaskedBatch | None = None, *, num_dropped: int = 0
+) -> None:
     """Write the masked sequences of a search, the first of its files; without held-out ones those of later steps.
 
     Raises:
@@ -132,8 +146,8 @@ def save_batches(folder: Path, train: MaskedBatch, held_out: MaskedBatch | None 
     """
     sides = {"train": train} if held_out is None else {"train": train, "validation": held_out}
     tensors = {f"{side}.{name}": getattr(batch, name).int() for side, batch in sides.items() for name in _FIELDS}
-    with atomic_file(folder / _BATCHES) as temporary:
-        save_file(tensors, temporary)
+    with intact_file(folder / _BATCHES) as temporary:
+        save_file(tensors, temporary, {_DROPPED: str(num_dropped)})
 
 
 def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> TeacherQuality | None:
@@ -149,7 +163,7 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
     if request.shard is None:
         return _held_out_targets(folder, teacher, request.precision)
     file = folder / f"targets-{request.shard:05d}.npy"
-    if not file.exists():
+    if not is_intact(file):
         train = _load_batch(folder, "train")
         generator = torch.Generator(teacher.device).manual_seed(request.seed * 1_000_003 + request.shard)
         draws = [
@@ -168,15 +182,22 @@ def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> FillMaskDa
     first_rows = accumulate(len(each.input_ids) for each in trains)
     return FillMaskData(
         train=MaskedBatch(*(torch.cat([getattr(each, name) for each in trains]) for name in _FIELDS)),
-        draws=[np.load(shard, mmap_mode="r") for shard in shards],
+        draws=_draws(shards, sum(len(each.input_ids) for each in trains)),
         held_out=_load_batch(folder, "validation"),
-        held_out_log_probs=np.load(folder / "held-out.npy", mmap_mode="r"),
+        held_out_log_probs=np.load(require_intact(folder / "held-out.npy"), mmap_mode="r"),
         spans=(*ONE_SPAN, *(Span(span.first_step, row) for span, row in zip(later, first_rows, strict=False))),
     )
 
 
+def _draws(shards: Sequence[Path], num_sequences: int) -> list[np.ndarray]:
+    draws = [np.load(require_intact(shard), mmap_mode="r") for shard in shards]
+    if sum(map(len, draws)) != num_sequences:
+        raise StorageError(f"{shards[0].parent} lacks targets; the job makes them again when it is resumed")
+    return draws
+
+
 def _load_batch(folder: Path, side: Side) -> MaskedBatch:
-    with safe_open(folder / _BATCHES, "pt") as stored:
+    with safe_open(require_intact(folder / _BATCHES), "pt") as stored:
         return MaskedBatch(*(stored.get_tensor(f"{side}.{name}").long() for name in _FIELDS))
 
 
@@ -196,18 +217,18 @@ def _draw(log_probs: torch.Tensor, generator: torch.Generator) -> np.ndarray:
 def _held_out_targets(folder: Path, teacher: PreTrainedModel, precision: Precision) -> TeacherQuality:
     batch = _load_batch(folder, "validation")
     array, summary = folder / "held-out.npy", folder / "teacher.json"
-    stored = _stored_quality(summary)
-    if stored is not None and array.exists():
+    stored, has_array = _stored_quality(summary), is_intact(array)
+    if stored is not None and has_array:
         return stored
     repeated = repeated_checks(
         teacher, lambda rows: _teacher_log_probs(teacher, batch, rows), len(batch.labels), precision
     )
-    with nullcontext(_forget) if array.exists() else _growing_array(array, len(batch.labels)) as store:
+    with nullcontext(_forget) if has_array else _growing_array(array, len(batch.labels)) as store:
         quality = _judge(teacher, batch, store)
     checks = (_held_against_unigram(folder, batch, quality, teacher.config.vocab_size), *repeated)
     quality = replace(quality, checks=checks, doubts=doubts_of(checks))
     if stored is None:
-        write_json(summary, asdict(quality))
+        write_intact_json(summary, asdict(quality))
     return stored or quality
 
 
@@ -248,7 +269,7 @@ def _judge(teacher: PreTrainedModel, batch: MaskedBatch, store: Callable[[np.nda
 
 
 def _save_array(file: Path, array: np.ndarray) -> None:
-    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+    with intact_file(file) as temporary, temporary.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
 
 
@@ -258,7 +279,7 @@ def _growing_array(file: Path, length: int) -> Iterator[Callable[[np.ndarray], N
     if file.exists():
         yield lambda _: None
         return
-    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+    with intact_file(file) as temporary, temporary.open("wb") as stream:
 
         def append(rows: np.ndarray) -> None:
             if not stream.tell():

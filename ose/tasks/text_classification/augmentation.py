@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from ose.artifacts.files import atomic_file
+from ose.artifacts.intact import intact_file, is_intact
 from ose.core.augmentation import AugmentationSpec
 from ose.core.job import Job
 from ose.core.packed_text import packed_text_key
@@ -127,11 +127,11 @@ def augmentation_of(
         return None
     kinds = TokenKinds.of(tokenizer, job.teacher.embedding.vocab_size)
     file = folder / f"{packed_text_key(job)}-near-words.npy"
-    if not file.exists():
+    if not is_intact(file):
         teacher = load_classifier(job.teacher.path, job.teacher.digest)
         embeddings: Any = teacher.get_input_embeddings()
         near = nearest_words(embeddings.weight.detach(), single_token_words(items, kinds))
-        with atomic_file(file) as temporary, temporary.open("wb") as stream:
+        with intact_file(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, near, allow_pickle=False)
     return Augmentation(spec=spec.augmentation, kinds=kinds, neighbours=np.load(file, mmap_mode="r"))
 

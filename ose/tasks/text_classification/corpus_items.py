@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from ose.artifacts.intact import is_intact
 from ose.core.job import Job, TeacherFacts
 from ose.core.messages import CalibrationRequest, DataRequest
 from ose.core.packed_text import packed_text_key
@@ -18,6 +19,7 @@ from ose.data.tables import Row
 from ose.data.text_position import Side
 from ose.errors import CorpusError
 from ose.tasks.loading import load_config
+from ose.tasks.spelled import require_spelled
 from ose.tasks.text_classification.encoding import encoded_rows
 from ose.tasks.text_classification.head_labels import head_labels
 from ose.tasks.text_classification.items import TextItems
@@ -58,7 +60,9 @@ def sample_items(request: DataRequest | CalibrationRequest, side: Side, count: i
     teacher, spec = request.teacher, request.corpus_spec
     rows = draw_rows(iter_side(request.corpus, spec, side), count, seed, _CHARACTERS_PER_TOKEN * spec.max_tokens)
     _require_some(rows, side)
-    drawn = _encoded(rows, teacher, load_tokenizer(teacher.path, teacher.digest), spec.sequence_length)
+    tokenizer = load_tokenizer(teacher.path, teacher.digest)
+    require_spelled(request, (row.text for row in rows), tokenizer)
+    drawn = _encoded(rows, teacher, tokenizer, spec.sequence_length)
     return replace(drawn, items=drawn.items.take(_by_length(drawn.items.lengths, seed)))
 
 
@@ -70,7 +74,7 @@ def training_items(job: Job, tokenizer: PreTrainedTokenizerBase, folder: Path) -
         StorageError: The folder cannot be written.
     """
     file = folder / f"{packed_text_key(job)}.safetensors"
-    if not file.exists():
+    if not is_intact(file):
         rows = list(iter_side(job.corpus, job.spec.corpus, "train"))
         _require_some(rows, "train")
         _encoded(rows, job.teacher, tokenizer, job.spec.corpus.sequence_length).items.save(file)

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from safetensors.torch import load_file, save_file
 
-from ose.artifacts.files import atomic_file
+from ose.artifacts.intact import intact_file, require_intact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class TextItems:
         Raises:
             StorageError: The file cannot be written.
         """
-        with atomic_file(file) as temporary:
+        with intact_file(file) as temporary:
             save_file({name: tensor.contiguous() for name, tensor in self._tensors().items()}, temporary)
 
     @classmethod
@@ -77,7 +77,7 @@ class TextItems:
     @classmethod
     def load(cls, file: Path) -> Self:
         """Read what `save` wrote."""
-        return cls(**load_file(file))
+        return cls(**load_file(require_intact(file)))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:

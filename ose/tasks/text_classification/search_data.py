@@ -24,13 +24,14 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ose.artifacts.files import atomic_file, remove_leftovers, write_json
+from ose.artifacts.files import remove_leftovers
+from ose.artifacts.intact import intact_file, is_intact, require_intact, write_intact_json
 from ose.core.measurement import TeacherCheck, TeacherQuality
 from ose.core.messages import DataRequest, DataSpan, DataSummary, TargetsRequest
 from ose.core.recipe import Precision
 from ose.data.search_spans import ONE_SPAN, Span
 from ose.data.text_position import Side
-from ose.errors import CorpusError
+from ose.errors import CorpusError, StorageError
 from ose.tasks.judgement import doubts_of, repeated_checks
 from ose.tasks.stored_quality import read_quality
 from ose.tasks.text_classification.answers import answers_of
@@ -60,8 +61,9 @@ def prepare_data(request: DataRequest) -> DataSummary:
     """
     folder = Path(request.folder)
     remove_leftovers(folder)
-    if not (folder / _DATA).exists():
-        wanted = dict(zip(_SIDES, (request.num_sequences, request.held_out_sequences), strict=True))
+    wanted = dict(zip(_SIDES, (request.num_sequences, request.held_out_sequences), strict=True))
+    files = [folder / _DATA, *(folder / f"{side}.safetensors" for side, count in wanted.items() if count)]
+    if not all([is_intact(file) for file in files]):
         told: dict[str, Any] = {}
         for side in (side for side, count in wanted.items() if count):
             drawn = sample_items(request, side, wanted[side], request.seed)
@@ -69,7 +71,7 @@ def prepare_data(request: DataRequest) -> DataSummary:
             told |= {"kind": drawn.kind, "threshold": drawn.threshold}
             told[side] = {"count": len(drawn.items), "cut": drawn.share_cut}
         _require_held_out(told)
-        write_json(folder / _DATA, told)
+        write_intact_json(folder / _DATA, told)
     told = _told(folder)
     counts = [told.get(side, {}).get("count", 0) for side in _SIDES]
     return DataSummary(num_sequences=counts[0], held_out_sequences=counts[1])
@@ -88,7 +90,7 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
     if request.shard is None:
         return _held_out_targets(folder, teacher, request.precision)
     file = folder / f"answers-{request.shard:05d}.npy"
-    if not file.exists():
+    if not is_intact(file):
         items = TextItems.load(folder / "train.safetensors").take(slice(request.first, request.last))
         _save(file, all_logits(teacher, items, request.precision))
     return None
@@ -97,16 +99,18 @@ def compute_targets(request: TargetsRequest, teacher: PreTrainedModel) -> Teache
 def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> ClassificationData:
     """Open a complete folder, and those for later steps."""
     folders = [folder, *(Path(span.folder) for span in later)]
-    trains = [TextItems.load(each / "train.safetensors") for each in folders]
+    train = TextItems.joined(trains := [TextItems.load(each / "train.safetensors") for each in folders])
     first_rows = accumulate(map(len, trains))
     told = _told(folder)
     kind: Kind = told["kind"]
-    shards = [np.load(shard) for each in folders for shard in sorted(each.glob("answers-*.npy"))]
+    shards = [np.load(require_intact(shard)) for each in folders for shard in sorted(each.glob("answers-*.npy"))]
+    if sum(map(len, shards)) != len(train):
+        raise StorageError(f"{folder} lacks the teacher's answers; the job makes them again when it is resumed")
     return ClassificationData(
-        train=TextItems.joined(trains),
+        train=train,
         answers=answers_of(torch.from_numpy(np.concatenate(shards)), kind),
         held_out=TextItems.load(folder / "validation.safetensors"),
-        held_out_logits=torch.from_numpy(np.load(folder / _HELD_OUT)),
+        held_out_logits=torch.from_numpy(np.load(require_intact(folder / _HELD_OUT))),
         kind=kind,
         threshold=told["threshold"],
         spans=(*ONE_SPAN, *(Span(span.first_step, row) for span, row in zip(later, first_rows, strict=False))),
@@ -115,14 +119,14 @@ def load_search_data(folder: Path, later: Sequence[DataSpan] = ()) -> Classifica
 
 def _held_out_targets(folder: Path, teacher: PreTrainedModel, precision: Precision) -> TeacherQuality:
     stored = read_quality(folder / _TEACHER)
-    if stored is not None and (folder / _HELD_OUT).exists():
+    if stored is not None and is_intact(folder / _HELD_OUT):
         return stored
     items = TextItems.load(folder / "validation.safetensors")
     repeated = repeated_checks(teacher, lambda rows: all_logits(teacher, items.take(rows)), len(items), precision)
     logits = all_logits(teacher, items).cpu()
     quality = _quality(items, logits, teacher, repeated)
     _save(folder / _HELD_OUT, logits)
-    write_json(folder / _TEACHER, asdict(quality))
+    write_intact_json(folder / _TEACHER, asdict(quality))
     return quality
 
 
@@ -167,10 +171,10 @@ def _require_held_out(told: dict[str, Any]) -> None:
 
 
 def _told(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / _DATA).read_text(encoding="utf8"))
+    content: dict[str, Any] = json.loads(require_intact(folder / _DATA).read_text(encoding="utf8"))
     return content
 
 
 def _save(file: Path, tensor: torch.Tensor) -> None:
-    with atomic_file(file) as temporary, temporary.open("wb") as stream:
+    with intact_file(file) as temporary, temporary.open("wb") as stream:
         np.save(stream, tensor.float().cpu().numpy(), allow_pickle=False)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ose.data import delimited
-from ose.data.delimited import SEPARATORS, iter_delimited
+from ose.data.delimited import iter_delimited
+from ose.data.forms import SEPARATORS
 from ose.data.records import BLANK
 from ose.errors import CorpusError
 

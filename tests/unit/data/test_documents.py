@@ -101,13 +101,13 @@ def test_a_document_is_yielded_before_the_file_is_read_to_its_end(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "one\ntwo".encode("utf-16-le"), "line 1: holds a null byte; this is no text file"),
+        ("a.txt", "one\ntwo".encode("utf-16-le"), "line 1: holds a null byte, which no text has"),
         ("a.txt", "one\ntwo".encode("utf-16"), "line 1: is no UTF-8 text"),
         ("a.jsonl", b'{"text": "one"}\n{"text": \n', "line 2: is no valid JSON"),
-        ("a.jsonl", b'["one"]\n', "line 1: must hold a JSON object, not a list"),
+        ("a.jsonl", b'["one"]\n', "line 1: must hold a JSON object, not an array"),
         ("a.jsonl", b'{"body": "one", "id": 1}\n', "line 1: has no column 'text', only 'body', 'id'; set corpus.col"),
         ("a.jsonl", b"{}\n", "line 1: has no column 'text', only none"),
-        ("a.jsonl", b'{"text": 5}\n', "line 1: column 'text' must hold text, not a int"),
+        ("a.jsonl", b'{"text": 5}\n', "line 1: column 'text' must hold text, not a number"),
         ("a.parquet", b"PAR1 nonsense", "is a corrupt or truncated parquet file"),
         ("a.parquet", b"", "is a corrupt or truncated parquet file"),
     ],
@@ -122,7 +122,7 @@ def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path):
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table({"body": ["one"], "number": [1]}), path)
     assert "has no column 'text', only 'body', 'number'; set corpus.columns, or --text, --label ..." in refusal(path)
-    assert "column 'number' must hold text, not a int64" in refusal(path, "number")
+    assert "column 'number' must hold text, not INT64" in refusal(path, "number")
     assert documents(path, "body") == ["one"]
 
 

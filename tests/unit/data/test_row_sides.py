@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ose.core.job import CorpusFacts
 from ose.core.spec import Columns, CorpusSpec
 from ose.data.row_sides import draw_rows, is_held_out, iter_side, overlap_share
 from ose.data.tables import Row, RowCount
+from ose.data.unchanged import corpus_digest
 from ose.errors import CorpusError
 
 PLENTY = 10**9
@@ -21,6 +23,10 @@ def row(text: str, pair: str | None = None, query: str | None = None) -> Row:
     return Row(place="here", text=text, text_pair=pair, query_id=query)
 
 
+def as_it_is(facts: CorpusFacts) -> CorpusFacts:
+    return replace(facts, digest=corpus_digest(facts))
+
+
 def corpus(path: Path, rows: list[dict[str, object]], **changes: object) -> tuple[CorpusFacts, CorpusSpec]:
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -28,7 +34,7 @@ def corpus(path: Path, rows: list[dict[str, object]], **changes: object) -> tupl
         writer.writerows(rows)
     columns = Columns(**{name: name for name in rows[0]})
     facts = CorpusFacts(train=(str(path),), validation=(), digest="", size_bytes=1)
-    return facts, CorpusSpec(train=(str(path),), columns=columns, **changes)
+    return as_it_is(facts), CorpusSpec(train=(str(path),), columns=columns, **changes)
 
 
 def test_sides_have_all_rows_between_them_and_no_text_in_both(tmp_path: Path):
@@ -58,7 +64,7 @@ def test_a_pair_is_held_out_as_a_whole_and_a_query_with_all_its_rows():
 def test_named_validation_files_are_the_held_out_side(tmp_path: Path):
     facts, spec = corpus(tmp_path / "a.csv", [{"text": f"text {number}"} for number in range(50)])
     corpus(tmp_path / "b.csv", [{"text": "other"}])
-    facts = CorpusFacts(train=facts.train, validation=(str(tmp_path / "b.csv"),), digest="", size_bytes=1)
+    facts = as_it_is(replace(facts, validation=(str(tmp_path / "b.csv"),)))
     assert len(list(iter_side(facts, spec, "train"))) == 50
     assert [each.text for each in iter_side(facts, spec, "validation")] == ["other"]
 

@@ -139,7 +139,7 @@ def test_parquet_has_lists_of_numbers(tmp_path: Path, kind: pa.DataType, monkeyp
 def test_parquet_has_nothing_that_unfolds(tmp_path: Path, kind: pa.DataType):
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table({"text": ["a"], "label": pa.nulls(1, kind)}), path)
-    with pytest.raises(CorpusError, match="column 'label' must hold text, numbers or lists of numbers, not a "):
+    with pytest.raises(CorpusError, match="column 'label' must hold text, numbers or lists of numbers, not "):
         list(iter_rows([str(path)], Columns(label="label")))
 
 
@@ -147,9 +147,9 @@ BAD = [
     ('{"text": "", "label": 1}', "column 'text' is empty"),
     ('{"text": null, "label": 1}', "column 'text' is empty"),
     ('{"text": " ", "label": 1}', "column 'text' is empty"),
-    ('{"text": 7, "label": 1}', "column 'text' must hold text, not a int"),
+    ('{"text": 7, "label": 1}', "column 'text' must hold text, not a number"),
     ('{"txet": "a", "label": 1}', "has no column 'text'; nearest: 'txet'"),
-    ('{"text": "a\\u0000b", "label": 1}', "column 'text' holds a null"),
+    ('{"text": "a\\u0000b", "label": 1}', "column 'text' holds a null byte, which no text has"),
     ('{"text": "a"}', "has no column 'label'"),
     ('{"text": "a", "label": null}', "column 'label' is empty"),
     ('{"text": "a", "label": " "}', "column 'label' has an empty label"),
@@ -159,11 +159,11 @@ BAD = [
     ('{"text": "a", "label": Infinity}', "column 'label' holds a number that is too large"),
     ('{"text": "a", "label": 1e400}', "column 'label' holds a number that is too large"),
     ('{"text": "a", "label": 100000000000000000000}', "column 'label' holds a number that is too large"),
-    ('{"text": "a", "label": {"a": 1}}', "column 'label' must hold labels, which are text or numbers, not a dict"),
-    ('{"text": "a", "label": [[1]]}', "column 'label' must hold labels, which are text or numbers, not a list"),
+    ('{"text": "a", "label": {"a": 1}}', "column 'label' must hold labels, which are text or numbers, not an object"),
+    ('{"text": "a", "label": [[1]]}', "column 'label' must hold labels, which are text or numbers, not an array"),
     ('{"text": "a", "label": "\\ud800"}', "column 'label' has a label with a null or half a character"),
     ('{"text": "a", ', "is no valid JSON"),
-    ('["a"]', "must hold a JSON object, not a list"),
+    ('["a"]', "must hold a JSON object, not an array"),
 ]
 
 
@@ -186,8 +186,8 @@ def test_a_bad_row_is_refused_by_its_line_or_left_out_and_counted(tmp_path: Path
     ({"answer": ""}, "column 'answer' is empty"),
     ({"query": ""}, "column 'query' is empty"),
     ({"query": None}, "column 'query' is empty"),
-    ({"query": 1.5}, "column 'query' must hold ids, which are text or whole numbers, not a float"),
-    ({"query": True}, "column 'query' must hold ids, which are text or whole numbers, not a bool"),
+    ({"query": 1.5}, "column 'query' must hold ids, which are text or whole numbers, not a number"),
+    ({"query": True}, "column 'query' must hold ids, which are text or whole numbers, not true or false"),
 ])  # fmt: skip
 def test_a_pair_and_a_query_have_both_parts(tmp_path: Path, values: dict[str, object], problem: str):
     path = tmp_path / "a.jsonl"

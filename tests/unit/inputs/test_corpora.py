@@ -38,7 +38,9 @@ def refusal(*train: str, validation: tuple[str, ...] = ()) -> str:
 
 def test_of_what_a_glob_matches_the_empty_files_are_left_out(folder: Path):
     assert inspect(f"{folder}/*.*").train == (f"{folder}/a.txt", f"{folder}/b.txt")
-    assert refusal(f"{folder}/*.log") == f"corpus.train: '{folder}/*.log' matches no file that holds text"
+    told = f"{folder}/blank.log: holds no text, and neither do 1 more of corpus.train"
+    assert refusal(f"{folder}/*.log") == refusal(f"{folder}/blank.log", f"{folder}/empty.log") == told
+    assert inspect(f"{folder}/a.txt", f"{folder}/empty.log", f"{folder}/b.txt").left_out == (f"{folder}/empty.log",)
 
 
 def test_globs_expand_sorted_each_file_once_in_the_order_given(folder: Path):

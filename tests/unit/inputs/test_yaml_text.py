@@ -31,6 +31,15 @@ from ose.inputs.yaml_text import parse_mapping, read_mapping
         (b"a: \x01\n", "job.yaml: is no valid YAML"),
         (b"name: caf\xe9\n", "job.yaml: is no UTF-8 text (byte 9 cannot be decoded)"),
         (b"a: " + b"[" * 5000, "is no valid YAML"),
+        (b"name: [1, 2\nother: 3\n", "; is name in line 1, column 7, not closed?"),
+        (b"a:\n  b: {c: 1\n  d: 2\n", "; is b in line 2, column 6, not closed?"),
+        (
+            b"a: [b: 1, c: 2]\n",
+            "line 1, column 5: is no valid YAML: in a list, b: ... is a mapping of one key by itself",
+        ),
+        (b"a: {b: [c, d: 2]}\n", "in a list, d: ... is a mapping of one key by itself; put braces"),
+        (b"a: {b: 1,000}\n", "a key is no text; quote it, and write numbers without commas"),
+        (b"%YAML 1.1\n---\na: 1:30\n", "job.yaml: %YAML 1.1 reads 1:30 as 90 and yes as true"),
     ],
 )
 def test_a_broken_file_is_one_line_with_its_place(tmp_path: Path, content: bytes, message: str):
@@ -58,6 +67,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path):
         ("1e3", 1000.0),
         ("no", "no"),
         ("1:30", "1:30"),
+        ("[{b: 1, c: 2}]", [{"b": 1, "c": 2}]),
         ("010", 10),
         ("0o10", 8),
         ("~", None),
@@ -102,3 +112,18 @@ def test_a_file_above_the_limit_is_not_parsed(tmp_path: Path):
     path.write_text("# " * 200_000)
     with pytest.raises(JobFileError, match=r"more than 200,000 bytes \(OSE_MAX_YAML_BYTES\)"):
         read_mapping(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "kind"),
+    [
+        ("1e6", 10**6, int),
+        ("1.5E+3", 1500, int),
+        ("2.5e0", 2.5, float),
+        ("100.0", 100.0, float),
+        ("1e300", 1e300, float),
+    ],
+)
+def test_a_power_of_ten_without_a_fraction_is_whole(text: str, value: float, kind: type):
+    content = parse_mapping(f"a: {text}", "job.yaml")
+    assert content == {"a": value} and type(content["a"]) is kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -44,6 +45,37 @@ def test_a_rule_under_which_none_is_ahead_gives_a_hint(store: Store) -> None:
     assert [row.group for row in indifferent.rows] == [1] * 5
     assert indifferent.hint == "5 candidates do not differ at 10 steps: ose job extend job-1 --steps 30"
     assert indifferent.trust.expected_tau is None
+
+
+def test_a_score_that_puts_the_smallest_first_is_told(store: Store) -> None:
+    """On the whole board and on a page of it alike; not where the smallest is the best one, too."""
+    add_finished_job(store)
+    by_size, pages = LeaderboardQuery(rule=ScoreRule(exponents=(1, 0, 0))), LeaderboardPages(store)
+    boards = [
+        read_leaderboard(store, "job-1", by_size),
+        pages.read("job-1", lambda job: by_size, 2, None, lambda page: page).board,
+    ]
+    for board in boards:
+        assert board.rows[0].candidate == 1
+        assert board.job["notes"][-1].startswith(
+            "the first by its score is the smallest of 5 candidates, and others are"
+        )
+    assert not any("smallest" in note for note in read_leaderboard(store, "job-1", BY_LOSS).job["notes"])
+
+
+def test_losses_after_other_steps_are_not_compared(store: Store, tmp_path: Path) -> None:
+    add_finished_job(store)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as database, database:
+        database.execute("UPDATE candidates SET num_steps = 30 WHERE number IN (4, 5)")
+    board = read_leaderboard(store, "job-1", BY_LOSS)
+    assert [(row.candidate, row.num_steps, row.group is None) for row in board.rows] == [
+        (5, 30, False),
+        (4, 30, False),
+        (3, 10, True),
+        (2, 10, True),
+        (1, 10, True),
+    ]
+    assert board.trust is not None and board.trust.num_leaders == 2
 
 
 def test_only_leaders_are_compared(store: Store) -> None:

@@ -63,4 +63,15 @@ def test_a_file_that_is_there_is_not_written_again(tmp_path: Path) -> None:
     written = file.stat().st_mtime_ns
     PhaseEnd.of(*trained(2), torch.zeros(2)).save(file)
     assert file.stat().st_mtime_ns == written
-    assert list(tmp_path.iterdir()) == [file]
+    assert {each.name for each in tmp_path.iterdir()} == {file.name, f"{file.name}.sha256"}
+
+
+def test_a_file_that_is_not_what_was_written_is_written_again(tmp_path: Path) -> None:
+    file = tmp_path / "end.safetensors"
+    PhaseEnd.of(*trained(1), torch.zeros(1)).save(file)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert PhaseEnd.load(file) is None
+    PhaseEnd.of(*trained(1), torch.zeros(1)).save(file)
+    assert PhaseEnd.load(file) is not None

@@ -84,6 +84,18 @@ def test_a_step_is_a_function_of_seed_and_number(text: np.ndarray) -> None:
     assert step(7, seed=4) != alone != step(8)
 
 
+@pytest.mark.parametrize("micro_batch_size", [1, 3, 10])
+def test_what_is_learnt_does_not_depend_on_the_memory_that_there_is(micro_batch_size: int) -> None:
+    """Of several lengths too: the same sequences with the same masks in every step."""
+    other = replace(SPEC, micro_batch_size=micro_batch_size)
+    for step in range(8):
+        rows, others = (
+            [row for batch, _ in step_batches(GROUPS, spec, RULE, step) for row in batch.input_ids.tolist()]
+            for spec in (SPEC, other)
+        )
+        assert rows == others
+
+
 def test_masks_of_a_step_do_not_depend_on_how_it_is_split() -> None:
     whole = [batch for batch, _ in step_batches(GROUPS[2], replace(SPEC, micro_batch_size=10), RULE, 2)]
     parts = [batch for batch, _ in step_batches(GROUPS[2], SPEC, RULE, 2)]

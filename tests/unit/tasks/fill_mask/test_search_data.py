@@ -15,6 +15,7 @@ from ose.core.bounds import MAX_SEED
 from ose.core.job import CorpusFacts
 from ose.core.messages import DataRequest, DataSpan, DataSummary
 from ose.data.search_spans import Span
+from ose.data.unchanged import corpus_digest
 from ose.errors import CorpusError, StorageError
 from ose.tasks.fill_mask.search_data import NUM_DRAWS, FillMaskData, compute_targets, load_search_data, prepare_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
@@ -48,11 +49,12 @@ def copy_of(search: DataRequest, folder: Path) -> DataRequest:
 
 
 def contents(folder: Path | str) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+    """Without the digests."""
+    return {file.name: file.read_bytes() for file in Path(folder).iterdir() if file.suffix != ".sha256"}
 
 
 def touched(folder: str) -> set[str]:
-    return {file.name for file in Path(folder).iterdir() if file.stat().st_mtime != 0}
+    return {file.name for file in Path(folder).iterdir() if file.stat().st_mtime != 0 and file.suffix != ".sha256"}
 
 
 def test_a_folder_holds_what_its_docstring_says(search: DataRequest) -> None:
@@ -96,6 +98,7 @@ def test_a_folder_from_before_entropies_were_kept_is_judged_again(search: DataRe
     older = json.loads(summary.read_text())
     del older["sequence_entropies_nats"]
     summary.write_text(json.dumps(older))
+    summary.with_name("teacher.json.sha256").unlink()  # which came later
     assert fill(task) == fill(search)
     assert touched(task.folder) == {"teacher.json"}
 
@@ -243,7 +246,8 @@ def test_draws_take_the_smallest_integers_that_hold_the_vocabulary(
 def test_too_little_held_out_text_is_refused(sharp_roberta: Path, corpus: CorpusFacts, tmp_path: Path) -> None:
     few = tmp_path / "few.jsonl"
     few.write_text(json.dumps({"text": "A few words are held out here, and not many sequences come of them. " * 3}))
-    task = data_task(tmp_path / "data", sharp_roberta, replace(corpus, validation=(str(few),)))
+    short = replace(corpus, validation=(str(few),))
+    task = data_task(tmp_path / "data", sharp_roberta, replace(short, digest=corpus_digest(short)))
     with pytest.raises(CorpusError, match=r"the held-out text fills only [1-7] sequences; at least 8 are needed"):
         prepare_data(task)
     assert not (tmp_path / "data").exists()

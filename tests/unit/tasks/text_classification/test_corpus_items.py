@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 from ose.core.job import Job, JobStatus
 from ose.core.messages import DataRequest
 from ose.core.spec import Columns, CorpusSpec
+from ose.data.unchanged import corpus_digest
 from ose.errors import CorpusError
 from ose.inputs.corpora import inspect_corpus
 from ose.tasks.text_classification.corpus_items import sample_items, training_items
@@ -72,7 +73,8 @@ def test_the_share_that_is_cut_is_of_texts_that_were_longer(teacher: Path, tmp_p
     assert len(tokenizer(words)["input_ids"]) == 16
     rows = [(words, "", "no", "a")] * 3 + [(f"{words} x", "", "no", "b")]
     asked = request(tmp_path, teacher, rows)
-    everything = replace(asked, corpus=replace(asked.corpus, validation=asked.corpus.train))
+    trained_on = replace(asked.corpus, validation=asked.corpus.train)
+    everything = replace(asked, corpus=replace(trained_on, digest=corpus_digest(trained_on)))
     assert sample_items(everything, "train", 4, 0).share_cut == 0.25
 
 

@@ -14,6 +14,7 @@ from searches import LEADING, data_task, evaluate_task, facts_of, targets_tasks
 
 from ose.core.measurement import TeacherQuality
 from ose.core.messages import DataRequest
+from ose.data.unchanged import corpus_digest
 from ose.distillation.candidate_evaluation import evaluate_candidate
 from ose.errors import CorpusError
 from ose.extraction.initial import Start, initial_student
@@ -135,8 +136,9 @@ def test_too_few_held_out_items_are_refused(tiny_bert: Path, real_text: list[str
     request = search(tmp_path, "single_label", tiny_bert, real_text)
     held_out = Path(request.corpus_spec.validation[0])
     held_out.write_text("".join(held_out.read_text().splitlines(keepends=True)[:3]))
+    few = replace(request, corpus=replace(request.corpus, digest=corpus_digest(request.corpus)))
     with pytest.raises(CorpusError, match="there are only 3 held-out items; at least 8 are needed"):
-        prepare_data(request)
+        prepare_data(few)
 
 
 def test_what_is_told_of_the_corpus_lies_in_the_folder(tiny_bert: Path, real_text: list[str], tmp_path: Path) -> None:
