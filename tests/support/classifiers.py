@@ -108,7 +108,7 @@ def put_teacher(folder: Path, model_type: str, wordpieces: Path, **config: Any) 
         model_type,
         **sizes
         | {"vocab_size": len(tokenizer), "max_position_embeddings": _LENGTH + offset}
-        | {"pad_token_id": 1 if offset else tokenizer.pad_token_id}
+        | {"pad_token_id": 1 if model_type == "mpnet" else tokenizer.pad_token_id}  # which MPNet has in its code
         | config,
     )
     torch.manual_seed(0)
