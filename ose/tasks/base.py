@@ -198,7 +198,11 @@ class Task(Protocol):
         """Store what students need of the teacher's answers to one shard, unless it is stored already.
 
         Returns:
-            The teacher's own quality for the held-out items, None for a shard of the training items.
+            The teacher's own quality for the held-out items, with what it was held against (`ose.tasks.judgement`);
+            None for a shard of the training items.
+
+        Raises:
+            TeacherError: Its answers are NaN or infinite.
         """
 
     def load_data(self, folder: Path, later: Sequence[DataSpan] = ()) -> SearchData:

@@ -99,16 +99,17 @@ def put_teacher(folder: Path, model_type: str, wordpieces: Path, **config: Any) 
     """
     kind, sizes = OTHERS.get(model_type, ("BertTokenizer", SHAPE))
     words = AutoTokenizer.from_pretrained(wordpieces)
-    named = (
-        {} if kind == "MPNetTokenizer" else {name: words.special_tokens_map[name] for name in words.special_tokens_map}
-    )
+    named = {name: words.special_tokens_map[name] for name in words.special_tokens_map}
+    if kind == "MPNetTokenizer":
+        named = {"pad_token": words.convert_ids_to_tokens(1)}  # the class computes with 1, whatever stands there
     tokenizer = getattr(transformers, kind)(tokenizer_object=words._tokenizer, model_max_length=_LENGTH, **named)
-    offset = 2 if model_type in ("roberta", "mpnet") else 0
+    padding = 1 if model_type == "mpnet" else tokenizer.pad_token_id
+    offset = padding + 1 if model_type in ("roberta", "mpnet") else 0
     built = AutoConfig.for_model(
         model_type,
         **sizes
         | {"vocab_size": len(tokenizer), "max_position_embeddings": _LENGTH + offset}
-        | {"pad_token_id": 1 if offset else tokenizer.pad_token_id}
+        | {"pad_token_id": padding}
         | config,
     )
     torch.manual_seed(0)
