@@ -50,12 +50,11 @@ def inspect_texts(facts: CorpusFacts, spec: CorpusSpec, folder: TeacherFolder, *
             texts stand in the training text, and `as_is` does not say that it is meant.
         TeacherError: The tokenizer cannot be used.
     """
-    count = DocumentCount()
-    train = list(_some_texts(facts, spec, facts.train, count, rows=rows))
-    spelling = _spelling(train, facts, spec, folder, rows=rows)
-    overlap = _overlap(facts, spec, rows=rows)
+    overlap, count = _overlap(facts, spec, rows=rows), DocumentCount()
     if not spec.as_is:
         overlap.require_small()
+    train = list(_some_texts(facts, spec, facts.train, count, rows=rows))
+    spelling = _spelling(train, facts, spec, folder, rows=rows)
     return TextFacts(
         num_read=count.num_records or len(train),
         num_without_text=count.num_without_text,
