@@ -39,11 +39,12 @@ _MAGIC = (
 )
 """Place, bytes, and what they are of, with what to do."""
 
-_PAGE = re.compile(r"(?is)\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b")
+_PAGE = re.compile(r"(?i)\s*<(?:!doctype\s+html|html|head|body)\b")
 _TAG = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>")
 _MARKED_LINE = re.compile(r"\s*</?[A-Za-z!?][^<>]*>")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _NAME_OF_A_COLUMN = re.compile(r"[^\W\d][\w .#/()-]{0,39}")
+_MOST_COMMENTS = 20
 _FEWEST_LINES = 3
 _MOST_LINES = 200
 _MOST_OTHERS = 0.05
@@ -122,7 +123,7 @@ def _lone_returns(head: str) -> str:
 
 
 def _markup(head: str, lines: Sequence[str]) -> str:
-    if _PAGE.match(head):
+    if _PAGE.match(_without_comments(head)):
         return "HTML; extract its text"
     if head.lstrip().startswith("<?xml"):
         return "XML; extract its text"
@@ -130,6 +131,16 @@ def _markup(head: str, lines: Sequence[str]) -> str:
     marked = sum(_MARKED_LINE.match(line) is not None for line in lines)
     is_closed = first is not None and f"</{first['name']}>" in head
     return "HTML or XML; extract its text" if is_closed and 2 * marked >= len(lines) else ""
+
+
+def _without_comments(head: str) -> str:
+    """Without those that markup begins with, as far as these are few."""
+    text = head.lstrip()
+    for _ in range(_MOST_COMMENTS):
+        if not text.startswith("<!--"):
+            break
+        text = text.partition("-->")[2].lstrip()
+    return text
 
 
 def _json(head: str) -> str:

@@ -114,9 +114,14 @@ class _UnpackedZstd(io.RawIOBase):
 class _Decoder(Protocol):
     """As those of lzma and bz2 are: `max_length` bounds what comes out, and the rest waits inside."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
@@ -151,7 +156,7 @@ class _Format(NamedTuple):
 
 
 _FORMATS = {
-    ".gz": _Format(b"\x1f\x8b", cast(Callable[[], _Decoder], _GzipDecoder)),
+    ".gz": _Format(b"\x1f\x8b", _GzipDecoder),
     ".xz": _Format(b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)),
     ".bz2": _Format(b"BZh", bz2.BZ2Decompressor),
 }

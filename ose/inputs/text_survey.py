@@ -29,6 +29,9 @@ _MOST_CHARACTERS = 1_000_000
 _MOST_HELD_OUT, _MOST_COMPARED = 20_000, 100_000
 """Texts held out, and texts of the training part that are looked through for them."""
 
+_MOST_COMPARED_CHARACTERS = 100_000_000
+"""Of either, together."""
+
 _MOST_OVERLAP = 0.5
 _FEWEST_HELD_OUT = 8
 
@@ -47,12 +50,11 @@ def inspect_texts(facts: CorpusFacts, spec: CorpusSpec, folder: TeacherFolder, *
             texts stand in the training text, and `as_is` does not say that it is meant.
         TeacherError: The tokenizer cannot be used.
     """
-    count = DocumentCount()
-    train = list(_some_texts(facts, spec, facts.train, count, rows=rows))
-    spelling = _spelling(train, facts, spec, folder, rows=rows)
-    overlap = _overlap(facts, spec, rows=rows)
+    overlap, count = _overlap(facts, spec, rows=rows), DocumentCount()
     if not spec.as_is:
         overlap.require_small()
+    train = list(_some_texts(facts, spec, facts.train, count, rows=rows))
+    spelling = _spelling(train, facts, spec, folder, rows=rows)
     return TextFacts(
         num_read=count.num_records or len(train),
         num_without_text=count.num_without_text,
@@ -126,46 +128,62 @@ class _Overlap:
 
 
 def _overlap(facts: CorpusFacts, spec: CorpusSpec, *, rows: bool) -> _Overlap:
-    held_out = list(islice(_side(facts, spec, "validation", rows=rows), _MOST_HELD_OUT))
-    as_they_are, levelled = _Recognised(held_out, str), _Recognised(held_out, _levelled)
-    num_compared = 0
-    for text in islice(_side(facts, spec, "train", rows=rows), _MOST_COMPARED):
+    as_they_are, levelled = _Recognised(str), _Recognised(_levelled)
+    num_held_out = num_compared = 0
+    for text in _bounded(_side(facts, spec, "validation", rows=rows), _MOST_HELD_OUT):
+        as_they_are.remember(text)
+        levelled.remember(text)
+        num_held_out += 1
+    for text in _bounded(_side(facts, spec, "train", rows=rows), _MOST_COMPARED):
         as_they_are.look(text)
         levelled.look(text)
         num_compared += 1
     return _Overlap(
         share=as_they_are.share,
         levelled_share=levelled.share,
-        num_held_out=len(held_out),
+        num_held_out=num_held_out,
         num_compared=num_compared,
     )
 
 
+def _bounded(texts: Iterable[str], most: int) -> Iterator[str]:
+    """The first so many, and of long ones fewer."""
+    room = _MOST_COMPARED_CHARACTERS
+    for text in islice(texts, most):
+        yield text
+        room -= len(text)
+        if room < 0:
+            return
+
+
 class _Recognised:
-    """Tells which of some texts have been seen among others.
+    """Tells which of some texts have been seen among others; of each text it keeps eight bytes.
 
     Args:
-        texts: They; equal ones count as often as they come.
         made: What of a text is compared.
     """
 
-    def __init__(self, texts: Iterable[str], made: Callable[[str], str]) -> None:
+    def __init__(self, made: Callable[[str], str]) -> None:
         self._made = made
         self._counts: dict[bytes, int] = {}
-        for text in texts:
-            key = _digest(made(text))
-            self._counts[key] = self._counts.get(key, 0) + 1
-        self._unseen = set(self._counts)
+        self._seen: set[bytes] = set()
+
+    def remember(self, text: str) -> None:
+        """One that is looked for; equal ones count as often as they come."""
+        key = _digest(self._made(text))
+        self._counts[key] = self._counts.get(key, 0) + 1
 
     def look(self, text: str) -> None:
-        """Another one."""
-        self._unseen.discard(_digest(self._made(text)))
+        """One of the others."""
+        key = _digest(self._made(text))
+        if key in self._counts:
+            self._seen.add(key)
 
     @property
     def share(self) -> float:
         """Of the texts, those that have been seen; 0 of none."""
         total = sum(self._counts.values())
-        return 1 - sum(self._counts[key] for key in self._unseen) / total if total else 0.0
+        return sum(self._counts[key] for key in self._seen) / total if total else 0.0
 
 
 def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side, *, rows: bool) -> Iterator[str]:

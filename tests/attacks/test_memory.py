@@ -64,7 +64,7 @@ TEXTS = [
     attack(hostile.csv_open_quote, LINE, "of a quote in CSV that is not closed", says="a cell has more than 131,072"),
     attack(hostile.csv_cell, LINE, "a cell of CSV"),
     attack(hostile.csv_commas, LINE, "commas alone", says="OSE_MAX_LINE_BYTES"),
-    attack(hostile.csv_nulls, LINE, "null bytes in CSV", says="null byte"),
+    attack(hostile.csv_nulls, LINE, "null bytes in CSV", says="131,072 characters"),
     attack(hostile.tsv_tabs, LINE, "tabs alone", says="more than 10,000 columns|quotes"),
     attack(hostile.tsv_lines, LINE, "blank lines in TSV", says="set corpus.quotes"),
     attack(hostile.json_object, LINE, "an object of a JSON array"),

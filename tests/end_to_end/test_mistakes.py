@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
+from services import add_finished_job
+
+from ose.workspace import Workspace
 
 
 @pytest.fixture
@@ -211,6 +216,32 @@ def test_a_slip_on_the_command_line(ose, arguments: tuple[str, ...], named: str)
 def test_without_a_command_there_is_help(ose, arguments: tuple[str, ...]) -> None:
     outcome = ose(*arguments)
     assert outcome.status == 2 and "Usage: ose" in outcome.out and outcome.err == ""
+
+
+def test_json_has_null_where_there_is_no_number(ose, workspace: Workspace, tmp_path: Path) -> None:
+    """The error of a score is none where a single sequence was judged."""
+    add_finished_job(workspace.store)
+    with closing(sqlite3.connect(tmp_path / "home" / "ose.db")) as database, database:
+        database.execute("UPDATE candidates SET loss_stderr_nats = NULL")
+    board = json.loads(ose("leaderboard", "job-1", "--format", "json").out, parse_constant=pytest.fail)
+    assert {row["score_stderr"] for row in board["rows"]} == {None}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{max_parameters: 1e6}", ""),
+        ("{max_parameters: 1:30}", "limits.max_parameters must be a whole number, not '1:30'"),
+        ("{max_loss_nats: 1:30}", "limits.max_loss_nats must be a number, not '1:30'"),
+    ],
+)
+def test_numbers_are_what_they_seem(ose, write, job, text: str, told: str) -> None:
+    outcome = ose("job", "submit", write(f"{yaml.safe_dump(job)}\nlimits: {text}\n"))
+    if told:
+        assert told in outcome.complaint
+    else:
+        [known] = json.loads(ose("job", "list", "--format", "json").out)
+        assert known["spec"]["limits"]["max_parameters"] == 10**6
 
 
 def test_an_interrupt_is_told_in_a_line(ose, monkeypatch: pytest.MonkeyPatch) -> None:
