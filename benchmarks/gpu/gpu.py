@@ -27,6 +27,7 @@ from typing import Any
 import torch
 import transformers
 import yaml  # transformers needs it too
+from ose.latency.target_device import target_device
 from transformers import PreTrainedConfig, PreTrainedModel, RobertaConfig
 
 from benchmarks.gpu.gpu_report import markdown, member_row, summary
@@ -44,7 +45,6 @@ from ose.distillation.candidate_evaluation import evaluate_together
 from ose.families.bert.model import build_student
 from ose.families.counts import FamilyCounts
 from ose.latency.measure import measure_latency
-from ose.latency.target_device import target_device
 from ose.runtimes.torch.engine import ENGINE, TorchSession
 from ose.runtimes.torch.rules import RULES
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks

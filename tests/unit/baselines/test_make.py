@@ -37,7 +37,7 @@ def request_of(tmp_path_factory: pytest.TempPathFactory, tiny_classifier: Path, 
 
     def make(name: str, **changes: Any) -> ReferenceRequest:
         values = {"learns": "labels", "is_pair": False, "num_steps": 4, "batch_size": 8, "later_data": ()}
-        protocol = LatencyProtocol(sequence_length=16, max_attempts=1)
+        protocol = LatencyProtocol(sequence_length=16, seconds_per_shape=0.01)
         known = {"id": "reference", "folder": data.folder, "teacher": data.teacher, "protocol": protocol}
         return ReferenceRequest(name=name, **{**known, **values, **changes})
 
