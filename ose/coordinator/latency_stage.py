@@ -145,6 +145,7 @@ class _Wave:
             self._set_teacher(self._store.of(None))
         while missing or self._teacher is None:
             missing = self._measured(missing)
+        assert self._teacher is not None
         for shape, stored in known.items():
             self._attach(shape, self._store.on_scale(shape, stored, self._teacher))
         if self._num_flagged:

@@ -105,6 +105,7 @@ class _Contest:
     """Who takes turns, and what these took. The reference has no number among the models: it is None."""
 
     def __init__(self, reference: Sequence[Timed], models: Sequence[Sequence[Timed]]) -> None:
+        self._draw = random.Random()  # of its own: a worker's draws are not disturbed
         self._timed: dict[int | None, Sequence[Timed]] = {None: reference, **dict(enumerate(models))}
         self._batches = range(len(reference))
         self._has_cpu_time = all(each.has_cpu_time for batches in self._timed.values() for each in batches)
@@ -114,9 +115,9 @@ class _Contest:
 
     def run_round(self) -> None:
         """Every model with every batch once."""
-        for some in _dealt(len(self._timed) - 1):
+        for some in _dealt(len(self._timed) - 1, self._draw):
             order = [(model, batch) for model in (None, *some) for batch in self._batches]
-            random.shuffle(order)
+            self._draw.shuffle(order)
             turns = {(model, batch): self._turn(model, batch) for model, batch in order}
             for model, batch in order:
                 self._pairs[model, batch].append((turns[model, batch], turns[None, batch]))
@@ -138,9 +139,9 @@ class _Contest:
         return _turn(timed.call, ceil(turn_ms / timed.call_ms - _NEARLY))
 
 
-def _dealt(count: int) -> Iterator[list[int]]:
+def _dealt(count: int, draw: random.Random) -> Iterator[list[int]]:
     """Models in random order, a few beside each turn of the reference; without any it takes its turn alone."""
-    order = random.sample(range(count), count)
+    order = draw.sample(range(count), count)
     num_groups = max(1, ceil(count / _BESIDE))
     return (order[first::num_groups] for first in range(num_groups))
 

@@ -62,7 +62,7 @@ def test_it_is_judged_on_the_held_out_items_and_timed(name: str, learns: str, re
     assert {"accuracy", "agreement"} <= set(found.metrics)
     assert found.loss_nats is not None and 0 < found.loss_nats < 20
     assert found.num_parameters is not None and found.num_parameters > 16
-    assert found.latency is not None and found.latency.p50_ms > 0 and len(found.latency.samples_ms) >= 30
+    assert found.latency is not None and found.latency.p50_ms > 0 and found.latency.ratio is None
     assert found.latency.fingerprint.runtime.split()[0] in ("numpy", "scikit-learn")
 
 
