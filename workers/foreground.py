@@ -26,10 +26,10 @@ from ose.core.recipe import DistillationSpec
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
+from ose.errors import EvaluationError
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.errors import EvaluationError
 from ose.latency.any_model import save_for_latency
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.runtimes.registry import runtime_package
