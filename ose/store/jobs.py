@@ -191,7 +191,7 @@ def hold_job(connection: Connection, job_id: str, owner: str) -> None:
 
 
 def keep_job_from_others(connection: Connection, job_id: str, owner: str) -> None:
-    """See to it that nobody but `owner` runs a job until the transaction ends.
+    """See to it that no other than `owner` runs a job until the transaction ends.
 
     Raises:
         NotFoundError: There is no such job.

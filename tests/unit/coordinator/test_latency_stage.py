@@ -1,3 +1,8 @@
+"""Shapes and their teacher as the coordinator has them measured.
+
+Tests ose/coordinator/turn_taking.py too.
+"""
+
 import builders
 import pytest
 from fake_backend import FakeBackend

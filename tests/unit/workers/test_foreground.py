@@ -1,4 +1,4 @@
-"""Tests ose/distillation/curve.py."""
+"""Tests ose/distillation/curve.py and ose/latency/any_model.py."""
 
 from dataclasses import replace
 from itertools import combinations
