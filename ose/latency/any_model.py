@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -50,7 +51,7 @@ def save_for_latency(path: Path, folder: Path, runtime: str, precision: str, lon
 
 def _built(config: PreTrainedConfig, path: Path, device: str) -> PreTrainedModel:
     """The class that the configuration names, or what transformers takes for one of its kind."""
-    named = getattr(transformers, next(iter(config.architectures or ()), ""), None)
+    named: Any = getattr(transformers, next(iter(config.architectures or ()), ""), None)
     is_model = isinstance(named, type) and issubclass(named, PreTrainedModel)
     try:
         with few_tensors(), no_init_weights(), torch.device(device):
