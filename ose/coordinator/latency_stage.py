@@ -10,10 +10,10 @@ from ose.coordinator.saved_models import remove_saved_models
 from ose.coordinator.trials import open_trial, record_failure
 from ose.coordinator.turn_taking import in_turns
 from ose.core.architecture import Architecture
-from ose.core.failures import StageFailedError
 from ose.core.job import Candidate, FailureReport
 from ose.core.measurement import DeviceFingerprint, LatencyMeasurement
 from ose.core.messages import TimedModel
+from ose.errors import EvaluationError
 from ose.store.base import StoredLatency
 
 BUSY = (
@@ -60,8 +60,7 @@ def latency_of(context: RunContext, architecture: Architecture) -> LatencyMeasur
     """The latency of a shape that no candidate has.
 
     Raises:
-        StageFailedError: It cannot be measured.
-        EvaluationError: The teacher cannot be measured.
+        EvaluationError: It cannot be measured, or its teacher not.
         JobInterruptedError: The job is no longer ours.
     """
     assert context.job.teacher_latency is not None
@@ -72,7 +71,7 @@ def latency_of(context: RunContext, architecture: Architecture) -> LatencyMeasur
     [*_, last] = in_turns(context, [architecture])
     found = last.shapes[architecture]
     if isinstance(found, FailureReport):
-        raise StageFailedError(found)
+        raise EvaluationError(found.message)
     return known.add(architecture, found.beside(context.job.teacher_latency)).measurement
 
 

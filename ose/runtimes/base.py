@@ -112,7 +112,11 @@ class Engine(Protocol):
         """
 
     def accelerator(self, device: str) -> str | None:
-        """What the vendor calls a device; None of the CPU."""
+        """What the vendor calls a device; None of the CPU.
+
+        Raises:
+            DependencyError: The device is not there.
+        """
 
 
 def host_time_ms(call: Callable[[], object]) -> float:

@@ -60,13 +60,18 @@ class TorchEngine:
 
     def open(self, folder: Path, protocol: LatencyProtocol) -> Session:
         """See `Engine.open`."""
-        if protocol.device.startswith("cuda") and not torch.cuda.is_available():
-            raise DependencyError(f"latency.device is {protocol.device}, but torch sees no GPU here")
+        _require(protocol.device)
         return TorchSession(_load(folder), protocol)
 
     def accelerator(self, device: str) -> str | None:
         """See `Engine.accelerator`."""
+        _require(device)
         return torch.cuda.get_device_name(device) if device.startswith("cuda") else None
+
+
+def _require(device: str) -> None:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DependencyError(f"latency.device is {device}, but torch sees no GPU here")
 
 
 def _load(folder: Path) -> torch.nn.Module:
