@@ -122,6 +122,8 @@ def test_a_probe_on_a_node_measures_what_is_sent_and_survives_its_actor(
         probe.measure(replace(task, reference=missing))
     with pytest.raises(KeyboardInterrupt):
         probe.measure(replace(task, protocol=replace(PROTOCOL, seconds_per_shape=60.0)), interrupted)
+    assert probe._actor is None, "it would measure on beside what is asked next"
+    probe.start()
     ray.kill(probe._actor)
     with pytest.raises(WorkerLostError, match="the latency actor died"):
         probe.measure(task)
