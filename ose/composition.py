@@ -5,6 +5,7 @@ The only module that names `ose.workers`, and it does so lazily: submitting and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ose.coordinator.cache_keys import CALIBRATIONS, calibration_key, search_dat
 from ose.core.exports import ExportSummary
 from ose.core.finetuning import FinetuningReport, FinetuningRequest
 from ose.core.job import Candidate, DistillationResult, Job, TeacherFacts, inheritance_of
-from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.measurement import LatencyProtocol, ModelLatency
 from ose.core.model_report import EvaluationQuestion, EvaluationReport
 from ose.core.progress import Progress, step_reporter
 from ose.core.recipe import DistillationSpec
@@ -130,8 +131,10 @@ def look_at_teacher(teacher: TeacherFacts) -> TeacherReport:
     return foreground.look_at_teacher(teacher)
 
 
-def latency_of_directory(model: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
-    """See `ose.workers.foreground.latency_of_directory`."""
+def latencies_of_models(
+    model: Path, reference: Path | None, inputs: Sequence[tuple[int, int]], protocol: LatencyProtocol
+) -> tuple[ModelLatency, ...]:
+    """See `ose.workers.foreground.latencies_of_models`."""
     from ose.workers import foreground
 
-    return foreground.latency_of_directory(model, protocol)
+    return foreground.latencies_of_models(model, reference, inputs, protocol)

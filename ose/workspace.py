@@ -22,18 +22,19 @@ from ose.core.exports import ExportSummary
 from ose.core.finetuning import FinetuningReport, FinetuningSpec, HeadRequest
 from ose.core.job import Distillation, Job
 from ose.core.layer_subsets import LayerQuestion
-from ose.core.measurement import LatencyMeasurement, LatencyProtocol
+from ose.core.measurement import LatencyProtocol, ModelLatency
 from ose.core.model_report import EvaluationReport
 from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.core.teacher_report import TeacherReport
-from ose.inputs.consistency import check_latency_protocol, check_sequence_length
+from ose.inputs.consistency import check_latency_protocol
 from ose.inputs.finetuning import finished, inspect_evaluation, inspect_finetuning
 from ose.inputs.job_file import load_job_file, parse_job
 from ose.inputs.job_memory import check_distillation_memory
 from ose.inputs.recipes import changed_recipe
 from ose.inputs.space_files import load_space, shipped_spaces
+from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import inspect_teacher
 from ose.jobs.checkers import Checkers
 from ose.jobs.delete import delete_job, remove_leftovers
@@ -55,6 +56,7 @@ from ose.students.distill import (
     find_distillation,
     finished_student,
 )
+from ose.students.latency import with_better_latency
 from ose.students.manifest import student_manifest
 from ose.students.student_queue import StudentQueue
 
@@ -160,6 +162,10 @@ class Workspace:
     def run(self, job_id: str) -> Job:
         """Run a job in the foreground, from wherever it stands. See `Coordinator.run`."""
         return self.coordinator().run(job_id)
+
+    def remeasure(self, job_id: str) -> Job:
+        """Measure latencies again that are not to be believed. See `Coordinator.remeasure`."""
+        return self.coordinator().remeasure(job_id)
 
     def coordinator(self) -> Coordinator:
         """A new coordinator of this workspace's jobs."""
@@ -285,7 +291,7 @@ class Workspace:
         return must_ask(self.token_marker, has_tokens)
 
     def export(self, job_id: str, output: str | Path, *, candidate: int | None = None) -> ExportSummary:
-        """Write a distilled student as a directory that plain `transformers` loads.
+        """Write a distilled student as a directory that plain `transformers` loads, noisy latencies measured again.
 
         Raises:
             NotFoundError: Nothing has been distilled yet.
@@ -293,6 +299,7 @@ class Workspace:
         """
         job = self.store.job(job_id)
         distillation = find_distillation(self.store, job, candidate)
+        job = with_better_latency(self.store, job, distillation, self.coordinator(), self._progress)
         manifest = student_manifest(self.store, job, distillation)
         return composition.write_export(finished_student(distillation), Path(output), manifest)
 
@@ -386,18 +393,24 @@ class Workspace:
         """
         return composition.look_at_teacher(inspect_teacher(TeacherSpec(model=str(model))))
 
-    def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
-        """Measure a model directory by the protocol that candidates are measured by.
+    def latency(
+        self,
+        model: str | Path,
+        protocol: LatencyProtocol | None = None,
+        inputs: Sequence[tuple[int, int]] = (),
+        reference: str | Path | None = None,
+    ) -> tuple[ModelLatency, ...]:
+        """Measure a model, whole, with every input: batch size and tokens, the protocol's if there are none.
 
         Raises:
-            TeacherError: There is no masked language model in it.
-            JobFileError: The protocol cannot be measured by, or not on this model.
+            InvalidInputError: Protocol, inputs, the model or the reference beside it cannot be used.
+            EvaluationError: A model cannot be run so.
         """
         protocol = protocol or LatencyProtocol()
         check_latency_protocol(protocol)
-        facts = inspect_teacher(TeacherSpec(model=str(model)))
-        check_sequence_length("latency.sequence_length", protocol.num_tokens, facts)
-        return composition.latency_of_directory(Path(facts.path), protocol)
+        path = locate_teacher(TeacherSpec(model=str(model))).path
+        beside = None if reference is None else locate_teacher(TeacherSpec(model=str(reference))).path
+        return composition.latencies_of_models(path, beside, inputs or protocol.inputs, protocol)
 
 
 def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:

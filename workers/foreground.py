@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +17,10 @@ from ose.coordinator.cache_keys import num_calibration_sequences
 from ose.core.architecture import Architecture
 from ose.core.exports import ExportSummary
 from ose.core.inheritance import InheritanceSpec, Initialization
-from ose.core.job import DistillationResult, Job, TeacherFacts
+from ose.core.job import DistillationResult, FailureReport, Job, TeacherFacts
 from ose.core.layer_choice import has_to_eliminate
-from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import CalibrationRequest, LatencyRequest
+from ose.core.measurement import LatencyProtocol, ModelLatency
+from ose.core.messages import CalibrationRequest, LatencyReply, LatencyRequest
 from ose.core.plain import plain
 from ose.core.recipe import DistillationSpec
 from ose.core.teacher_report import TeacherReport
@@ -28,19 +28,19 @@ from ose.data.unchanged import require_unchanged
 from ose.distillation.curve import HeldOutCurve
 from ose.distillation.module import StepLosses
 from ose.distillation.run import DistillationRun, distill, save_student
+from ose.errors import EvaluationError
 from ose.extraction.calibrate import open_calibration, prepare_calibration
 from ose.extraction.calibration import Calibration
 from ose.extraction.initial import Start, initial_student
-from ose.latency.process import LatencyServer
-from ose.latency.timed_model import save_for_timing
+from ose.latency.any_model import save_for_latency
+from ose.latency.probe import SubprocessLatencyProbe
 from ose.runtimes.registry import runtime_package
 from ose.runtimes.torch.export import export_student
 from ose.tasks.base import StepBatches, Task
-from ose.tasks.choice import task_of
 from ose.tasks.judging import held_out_quality
 from ose.tasks.loading import tensors_left_out
 from ose.tasks.registry import load_task
-from ose.tasks.tensor_values import denormal_share, require_sound_values
+from ose.tasks.tensor_values import require_sound_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,22 +198,48 @@ def fill_mask(model: Path, text: str, count: int) -> list[tuple[str, float]]:
     return load_task("fill_mask").predict(model, text, count)
 
 
-def latency_of_directory(path: Path, protocol: LatencyProtocol) -> LatencyMeasurement:
-    """Measure a model directory in this process, which should have nothing else to do.
+def latencies_of_models(
+    model: Path, reference: Path | None, inputs: Sequence[tuple[int, int]], protocol: LatencyProtocol
+) -> tuple[ModelLatency, ...]:
+    """Measure a model, whole, beside another one or alone.
+
+    Args:
+        model: A directory that transformers loads.
+        reference: Another one.
+        inputs: Batch sizes and lengths, all in the same rounds.
+        protocol: What else counts.
 
     Raises:
-        TeacherError: There is no model in `path` that does one of OSE's tasks.
-        DependencyError: The device is not there.
+        TeacherError: One of them is no model that transformers knows.
+        InvalidInputError: A length is beyond its positions.
+        EvaluationError: It cannot be run so.
     """
     quieten()
-    task, runtime = load_task(task_of(path)), runtime_package(protocol.runtime)
-    model = task.load_teacher(path)
-    share = denormal_share(model)  # before the model is used up
-    with closing(ScratchFolder("latency")) as scratch:
-        folder = scratch.path / "model"
-        save_for_timing(model, task.rules.timed_part, folder, runtime, protocol.dtype)
-        request = LatencyRequest(folder=str(folder), vocab_size=model.config.vocab_size, protocol=protocol)
-        return replace(LatencyServer(runtime).measure(request), denormal_share=share)
+    runtime, longest = runtime_package(protocol.runtime), max(length for _, length in inputs)
+    with closing(ScratchFolder("latency")) as scratch, SubprocessLatencyProbe(protocol) as probe:
+        probe.start()
+        saved = [
+            save_for_latency(path, scratch.path / name, runtime, protocol.dtype, longest)
+            for path, name in ((reference or model, "reference"), (model, "model"))
+        ]
+        first, *others = saved if reference is not None else saved[:1]
+        request = LatencyRequest(reference=first, models=tuple(others), inputs=tuple(inputs), protocol=protocol)
+        reply = probe.measure(request)
+    return tuple(_model_latencies(inputs, reply))
+
+
+def _model_latencies(inputs: Sequence[tuple[int, int]], reply: LatencyReply) -> Iterator[ModelLatency]:
+    found = reply.models[0] if reply.models else None
+    if isinstance(found, FailureReport):
+        raise EvaluationError(f"latency could not be measured: {found.message}")
+    for index, (batch_size, length) in enumerate(inputs):
+        alone = replace(reply.reference[index], ratio=None, ratio_stderr=None)
+        yield ModelLatency(
+            batch_size=batch_size,
+            sequence_length=length,
+            latency=alone if found is None else found[index],
+            reference=None if found is None else alone,
+        )
 
 
 def look_at_teacher(teacher: TeacherFacts) -> TeacherReport:

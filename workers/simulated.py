@@ -20,6 +20,7 @@ from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyP
 from ose.core.messages import (
     EvaluationRequest,
     Event,
+    LatencyReply,
     LatencyRequest,
     Request,
     RequestFailed,
@@ -118,7 +119,7 @@ class SimulatedBackend:
         """Queue a request."""
         self.num_submitted += 1
         if isinstance(request, SavedModelRequest):
-            self._saved = {request.folder: request.model}  # the coordinator keeps one at a time
+            self._saved[request.folder] = request.model
         self._queue.append(request)
         self._give_out()
 
@@ -236,10 +237,25 @@ class SimulatedProbe:
         """A device that is none."""
         return _FINGERPRINT
 
-    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
+    def measure(self, request: LatencyRequest, check: Callable[[], None] = lambda: None) -> LatencyReply:
         """By the formula."""
-        self._clock.advance_to(self._clock.now_s + _LATENCY_TASK_S)
-        return replace(self._latency(request.folder), fingerprint=_FINGERPRINT)
+        self._clock.advance_to(self._clock.now_s + _LATENCY_TASK_S * (1 + len(request.models)))
+        teacher = self._latency(request.reference.folder)
+        reference, *models = (
+            _beside(teacher, self._latency(each.folder)) for each in (request.reference, *request.models)
+        )
+        return LatencyReply(reference=(reference,), models=tuple((each,) for each in models))
+
+
+def _beside(teacher: LatencyMeasurement, own: LatencyMeasurement) -> LatencyMeasurement:
+    error = own.p50_stderr_ms
+    return replace(
+        own,
+        fingerprint=_FINGERPRINT,
+        ratio=own.p50_ms / teacher.p50_ms,
+        ratio_stderr=error / teacher.p50_ms,
+        absolute_stderr_ms=error,
+    )
 
 
 def _is_lost(event: Event) -> bool:

@@ -33,23 +33,28 @@ from benchmarks.gpu.gpu_report import markdown, member_row, summary
 from benchmarks.shared.shapes import parse_shape
 from ose.core.architecture import Architecture, EmbeddingShape
 from ose.core.inheritance import InheritanceSpec
-from ose.core.job import TeacherFacts
+from ose.core.job import FailureReport, TeacherFacts
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol, TeacherQuality
-from ose.core.messages import EvaluationRequest, TargetsRequest
+from ose.core.messages import EvaluationRequest, LatencyRequest, SavedModel, TargetsRequest
 from ose.core.plain import plain
 from ose.core.score import Measures
 from ose.core.search_space import SearchSpace
 from ose.core.spec import Hyperparameters
 from ose.distillation.candidate_evaluation import evaluate_together
+from ose.errors import EvaluationError
 from ose.families.bert.model import build_student
 from ose.families.counts import FamilyCounts
-from ose.latency.measure import measure_latency
-from ose.latency.target_device import target_device
+from ose.latency.fingerprint import device_fingerprint
+from ose.latency.measure import measure_latencies as take_turns
+from ose.runtimes.base import Session
 from ose.runtimes.torch.engine import ENGINE, TorchSession
 from ose.runtimes.torch.rules import RULES
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.resident_data import ResidentData, on_device
 from ose.tasks.fill_mask.search_data import FillMaskData, compute_targets, load_search_data, save_batches
+
+_AT_ONCE = 50
+"""Shapes that take turns, as many as in a search."""
 
 BORT = Path(__file__).parents[2] / "search_spaces" / "bort.yaml"
 AXES = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
@@ -183,17 +188,22 @@ def matrix_rate(size: int, device: torch.device) -> float:
 def measure_latencies(
     shapes: list[Architecture], config: PreTrainedConfig, options: argparse.Namespace
 ) -> Iterator[LatencyMeasurement | Exception]:
-    """Each shape's latency, with random weights, on which it does not depend."""
+    """Each shape's latency beside the first one, with random weights, on which it does not depend."""
     protocol = LatencyProtocol(
         device=options.device, sequence_length=options.sequence_length, dtype=options.latency_dtype
     )
-    device = target_device(RULES, ENGINE, options.device)
-    for shape in shapes:
-        try:
-            encoder = build_student(config, shape, "fill_mask", 0, options.device).base_model
-            yield measure_latency(TorchSession(encoder, protocol), protocol, config.vocab_size, device)
-        except Exception as error:
-            yield error
+
+    def opened(model: SavedModel) -> Session:
+        encoder = build_student(config, shapes[int(model.folder)], "fill_mask", 0, options.device).base_model
+        return TorchSession(encoder, protocol)
+
+    models = [SavedModel(folder=str(index), vocab_size=config.vocab_size) for index in range(len(shapes))]
+    device = device_fingerprint(RULES, ENGINE.accelerator(options.device))
+    for first in range(0, len(models), _AT_ONCE):
+        some = tuple(models[first : first + _AT_ONCE])
+        request = LatencyRequest(reference=models[0], models=some, inputs=protocol.inputs, protocol=protocol)
+        for found in take_turns(opened, request, device).models:
+            yield EvaluationError(found.message) if isinstance(found, FailureReport) else found[0]
 
 
 def tasks_of(shapes: list[Architecture], facts: TeacherFacts, options: argparse.Namespace) -> list[EvaluationRequest]:

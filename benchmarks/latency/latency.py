@@ -1,276 +1,230 @@
-"""Are measured latencies real? Held against an outside timer, over process restarts, idle and beside other work.
+"""Are measured latencies real? Twenty shapes in turns with their teacher, idle and beside others, over restarts.
 
-    python benchmarks/latency/latency.py --teacher path/to/roberta --output results/latency
+    git worktree add former COMMIT      # of a version that measured one shape after the other; may be left out
+    python benchmarks/latency/latency.py --teacher path/to/roberta --former former --output results/latency
 
-Twenty shapes are measured in turn: in OSE's latency process, and by a plain script that times calls of a plain
-transformers model in a process of its own. Each round starts new processes and takes the shapes in another order; then
-the same is done with busy processes beside. As in a search, what was measured before the machine showed how fast it can
-be is measured once more at the end of its round, and the best pace of earlier rounds is known. Writes latency.csv with
-every figure, and latency.md; rounds that the CSV has already are not done again.
+In each restart of each condition new processes measure the same saved models: OSE's in turns, the former version's method,
+and on the idle machine a plain script, whose order is the restart's own. Writes latency.csv with every figure, a
+line of raw rounds for each measurement in rounds.jsonl, and latency.md. What latency.csv has already is not done again, so
+a run may be broken off, and go on with more restarts, conditions or time. `--seconds-per-shape 3` beside the same output
+tells what five times the time makes of it; `--shapes 4` and `--shapes 100` what measuring so many takes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
-import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
+from benchmarks.latency.disturbances import CONDITIONS, disturbed
+from benchmarks.latency.latency_report import report
 from benchmarks.shared.shapes import parse_shape
 from benchmarks.shared.tables import read_csv, write_csv
 from ose.core.architecture import Architecture
-from ose.core.kendall import kendall_tau
+from ose.core.job import FailureReport, TeacherFacts
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyRequest, SavedModelRequest, TimedModel
-from ose.core.pace import BestPace, is_slow
+from ose.core.messages import LatencyRequest, SavedModel, SavedModelRequest, TimedModel
 from ose.core.spec import TeacherSpec
 from ose.inputs.teachers import inspect_teacher
 from ose.latency.probe import SubprocessLatencyProbe
-from ose.latency.reference_pace import machine_pace_ms
 from ose.latency.timed_model import save_timed_model
 from ose.runtimes.registry import runtime_package
-from ose.runtimes.torch.engine import ENGINE
 
-SHAPES = [
-    parse_shape(f"{depth},{heads},{hidden},{intermediate}")
-    for hidden, heads in ((192, 6), (256, 4), (384, 12), (512, 8), (768, 12))
-    for depth, intermediate in ((1, 3 * hidden), (2, hidden), (4, 2 * hidden), (6, 4 * hidden))
-]
-"""Twenty, from under a millisecond to about a hundred."""
-
-OUTSIDE_ATTEMPTS = 2
-"""Each takes some seconds, most of them to start."""
-
-_OUTSIDE = """
-import json, sys, time
-import torch
-from transformers import AutoConfig, AutoModel
-path, threads, length, shape = sys.argv[1:]
-torch.set_num_threads(int(threads))
-config = AutoConfig.from_pretrained(path, dtype=torch.float32, **json.loads(shape))
-model = AutoModel.from_config(config).eval()
-ids = torch.randint(10, config.vocab_size, (1, int(length)))
-with torch.inference_mode():
-    until = time.time() + 0.3
-    calls = 0
-    while time.time() < until or calls < 5:
-        model(input_ids=ids)
-        calls += 1
-    times = []
-    until = time.time() + 1.0
-    while time.time() < until or len(times) < 30:
-        started = time.time()
-        model(input_ids=ids)
-        times.append(time.time() - started)
-print(json.dumps(sorted(times)[len(times) // 2] * 1e3))
-"""
-
-_BUSY = """
-import os, torch
-torch.set_num_threads(1)
-parent, a = os.getppid(), torch.randn(512, 512)
-while os.getppid() == parent:  # whoever started it may be killed
-    a @ a
-"""
+TEACHER = "teacher"
+_HERE = Path(__file__).parent
+_TWENTY = (
+    "4,12,384,1536 3,12,384,1536 6,6,192,1536 2,12,384,1536 3,12,384,768 6,6,192,768 4,8,256,512 2,12,384,768 4,6,192,768 "
+    "2,8,256,1024 1,12,384,1536 3,6,192,768 2,8,256,512 3,4,128,512 2,6,192,768 1,8,256,1024 2,4,128,512 1,6,192,768 "
+    "1,4,128,512 1,2,64,256"
+)
+"""Of a teacher of 6 layers, 384 wide: from a half of its latency to a thirtieth and less."""
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--teacher", type=Path, required=True, help="a model directory; shapes are of its family")
-    parser.add_argument("--rounds", type=int, default=5, help="restarts of all processes on the idle machine")
-    parser.add_argument("--loaded-rounds", type=int, default=2, help="rounds beside each number of busy processes")
-    parser.add_argument(
-        "--outside-rounds",
-        type=int,
-        default=5,
-        help="of the idle ones, those with the outside timer, which takes longest",
-    )
-    parser.add_argument("--busy", type=int, nargs="*", default=[1, 2], help="busy processes beside")
-    parser.add_argument("--shapes", type=int, default=len(SHAPES), help="how many of the twenty")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--former", type=Path, help="a checkout of a version that measured one shape after the other")
+    parser.add_argument("--restarts", type=int, default=5, help="of all processes, in each condition")
+    parser.add_argument("--conditions", nargs="*", choices=list(CONDITIONS), default=list(CONDITIONS))
+    parser.add_argument("--shapes", type=int, default=20, help="how many; beyond twenty their inner widths differ")
+    parser.add_argument("--seconds-per-shape", type=float, default=LatencyProtocol().seconds_per_shape)
     parser.add_argument("--sequence-length", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--without-outside", action="store_true", help="no plain script, which takes longest")
     parser.add_argument("--output", type=Path, required=True)
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse_arguments()
-    rounds = [(0, each) for each in range(options.rounds)]
-    rounds += [(busy, each) for busy in options.busy for each in range(options.loaded_rounds)]
     file = options.output / "latency.csv"
     rows: list[dict[str, Any]] = [_row(each) for each in read_csv(file)] if file.exists() else []
-    done = {(row["busy"], row["round"]) for row in rows}
-    for busy, index in rounds:
-        if (busy, index) not in done:
-            best_pace = BestPace(min((row["pace_ms"] for row in rows), default=None))
-            rows += measured_round(options, busy, index, best_pace)
-            write_csv(file, rows)
+    teacher = inspect_teacher(TeacherSpec(model=str(options.teacher)))
+    shapes = shapes_of(options.shapes)
+    protocol = LatencyProtocol(
+        threads=options.threads, sequence_length=options.sequence_length, seconds_per_shape=options.seconds_per_shape
+    )
+    with saved_models(teacher, shapes, protocol) as models:
+        for restart in range(options.restarts):
+            for condition in options.conditions:
+                rows += _missing(options, rows, condition, restart, shapes, models, protocol)
+                write_csv(file, rows)
     text = report(rows)
     (options.output / "latency.md").write_text(text, encoding="utf8")
     print(text)
 
 
-def measured_round(options: argparse.Namespace, busy: int, index: int, best_pace: BestPace) -> Iterator[dict[str, Any]]:
-    """All shapes once, in OSE's process and outside, in an order of the round's own."""
-    teacher = inspect_teacher(TeacherSpec(model=str(options.teacher)))
-    protocol = LatencyProtocol(threads=options.threads, sequence_length=options.sequence_length)
-    shapes = SHAPES[:: max(1, len(SHAPES) // options.shapes)][: options.shapes]
-    random.Random(index).shuffle(shapes)
-    with busy_processes(busy), SubprocessLatencyProbe(protocol) as probe:
-
-        def measured(shape: Architecture) -> tuple[LatencyMeasurement, float | None, bool]:
-            with saved_model(TimedModel(teacher=teacher, architecture=shape), protocol) as folder:
-                request = LatencyRequest(
-                    folder=str(folder),
-                    vocab_size=teacher.embedding.vocab_size,
-                    protocol=protocol,
-                    best_pace_ms=best_pace.best_ms,
-                )
-                found = probe.measure(request)
-            best_pace.learn(found)
-            if not busy and index >= options.outside_rounds:
-                return found, None, False
-            return found, *calm_outside_ms(options, shape, best_pace, 1 if busy else OUTSIDE_ATTEMPTS)
-
-        found = {shape: measured(shape) for shape in shapes}
-        slow = [shape for shape, (each, *_) in found.items() if best_pace.was_slow(each) and not each.is_flagged]
-        found |= {shape: measured(shape) for shape in slow}
-    for shape, (each, outside, is_slow_outside) in found.items():
-        yield {
-            "busy": busy,
-            "round": index,
-            "architecture": str(shape),
-            "p50_ms": round(each.p50_ms, 4),
-            "p90_ms": round(each.p90_ms, 4),
-            "other_load_cores": round(each.other_load_cores or 0.0, 3),
-            "pace_ms": round(each.pace_ms or 0.0, 4),
-            "attempts": each.num_attempts,
-            "is_flagged": int(each.is_flagged),
-            "outside_ms": None if outside is None else round(outside, 4),
-            "outside_is_slow": int(is_slow_outside),
-        }
+def shapes_of(count: int) -> list[Architecture]:
+    """The twenty, a part of them, or with their inner widths changed as often as it takes."""
+    twenty = [parse_shape(each) for each in _TWENTY.split()]
+    if count <= len(twenty):
+        return twenty[:: len(twenty) // count][:count]
+    more = (parse_shape(f"{d},{a},{h},{i - 16 * times}") for times in range(1, 10) for d, a, h, i in map(_axes, twenty))
+    return [*twenty, *more][:count]
 
 
-@contextmanager
-def saved_model(model: TimedModel, protocol: LatencyProtocol) -> Iterator[Path]:
-    """A model as OSE's latency process takes it."""
-    with TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "model"
-        runtime = runtime_package(protocol.runtime)
-        save_timed_model(
-            SavedModelRequest(id="model", folder=str(folder), model=model, runtime=runtime, precision=protocol.dtype)
-        )
-        yield folder
+def _axes(shape: Architecture) -> tuple[int, int, int, int]:
+    return shape.num_hidden_layers, shape.num_attention_heads, shape.hidden_size, shape.intermediate_size
 
 
 def _row(told: dict[str, str]) -> dict[str, Any]:
-    return {name: value if name == "architecture" else json.loads(value or "null") for name, value in told.items()}
-
-
-def calm_outside_ms(
-    options: argparse.Namespace, shape: Architecture, best_pace: BestPace, max_attempts: int
-) -> tuple[float, bool]:
-    """The outside timer knows of no busy neighbour, so it is asked again if the machine was slow before or after.
-
-    Returns:
-        What it told last, and whether the machine was slow then too.
-    """
-    torch.set_num_threads(options.threads)
-    for _ in range(max_attempts):
-        before_ms, found, after_ms = machine_pace_ms(ENGINE), outside_ms(options, shape), machine_pace_ms(ENGINE)
-        was_slow = is_slow(max(before_ms, after_ms), best_pace.best_ms)
-        if not was_slow:
-            break
-    return found, was_slow
-
-
-def outside_ms(options: argparse.Namespace, shape: Architecture) -> float:
-    """The median of a plain script."""
-    told = [str(options.threads), str(options.sequence_length), json.dumps(asdict(shape))]
-    command = [sys.executable, "-c", _OUTSIDE, str(options.teacher), *told]
-    return float(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    texts = {"condition", "method", "architecture"}
+    return {name: value if name in texts else json.loads(value or "null") for name, value in told.items()}
 
 
 @contextmanager
-def busy_processes(count: int) -> Iterator[None]:
-    processes = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+def saved_models(
+    teacher: TeacherFacts, shapes: Sequence[Architecture], protocol: LatencyProtocol
+) -> Iterator[dict[str, SavedModel]]:
+    """The teacher and shapes, by name, as latency processes take them."""
+    with TemporaryDirectory() as scratch:
+        saved = {}
+        for name, shape in {TEACHER: None, **{str(each): each for each in shapes}}.items():
+            model = TimedModel(teacher=teacher, architecture=shape or teacher.architecture, is_teacher=shape is None)
+            folder = Path(scratch) / str(len(saved))
+            runtime = runtime_package(protocol.runtime)
+            save_timed_model(
+                SavedModelRequest(id=name, folder=str(folder), model=model, runtime=runtime, precision=protocol.dtype)
+            )
+            saved[name] = SavedModel(folder=str(folder), vocab_size=teacher.embedding.vocab_size)
+        yield saved
 
 
-def report(rows: list[dict[str, Any]]) -> str:
-    """One line a load.
+def _missing(
+    options: argparse.Namespace,
+    rows: Sequence[dict[str, Any]],
+    condition: str,
+    restart: int,
+    shapes: Sequence[Architecture],
+    models: dict[str, SavedModel],
+    protocol: LatencyProtocol,
+) -> Iterator[dict[str, Any]]:
+    """What one restart in one condition tells, as far as it is not known yet."""
+    same = {"condition": condition, "restart": restart, "shapes": len(shapes)}
+    names = list(models)
+    random.Random(restart).shuffle(names)
+    methods: dict[str, Any] = {"turns": lambda: in_turns(options, same, names, models, protocol)}
+    if options.former is not None:
+        best = min((row["pace_ms"] for row in rows if row["pace_ms"]), default=None)
+        methods["former"] = lambda: by_former(options.former, names, models, protocol, best)
+    if condition == "idle" and not options.without_outside:
+        methods["outside"] = lambda: by_outsider(options, names, shapes)
+    for method, measure in methods.items():
+        key = {**same, "method": method, "seconds_per_shape": options.seconds_per_shape}
+        if any(all(row[name] == value for name, value in key.items()) for row in rows):
+            continue
+        with disturbed(condition):
+            time.sleep(3 if CONDITIONS[condition] else 0)  # until they work
+            started = time.perf_counter()
+            found = measure()
+            seconds = time.perf_counter() - started
+        for name, figures in found.items():
+            yield {**key, "architecture": name, "seconds": round(seconds, 2), **_blank(), **figures}
 
-    Errors are of what was not flagged, if anything was not, against the idle machine's outside timer, where it was fast
-    if it ever was.
-    """
-    idle = [row for row in rows if row["busy"] == 0]
-    truth = by_shape(idle, "outside_ms") | by_shape([row for row in idle if not row["outside_is_slow"]], "outside_ms")
-    lines = [
-        "| busy beside | flagged | error of the median, median (largest) | the outside timer's own | variation over "
-        "restarts, median (largest) | Kendall's tau between restarts, least | tau with the outside timer |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for busy in sorted({row["busy"] for row in rows}):
-        lines.append(_line(busy, [row for row in rows if row["busy"] == busy], truth))
-    return "\n".join(lines) + "\n"
+
+def _blank() -> dict[str, Any]:
+    names = ("p50_ms", "ratio", "ratio_stderr", "absolute_stderr_ms", "is_flagged", "rounds", "share", "pace_ms")
+    return dict.fromkeys(names)
 
 
-def _line(busy: int, rows: list[dict[str, Any]], truth: dict[str, list[float]]) -> str:
-    medians = {name: statistics.median(values) for name, values in truth.items()}
-    believed = [row for row in rows if not row["is_flagged"]] or rows
-    ours, outside = by_shape(believed, "p50_ms"), by_shape(rows, "outside_ms")
-    errors = [abs(statistics.median(ours[name]) / medians[name] - 1) for name in ours]
-    own = [abs(statistics.median(outside[name]) / medians[name] - 1) for name in ours]
-    spreads = [statistics.stdev(values) / statistics.fmean(values) for values in ours.values() if len(values) > 1]
-    names = sorted(ours)
-    taus = [_tau(*pair) for pair in combinations([_round(believed, index) for index in _rounds(believed)], 2)]
-    with_outside = kendall_tau([statistics.median(ours[name]) for name in names], [medians[name] for name in names])
-    flagged = statistics.fmean(row["is_flagged"] for row in rows)
-    return (
-        f"| {busy} | {flagged:.0%} | {_told(errors)} | {_told(own)} | {_told(spreads)} | "
-        f"{min(taus, default=float('nan')):.3f} | {with_outside:.3f} |"
+def in_turns(
+    options: argparse.Namespace,
+    same: dict[str, Any],
+    names: Sequence[str],
+    models: dict[str, SavedModel],
+    protocol: LatencyProtocol,
+) -> dict[str, dict[str, Any]]:
+    """OSE's latency process; of its rounds a line each is kept."""
+    others = [name for name in names if name != TEACHER]
+    request = LatencyRequest(
+        reference=models[TEACHER],
+        models=tuple(models[name] for name in others),
+        inputs=protocol.inputs,
+        protocol=protocol,
     )
+    with SubprocessLatencyProbe(protocol) as probe:
+        reply = probe.measure(request)
+    found: dict[str, LatencyMeasurement] = {TEACHER: reply.reference[0]}
+    for name, each in zip(others, reply.models, strict=True):
+        if isinstance(each, FailureReport):
+            raise RuntimeError(each.message)
+        found[name] = each[0]
+    options.output.mkdir(parents=True, exist_ok=True)
+    with (options.output / "rounds.jsonl").open("a", encoding="utf8") as file:
+        for name, measured in found.items():
+            print(json.dumps({**same, "architecture": name, **asdict(measured)}), file=file)
+    return {name: _figures(measured) for name, measured in found.items()}
 
 
-def _rounds(rows: list[dict[str, Any]]) -> list[int]:
-    return sorted({row["round"] for row in rows})
+def _figures(measured: LatencyMeasurement) -> dict[str, Any]:
+    cpu = measured.cpu_samples_ms
+    return {
+        "p50_ms": round(measured.p50_ms, 4),
+        "ratio": measured.ratio,
+        "ratio_stderr": measured.ratio_stderr,
+        "absolute_stderr_ms": measured.absolute_stderr_ms,
+        "is_flagged": int(measured.is_flagged),
+        "rounds": len(measured.samples_ms),
+        "share": None if cpu is None else round(sum(cpu) / sum(measured.samples_ms), 3),
+    }
 
 
-def _round(rows: list[dict[str, Any]], index: int) -> dict[str, float]:
-    return {row["architecture"]: row["p50_ms"] for row in rows if row["round"] == index}
+def by_former(
+    checkout: Path, names: Sequence[str], models: dict[str, SavedModel], protocol: LatencyProtocol, best: float | None
+) -> dict[str, dict[str, Any]]:
+    """The method of a former version, in its own checkout."""
+    conditions = {name: value for name, value in asdict(protocol).items() if name != "seconds_per_shape"}
+    asked = {"protocol": conditions, "best_pace_ms": best, "models": [asdict(models[name]) for name in names]}
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / "request.json"
+        file.write_text(json.dumps(asked), encoding="utf8")
+        command = [sys.executable, str(_HERE / "former.py"), str(file)]
+        environment = {**os.environ, "PYTHONPATH": str(checkout.resolve())}
+        told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=checkout, env=environment)
+    found = map(json.loads, told.stdout.splitlines())
+    return {name: {**each, "is_flagged": int(each["is_flagged"])} for name, each in zip(names, found, strict=True)}
 
 
-def _tau(one: dict[str, float], other: dict[str, float]) -> float:
-    names = sorted(one.keys() & other.keys())
-    return kendall_tau([one[name] for name in names], [other[name] for name in names])
-
-
-def _told(values: list[float]) -> str:
-    return f"{statistics.median(values):.1%} ({max(values):.1%})" if values else "-"
-
-
-def by_shape(rows: list[dict[str, Any]], column: str) -> dict[str, list[float]]:
-    values: dict[str, list[float]] = {}
-    for row in sorted(rows, key=lambda row: row["round"]):
-        if row[column] is not None:
-            values.setdefault(row["architecture"], []).append(row[column])
-    return values
+def by_outsider(
+    options: argparse.Namespace, names: Sequence[str], shapes: Sequence[Architecture]
+) -> dict[str, dict[str, Any]]:
+    """A plain script, which knows nothing of OSE."""
+    by_name = {str(each): asdict(each) for each in shapes}
+    changes = [{key: value for key, value in by_name.get(name, {}).items() if key != "family"} for name in names]
+    told = [str(options.teacher), str(options.threads), str(options.sequence_length), json.dumps(changes)]
+    command = [sys.executable, str(_HERE / "outside.py"), *told]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {name: {"p50_ms": float(each)} for name, each in zip(names, output.splitlines(), strict=True)}
 
 
 if __name__ == "__main__":

@@ -85,7 +85,6 @@ def latency(p50_ms: float) -> LatencyMeasurement:
         samples_ms=samples,
         load_before=0.1,
         load_after=0.1,
-        num_attempts=1,
         is_flagged=False,
         fingerprint=device,
     )

@@ -68,7 +68,7 @@ def measured(workspace: ose.Workspace, students: list[Student], rounds: int) -> 
     latencies: dict[str, list[LatencyMeasurement]] = {label: [] for label in models}
     for _ in range(rounds):
         for label, model in models.items():
-            latencies[label].append(workspace.latency(model, job.spec.latency))
+            latencies[label].append(workspace.latency(model, job.spec.latency)[0].latency)
     return latencies
 
 

@@ -64,10 +64,12 @@ class LeaderboardTeacher(BaseModel):
         architecture: Its own.
         num_parameters: Of the whole masked language model, tied weights once.
         num_encoder_parameters: Of its layers alone.
-        latency_p50_ms: Median of the encoder's forward pass.
-        latency_p90_ms: The 90th percentile of the same calls.
-        latency_long_p50_ms: Median at the protocol's second length; null where it has none.
-        latency_flagged: Whether the measurement was disturbed: do not believe it.
+        latency_p50_ms: What a forward pass takes, as far as it could be found out.
+        latency_p90_ms: The 90th percentile of what was seen, disturbances and all.
+        latency_long_p50_ms: As `latency_p50_ms` at the protocol's second length; null where it has none.
+        latency_stderr_ms: Standard error of `latency_p50_ms`, which that of every candidate is a multiple of; null of
+            jobs that were measured before there were ratios.
+        latency_flagged: Whether that error is above its bound: do not believe it.
         loss_nats: Its own entropy: the least loss that any student can reach.
         loss_stderr_nats: Its standard error over sequences.
         metrics: What else the task says of its quality, by name.
@@ -84,6 +86,7 @@ class LeaderboardTeacher(BaseModel):
     latency_p50_ms: float | None
     latency_p90_ms: float | None
     latency_long_p50_ms: float | None
+    latency_stderr_ms: float | None = None
     latency_flagged: bool | None
     loss_nats: float | None
     loss_stderr_nats: float | None
@@ -101,6 +104,7 @@ class LeaderboardDocument(BaseModel):
         teacher: What the candidates are measured against.
         trust: How far to trust the order of the leaders; null where nothing can be said, or no leader is on the page.
         hint: What to do if more steps may change the choice.
+        headlines: What has to be said first: of noise in latencies, and of limits that leave nothing.
         rows: In the order that was asked for.
         num_more: Rows after these.
         references: Models that are held against the candidates, and are none; absent where the task has no such rows.
@@ -111,6 +115,7 @@ class LeaderboardDocument(BaseModel):
     teacher: LeaderboardTeacher
     trust: Trust | None
     hint: str | None
+    headlines: list[str] = []
     rows: list[LeaderboardRow]
     num_more: int
     references: list[ReferenceRow] = []

@@ -14,12 +14,12 @@ from ose.baselines.bag_of_words import BagOfWords
 from ose.baselines.linear_model import Features, LinearModel, fit
 from ose.baselines.static_embedding import StaticEmbedding, teacher_states
 from ose.baselines.texts import Text, long_text, texts_of
-from ose.core.measurement import LatencyMeasurement
+from ose.core.measurement import DeviceFingerprint, LatencyMeasurement
 from ose.core.messages import ReferenceRequest
 from ose.core.reference import BAG_OF_WORDS, Reference
-from ose.latency.measure import time_calls
-from ose.latency.target_device import TargetDevice, target_device
-from ose.runtimes.registry import runtime_engine, runtime_package, runtime_rules
+from ose.latency.fingerprint import device_fingerprint
+from ose.latency.measure import time_call
+from ose.runtimes.registry import runtime_package, runtime_rules
 from ose.tasks.base import AnsweredTexts, Task
 from ose.tasks.registry import load_task
 
@@ -97,19 +97,12 @@ def _latency(request: ReferenceRequest, reader: Reader, model: LinearModel, text
     protocol = request.protocol
     timed = reader.read([text] * protocol.batch_size)
     with _threads(protocol.threads):
-        return time_calls(
-            lambda: model.answers(reader.features(timed)),
-            _this_machine(reader.library),
-            protocol.max_attempts,
-            request.best_pace_ms,
-        )
+        return time_call(lambda: model.answers(reader.features(timed)), protocol, _this_machine(reader.library))
 
 
-def _this_machine(library: str) -> TargetDevice:
-    """The worker's CPU, whose pace is told as that of latencies is."""
-    package = runtime_package("torch")
-    device = target_device(runtime_rules(package), runtime_engine(package), "cpu")
-    return replace(device, fingerprint=replace(device.fingerprint, runtime=library))
+def _this_machine(library: str) -> DeviceFingerprint:
+    """The worker's CPU."""
+    return replace(device_fingerprint(runtime_rules(runtime_package("torch"))), runtime=library)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ose.cli.cost_text import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
 from ose.core.shown import shown
-from ose.errors import is_mistake
+from ose.errors import InvalidInputError, is_mistake
 from ose.families.coverage import notes_of
 
 if TYPE_CHECKING:
@@ -62,6 +62,20 @@ def resume(context: typer.Context, job_id: JobId) -> None:
     """Go on with a job here: a queued, interrupted, failed or cancelled one. Finished work is kept."""
     with _workspace(context) as workspace:
         run_to_end(workspace, job_id)
+
+
+@app.command(epilog="Example: ose job remeasure 3f9c")
+def remeasure(context: typer.Context, job_id: JobId) -> None:
+    """Measure those latencies of a job again that were too noisy to believe; those of a former version all."""
+    options: Context = context.obj
+    if options.server is not None:
+        raise InvalidInputError("ose job remeasure works on the machine that measured; leave out --server")
+    with options.this_machine() as workspace:
+        job = workspace.remeasure(job_id)
+        from ose.cli.leaderboard_table import print_leaderboard
+        from ose.leaderboard.read import LeaderboardQuery
+
+        print_leaderboard(workspace.leaderboard(job.id, LeaderboardQuery(limit=20)))
 
 
 @app.command(epilog="Example: ose job extend 3f9c --steps 300")

@@ -65,6 +65,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     titles = [each for each in lines[0] if each not in left_out]
     table = aligned_lines([titles, *([cells[each] for each in titles] for cells in lines)], _WORDS)
     out.print(title(job["name"], f" ({job['id']}, {job['status'].lower()}), space {shown(job['space'], NAME)}"))
+    for line in board.headlines:
+        out.print(f"{shown(line[0].upper() + line[1:])}.", style="yellow", soft_wrap=True)
     out.print(Text("\n").join(map(Text, table, ["bold", *_styles(board)])), soft_wrap=True)
     if board.num_more:
         out.print(f"... and {board.num_more} more: {this_command()} leaderboard {job['id']}")

@@ -63,7 +63,9 @@ app.command(
 app.command("evaluate", epilog="Example: ose evaluate student teacher --data dev.csv --text sentence --label label")(
     evaluation.evaluate
 )
-app.command("latency", epilog="Example: ose latency my-model --threads 2")(inspection.latency)
+app.command("latency", epilog="Example: ose latency student --reference teacher --sequence-length 32")(
+    inspection.latency
+)
 app.command("doctor", epilog="Example: ose doctor my-model")(doctor.doctor)
 
 

@@ -12,6 +12,7 @@ import typer
 
 from ose.cli.context import Context, say, this_command
 from ose.cli.jobs import run_to_end
+from ose.cli.measure_cells import latency
 from ose.core.architecture import Architecture
 from ose.core.shown import shown
 from ose.tasks.registry import task_rules
@@ -98,9 +99,8 @@ def _comparison(teacher: dict[str, Any], row: LeaderboardRow, distillation: Dist
     speed_up = teacher["latency_p50_ms"] / row.latency_p50_ms
     table.add_row("architecture", str(Architecture(**teacher["architecture"])), str(row.architecture), "")
     table.add_row("parameters", f"{teacher['num_parameters']:,}", f"{row.num_parameters:,}", f"{shrink:.1f}x smaller")
-    table.add_row(
-        "latency, ms", f"{teacher['latency_p50_ms']:.2f}", f"{row.latency_p50_ms:.2f}", f"{speed_up:.1f}x faster"
-    )
+    teachers = latency(teacher["latency_p50_ms"], teacher["latency_flagged"])
+    table.add_row("latency, ms", teachers, latency(row.latency_p50_ms, row.latency_flagged), f"{speed_up:.1f}x faster")
     table.add_row(
         "held-out loss, nats",
         f"{teacher['metrics']['masked_lm_loss_nats']['value']:.3f}",

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from ose.core.cost import JobCost
-from ose.core.former_names import with_columns
+from ose.core.former_names import with_columns, without_attempts
 from ose.core.job import CandidateStatus, Distillation, Job
 from ose.core.presets import asked_content
 from ose.core.search_space import SearchSpace
@@ -70,7 +70,7 @@ def _with_space(job: str | Path | Mapping[str, Any]) -> dict[str, Any]:
 def job(content: dict[str, Any]) -> Job:
     """A job from its JSON; what only the service needs to know is left out there."""
     spec = content.get("spec")
-    known = {"spec": with_columns(spec)} if isinstance(spec, Mapping) else {}
+    known = {"spec": without_attempts(with_columns(spec))} if isinstance(spec, Mapping) else {}
     return _parsed(_JOB, {**_fields(Job, content), **known, "failure": content["error"]})
 
 

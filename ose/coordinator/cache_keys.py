@@ -173,8 +173,13 @@ def _layer_choices(spec: JobSpec) -> tuple[LayerChoice, ...]:
 
 
 def latency_keys(model: TimedModel, protocol: LatencyProtocol, fingerprint: DeviceFingerprint) -> tuple[str, str, str]:
-    """Name a latency by its shape, its protocol and its device, as the store takes them."""
-    return shape_key(model), protocol_key(protocol), _digest(asdict(fingerprint))
+    """Name a latency by its shape and its teacher's, its protocol and its device, as the store takes them.
+
+    Without the teacher's shape, as keys were made before models took turns, other figures would be found.
+    """
+    teacher = replace(model, architecture=model.teacher.architecture, is_teacher=False)
+    shapes = f"{shape_key(model)} beside {shape_key(teacher)}"
+    return shapes, protocol_key(protocol), _digest(asdict(fingerprint))
 
 
 def shape_key(model: TimedModel) -> str:
@@ -188,9 +193,9 @@ def shape_key(model: TimedModel) -> str:
 
 
 def protocol_key(protocol: LatencyProtocol) -> str:
-    """Names the conditions of a measurement; how often it may be repeated is none."""
+    """Names the conditions of a measurement; how long it may take is none."""
     conditions = {**asdict(protocol), "sequence_length": protocol.num_tokens}
-    del conditions["max_attempts"]
+    del conditions["seconds_per_shape"]
     if protocol.long_sequence_length is None:  # as keys were made when there was no second one
         del conditions["long_sequence_length"]
     return _digest(conditions)

@@ -141,7 +141,7 @@ def _new_candidate(job: Job, proposal: Proposal) -> NewCandidate:
 
 
 def _admit(context: RunContext, numbers: Sequence[int]) -> None:
-    """Apply the limits that need no training, cheapest first."""
+    """Apply the limits that need no training, cheapest first. A latency that is not to be believed rejects nothing."""
     limits = context.job.spec.limits
     for candidate in _open(context, numbers):
         context.check_lease()
@@ -149,10 +149,12 @@ def _admit(context: RunContext, numbers: Sequence[int]) -> None:
             reason = f"{candidate.num_parameters:,} parameters > {limits.max_parameters:,}"
             context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
     measure_latencies(context, _open(context, numbers))
+    teacher = context.refreshed().job.teacher_latency
     for candidate in _open(context, numbers):
         context.check_lease()
-        assert candidate.latency is not None
-        if limits.max_latency_ms is not None and candidate.latency.p50_ms > limits.max_latency_ms:
+        assert candidate.latency is not None and teacher is not None
+        is_known = not (candidate.latency.is_flagged or teacher.is_flagged)
+        if limits.max_latency_ms is not None and is_known and candidate.latency.p50_ms > limits.max_latency_ms:
             reason = f"{candidate.latency.p50_ms:.3f} ms > {limits.max_latency_ms:g} ms"
             context.store.reject_candidate(context.job.id, context.owner, candidate.id, reason)
 

@@ -18,6 +18,7 @@ from ose.coordinator.latency_stage import expect_latencies
 from ose.coordinator.lease import LEASE_S, Lease
 from ose.coordinator.owner import is_dead, new_owner
 from ose.coordinator.reference_stage import make_references
+from ose.coordinator.remeasure import doubtful_shapes, measure_again
 from ose.coordinator.run_context import RunContext
 from ose.core.failures import JobInterruptedError, failure_report
 from ose.core.job import CandidateStatus, FailureReport, Job, JobStatus
@@ -108,6 +109,21 @@ class Coordinator:
             self._store.note_recorded(job.id, self.owner, recorded)
         return failure is None
 
+    def remeasure(self, job_id: str) -> Job:
+        """Measure latencies of a job that has ended again, where they are not to be believed.
+
+        Raises:
+            ConflictError: The job has not ended, or was measured on another device.
+            EvaluationError: The teacher cannot be measured.
+        """
+        job = self._store.job(job_id)
+        if not job.status.is_terminal:
+            raise ConflictError(f"job {job.id} has not ended; `ose job resume {job.id}` measures again what it has to")
+        if doubtful_shapes(job, self._store.candidates(job.id)) is not None:
+            with closing(self._make_backend(job)) as backend:
+                measure_again(self._context(job, backend, lambda: self._is_stopping))
+        return self._store.job(job.id)
+
     def stop(self) -> None:
         """Have the job that runs handed back within seconds; a signal handler may call it."""
         self._is_stopping = True
@@ -162,18 +178,19 @@ class Coordinator:
 
     def _work(self, job: Job, lease: Lease) -> None:
         with closing(self._make_backend(job)) as backend:
-            _run_stages(
-                RunContext(
-                    store=self._store,
-                    backend=backend,
-                    progress=self._progress,
-                    job=job,
-                    owner=self.owner,
-                    artifacts=self._artifacts,
-                    is_lost=lambda: self._is_stopping or lease.is_lost(),
-                    now=self._now,
-                )
-            )
+            _run_stages(self._context(job, backend, lambda: self._is_stopping or lease.is_lost()))
+
+    def _context(self, job: Job, backend: Backend, is_lost: Callable[[], bool]) -> RunContext:
+        return RunContext(
+            store=self._store,
+            backend=backend,
+            progress=self._progress,
+            job=job,
+            owner=self.owner,
+            artifacts=self._artifacts,
+            is_lost=is_lost,
+            now=self._now,
+        )
 
     def _hand_back(self, job: Job, error: WorkerStartError) -> None:
         """No worker started, which is not the job's fault: it may start elsewhere, or later."""
@@ -226,6 +243,7 @@ def _run_stages(context: RunContext) -> None:
     expect_latencies(context, {proposal.architecture for proposal in proposals})
     quality = prepare_search_data(context)
     context.store.record_teacher(context.job.id, context.owner, quality=quality)
+    _measure_doubtful_again(context)
     checkpoints = Checkpoints(context.checkpoint_folder, context.job)
     while proposals:
         run_wave(context.refreshed(), strategy, proposals, checkpoints)
@@ -233,6 +251,15 @@ def _run_stages(context: RunContext) -> None:
         proposals = strategy.ask()
     checkpoints.finish()
     make_references(context.refreshed())
+
+
+def _measure_doubtful_again(context: RunContext) -> None:
+    """What an earlier run of the job has left behind. Nothing is mixed where that was on another device."""
+    try:
+        measure_again(context.refreshed())
+    except ConflictError as error:
+        context.check_lease()
+        context.progress.say(str(error))
 
 
 def _record_study(context: RunContext) -> None:

@@ -1,87 +1,45 @@
-"""Latencies, measured before training: on the idle device, once for each shape, cached between jobs."""
+"""Latencies, measured before training: on the idle device, once for each shape beside its teacher, shared by jobs."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 from ose.coordinator.cache_keys import latency_keys
 from ose.coordinator.run_context import RunContext
-from ose.coordinator.saved_models import remove_saved_models, saved_model
+from ose.coordinator.saved_models import remove_saved_models
 from ose.coordinator.trials import open_trial, record_failure
+from ose.coordinator.turn_taking import in_turns
 from ose.core.architecture import Architecture
-from ose.core.failures import failure_report
-from ose.core.job import Candidate, Job
-from ose.core.measurement import LatencyMeasurement
-from ose.core.messages import LatencyRequest, TimedModel
-from ose.core.pace import BestPace
-from ose.errors import EvaluationError, WorkerLostError
-from ose.latency.base import LatencyProbe
+from ose.core.job import Candidate, FailureReport
+from ose.core.measurement import DeviceFingerprint, LatencyMeasurement
+from ose.core.messages import TimedModel
+from ose.errors import EvaluationError
 from ose.store.base import StoredLatency
+
+BUSY = (
+    "the machine is busy: {num_flagged} of {num_measured} latencies are too noisy to believe, and reject nothing; "
+    "`ose job remeasure` measures them again"
+)
 
 WORKER = "latency"
 """What the trials of candidates that could not be measured say of where they ran."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
-    """What is measured once: the teacher's own model, or the architecture of some candidates.
-
-    Attributes:
-        is_retry: It is the teacher's, and the probe has died under it before.
-        was_slow: It has a latency, of a machine that has turned out to be faster at other times.
-    """
-
-    architecture: Architecture
-    candidates: tuple[Candidate, ...] = ()
-    is_teacher: bool = False
-    is_retry: bool = False
-    was_slow: bool = False
-
-
-class _Measured:
-    """The shapes of one wave with what was found, and how fast the machine can be as far as that tells."""
-
-    def __init__(self, job: Job) -> None:
-        self.best_pace = BestPace()
-        self.best_pace.learn(job.teacher_latency)
-        self._found: list[tuple[_Shape, StoredLatency]] = []
-
-    def add(self, shape: _Shape, stored: StoredLatency) -> None:
-        self.best_pace.learn(stored.measurement)
-        self._found.append((shape, stored))
-
-    def slow_ones(self) -> list[_Shape]:
-        """Those to be measured again; each only once."""
-        found, self._found = self._found, []
-        return [
-            replace(shape, was_slow=True)
-            for shape, stored in found
-            if not shape.was_slow and not stored.measurement.is_flagged and self.best_pace.was_slow(stored.measurement)
-        ]
-
-
 def measure_latencies(context: RunContext, candidates: Iterable[Candidate]) -> None:
     """Measure the teacher and every shape that has no latency yet. A candidate that cannot be measured fails.
-
-    What was measured before the machine showed how fast it can be is measured once more at the end.
 
     Raises:
         EvaluationError: The teacher cannot be measured.
         JobInterruptedError, ConflictError: The job is no longer ours.
     """
-    shapes = deque(_unmeasured(context.job, candidates))
-    if shapes:
-        context.progress.stage("Measuring latencies", len(shapes))
+    shapes: dict[Architecture, list[Candidate]] = {}
+    for candidate in candidates:
+        if candidate.latency is None:
+            shapes.setdefault(candidate.architecture, []).append(candidate)
+    if shapes or context.job.teacher_latency is None:
+        context.progress.stage("Measuring latencies", len(shapes) + (context.job.teacher_latency is None))
         remove_saved_models(context)
-    measured = _Measured(context.job)
-    while shapes:
-        with context.backend.latency_probe(context.job.spec.latency) as probe:
-            _measure_shapes(context, probe, shapes, measured)
-        if not shapes:
-            shapes.extend(measured.slow_ones())
+        _Wave(context, shapes).measure()
 
 
 def expect_latencies(context: RunContext, architectures: Iterable[Architecture]) -> None:
@@ -90,12 +48,11 @@ def expect_latencies(context: RunContext, architectures: Iterable[Architecture])
     Raises:
         EvaluationError: The device is not there.
     """
-    shapes = [_Shape(architecture=context.job.teacher.architecture, is_teacher=True)]
-    shapes += [_Shape(architecture=architecture) for architecture in architectures]
     with context.backend.latency_probe(context.job.spec.latency) as probe:
-        for shape in shapes:
+        known = KnownLatencies(context, probe.fingerprint())
+        for architecture in (None, *architectures):
             context.check_lease()
-            if _known(context, probe, _model(context.job, shape)) is None:
+            if known.of(architecture) is None:
                 return probe.start()
 
 
@@ -103,103 +60,143 @@ def latency_of(context: RunContext, architecture: Architecture) -> LatencyMeasur
     """The latency of a shape that no candidate has.
 
     Raises:
-        EvaluationError: It cannot be measured.
+        EvaluationError: It cannot be measured, or its teacher not.
         JobInterruptedError: The job is no longer ours.
     """
-    best_pace = BestPace()
-    best_pace.learn(context.job.teacher_latency)
-    with context.backend.latency_probe(context.job.spec.latency) as probe:
-        return _latency_of(context, probe, _Shape(architecture=architecture), best_pace).measurement
+    assert context.job.teacher_latency is not None
+    known = known_latencies(context)
+    stored = known.of(architecture)
+    if stored is not None:
+        return stored.measurement.beside(context.job.teacher_latency)
+    [*_, last] = in_turns(context, [architecture])
+    found = last.shapes[architecture]
+    if isinstance(found, FailureReport):
+        raise EvaluationError(found.message)
+    return known.add(architecture, found.beside(context.job.teacher_latency)).measurement
 
 
-def _unmeasured(job: Job, candidates: Iterable[Candidate]) -> list[_Shape]:
-    groups: dict[Architecture, list[Candidate]] = {}
-    for candidate in candidates:
-        if candidate.latency is None:
-            groups.setdefault(candidate.architecture, []).append(candidate)
-    shapes = [_Shape(architecture=architecture, candidates=tuple(group)) for architecture, group in groups.items()]
-    if job.teacher_latency is None:
-        shapes.insert(0, _Shape(architecture=job.teacher.architecture, is_teacher=True))
-    return shapes
+class KnownLatencies:
+    """What was measured before, beside a teacher of the same shape, on one device.
 
+    Args:
+        context: The job whose protocol counts.
+        device: Where.
+    """
 
-def _measure_shapes(context: RunContext, probe: LatencyProbe, shapes: deque[_Shape], measured: _Measured) -> None:
-    """Measure shapes until none is left, or the probe died under one."""
-    while shapes:
-        context.check_lease()
-        shape = shapes.popleft()
-        try:
-            stored = _latency_of(context, probe, shape, measured.best_pace)
-        except EvaluationError as error:
-            shapes.extend(_record_failure(context, shape, error))
-            if isinstance(error, WorkerLostError):
-                return
-        else:
-            measured.add(shape, stored)
-            _record_latency(context, shape, stored)
+    def __init__(self, context: RunContext, device: DeviceFingerprint) -> None:
+        self._context, self._device = context, device
 
+    def of(self, architecture: Architecture | None) -> StoredLatency | None:
+        """The newest measurement of a shape, or of the teacher, unless it is flagged."""
+        known = self._context.store.latency(*self._keys(architecture))
+        return None if known is None or known.measurement.is_flagged else known
 
-def _latency_of(context: RunContext, probe: LatencyProbe, shape: _Shape, best_pace: BestPace) -> StoredLatency:
-    """A stored measurement of this shape, device and protocol, or a new one if there is none to trust."""
-    model = _model(context.job, shape)
-    known = None if shape.was_slow else _known(context, probe, model)
-    if known is not None:
-        return known
-    with saved_model(context, model) as folder:
-        context.backend.settle()
-        found = probe.measure(_request(context.job, folder, best_pace))
-    return context.store.add_latency(*_keys(context, probe, model), found, context.now())
+    def add(self, architecture: Architecture | None, measurement: LatencyMeasurement) -> StoredLatency:
+        """Store a measurement of a shape, or of the teacher."""
+        return self._context.store.add_latency(*self._keys(architecture), measurement, self._context.now())
 
+    def on_scale(self, architecture: Architecture, stored: StoredLatency, teacher: LatencyMeasurement) -> StoredLatency:
+        """A stored measurement with the time that the teacher has in this job."""
+        scaled = stored.measurement.beside(teacher)
+        return stored if scaled == stored.measurement else self.add(architecture, scaled)
 
-def _known(context: RunContext, probe: LatencyProbe, model: TimedModel) -> StoredLatency | None:
-    """What was measured before and can be trusted."""
-    known = context.store.latency(*_keys(context, probe, model))
-    return None if known is None or known.measurement.is_flagged else known
-
-
-def _keys(context: RunContext, probe: LatencyProbe, model: TimedModel) -> tuple[str, str, str]:
-    return latency_keys(model, context.job.spec.latency, probe.fingerprint())
-
-
-def _model(job: Job, shape: _Shape) -> TimedModel:
-    return TimedModel(teacher=job.teacher, architecture=shape.architecture, is_teacher=shape.is_teacher)
-
-
-def _request(job: Job, folder: Path, best_pace: BestPace) -> LatencyRequest:
-    return LatencyRequest(
-        folder=str(folder),
-        vocab_size=job.teacher.embedding.vocab_size,
-        protocol=job.spec.latency,
-        best_pace_ms=best_pace.best_ms,
-    )
-
-
-def _record_latency(context: RunContext, shape: _Shape, stored: StoredLatency) -> None:
-    if shape.is_teacher:
-        context.store.record_teacher(context.job.id, context.owner, latency_id=stored.id)
-    else:
-        ids = [candidate.id for candidate in shape.candidates]
-        context.store.attach_latency(context.job.id, context.owner, ids, stored.id)
-    flag = " (noisy)" if stored.measurement.is_flagged else ""
-    if shape.was_slow:
-        return context.progress.say(
-            f"{shape.architecture}, measured again now that the machine is faster: "
-            f"{stored.measurement.p50_ms:.2f} ms{flag}"
+    def _keys(self, architecture: Architecture | None) -> tuple[str, str, str]:
+        job = self._context.job
+        model = TimedModel(
+            teacher=job.teacher,
+            architecture=architecture or job.teacher.architecture,
+            is_teacher=architecture is None,
         )
-    context.progress.advance(note=f"{shape.architecture}: {stored.measurement.p50_ms:.2f} ms{flag}")
+        return latency_keys(model, job.spec.latency, self._device)
 
 
-def _record_failure(context: RunContext, shape: _Shape, error: EvaluationError) -> list[_Shape]:
-    """Give each candidate a failed trial; return what is to be measured again."""
-    if shape.was_slow:  # what it has is good enough to go on with
+def known_latencies(context: RunContext) -> KnownLatencies:
+    """Those of the device that the job measures on.
+
+    Raises:
+        EvaluationError: The device is not there.
+    """
+    with context.backend.latency_probe(context.job.spec.latency) as probe:
+        return KnownLatencies(context, probe.fingerprint())
+
+
+def better(one: LatencyMeasurement, other: LatencyMeasurement) -> LatencyMeasurement:
+    """Which of two measurements of one teacher to believe: times err to one side, so of two good ones the shorter."""
+    if one.is_flagged != other.is_flagged:
+        return other if one.is_flagged else one
+    return min(one, other, key=lambda each: each.p50_ms)
+
+
+class _Wave:
+    """Shapes that are measured at once, with the candidates that have them."""
+
+    def __init__(self, context: RunContext, shapes: dict[Architecture, list[Candidate]]) -> None:
+        self._context, self._shapes = context, shapes
+        self._store = known_latencies(context)
+        self._teacher = context.job.teacher_latency
+        self._num_flagged = 0
+
+    def measure(self) -> None:
+        """Attach a latency to every candidate, or record why it has none; the teacher gets one first."""
+        known = {shape: stored for shape in self._shapes if (stored := self._store.of(shape))}
+        missing = [shape for shape in self._shapes if shape not in known]
+        if self._teacher is None and not missing:
+            self._set_teacher(self._store.of(None))
+        while missing or self._teacher is None:
+            missing = self._measured(missing)
+        assert self._teacher is not None
+        for shape, stored in known.items():
+            self._attach(shape, self._store.on_scale(shape, stored, self._teacher))
+        if self._num_flagged:
+            self._context.progress.say(BUSY.format(num_flagged=self._num_flagged, num_measured=len(self._shapes)))
+
+    def _measured(self, shapes: Sequence[Architecture]) -> list[Architecture]:
+        """Measure shapes; return those that are to be tried again."""
+        again: list[Architecture] = []
+        for turns in in_turns(self._context, shapes):
+            if self._teacher is None and turns.teacher is not None:
+                self._choose_teacher(turns.teacher)
+            for shape, outcome in turns.shapes.items():
+                if isinstance(outcome, FailureReport):
+                    again += self._failed(shape, outcome)
+                else:
+                    assert self._teacher is not None  # it took the same turns
+                    self._attach(shape, self._store.add(shape, outcome.beside(self._teacher)))
+        return again
+
+    def _choose_teacher(self, found: LatencyMeasurement) -> None:
+        """Take what was found now, or what another job has found before."""
+        before = self._store.of(None)
+        now = self._store.add(None, found)
+        is_as_before = before is not None and better(before.measurement, found) is before.measurement
+        self._set_teacher(before if is_as_before else now)
+
+    def _set_teacher(self, stored: StoredLatency | None) -> None:
+        if stored is None:
+            return
+        self._teacher = stored.measurement
+        self._context.store.record_teacher(self._context.job.id, self._context.owner, latency_id=stored.id)
+        self._tell("the teacher", stored.measurement)
+
+    def _attach(self, shape: Architecture, stored: StoredLatency) -> None:
+        candidates = self._shapes[shape]
+        ids = [candidate.id for candidate in candidates]
+        self._context.store.attach_latency(self._context.job.id, self._context.owner, ids, stored.id)
+        self._num_flagged += stored.measurement.is_flagged
+        self._tell(str(shape), stored.measurement)
+
+    def _tell(self, name: str, measurement: LatencyMeasurement) -> None:
+        flag = " (noisy)" if measurement.is_flagged else ""
+        self._context.progress.advance(note=f"{name}: {measurement.p50_ms:.2f} ms{flag}")
+
+    def _failed(self, shape: Architecture, failure: FailureReport) -> list[Architecture]:
+        """Give each candidate a failed trial; return the shape if it is to be tried again."""
+        context = self._context
+        again = [
+            each for each in self._shapes[shape] if record_failure(context, open_trial(context, each, WORKER), failure)
+        ]
+        self._shapes[shape] = again
+        if again:
+            return [shape]
+        context.progress.advance(note=f"{shape}: {failure.message}")
         return []
-    if shape.is_teacher:
-        if shape.is_retry or not error.is_retryable:
-            raise error
-        return [replace(shape, is_retry=True)]
-    failure = failure_report(error)
-    again = [each for each in shape.candidates if record_failure(context, open_trial(context, each, WORKER), failure)]
-    if again:
-        return [replace(shape, candidates=tuple(again))]
-    context.progress.advance(note=f"{shape.architecture}: {error}")
-    return []

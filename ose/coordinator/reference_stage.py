@@ -12,7 +12,6 @@ from ose.core.failures import StageFailedError
 from ose.core.job import Candidate, CandidateStatus, ErrorDetail, Job
 from ose.core.measurement import Evaluation, LatencyMeasurement
 from ose.core.messages import EvaluationRequest, ReferenceRequest
-from ose.core.pace import BestPace
 from ose.core.reference import HALF_DEPTH, LABELS_ALONE, Reference, Targets
 from ose.errors import EvaluationError, WorkerLostError
 from ose.families.counts import counts_of
@@ -130,8 +129,7 @@ def _latency(context: RunContext, request: EvaluationRequest) -> LatencyMeasurem
 
 
 def _linear(context: RunContext, name: str, leader: Candidate, targets: Targets) -> Reference:
-    job, pace = context.job, BestPace()
-    pace.learn(job.teacher_latency)
+    job = context.job
     first, *later = data_spans(context)
     request = ReferenceRequest(
         id=new_id(),
@@ -144,7 +142,6 @@ def _linear(context: RunContext, name: str, leader: Candidate, targets: Targets)
         learns=targets,
         is_pair=job.spec.corpus.columns.text_pair is not None,
         protocol=job.spec.latency,
-        best_pace_ms=pace.best_ms,
     )
     [found] = run_requests(context, [request])
     assert isinstance(found, Reference)

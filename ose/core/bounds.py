@@ -59,6 +59,7 @@ SEQUENCE = Bounds(1, 65_536)
 
 THREADS = Bounds(1, 4_096)
 ATTEMPTS = Bounds(1, 100)
+SECONDS = Bounds(0.001, 3_600)
 NUMBER = Bounds(1, 2**31 - 1)
 """Of a candidate, as databases keep it."""
 

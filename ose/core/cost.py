@@ -13,7 +13,7 @@ from ose.core.architecture import Architecture, Counts
 from ose.core.job import Candidate, Job
 
 LATENCY_S = 1.0
-"""Of one shape: 0.2 s of warm-up, 0.6 s of timing, and its building. Only large models and noise take longer."""
+"""Of one shape: warming up, its turns, and its building. Only large models and noise take longer."""
 
 _TRAINING = 3
 """Of the forward pass: the backward one multiplies twice as much, for the gradients of inputs and of weights."""

@@ -52,6 +52,14 @@ def with_columns(spec: Mapping[str, Any], source: str = "job") -> dict[str, Any]
     return {**spec, "corpus": {**others, "columns": {"text": corpus["text_field"]}}}
 
 
+def without_attempts(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a job without `latency.max_attempts`: what was disturbed was measured anew in those days."""
+    latency = spec.get("latency")
+    if not isinstance(latency, Mapping) or "max_attempts" not in latency:
+        return dict(spec)
+    return {**spec, "latency": {name: value for name, value in latency.items() if name != "max_attempts"}}
+
+
 def former_corpus(corpus: Mapping[str, Any]) -> dict[str, Any]:
     """A corpus as it was hashed before it had columns, where it has nothing that did not exist then."""
     now = {"columns": {**corpus["columns"], "text": None}, **{name: corpus[name] for name in _SINCE_COLUMNS}}

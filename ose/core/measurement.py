@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
-from ose.core.bounds import ATTEMPTS, BATCH, SEQUENCE, THREADS, require_bounds
+from ose.core.bounds import BATCH, SECONDS, SEQUENCE, THREADS, require_bounds
 from ose.core.metric_names import is_share
 
 
@@ -25,8 +25,8 @@ class LatencyProtocol:
             times none, or leaves that to them too.
         dtype: Precision of weights and arithmetic.
         runtime: What executes the model.
-        max_attempts: Times a measurement that was disturbed is made before it is flagged. Passing disturbances are
-            gone by then; on a machine that is always busy 1 saves time.
+        seconds_per_shape: Time for the rounds in which models take turns, for each model and length. They end sooner
+            where the figures are good enough; a busy machine needs more. Few models get the time of seventeen.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -38,7 +38,7 @@ class LatencyProtocol:
     long_sequence_length: Annotated[int | None, SEQUENCE] = None
     dtype: str = "float32"
     runtime: str = "torch"
-    max_attempts: Annotated[int, ATTEMPTS] = 3
+    seconds_per_shape: Annotated[float, SECONDS] = 0.6
 
     def __post_init__(self) -> None:
         require_bounds(self, "latency.")
@@ -47,6 +47,12 @@ class LatencyProtocol:
     def num_tokens(self) -> int:
         """Tokens a sequence, where nothing is said of them too."""
         return self.sequence_length or 128
+
+    @property
+    def inputs(self) -> tuple[tuple[int, int], ...]:
+        """Batch size and tokens of what models are timed with: the usual input, and the long one if there is one."""
+        lengths = (self.num_tokens, self.long_sequence_length)
+        return tuple((self.batch_size, length) for length in lengths if length is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +86,22 @@ class LatencyMeasurement:
     """One latency on one device.
 
     Attributes:
-        p10_ms, p50_ms, p90_ms: Percentiles of one call's wall-clock time.
-        samples_ms: Every timed call, in order.
+        p50_ms: What one call takes on the undisturbed machine: the ratio times what the reference takes, as far as it
+            could be found out. Without a ratio the median of the samples.
+        p10_ms, p90_ms: Percentiles of the samples.
+        samples_ms: Wall-clock time of one call in the turn of each round, in order.
         load_before, load_after: The machine's one-minute load average.
-        num_attempts: Times the whole measurement was made; more than one means that the first was disturbed.
-        is_flagged: The spread (p90 over p50), the load by others or the pace stayed above its bound: do not believe it.
+        is_flagged: An error stayed above its bound: do not believe it.
         fingerprint: Where it was measured.
-        other_load_cores: Cores that other processes kept busy meanwhile; None of a GPU, and of older measurements.
-        pace_ms: What a fixed calculation took, just before or just after, whichever was slower: how fast the machine
-            was. None likewise.
-        long_p50_ms: The median at the protocol's second length; None where it has none.
-        denormal_share: Of a model directory's weights, those so near to 0 that processors compute with them many times
-            slower; None of a model that was built to be timed.
+        other_load_cores: Cores that other processes kept busy meanwhile; None where that is not counted.
+        long_p50_ms: The same as `p50_ms` at the protocol's second length; None where it has none.
+        ratio: How long it takes in times of its reference, a job's teacher; None of measurements that were made before
+            models took turns, and of what had no reference.
+        ratio_stderr: Standard error of the ratio, over rounds.
+        absolute_stderr_ms: Standard error of `p50_ms`, with that of the reference's time in it.
+        cpu_samples_ms: The thread's processor time of one call in each round; None where models do not compute in the
+            calling thread alone.
+        reference_samples_ms, reference_cpu_samples_ms: Of the reference in the same rounds.
     """
 
     p10_ms: float
@@ -100,23 +110,58 @@ class LatencyMeasurement:
     samples_ms: tuple[float, ...]
     load_before: float
     load_after: float
-    num_attempts: int
     is_flagged: bool
     fingerprint: DeviceFingerprint
     other_load_cores: float | None = None
-    pace_ms: float | None = None
     long_p50_ms: float | None = None
-    denormal_share: float | None = None
+    ratio: float | None = None
+    ratio_stderr: float | None = None
+    absolute_stderr_ms: float | None = None
+    cpu_samples_ms: tuple[float, ...] | None = None
+    reference_samples_ms: tuple[float, ...] | None = None
+    reference_cpu_samples_ms: tuple[float, ...] | None = None
 
     @property
     def p50_stderr_ms(self) -> float:
-        """Standard error of the median, from the spread of the samples.
+        """Standard error, without that of the reference's time, which all that is compared with this shares.
 
-        For normal noise p90 - p10 spans 2.563 standard deviations, and the median of n samples
-        has 1.253 times the standard error of their mean.
+        Of measurements before models took turns it is the median's, from the spread of the samples. For normal noise
+        p90 - p10 spans 2.563 standard deviations, and the median of n samples has 1.253 times the standard error of
+        their mean.
         """
+        if self.ratio is not None and self.ratio_stderr is not None:
+            return self.p50_ms * self.ratio_stderr / self.ratio
+        if self.absolute_stderr_ms is not None:
+            return self.absolute_stderr_ms
         deviation = (self.p90_ms - self.p10_ms) / 2.563
         return float(1.253 * deviation / len(self.samples_ms) ** 0.5)
+
+    def beside(self, reference: LatencyMeasurement) -> LatencyMeasurement:
+        """The same ratio with another time of the same reference, so that figures of one job have one scale."""
+        if self.ratio is None or self.ratio_stderr is None or reference.absolute_stderr_ms is None:
+            return self
+        p50_ms = self.ratio * reference.p50_ms
+        error = math.hypot(self.ratio_stderr / self.ratio, reference.absolute_stderr_ms / reference.p50_ms)
+        change = p50_ms / self.p50_ms
+        longer = None if self.long_p50_ms is None else change * self.long_p50_ms
+        return replace(self, p50_ms=p50_ms, absolute_stderr_ms=error * p50_ms, long_p50_ms=longer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLatency:
+    """A model with one input, beside another model or alone.
+
+    Attributes:
+        batch_size: Sequences at once.
+        sequence_length: Tokens of each.
+        latency: Its ratio is to the reference; None if there is none.
+        reference: The other model's.
+    """
+
+    batch_size: int
+    sequence_length: int
+    latency: LatencyMeasurement
+    reference: LatencyMeasurement | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

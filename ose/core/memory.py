@@ -37,6 +37,8 @@ _DISTILLED_LOGITS = 8
 _WIDTHS, _INNER_WIDTHS, _MAPS = 14, 4, 3
 """Floats of a layer that the backward pass needs, and those it makes: widths H and I a token, attention maps."""
 
+_TIMED_AT_ONCE_BYTES = 2**30
+
 _SAMPLE_COPIES = 4
 """Of the teacher's states on its sample, while they are measured."""
 
@@ -109,7 +111,14 @@ def job_memory(spec: JobSpec, teacher: TeacherFacts, counts: Counts, corpus_byte
     each = worker_memory(spec, teacher, counts, corpus_bytes)
     others = PROCESS_BYTES if spec.workers.uses_ray else 0
     resting = each.process + each.teacher + each.text
-    return others + max(spec.workers.count * each.peak, spec.workers.count * resting + each.process + 2 * each.teacher)
+    num_shapes = spec.space.count(teacher.architecture.num_hidden_layers)
+    timed = each.process + each.teacher + min(num_shapes * each.teacher, latency_group_bytes(teacher))
+    return others + max(spec.workers.count * each.peak, spec.workers.count * resting + timed)
+
+
+def latency_group_bytes(teacher: TeacherFacts) -> int:
+    """Weights of the shapes that are measured at once, beside the teacher's; one shape is no larger than that."""
+    return max(_TIMED_AT_ONCE_BYTES, _FLOAT * teacher.num_parameters)
 
 
 def distillation_memory(

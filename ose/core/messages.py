@@ -8,7 +8,7 @@ from ose.core.architecture import Architecture
 from ose.core.inheritance import InheritanceSpec, Initialization
 from ose.core.job import CorpusFacts, FailureReport, TeacherFacts
 from ose.core.layer_subsets import SubsetScore
-from ose.core.measurement import Evaluation, LatencyProtocol, TeacherQuality
+from ose.core.measurement import Evaluation, LatencyMeasurement, LatencyProtocol, TeacherQuality
 from ose.core.recipe import Precision
 from ose.core.reference import Reference, Targets
 from ose.core.spec import CorpusSpec, Hyperparameters
@@ -159,7 +159,6 @@ class ReferenceRequest:
         num_steps, batch_size: A candidate's: they decide which items.
         is_pair: Whether an item is two texts.
         protocol: The job's: the length of the text that it is timed on, and threads.
-        best_pace_ms: The best pace of the device that is known; None takes it as it is.
     """
 
     id: str
@@ -172,7 +171,6 @@ class ReferenceRequest:
     learns: Targets
     is_pair: bool
     protocol: LatencyProtocol
-    best_pace_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,19 +221,46 @@ class SavedModelRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyRequest:
-    """Measure a saved model.
+class SavedModel:
+    """A model as its runtime needs it.
 
     Attributes:
         folder: Where it lies, on the machine that measures or on the one that asks.
         vocab_size: Token ids of the input are below it.
-        best_pace_ms: The best pace of the device that is known: slower, it is waited for. None takes it as it is.
     """
 
     folder: str
     vocab_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyRequest:
+    """Have saved models and a reference take turns.
+
+    Attributes:
+        reference: What the models are compared with, mostly the teacher.
+        models: May be none: then the reference alone is measured.
+        inputs: Batch size and tokens of each input that they are timed with.
+        protocol: Its device, threads, precision and time; not its batch size and lengths.
+    """
+
+    reference: SavedModel
+    models: tuple[SavedModel, ...]
+    inputs: tuple[tuple[int, int], ...]
     protocol: LatencyProtocol
-    best_pace_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyReply:
+    """What taking turns has found out.
+
+    Attributes:
+        reference: One measurement for each input.
+        models: Likewise of each model, or why it could not be measured.
+    """
+
+    reference: tuple[LatencyMeasurement, ...]
+    models: tuple[tuple[LatencyMeasurement, ...] | FailureReport, ...]
 
 
 Request = (

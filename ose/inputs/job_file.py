@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ose.core.former_names import former_corpus, former_recipe, with_columns
+from ose.core.former_names import former_corpus, former_recipe, with_columns, without_attempts
 from ose.core.plain import plain
 from ose.core.presets import spelled_out_in, with_preset
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
@@ -46,7 +46,7 @@ def parse_job(content: Mapping[str, Any], base_dir: str | Path | None, source: s
         JobFileError, SearchSpaceError, NotFoundError: As `load_job_file`.
     """
     base_dir = None if base_dir is None else Path(base_dir).absolute()
-    content = with_columns(content, source)
+    content = without_attempts(with_columns(content, source))
     if content.get("extends") is not None:
         raise JobFileError(f"{source}: extends is not for job files; use `ose job extend`")
     if "space" in content:
@@ -67,6 +67,7 @@ _LATER: dict[tuple[str, ...], object] = {
     ("teacher", "as_is"): False,
     ("corpus", "as_is"): False,
     ("latency", "long_sequence_length"): None,
+    ("latency", "seconds_per_shape"): 0.6,
     ("references",): "on",
 }
 """Settings that came later, with the value that means what was meant before: hashes of earlier jobs stay."""
@@ -82,6 +83,7 @@ def spec_hash(spec: JobSpec) -> str:
     for theta, own in zip(content["search"]["hyperparameters"], spec.search.hyperparameters, strict=True):
         theta["learning_rate"] = own.peak_learning_rate
     content["latency"]["sequence_length"] = spec.latency.num_tokens
+    content["latency"]["max_attempts"] = 3  # as all had it that named none
     for path, default in _LATER.items():
         _leave_out(content, path, default)
     content["corpus"] = former_corpus(content["corpus"])

@@ -34,7 +34,8 @@ from ose.core.cost import (
     sequence_flops,
     training_flops,
 )
-from ose.core.job import Candidate, Job, JobStatus
+from ose.core.job import Candidate, Job, JobStatus, TeacherFacts
+from ose.core.measurement import LatencyMeasurement
 from ose.core.spec import JobSpec
 from ose.errors import UnreadableError
 from ose.families.counts import FamilyCounts, counts_of
@@ -181,9 +182,9 @@ def _measured_shapes(job: Job, past: Sequence[_Past]) -> set[Architecture]:
         for each in past
         for candidate in each.candidates
         if protocol_key(each.job.spec.latency) == protocol_key(job.spec.latency)
-        and (each.job.teacher.model_type, each.job.teacher.embedding) == (job.teacher.model_type, job.teacher.embedding)
+        and _shape_of(each.job.teacher) == _shape_of(job.teacher)
         and candidate.latency is not None
-        and not candidate.latency.is_flagged
+        and _serves_others(candidate.latency)
     }
 
 
@@ -192,9 +193,18 @@ def _teacher_is_measured(job: Job, past: Sequence[_Past]) -> bool:
         protocol_key(each.job.spec.latency) == protocol_key(job.spec.latency)
         and each.job.teacher.digest == job.teacher.digest
         and each.job.teacher_latency is not None
-        and not each.job.teacher_latency.is_flagged
+        and _serves_others(each.job.teacher_latency)
         for each in past
     )
+
+
+def _shape_of(teacher: TeacherFacts) -> tuple[object, ...]:
+    """What decides a ratio to it."""
+    return teacher.model_type, teacher.embedding, teacher.architecture
+
+
+def _serves_others(latency: LatencyMeasurement) -> bool:
+    return latency.ratio is not None and not latency.is_flagged
 
 
 def _teacher_flops(job: Job, past: Sequence[_Past]) -> int:

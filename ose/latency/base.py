@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-from ose.core.measurement import DeviceFingerprint, LatencyMeasurement
-from ose.core.messages import LatencyRequest
+from ose.core.measurement import DeviceFingerprint
+from ose.core.messages import LatencyReply, LatencyRequest
 
 
 class LatencyProbe(Protocol):
@@ -17,10 +18,14 @@ class LatencyProbe(Protocol):
     def fingerprint(self) -> DeviceFingerprint:
         """The device it measures on."""
 
-    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Measure a saved model, whose folder need not be seen where it is measured.
+    def measure(self, request: LatencyRequest, check: Callable[[], None] = lambda: None) -> LatencyReply:
+        """Have saved models and a reference take turns. Their folders need not be seen where they are measured.
+
+        Args:
+            request: What to measure.
+            check: Called every second meanwhile; what it raises breaks the measurement off.
 
         Raises:
             WorkerLostError: The probe died; another one may be opened.
-            EvaluationError: The model could not be loaded or run there.
+            EvaluationError: The reference could not be loaded or run there.
         """

@@ -1,210 +1,149 @@
-"""Measure what a user waits for: the wall-clock time of one forward pass of a saved model.
+"""Measure what a user waits for: the time of one forward pass of a saved model, beside a reference.
 
-The caller sees to it that nothing else of ours runs on the device. Profiler sums are no substitute: they are 7 to
-50 % off, and under load a two-thread median was seen 40 times too high, which is why a measurement that scatters, one
-beside which others kept the processor busy, and one of a machine that was slower than it can be are repeated and, if
-they stay so, flagged.
+The caller sees to it that nothing else of ours runs on the device. What others run there is met by taking turns
+(`turns.py`) and by what is made of the rounds (`ose/core/rounds.py`). Profiler sums are no substitute: they are 7 to
+50 % off.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import overload
 
 import numpy as np
 
-from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.core.pace import is_slow
+from ose.core.failures import failure_report
+from ose.core.job import FailureReport
+from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
+from ose.core.messages import LatencyReply, LatencyRequest, SavedModel
+from ose.core.rounds import NOISY, Estimate, Rounds, best_supported, is_starved, percentile, ratio_to_reference
 from ose.latency.fingerprint import load_average
 from ose.latency.other_load import OtherLoad
-from ose.latency.target_device import TargetDevice
+from ose.latency.turns import Timed, take_turns, warm
 from ose.runtimes.base import Session, host_time_ms
 
-WARMUP_S = 0.2
-"""Enough for allocators and kernels to settle; five calls at least."""
+Open = Callable[[SavedModel], Session]
 
-TIMED_S = 0.6
-"""Timing goes on for this long ..."""
-
-GPU_WARMUP_S, GPU_TIMED_S = 0.1, 0.2
-"""Events of an idle GPU scatter less than a CPU's clock, and hundreds of shapes are to take two minutes, not five."""
-
-MIN_SAMPLES, MAX_SAMPLES = 30, 300
-"""... but for at least and at most so many calls."""
-
-MAX_SPREAD = 1.3
-"""Above this p90 / p50 something else was running."""
-
-MAX_OTHER_CORES = 0.25
-"""Above this something else was running all the time, which p90 / p50 does not show. Ray's idle processes take less
-than half of it."""
+_LEAST_SHAPES = 17
+"""Fewer models get the time of so many, 10 s by default: on a busy machine the errors of few fall as slowly."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Timing:
-    """What is timed, and for how long.
-
-    Attributes:
-        call: Runs once; returns how long that took, in ms.
-    """
-
-    call: Callable[[], float]
-    warmup_s: float
-    timed_s: float
-    on_gpu: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    samples_ms: list[float]
-    other_load_cores: float | None
-    pace_ms: float | None
-    is_slow: bool
-
-    @property
-    def spread(self) -> float:
-        return _percentile(self.samples_ms, 0.9) / _percentile(self.samples_ms, 0.5)
-
-    @property
-    def is_beside_others(self) -> bool:
-        return self.other_load_cores is not None and self.other_load_cores > MAX_OTHER_CORES
-
-    @property
-    def is_uneven(self) -> bool:
-        return self.spread > MAX_SPREAD or self.is_beside_others
-
-    @property
-    def is_disturbed(self) -> bool:
-        return self.is_uneven or self.is_slow
-
-
-def measure_latency(
-    session: Session,
-    protocol: LatencyProtocol,
-    vocab_size: int,
-    device: TargetDevice,
-    best_pace_ms: float | None = None,
-) -> LatencyMeasurement:
-    """Time forward passes of a model.
+def measure_latencies(open_session: Open, request: LatencyRequest, fingerprint: DeviceFingerprint) -> LatencyReply:
+    """Have a reference and models take turns.
 
     Args:
-        session: The model, on its device.
-        protocol: Shape of the input, attempts.
-        vocab_size: Token ids of the input are below it.
-        device: What it runs on.
-        best_pace_ms: The best pace of the machine that is known; None takes it as it is.
+        open_session: Loads a saved model on its device.
+        request: What is measured, and how.
+        fingerprint: The device.
 
     Returns:
-        The calmest of `protocol.max_attempts`, flagged if it was disturbed too: its p90 / p50 was above 1.3, others
-        kept more than a quarter of a core busy beside it, or the machine was more than 8 % slower than at its best.
-        A second length is timed in the same way, after the first.
+        Of what cannot be loaded or run, why.
+
+    Raises:
+        Exception: Whatever the reference could not be loaded or run for.
     """
-
-    def measured(num_tokens: int) -> LatencyMeasurement:
-        timing = _timing(session, protocol, num_tokens, vocab_size)
-        return _measured(timing, protocol.max_attempts, device, best_pace_ms)
-
-    usual = measured(protocol.num_tokens)
-    if protocol.long_sequence_length is None:
-        return usual
-    longer = measured(protocol.long_sequence_length)
-    return replace(
-        usual,
-        load_after=longer.load_after,
-        is_flagged=usual.is_flagged or longer.is_flagged,
-        long_p50_ms=longer.p50_ms,
+    reference = _timed(open_session, request.reference, request)
+    models = [_timed_or_failure(open_session, each, request) for each in request.models]
+    running = [each for each in models if not isinstance(each, FailureReport)]
+    seconds = request.protocol.seconds_per_shape * max(_LEAST_SHAPES, len(running)) * len(request.inputs)
+    of_reference, of_models = _measured(reference, running, seconds, fingerprint)
+    found = iter(of_models)
+    return LatencyReply(
+        reference=of_reference,
+        models=tuple(each if isinstance(each, FailureReport) else next(found) for each in models),
     )
 
 
-def time_calls(
-    call: Callable[[], object], device: TargetDevice, max_attempts: int, best_pace_ms: float | None = None
+def time_call(
+    call: Callable[[], object], protocol: LatencyProtocol, fingerprint: DeviceFingerprint
 ) -> LatencyMeasurement:
-    """Time what is no saved model, in this process and on its CPU, and flag it as a model's latency is flagged.
+    """Time what is no saved model, in this process and on its CPU, beside nothing: it has no ratio.
 
     Args:
-        call: Does it once.
-        device: This machine.
-        max_attempts: As a protocol has them.
-        best_pace_ms: As in `measure_latency`.
+        call: Does it once, in this thread.
+        protocol: Its threads and time count.
+        fingerprint: This machine.
     """
-    timing = _Timing(partial(host_time_ms, call), WARMUP_S, TIMED_S, on_gpu=False)
-    return _measured(timing, max_attempts, device, best_pace_ms)
+    timed = warm(partial(host_time_ms, call), has_cpu_time=protocol.threads == 1)
+    [found], _ = _measured([timed], [], protocol.seconds_per_shape, fingerprint)
+    return replace(found, ratio=None, ratio_stderr=None)
+
+
+def _timed_or_failure(open_session: Open, model: SavedModel, request: LatencyRequest) -> list[Timed] | FailureReport:
+    try:
+        return _timed(open_session, model, request)
+    except Exception as error:
+        return failure_report(error)
+
+
+def _timed(open_session: Open, model: SavedModel, request: LatencyRequest) -> list[Timed]:
+    session, protocol = open_session(model), request.protocol
+    has_cpu_time = protocol.device == "cpu" and protocol.threads == 1
+    generator = np.random.default_rng(0)
+    inputs = (generator.integers(10, model.vocab_size, shape) for shape in request.inputs)
+    return [warm(session.timed(each), has_cpu_time=has_cpu_time) for each in inputs]
 
 
 def _measured(
-    timing: _Timing, max_attempts: int, device: TargetDevice, best_pace_ms: float | None
-) -> LatencyMeasurement:
-    load_before = load_average()
-    attempts = _attempts(timing, max_attempts, device, best_pace_ms)
-    calmest = min(attempts, key=lambda each: (each.is_beside_others, each.is_slow, each.spread))
-    samples = calmest.samples_ms
-    return LatencyMeasurement(
-        p10_ms=_percentile(samples, 0.1),
-        p50_ms=_percentile(samples, 0.5),
-        p90_ms=_percentile(samples, 0.9),
-        samples_ms=tuple(round(sample, 5) for sample in samples),
-        load_before=load_before,
-        load_after=load_average(),
-        num_attempts=len(attempts),
-        is_flagged=calmest.is_disturbed,
-        fingerprint=device.fingerprint,
-        other_load_cores=calmest.other_load_cores,
-        pace_ms=calmest.pace_ms,
+    reference: Sequence[Timed], models: Sequence[Sequence[Timed]], seconds: float, fingerprint: DeviceFingerprint
+) -> tuple[tuple[LatencyMeasurement, ...], list[tuple[LatencyMeasurement, ...]]]:
+    load_before, others = load_average(), OtherLoad()
+    of_reference, of_models = take_turns(reference, models, seconds)
+    conditions = _Conditions(load_before, load_average(), others.cores(), fingerprint)
+    times = [best_supported(rounds) for rounds in of_reference]
+    measured = [
+        tuple(conditions.measurement(*each) for each in zip(rounds, times, strict=True))
+        for rounds in (of_reference, *of_models)
+    ]
+    for_reference = tuple(
+        replace(each, is_flagged=each.is_flagged or time.relative > NOISY)
+        for each, time in zip(measured[0], times, strict=True)
     )
+    return for_reference, measured[1:]
 
 
-def _timing(session: Session, protocol: LatencyProtocol, num_tokens: int, vocab_size: int) -> _Timing:
-    shape = (protocol.batch_size, num_tokens)
-    input_ids = np.random.default_rng(0).integers(10, vocab_size, shape)
-    if protocol.device.startswith("cuda"):
-        return _Timing(session.timed(input_ids), GPU_WARMUP_S, GPU_TIMED_S, on_gpu=True)
-    return _Timing(session.timed(input_ids), WARMUP_S, TIMED_S, on_gpu=False)
+@dataclass(frozen=True, slots=True)
+class _Conditions:
+    """What all that was measured at once has in common."""
+
+    load_before: float
+    load_after: float
+    other_load_cores: float | None
+    fingerprint: DeviceFingerprint
+
+    def measurement(self, rounds: Rounds, reference: Estimate) -> LatencyMeasurement:
+        """What rounds tell of a model.
+
+        Args:
+            rounds: Its turns beside the reference's.
+            reference: What the reference takes.
+        """
+        ratio, ordered = ratio_to_reference(rounds), sorted(rounds.wall_ms)
+        return LatencyMeasurement(
+            p10_ms=percentile(ordered, 0.1),
+            p50_ms=ratio.value * reference.value,
+            p90_ms=percentile(ordered, 0.9),
+            samples_ms=_rounded(rounds.wall_ms),
+            load_before=self.load_before,
+            load_after=self.load_after,
+            is_flagged=ratio.relative > NOISY or is_starved(rounds),
+            fingerprint=self.fingerprint,
+            other_load_cores=self.other_load_cores,
+            ratio=ratio.value,
+            ratio_stderr=ratio.stderr,
+            absolute_stderr_ms=math.hypot(ratio.relative, reference.relative) * ratio.value * reference.value,
+            cpu_samples_ms=_rounded(rounds.cpu_ms),
+            reference_samples_ms=_rounded(rounds.reference_wall_ms),
+            reference_cpu_samples_ms=_rounded(rounds.reference_cpu_ms),
+        )
 
 
-def _attempts(timing: _Timing, max_attempts: int, device: TargetDevice, best_pace_ms: float | None) -> list[_Attempt]:
-    """Until one is undisturbed. On a machine that was waited for in vain, being slow is no reason for another one.
-
-    What is measured once only is measured at once.
-    """
-    attempts: list[_Attempt] = []
-    waits = best_pace_ms is not None and max_attempts > 1 and not timing.on_gpu
-    is_worth_another = True
-    while is_worth_another and len(attempts) < max_attempts:
-        is_fast = not waits or device.patience.wait(best_pace_ms)
-        started = time.perf_counter()
-        attempts.append(_attempt(timing, device, best_pace_ms))
-        device.patience.earn(time.perf_counter() - started)
-        is_worth_another = attempts[-1].is_disturbed if is_fast else attempts[-1].is_uneven
-    return attempts
-
-
-def _attempt(timing: _Timing, device: TargetDevice, best_pace_ms: float | None) -> _Attempt:
-    if timing.on_gpu:
-        return _Attempt(_sample(timing), other_load_cores=None, pace_ms=None, is_slow=False)
-    pace_before_ms, others = device.pace_ms(), OtherLoad()
-    samples = _sample(timing)
-    other_load_cores, pace_ms = others.cores(), max(pace_before_ms, device.pace_ms())
-    return _Attempt(samples, other_load_cores, pace_ms, is_slow(pace_ms, best_pace_ms))
-
-
-def _sample(timing: _Timing) -> list[float]:
-    warm_until = time.perf_counter() + timing.warmup_s
-    calls = 0
-    while calls < 5 or time.perf_counter() < warm_until:
-        timing.call()
-        calls += 1
-    samples: list[float] = []
-    stop_at = time.perf_counter() + timing.timed_s
-    while len(samples) < MIN_SAMPLES or (len(samples) < MAX_SAMPLES and time.perf_counter() < stop_at):
-        samples.append(timing.call())
-    return samples
-
-
-def _percentile(samples: list[float], share: float) -> float:
-    ordered = sorted(samples)
-    position = share * (len(ordered) - 1)
-    low = int(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (position - low) * (ordered[high] - ordered[low])
+@overload
+def _rounded(times_ms: Sequence[float]) -> tuple[float, ...]: ...
+@overload
+def _rounded(times_ms: None) -> None: ...
+def _rounded(times_ms: Sequence[float] | None) -> tuple[float, ...] | None:
+    return None if times_ms is None else tuple(round(each, 5) for each in times_ms)

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Protocol, Self
+from select import select
+from typing import IO, Protocol, Self
 
 from pydantic import TypeAdapter
 
-from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyRequest
+from ose.core.measurement import DeviceFingerprint, LatencyProtocol
+from ose.core.messages import LatencyReply, LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.base import LatencyProbe
 from ose.latency.fingerprint import device_fingerprint
@@ -29,8 +30,10 @@ with without_collection():
 server.serve()
 """
 
+_CHECK_S = 1.0
+
 _FINGERPRINT = TypeAdapter(DeviceFingerprint)
-_MEASUREMENT = TypeAdapter(LatencyMeasurement)
+_REPLY = TypeAdapter(LatencyReply)
 
 
 class SubprocessLatencyProbe:
@@ -71,25 +74,28 @@ class SubprocessLatencyProbe:
             self._fingerprint = _FINGERPRINT.validate_python(self._ask({"fingerprint": self.protocol.device}))
         return self._fingerprint
 
-    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Measure a saved model.
+    def measure(self, request: LatencyRequest, check: Callable[[], None] = lambda: None) -> LatencyReply:
+        """Have saved models and a reference take turns.
 
         Raises:
             WorkerLostError: The process died.
-            EvaluationError: It answered with a failure.
+            EvaluationError: It answered with a failure, such as one of the reference.
         """
-        return _MEASUREMENT.validate_python(self._ask({"measure": asdict(request)}))
+        return _REPLY.validate_python(self._ask({"measure": asdict(request)}, check))
 
-    def _ask(self, request: object) -> object:
+    def _ask(self, request: object, check: Callable[[], None] = lambda: None) -> object:
         self.start()
         process = self._process
         assert process and process.stdin and process.stdout
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            line = process.stdout.readline()
+            line = _line(process.stdout, check)
         except BrokenPipeError:
             line = ""
+        except BaseException:  # its answer must not be taken for that of a later request
+            self._stop()
+            raise
         if not line.endswith("\n"):
             raise WorkerLostError(f"the latency process died (exit status {self._stop()})")
         reply = json.loads(line)
@@ -115,6 +121,13 @@ class SubprocessLatencyProbe:
         with suppress(BrokenPipeError), process:  # what it has not read is lost with it
             process.kill()
         return process.returncode
+
+
+def _line(stream: IO[str], check: Callable[[], None]) -> str:
+    """The next line; it is the only one that is on its way."""
+    while not select([stream], [], [], _CHECK_S)[0]:
+        check()
+    return stream.readline()
 
 
 class KeptProbe(LatencyProbe, Protocol):

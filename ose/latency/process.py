@@ -15,17 +15,18 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from ose.core.failures import failure_report
-from ose.core.measurement import LatencyMeasurement
-from ose.core.messages import LatencyRequest
-from ose.latency.measure import measure_latency
-from ose.latency.target_device import TargetDevice, target_device
+from ose.core.measurement import DeviceFingerprint
+from ose.core.messages import LatencyReply, LatencyRequest, SavedModel
+from ose.latency.fingerprint import device_fingerprint
+from ose.latency.measure import measure_latencies
+from ose.runtimes.base import Session
 from ose.runtimes.registry import runtime_engine, runtime_rules
 
 _REQUEST = TypeAdapter(LatencyRequest)
 
 
 class LatencyServer:
-    """Measures saved models, one after the other.
+    """Measures saved models, which take turns.
 
     Args:
         runtime: The package of the runtime that runs them.
@@ -33,24 +34,25 @@ class LatencyServer:
 
     def __init__(self, runtime: str) -> None:
         self._rules, self._engine = runtime_rules(runtime), runtime_engine(runtime)
-        self._devices: dict[str, TargetDevice] = {}
 
-    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Measure a saved model.
+    def measure(self, request: LatencyRequest) -> LatencyReply:
+        """Have saved models and a reference take turns.
 
         Raises:
             DependencyError: The device is not there.
         """
-        session = self._engine.open(Path(request.folder), request.protocol)
-        device = self._device(request.protocol.device)
-        return measure_latency(session, request.protocol, request.vocab_size, device, request.best_pace_ms)
+
+        def opened(model: SavedModel) -> Session:
+            return self._engine.open(Path(model.folder), request.protocol)
+
+        return measure_latencies(opened, request, self._fingerprint(request.protocol.device))
 
     def answer(self, line: str) -> dict[str, object]:
         """Serve one request: `{"fingerprint": device}` or `{"measure": request}`."""
         try:
             request = json.loads(line)
             if "fingerprint" in request:
-                return {"result": asdict(self._device(request["fingerprint"]).fingerprint)}
+                return {"result": asdict(self._fingerprint(request["fingerprint"]))}
             return {"result": asdict(self.measure(_REQUEST.validate_python(request["measure"])))}
         except Exception as error:
             return {"failure": asdict(failure_report(error))}
@@ -62,7 +64,5 @@ class LatencyServer:
             for line in sys.stdin:
                 print(json.dumps(self.answer(line)), file=answers, flush=True)
 
-    def _device(self, name: str) -> TargetDevice:
-        if name not in self._devices:
-            self._devices[name] = target_device(self._rules, self._engine, name)
-        return self._devices[name]
+    def _fingerprint(self, device: str) -> DeviceFingerprint:
+        return device_fingerprint(self._rules, self._engine.accelerator(device))

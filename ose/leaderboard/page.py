@@ -16,6 +16,7 @@ from ose.core.job import Job
 from ose.errors import InvalidInputError, NotFoundError
 from ose.leaderboard.cache import RankingCache, View
 from ose.leaderboard.confidence import NO_COMPARISON, Comparison, read_comparison
+from ose.leaderboard.headlines import read_headlines
 from ose.leaderboard.ranking import Ranking
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, limits_of, to_board, to_row
 from ose.leaderboard.references import ReferencePart, read_references
@@ -49,6 +50,7 @@ class LeaderboardPage:
             "teacher": board.teacher,
             "trust": board.trust,
             "hint": board.hint,
+            "headlines": board.headlines,
             "rows": board.rows,
             "num_more": board.num_more,
             **board.references_json(),
@@ -148,7 +150,10 @@ class LeaderboardPages:
         rows = tuple(to_row(row, job, local, comparison, references) for row in found)
         num_more = len(ordered) - first - len(shown)
         following = _text(query.order_by, _end(*shown[-1], query.order_by, first + len(shown))) if num_more else None
-        board = to_board(job, rule, rows, num_more, comparison.trust, references, local.smallest_leads)
+        headlines = read_headlines(self._store, job, None if local.leaders else query.max_latency_ms)
+        board = to_board(
+            job, rule, rows, num_more, comparison.trust, references, local.smallest_leads, headlines=headlines
+        )
         return LeaderboardPage(board=board, next=following)
 
     def _comparison(self, job: Job, ranking: Ranking, numbers: Sequence[int]) -> Comparison:

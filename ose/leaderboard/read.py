@@ -18,6 +18,7 @@ from ose.errors import InvalidInputError
 from ose.families.coverage import notes_of
 from ose.leaderboard.confidence import NO_COMPARISON, Comparison, hint, read_comparison
 from ose.leaderboard.csv import flat_rows
+from ose.leaderboard.headlines import read_headlines
 from ose.leaderboard.ranking import Ranking, read_ranking
 from ose.leaderboard.references import NO_REFERENCES, ReferencePart, ReferenceRow, read_references
 from ose.leaderboard.row import LeaderboardRow
@@ -67,6 +68,7 @@ class Leaderboard:
         num_more: Rows that the query's limit has left out.
         trust: How far to trust the order of the leaders; None where nothing can be said, or no leader is in sight.
         hint: What to do if more steps may change the choice.
+        headlines: What has to be said first: of noise, and of limits that leave nothing.
         references: Models that are held against the candidates, and are none; None of a task without them.
     """
 
@@ -76,6 +78,7 @@ class Leaderboard:
     num_more: int = 0
     trust: Trust | None = None
     hint: str | None = None
+    headlines: tuple[str, ...] = ()
     references: tuple[ReferenceRow, ...] | None = None
 
     @property
@@ -92,6 +95,7 @@ class Leaderboard:
             "teacher": self.teacher,
             "trust": asdict(self.trust) if self.trust else None,
             "hint": self.hint,
+            "headlines": list(self.headlines),
             "rows": [plain(row) for row in self.rows],
             "num_more": self.num_more,
             **self.references_json(),
@@ -124,9 +128,9 @@ def read_leaderboard(store: Store, job_id: str, query: LeaderboardQuery | None =
     references = read_references(store, job)
     rows = sorted((to_row(row, job, ranking, comparison, references) for row in shown), key=_ORDERS[query.order_by])
     first = tuple(rows[: query.limit])
-    return to_board(
-        job, ranking.rule, first, len(rows) - len(first), comparison.trust, references, ranking.smallest_leads
-    )
+    headlines = read_headlines(store, job, None if ranking.leaders else query.max_latency_ms)
+    num_more, leads = len(rows) - len(first), ranking.smallest_leads
+    return to_board(job, ranking.rule, first, num_more, comparison.trust, references, leads, headlines=headlines)
 
 
 def to_board(
@@ -137,6 +141,7 @@ def to_board(
     trust: Trust | None,
     references: ReferencePart = NO_REFERENCES,
     smallest_leads: int = 0,
+    headlines: tuple[str, ...] = (),
 ) -> Leaderboard:
     """Rows beside what they are of. Of the last see `Ranking`."""
     return Leaderboard(
@@ -146,6 +151,7 @@ def to_board(
         num_more=num_more,
         trust=trust,
         hint=hint(job.id, trust) if trust else None,
+        headlines=headlines,
         references=references.rows,
     )
 
@@ -163,6 +169,7 @@ def teacher_json(job: Job) -> dict[str, Any]:
         "latency_p50_ms": latency.p50_ms if latency else None,
         "latency_p90_ms": latency.p90_ms if latency else None,
         "latency_long_p50_ms": latency.long_p50_ms if latency else None,
+        "latency_stderr_ms": latency.absolute_stderr_ms if latency else None,
         "latency_flagged": latency.is_flagged if latency else None,
         "loss_nats": quality.entropy_nats if quality else None,
         "loss_stderr_nats": quality.entropy_stderr_nats if quality else None,

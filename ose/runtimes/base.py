@@ -112,12 +112,10 @@ class Engine(Protocol):
         """
 
     def accelerator(self, device: str) -> str | None:
-        """What the vendor calls a device; None of the CPU."""
+        """What the vendor calls a device; None of the CPU.
 
-    def fixed_calculation(self) -> Callable[[], object]:
-        """One encoder layer of a size that never changes, by whose time on the CPU the machine's pace is told.
-
-        It has to be fast enough for some fifty of them in a measurement, and sensitive to busy neighbours: small.
+        Raises:
+            DependencyError: The device is not there.
         """
 
 

@@ -33,7 +33,7 @@ from ose.core.measurement import Evaluation, LatencyMeasurement, TeacherQuality
 from ose.core.recipe import DistillationSpec
 from ose.core.reference import Reference
 from ose.core.score import Score
-from ose.store.new_rows import NewCandidate, NewJob
+from ose.store.new_rows import NewCandidate, NewJob, NewLatency
 from ose.store.pages_base import PageStore
 from ose.store.service_base import ServiceStore
 
@@ -205,6 +205,16 @@ class Store(PageStore, ServiceStore, Protocol):
 
         Raises:
             ConflictError: `owner` does not hold the job.
+        """
+
+    def replace_latencies(
+        self, job_id: str, owner: str, changes: Sequence[NewLatency], teacher_latency_id: int | None = None
+    ) -> None:
+        """Give candidates of whatever status other latencies, and the scores that follow; and the teacher another one.
+
+        Raises:
+            NotFoundError: There is no such job.
+            ConflictError: The job is RUNNING under somebody else than `owner`.
         """
 
     # Trials

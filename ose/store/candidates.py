@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, and_, bindparam, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, String, and_, bindparam, insert, literal, select, update
 
 from ose.core.job import Candidate, CandidateStatus, FailureReport, Trial, TrialStatus
 from ose.core.measurement import Evaluation
-from ose.core.score import FORMULA_VERSION, Score
+from ose.core.score import Score
 from ose.errors import ConflictError, NotFoundError
 from ose.store import rows
 from ose.store.change_sequence import writers_mark
-from ose.store.jobs import hold_job
-from ose.store.new_rows import NewCandidate
-from ose.store.tables import CANDIDATES, LATENCIES, TRIALS
+from ose.store.jobs import hold_job, keep_job_from_others
+from ose.store.new_rows import NewCandidate, NewLatency
+from ose.store.tables import CANDIDATES, JOBS, LATENCIES, TRIALS
 from ose.store.transactions import Transactions
 
 _CONTINUED = (CANDIDATES.c.job_id, CANDIDATES.c.continues)
@@ -104,6 +104,26 @@ class SqlCandidates:
                 values = {"of_job": job_id, "latency_id": latency_id, **figures}
                 connection.execute(_ATTACH, [{"of": candidate_id, **values} for candidate_id in candidate_ids])
 
+    def replace_latencies(
+        self, job_id: str, owner: str, changes: Sequence[NewLatency], teacher_latency_id: int | None = None
+    ) -> None:
+        with self._transactions.write() as connection:
+            keep_job_from_others(connection, job_id, owner)
+            if teacher_latency_id is not None:
+                is_it = JOBS.c.id == job_id
+                connection.execute(update(JOBS).where(is_it).values(teacher_latency_id=teacher_latency_id))
+            for change in changes:
+                values = self._changed(connection, change)
+                if values:
+                    connection.execute(_ATTACH, {"of": change.candidate_id, "of_job": job_id, **values})
+
+    def _changed(self, connection: Connection, change: NewLatency) -> dict[str, Any]:
+        values = {} if change.score is None else rows.from_score(change.score)
+        if change.latency_id is None:
+            return values
+        measurement = connection.execute(_LATENCY, {"of": change.latency_id}).scalar_one()
+        return {**values, "latency_id": change.latency_id, **rows.from_latency(measurement)}
+
     def open_trial(
         self, job_id: str, owner: str, candidate_id: int, trial_id: str, worker: str, now: datetime
     ) -> Trial:
@@ -131,9 +151,7 @@ class SqlCandidates:
             "status": CandidateStatus.REJECTED if rejection else CandidateStatus.SUCCEEDED,
             "rejection": rejection,
             **rows.from_evaluation(evaluation),
-            "score": score.value if score else None,
-            "score_stderr": rows.known_number(score.stderr) if score else None,
-            "score_formula_version": FORMULA_VERSION if score else None,
+            **rows.from_score(score),
         }
         return self._end_trial(trial_id, ended, outcome)
 

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from sqlalchemy import Boolean, Column, DateTime, Dialect, Enum, String, Text
 from sqlalchemy.types import TypeDecorator
 
-from ose.core.former_names import with_columns
+from ose.core.former_names import with_columns, without_attempts
 from ose.core.spec import JobSpec
 from ose.errors import JobFileError, UnreadableError
 from ose.store.relative_paths import places_of
@@ -57,12 +57,13 @@ class EncodedColumn(TypeDecorator[Any]):
 
 
 def _as_now(kind: Any, text: str) -> str:
-    """Jobs of versions that knew no columns but that of texts; another JSON text is left as it is."""
-    if kind is not JobSpec or '"text_field"' not in text:
+    """Jobs of versions that knew no columns but that of texts, or attempts; another JSON text is left as it is."""
+    is_former = '"text_field"' in text or text.count('"max_attempts"') > 1  # a search has some too
+    if kind is not JobSpec or not is_former:
         return text
     try:
         content = json.loads(text)
-        return json.dumps(with_columns(content)) if isinstance(content, dict) else text
+        return json.dumps(without_attempts(with_columns(content))) if isinstance(content, dict) else text
     except (ValueError, RecursionError, JobFileError):  # what is wrong with it is told below
         return text
 

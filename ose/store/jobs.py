@@ -190,6 +190,21 @@ def hold_job(connection: Connection, job_id: str, owner: str) -> None:
         raise _not_held(job_id, owner)
 
 
+def keep_job_from_others(connection: Connection, job_id: str, owner: str) -> None:
+    """See to it that no other than `owner` runs a job until the transaction ends.
+
+    Raises:
+        NotFoundError: There is no such job.
+        ConflictError: Somebody else runs it.
+    """
+    query = select(JOBS.c.status, JOBS.c.lease_owner).where(JOBS.c.id == job_id).with_for_update()
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        raise NotFoundError(f"there is no job {job_id!r}; `ose job list` shows them")
+    if found.status is JobStatus.RUNNING and found.lease_owner != owner:
+        raise ConflictError(f"job {job_id} is being run by {found.lease_owner}")
+
+
 def keep_job(connection: Connection, job_id: str) -> None:
     """See to it that a job is not deleted until the transaction ends.
 

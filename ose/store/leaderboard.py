@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, true
 
 from ose.core.job import CandidateStatus
 from ose.store import rows
@@ -17,6 +17,7 @@ from ose.store.pages import (
     CandidatePage,
     CandidateRow,
     Changes,
+    LatencySummary,
     Order,
     Position,
     RowMeasures,
@@ -78,6 +79,19 @@ class SqlPages:
             mark = connection.execute(select(readers_mark(literal(job_id)))).scalar_one()
             found = connection.execute(query)
             return Changes(mark=mark, figures=tuple(RowMeasures(*row) for row in found))
+
+    def latency_summary(self, job_id: str) -> LatencySummary:
+        c = CANDIDATES.c
+        of_job = and_(c.job_id == job_id, c.latency_p50_ms.is_not(None), _IS_LISTED)
+        flagged = func.coalesce(func.sum(case((c.latency_flagged, 1), else_=0)), 0)
+        passed = select(c.number, c.latency_p50_ms).where(of_job, _HAS_PASSED)
+        fastest = passed.order_by(c.latency_flagged, c.latency_p50_ms, c.number).limit(1)
+        with self._transactions.read() as connection:
+            num_measured, num_flagged = connection.execute(select(func.count(), flagged).where(of_job)).one()
+            first = connection.execute(fastest).one_or_none()
+        return LatencySummary(
+            num_measured=num_measured, num_flagged=num_flagged, fastest=tuple(first) if first else None
+        )
 
     def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[RowMeasures]:
         c = CANDIDATES.c

@@ -8,6 +8,7 @@ from datetime import datetime
 from ose.core.architecture import Architecture
 from ose.core.job import CorpusFacts, TeacherFacts
 from ose.core.layer_choice import LayerChoice
+from ose.core.score import Score
 from ose.core.spec import Hyperparameters, JobSpec
 
 
@@ -43,3 +44,17 @@ class NewCandidate:
     layers: LayerChoice | None = None
     earlier_phases: tuple[int, ...] = ()
     continues: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLatency:
+    """A latency that takes the place of another one, and the score that follows.
+
+    Attributes:
+        latency_id: None leaves the latency as it is.
+        score: None leaves the score as it is.
+    """
+
+    candidate_id: int
+    latency_id: int | None
+    score: Score | None

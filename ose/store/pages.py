@@ -29,10 +29,14 @@ class CandidateFigures:
         num_parameters: Of the whole model, tied weights once.
         num_encoder_parameters: Of its layers alone.
         flops: Of the encoder, one sequence of the latency protocol's length.
-        latency_p50_ms: Median of a forward pass.
-        latency_p90_ms: The 90th percentile of the same calls.
-        latency_long_p50_ms: Median at the protocol's second length; null where it has none.
-        latency_flagged: Whether the measurement was disturbed: do not believe it.
+        latency_p50_ms: What a forward pass takes: the ratio times the teacher's time; of jobs that were measured before
+            there were ratios, the median of calls.
+        latency_p90_ms: The 90th percentile of what was seen, disturbances and all.
+        latency_long_p50_ms: As `latency_p50_ms` at the protocol's second length; null where it has none.
+        latency_ratio: How long it takes in times of the teacher; null of jobs that were measured before there were
+            ratios.
+        latency_ratio_stderr: Its standard error.
+        latency_flagged: Whether an error is above its bound: do not believe it.
         loss_nats: Cross-entropy to the teacher on the held-out items.
         loss_stderr_nats: Its standard error over items.
         metrics: What else the task says of its quality, by name.
@@ -52,6 +56,8 @@ class CandidateFigures:
     latency_p50_ms: float | None
     latency_p90_ms: float | None
     latency_long_p50_ms: float | None
+    latency_ratio: float | None
+    latency_ratio_stderr: float | None
     latency_flagged: bool | None
     loss_nats: float | None
     loss_stderr_nats: float | None
@@ -77,6 +83,21 @@ class CandidateRow(CandidateFigures):
     teacher_layers: tuple[int, ...] | None
     rejection: str | None
     failure: FailureReport | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencySummary:
+    """What there is to say of all latencies of a job.
+
+    Attributes:
+        num_measured: Candidates that have one.
+        num_flagged: Those whose latency is not to be believed.
+        fastest: Number and milliseconds of the fastest one that has passed, if possible of one to be believed.
+    """
+
+    num_measured: int
+    num_flagged: int
+    fastest: tuple[int, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

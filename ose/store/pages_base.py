@@ -11,6 +11,7 @@ from ose.store.pages import (
     CandidatePage,
     CandidateRow,
     Changes,
+    LatencySummary,
     Order,
     Position,
     RowMeasures,
@@ -53,6 +54,9 @@ class PageStore(Protocol):
             job_id: The full id.
             since: The mark of an earlier look; None gives all candidates.
         """
+
+    def latency_summary(self, job_id: str) -> LatencySummary:
+        """What there is to say of all latencies of a job, those of candidates SUPERSEDED left out."""
 
     def objectives(self, job_id: str, limits: CandidateLimits = NO_LIMITS) -> list[RowMeasures]:
         """What the candidates that passed are compared by, by number."""

@@ -13,6 +13,7 @@ from ose.core.access import Owner
 from ose.core.architecture import Architecture
 from ose.core.job import Candidate, CandidateStatus, Distillation, FailureReport, Job, JobStatus, Trial
 from ose.core.measurement import Evaluation, LatencyMeasurement
+from ose.core.score import FORMULA_VERSION, Score
 from ose.errors import InvalidInputError, UnreadableError
 from ose.store.new_rows import NewCandidate, NewJob
 from ose.store.pages import CandidateRow
@@ -107,7 +108,18 @@ def from_latency(measurement: LatencyMeasurement) -> dict[str, Any]:
         "latency_p50_stderr_ms": measurement.p50_stderr_ms,
         "latency_p90_ms": measurement.p90_ms,
         "latency_long_p50_ms": measurement.long_p50_ms,
+        "latency_ratio": measurement.ratio,
+        "latency_ratio_stderr": measurement.ratio_stderr,
         "latency_flagged": measurement.is_flagged,
+    }
+
+
+def from_score(score: Score | None) -> dict[str, Any]:
+    """A score that candidates carry."""
+    return {
+        "score": score.value if score else None,
+        "score_stderr": known_number(score.stderr) if score else None,
+        "score_formula_version": FORMULA_VERSION if score else None,
     }
 
 

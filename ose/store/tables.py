@@ -105,6 +105,8 @@ CANDIDATES = Table(
     Column("latency_p50_stderr_ms", Float),
     Column("latency_p90_ms", Float),
     Column("latency_long_p50_ms", Float),
+    Column("latency_ratio", Float),
+    Column("latency_ratio_stderr", Float),
     Column("latency_flagged", Boolean),
     Column("loss_nats", Float),
     Column("loss_stderr_nats", Float),

@@ -48,6 +48,9 @@ def student_manifest(store: Store, job: Job, distillation: Distillation) -> dict
         "latency": asdict(job.spec.latency),
         "device": str(candidate.latency.fingerprint),
         "latency_samples_ms": candidate.latency.samples_ms,
+        "latency_cpu_samples_ms": candidate.latency.cpu_samples_ms,
+        "teacher_latency_samples_ms": candidate.latency.reference_samples_ms,
+        "teacher_latency_cpu_samples_ms": candidate.latency.reference_cpu_samples_ms,
     }
     return manifest | _head(job.teacher.task, Path(result.student_path))
 
@@ -89,6 +92,9 @@ def _student(job: Job, candidate: Candidate, spec: DistillationSpec, result: Dis
         "latency_p50_ms": candidate.latency.p50_ms,
         "latency_p90_ms": candidate.latency.p90_ms,
         "latency_long_p50_ms": candidate.latency.long_p50_ms,
+        "latency_ratio": candidate.latency.ratio,
+        "latency_ratio_stderr": candidate.latency.ratio_stderr,
+        "latency_stderr_ms": candidate.latency.absolute_stderr_ms,
         "latency_flagged": candidate.latency.is_flagged,
         "loss_nats": result.loss_nats,
         "loss_stderr_nats": result.loss_stderr_nats,

@@ -31,7 +31,7 @@ JOB: dict[str, Any] = {
     "teacher": {"model": "owner/model"},
     "corpus": {"train": ["text.txt"], "sequence_length": 16},
     "space": {"num_hidden_layers": [1], "num_attention_heads": [4], "hidden_size": [16], "intermediate_size": [64]},
-    "latency": {"sequence_length": 16, "max_attempts": 1},
+    "latency": {"sequence_length": 16, "seconds_per_shape": 0.01},
 }
 
 

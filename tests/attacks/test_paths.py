@@ -83,7 +83,7 @@ def job(**teacher: Any) -> dict[str, Any]:
             "intermediate_size": [64],
         },
         "search": {"steps": 1, "held_out_sequences": 8, "initialization": "random"},
-        "latency": {"sequence_length": 16, "max_attempts": 1},
+        "latency": {"sequence_length": 16, "seconds_per_shape": 0.01},
     }
 
 

@@ -46,7 +46,7 @@ JOB: dict[str, Any] = {
         "hidden_size": [16],
         "intermediate_size": [64],
     },
-    "latency": {"sequence_length": 16, "max_attempts": 1},
+    "latency": {"sequence_length": 16, "seconds_per_shape": 0.01},
 }
 
 

@@ -51,6 +51,7 @@ from ose.core.messages import (
 )
 from ose.core.spec import WorkersSpec
 from ose.errors import EvaluationError
+from ose.latency.turns import MIN_ROUNDS
 from ose.workers.inline import InlineBackend
 from ose.workers.simulated import Faults, SimulatedBackend, VirtualClock
 
@@ -58,7 +59,7 @@ SMALL = architecture(1, 2, 16, 24)
 DIVERGING = architecture(2, 2, 16, 48)
 SHAPES = [architecture(d, 2, h, 24) for d in (1, 2) for h in (16, 32)]
 LONG_S = 120.0
-PROTOCOL = LatencyProtocol(sequence_length=32, max_attempts=1)
+PROTOCOL = LatencyProtocol(sequence_length=32, seconds_per_shape=0.01)
 
 
 def inline() -> InlineBackend:
@@ -195,9 +196,9 @@ def test_a_probe_measures_on_the_device_that_it_names(
             folder = tmp_path / str(shape)
             assert result(any_backend, saving(folder, search.teacher, shape, PROTOCOL)) is None
             any_backend.settle()
-            measured.append(probe.measure(measuring(folder, search.teacher, PROTOCOL)))
+            measured += probe.measure(measuring(search.teacher, PROTOCOL, folder)).reference
         assert {each.fingerprint for each in measured} == {probe.fingerprint()}
-    assert all(0 < each.p10_ms <= each.p50_ms <= each.p90_ms for each in measured)
+    assert all(0 < each.p10_ms <= each.p90_ms and each.p50_ms > 0 for each in measured)
 
 
 # What is interrupted as it opens a file leaves it to the garbage collector, which says so.
@@ -282,10 +283,10 @@ def test_a_probe_times_the_teacher_too_and_says_what_it_cannot_load(
     with backend.latency_probe(PROTOCOL) as probe:
         device = probe.fingerprint()
         with pytest.raises(EvaluationError, match="lost"):
-            probe.measure(measuring(tmp_path / "lost", teacher, PROTOCOL))
-        measured, teachers = (
-            probe.measure(measuring(tmp_path / name, teacher, PROTOCOL)) for name in ("student", "teacher")
-        )
-    assert measured.fingerprint == teachers.fingerprint == device
-    assert 0 < measured.p10_ms <= measured.p50_ms <= measured.p90_ms
-    assert len(measured.samples_ms) >= 30
+            probe.measure(measuring(teacher, PROTOCOL, tmp_path / "lost"))
+        reply = probe.measure(measuring(teacher, PROTOCOL, tmp_path / "teacher", tmp_path / "student"))
+    [student], [own] = reply.models[0], reply.reference
+    assert student.fingerprint == own.fingerprint == device
+    assert own.ratio == 1 and student.ratio is not None
+    assert student.p50_ms == pytest.approx(student.ratio * own.p50_ms)
+    assert len(student.samples_ms) == len(student.reference_samples_ms or ()) >= MIN_ROUNDS

@@ -64,7 +64,7 @@ def job(tmp_path: Path, tiny_roberta: Path, real_text: list[str]) -> dict[str, A
             "intermediate_size": [64],
         },
         "search": {"steps": 2, "hyperparameters": [{"batch_size": 4}], "held_out_sequences": 8},
-        "latency": {"sequence_length": 16, "max_attempts": 1},
+        "latency": {"sequence_length": 16, "seconds_per_shape": 0.01},
         "distillation": {"steps": 4, "batch_size": 4, "checkpoint_every": 2},
     }
 

@@ -31,7 +31,7 @@ SMALL = {
         "intermediate_size": [32],
     },
     "search": {"steps": 5, "hyperparameters": [{"batch_size": 8}]},
-    "latency": {"max_attempts": 1},
+    "latency": {"seconds_per_shape": 0.01},
     "distillation": {"steps": 20},
 }
 

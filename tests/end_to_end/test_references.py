@@ -33,7 +33,7 @@ def classifier_job(tmp_path: Path, tiny_classifier: Path, real_text: list[str]) 
             "intermediate_size": [24],
         },
         "search": {"steps": 3, "held_out_sequences": 40, "hyperparameters": [{"batch_size": 8}]},
-        "latency": {"sequence_length": 16, "max_attempts": 1},
+        "latency": {"sequence_length": 16, "seconds_per_shape": 0.01},
         "distillation": {"steps": 2, "batch_size": 8},
     }
 

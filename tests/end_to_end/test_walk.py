@@ -139,11 +139,23 @@ def test_a_bert_teaches_and_is_extracted(ose, job, write, tiny_bert: Path):
 
 
 def test_a_model_directory_has_a_latency(ose, tiny_roberta: Path):
-    measured = ose("latency", tiny_roberta, "--sequence-length", "16", "--format", "json")
+    lengths = ("--sequence-length", "16", "--sequence-length", "32", "--batch-size", "2")
+    measured = ose(
+        "latency",
+        tiny_roberta,
+        "--reference",
+        tiny_roberta,
+        *lengths,
+        "--seconds-per-shape",
+        "0.01",
+        "--format",
+        "json",
+    )
     assert measured.status == 0, measured.err
-    content = json.loads(measured.out)
-    assert 0 < content["p10_ms"] <= content["p50_ms"] <= content["p90_ms"]
-    assert len(content["samples_ms"]) >= 30
+    found = json.loads(measured.out)["latencies"]
+    assert [(each["batch_size"], each["sequence_length"]) for each in found] == [(2, 16), (2, 32)]
+    assert all(each["latency"]["p50_ms"] > 0 and each["reference"]["p50_ms"] > 0 for each in found)
+    assert all(0.2 < each["latency"]["ratio"] < 5 for each in found)
 
 
 def test_doctor_finds_everything(ose):

@@ -249,11 +249,12 @@ def test_doctor_names_what_is_left_out(ose, tmp_path: Path) -> None:
     assert bad.status == 1 and "FAIL  teacher" in bad.out and "has a value of 1e+30" in bad.out
 
 
-def test_latency_of_denormal_weights_is_told(ose, tmp_path: Path) -> None:
+def test_latency_is_that_of_the_shape_whatever_the_weights(ose, tmp_path: Path) -> None:
     slow = spoilt(teacher_folder(), tmp_path / "teacher", rewritten(denormal))
-    measured = ose("latency", slow, "--sequence-length", "4", "--format", "json")
-    assert measured.status == 0 and "of the weights are denormal numbers" in measured.err
-    assert json.loads(measured.out)["denormal_share"] == pytest.approx(192 * 192 * 6 / 3_900_000, rel=0.2)
+    arguments = ("--sequence-length", "4", "--seconds-per-shape", "0.05", "--format", "json")
+    measured = ose("latency", slow, "--reference", teacher_folder(), *arguments)
+    [found] = json.loads(measured.out)["latencies"]
+    assert measured.status == 0 and found["latency"]["ratio"] == pytest.approx(1, rel=0.5)
 
 
 @pytest.mark.parametrize("lacking", ["model.safetensors", "config.json", "tokenizer.json"])

@@ -41,7 +41,7 @@ def searched(tmp_path: Path, tiny_roberta: Path, real_text: list[str]) -> tuple[
         "corpus": {"train": [str(text)], "sequence_length": 16},
         "space": {"name": "one", **axes},
         "search": {"steps": 1, "held_out_sequences": 8},
-        "latency": {"sequence_length": 16, "max_attempts": 1},
+        "latency": {"sequence_length": 16, "seconds_per_shape": 0.01},
         "distillation": RECIPE,
     }
     file = tmp_path / "job.yaml"

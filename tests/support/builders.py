@@ -139,7 +139,6 @@ def latency(p50_ms: float = 5.0, **changes: Any) -> LatencyMeasurement:
         "samples_ms": (0.9 * p50_ms, p50_ms, 1.1 * p50_ms),
         "load_before": 0.1,
         "load_after": 0.2,
-        "num_attempts": 1,
         "is_flagged": False,
         "fingerprint": fingerprint(),
     }

@@ -1,4 +1,4 @@
-"""Clocks that jump, by a library that is loaded into a process before all others, and one that stands still."""
+"""Clocks that jump, by a library that is loaded into a process before all others."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ from pathlib import Path
 
 DAY_S = 86_400
 _SOURCE = Path(__file__).with_name("clock.c")
-
-
-class WaitingClock:
-    """Takes the place of the module `time`: its time passes only when someone waits."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def perf_counter(self) -> float:
-        """The time now."""
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        self.now_s += seconds
 
 
 class JumpingClock:

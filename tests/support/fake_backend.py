@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import builders
 from fake_results import result_of
 
 from ose.core.architecture import Architecture
+from ose.core.failures import failure_report
 from ose.core.job import FailureReport
 from ose.core.layer_choice import kept_layers
 from ose.core.layer_subsets import Subset
@@ -19,14 +20,17 @@ from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyP
 from ose.core.messages import (
     EvaluationRequest,
     Event,
+    LatencyReply,
     LatencyRequest,
     Request,
     RequestFailed,
     RequestSucceeded,
     Result,
+    SavedModel,
     SavedModelRequest,
     TimedModel,
 )
+from ose.errors import EvaluationError, WorkerLostError
 
 Outcome = float | FailureReport
 """A held-out loss, or why there is none."""
@@ -48,20 +52,21 @@ class FakeBackend:
         outcomes: Of the attempts at an architecture, the last one for ever; a loss by default.
         latencies: Milliseconds of an architecture, or what measuring it raises; taken from its size by default.
         flagged: Architectures whose measurements are noisy.
-        paces: Of the machine while an architecture is measured; not known by default.
+        calm_after: So many measurements of each of those.
+        fingerprint: The device.
         stages: Failures of data and targets tasks, used up one by one.
         pick: Index of the queued task that ends next.
         dies_at: Number of the call that ends the process.
         before_event: Called before each event.
         tasks, measured: Everything asked for.
-        best_paces: What was told of the machine with each measurement.
         attempts: How often each architecture was trained; handed on, the table goes on where it was.
     """
 
     outcomes: Mapping[Architecture, Sequence[Outcome]] = field(default_factory=dict)
     latencies: Mapping[Architecture, Sequence[float | Exception]] = field(default_factory=dict)
     flagged: frozenset[Architecture] = frozenset()
-    paces: Mapping[Architecture, Sequence[float]] = field(default_factory=dict)
+    calm_after: int = 10**6
+    fingerprint: DeviceFingerprint = field(default_factory=builders.fingerprint)
     stages: dict[type, list[FailureReport]] = field(default_factory=dict)
     pick: Callable[[Sequence[Request]], int] = lambda queue: 0
     dies_at: int | None = None
@@ -70,7 +75,6 @@ class FakeBackend:
     capacity: int = 2
     tasks: list[Request] = field(default_factory=list)
     measured: list[Architecture] = field(default_factory=list)
-    best_paces: list[float | None] = field(default_factory=list)
     attempts: dict[Architecture, int] = field(default_factory=dict)
     saved: dict[str, TimedModel] = field(default_factory=dict)
     num_calls: int = 0
@@ -126,15 +130,14 @@ class FakeBackend:
         outcome = _nth(known, self._measurements, architecture)
         if isinstance(outcome, Exception):
             raise outcome
-        paces = self.paces.get(architecture, [None])
-        pace_ms = paces[min(self._measurements[architecture], len(paces)) - 1]
-        return builders.latency(outcome, is_flagged=architecture in self.flagged, pace_ms=pace_ms)
+        flagged = architecture in self.flagged and self._measurements[architecture] <= self.calm_after
+        return builders.latency(outcome, is_flagged=flagged, fingerprint=self.fingerprint)
 
     def _result(self, task: Request) -> Result | FailureReport:
         if failures := self.stages.get(type(task)):
             return failures.pop(0)
         if isinstance(task, SavedModelRequest):
-            self.saved = {task.folder: task.model}  # the coordinator keeps one at a time
+            self.saved[task.folder] = task.model
         if not isinstance(task, EvaluationRequest):
             return result_of(task)
         outcome = _nth(self.outcomes.get(task.architecture, [4.0]), self.attempts, task.architecture)
@@ -159,14 +162,33 @@ class FakeProbe:
         self.backend.num_starts += 1
 
     def fingerprint(self) -> DeviceFingerprint:
-        return builders.fingerprint()
+        return self.backend.fingerprint
 
-    def measure(self, task: LatencyRequest) -> LatencyMeasurement:
+    def measure(self, task: LatencyRequest, check: Callable[[], None] = _nothing) -> LatencyReply:
         assert self.backend.is_settled, "a worker that starts would disturb the measurement"
         self.backend.num_probes += not self.has_measured
         self.has_measured = True
-        self.backend.best_paces.append(task.best_pace_ms)
-        return self.backend.latency_of(self.backend.saved[task.folder].architecture)
+        check()
+        teacher = self._latency(task.reference)
+        models = tuple(self._beside(teacher, each) for each in task.models)
+        return LatencyReply(reference=(_on_scale(teacher, teacher),), models=models)
+
+    def _beside(self, teacher: LatencyMeasurement, model: SavedModel) -> tuple[LatencyMeasurement, ...] | FailureReport:
+        try:
+            return (_on_scale(teacher, self._latency(model)),)
+        except WorkerLostError:
+            raise
+        except EvaluationError as error:
+            return failure_report(error)
+
+    def _latency(self, model: SavedModel) -> LatencyMeasurement:
+        return self.backend.latency_of(self.backend.saved[model.folder].architecture)
+
+
+def _on_scale(teacher: LatencyMeasurement, own: LatencyMeasurement) -> LatencyMeasurement:
+    """With a ratio, as if both had taken turns."""
+    ratio = own.p50_ms / teacher.p50_ms
+    return replace(own, ratio=ratio, ratio_stderr=0.01 * ratio, absolute_stderr_ms=0.01 * own.p50_ms)
 
 
 def _kept(task: EvaluationRequest) -> Subset | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from subprocess import Popen
 
@@ -100,10 +100,10 @@ class KeptLatencyProbe(SubprocessLatencyProbe):
         WATCH.use()
         return self._kept.pop() if self._kept else super()._started()
 
-    def _ask(self, request: object) -> object:
+    def _ask(self, request: object, check: Callable[[], None] = lambda: None) -> object:
         self._has_answered = False
         try:
-            result = super()._ask(request)
+            result = super()._ask(request, check)
         except EvaluationError:
             self._has_answered = True
             raise

@@ -8,7 +8,7 @@ from typing import Any
 from ose.core.architecture import Architecture
 from ose.core.job import TeacherFacts
 from ose.core.measurement import LatencyProtocol
-from ose.core.messages import LatencyRequest, SavedModelRequest, TimedModel
+from ose.core.messages import LatencyRequest, SavedModel, SavedModelRequest, TimedModel
 from ose.latency.timed_model import save_timed_model
 from ose.runtimes.registry import runtime_package
 
@@ -25,13 +25,17 @@ def saving(
     )
 
 
-def measuring(folder: Path, teacher: TeacherFacts, protocol: LatencyProtocol) -> LatencyRequest:
-    return LatencyRequest(folder=str(folder), vocab_size=teacher.embedding.vocab_size, protocol=protocol)
+def measuring(teacher: TeacherFacts, protocol: LatencyProtocol, reference: Path, *models: Path) -> LatencyRequest:
+    """The request to have saved models take turns with a reference."""
+    first, *others = (
+        SavedModel(folder=str(folder), vocab_size=teacher.embedding.vocab_size) for folder in (reference, *models)
+    )
+    return LatencyRequest(reference=first, models=tuple(others), inputs=protocol.inputs, protocol=protocol)
 
 
 def saved(
     folder: Path, teacher: TeacherFacts, architecture: Architecture, protocol: LatencyProtocol, **model: Any
 ) -> LatencyRequest:
-    """The request to measure a model that has been saved in `folder`."""
+    """The request to measure a model that has been saved in `folder`, beside nothing but itself."""
     save_timed_model(saving(folder, teacher, architecture, protocol, **model))
-    return measuring(folder, teacher, protocol)
+    return measuring(teacher, protocol, folder)

@@ -7,6 +7,7 @@ Which node is the target device is said when it is started: with `ray start --re
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import Any
 import ray
 
 from ose.artifacts.scratch import ScratchFolder
-from ose.core.measurement import DeviceFingerprint, LatencyMeasurement, LatencyProtocol
-from ose.core.messages import LatencyRequest
+from ose.core.measurement import DeviceFingerprint, LatencyProtocol
+from ose.core.messages import LatencyReply, LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
 from ose.latency.probe import SubprocessLatencyProbe
 from ose.latency.shipping import packed, unpack
@@ -29,6 +30,8 @@ _SHARE = 0.001
 
 _MAX_LOST = 2
 """Actors that may die, with their node, before one says what its device is: nothing was asked of them yet."""
+
+_CHECK_S = 1.0
 
 _NO_NODE = (
     "the Ray cluster has no node to measure latency on; start the one on the target device with "
@@ -52,16 +55,24 @@ class ProbeActor:
         """The device of this node."""
         return self._probe.fingerprint()
 
-    def measure(self, request: LatencyRequest, files: dict[str, bytes]) -> LatencyMeasurement:
-        """Measure a saved model here, of which the files alone are known."""
+    def measure(self, request: LatencyRequest, files: list[dict[str, bytes]]) -> LatencyReply:
+        """Measure saved models here, of which the files alone are known: the reference's, and those of the models."""
         with closing(ScratchFolder("latency")) as scratch:
-            folder = scratch.path / "model"
-            unpack(files, folder)
-            return self._probe.measure(replace(request, folder=str(folder)))
+            folders = [scratch.path / str(number) for number in range(len(files))]
+            for each, folder in zip(files, folders, strict=True):
+                unpack(each, folder)
+            return self._probe.measure(_moved(request, folders))
 
     def stop(self) -> None:
         """End the latency process, which would end by itself soon after the actor."""
         self._probe.close()
+
+
+def _moved(request: LatencyRequest, folders: Sequence[Path]) -> LatencyRequest:
+    """The same models in other folders."""
+    models = (request.reference, *request.models)
+    reference, *others = (replace(each, folder=str(folder)) for each, folder in zip(models, folders, strict=True))
+    return replace(request, reference=reference, models=tuple(others))
 
 
 class RayLatencyProbe:
@@ -93,16 +104,24 @@ class RayLatencyProbe:
                 return self._fingerprint()
         return self._fingerprint()
 
-    def measure(self, request: LatencyRequest) -> LatencyMeasurement:
-        """Send a saved model to the node, which need not see this machine's disk, and measure it there.
+    def measure(self, request: LatencyRequest, check: Callable[[], None] = lambda: None) -> LatencyReply:
+        """Send saved models to the node, which need not see this machine's disk, and measure them there.
 
         Raises:
             WorkerLostError: The actor or its latency process died.
-            EvaluationError: The model could not be sent, or not be loaded or run there.
+            EvaluationError: A model could not be sent, or the reference not be loaded or run there.
         """
-        files = packed(Path(request.folder), runtime_rules(self._runtime).files)
-        measurement: LatencyMeasurement = self._answer(self._living_actor().measure.remote(request, files))
-        return measurement
+        names = runtime_rules(self._runtime).files
+        files = [packed(Path(each.folder), names) for each in (request.reference, *request.models)]
+        answer = self._living_actor().measure.remote(request, files)
+        try:
+            while not ray.wait([answer], timeout=_CHECK_S)[0]:
+                check()
+        except BaseException:
+            self._kill()
+            raise
+        reply: LatencyReply = self._answer(answer)
+        return reply
 
     def close(self) -> None:
         """Stop the latency process and its actor."""
@@ -110,9 +129,13 @@ class RayLatencyProbe:
             return
         with suppress(EvaluationError):  # what has died need not be stopped
             self._answer(self._actor.stop.remote())
-        if self._actor is not None:
-            ray.kill(self._actor)
-            self._actor = None
+        self._kill()
+
+    def _kill(self) -> None:
+        """The latency process ends with the actor, whose pipe it reads."""
+        actor, self._actor = self._actor, None
+        if actor is not None:
+            ray.kill(actor)
 
     def _fingerprint(self) -> DeviceFingerprint:
         require_resources({self._resource: _SHARE}, ROOM_WITHIN_S, _NO_NODE)

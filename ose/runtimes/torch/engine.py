@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model
-from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
@@ -61,29 +60,18 @@ class TorchEngine:
 
     def open(self, folder: Path, protocol: LatencyProtocol) -> Session:
         """See `Engine.open`."""
-        if protocol.device.startswith("cuda") and not torch.cuda.is_available():
-            raise DependencyError(f"latency.device is {protocol.device}, but torch sees no GPU here")
+        _require(protocol.device)
         return TorchSession(_load(folder), protocol)
 
     def accelerator(self, device: str) -> str | None:
         """See `Engine.accelerator`."""
+        _require(device)
         return torch.cuda.get_device_name(device) if device.startswith("cuda") else None
 
-    def fixed_calculation(self) -> Callable[[], object]:
-        """One layer of 128 tokens, 192 wide with 6 heads and 576 inside: an encoder's operations, and nothing else."""
-        generator = torch.Generator().manual_seed(0)
-        sizes = ((128, 192), (192, 576), (576, 192))
-        states, into, out_of = (torch.randn(*size, generator=generator) for size in sizes)
-        square = out_of[:192]
 
-        @torch.inference_mode()
-        def call() -> torch.Tensor:
-            query, key, value = (states @ into).view(128, 3, 6, 32).permute(1, 2, 0, 3)
-            attended = F.scaled_dot_product_attention(query, key, value).transpose(0, 1).reshape(128, 192)
-            inner = F.layer_norm(attended @ square + states, (192,))
-            return F.layer_norm(F.gelu(inner @ into) @ out_of + inner, (192,))
-
-        return call
+def _require(device: str) -> None:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DependencyError(f"latency.device is {device}, but torch sees no GPU here")
 
 
 def _load(folder: Path) -> torch.nn.Module:

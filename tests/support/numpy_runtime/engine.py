@@ -77,10 +77,6 @@ class NumpyEngine:
     def accelerator(self, device: str) -> str | None:
         return None
 
-    def fixed_calculation(self) -> Callable[[], object]:
-        left, right = np.random.default_rng(0).normal(size=(2, 128, 128)).astype(np.float32)
-        return lambda: left @ right
-
 
 def gelu(values: Array) -> Array:
     return values * (1 + _erf(values / np.float32(sqrt(2)))) / 2

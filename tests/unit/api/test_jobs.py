@@ -53,7 +53,7 @@ def job() -> dict[str, Any]:
             "hidden_size": [16, 32],
             "intermediate_size": [64],
         },
-        "latency": {"sequence_length": 16, "max_attempts": 1},
+        "latency": {"sequence_length": 16, "seconds_per_shape": 0.01},
     }
 
 

@@ -153,10 +153,20 @@ def layers_job(*choices: LayerChoice, rule: LayerChoice = "elimination", depths:
     return job(spec=replace(SPEC, space=space, search=SearchSpec(inheritance=InheritanceSpec(layers=rule))))
 
 
-def test_how_often_a_measurement_may_be_repeated_is_no_part_of_a_latencys_name() -> None:
+def test_how_long_a_measurement_may_take_is_no_part_of_a_latencys_name() -> None:
     device = builders.fingerprint()
-    once, thrice = (latency_keys(model(), LatencyProtocol(max_attempts=times), device) for times in (1, 3))
-    assert once == thrice
+    short, long = (latency_keys(model(), LatencyProtocol(seconds_per_shape=each), device) for each in (0.1, 3.0))
+    assert short == long
+
+
+def test_a_ratio_belongs_to_the_teachers_shape_and_not_to_the_very_teacher() -> None:
+    device, facts = builders.fingerprint(), builders.teacher_facts()
+    deeper = replace(facts.architecture, num_hidden_layers=24)
+    names = [
+        latency_keys(model(teacher=teacher), PROTOCOL, device)
+        for teacher in (facts, replace(facts, digest="e" * 64), replace(facts, architecture=deeper))
+    ]
+    assert names[0] == names[1] != names[2]
 
 
 def test_layers_are_eliminated_where_a_shallower_student_keeps_what_is_left() -> None:

@@ -7,6 +7,7 @@ import pytest
 from fake_backend import FakeBackend
 from fake_search import MEMBERS, TEACHER, Clock, Search
 
+from ose.coordinator import turn_taking
 from ose.coordinator.coordinator import Coordinator
 from ose.coordinator.saved_models import SAVED_MODELS
 from ose.core.failures import failure_report
@@ -88,11 +89,14 @@ class SavingBackend(FakeBackend):
 
 
 @pytest.mark.parametrize("latencies", [{}, {MEMBERS[3]: [WorkerLostError("died")]}])
-def test_one_model_at_a_time_lies_there_and_none_is_left(latencies: dict, search: Search, tmp_path: Path) -> None:
+def test_no_more_models_lie_there_than_are_measured_at_once_and_none_is_left(
+    latencies: dict, search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_taking, "_MOST_AT_ONCE", 3)
     left = tmp_path / SAVED_MODELS / search.job_id / "of-a-killed-coordinator"
     left.mkdir(parents=True)
     backend = SavingBackend(latencies=latencies)
     coordinator = Coordinator(search.store, lambda _: backend, tmp_path, Silence(), Clock(builders.NOW))
     assert coordinator.run(search.job_id).status is JobStatus.SUCCEEDED
-    assert backend.most_at_once == 1
+    assert backend.most_at_once == 4, "three shapes and their teacher"
     assert list((tmp_path / SAVED_MODELS).iterdir()) == []

@@ -209,6 +209,14 @@ def test_the_former_name_of_the_text_column_is_read():
         parse_job(former | {"corpus": {"train": ["text.txt"], "text_field": 5}}, "/")
 
 
+def test_attempts_of_former_job_files_mean_nothing():
+    former = JOB | {"latency": JOB["latency"] | {"max_attempts": 9}}
+    assert parse_job(former, "/") == parse_job(JOB, "/")
+    longer = JOB | {"latency": JOB["latency"] | {"seconds_per_shape": 3}}
+    assert parse_job(longer, "/").latency.seconds_per_shape == 3.0
+    assert spec_hash(parse_job(longer, "/")) != spec_hash(parse_job(JOB, "/"))
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [

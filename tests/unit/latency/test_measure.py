@@ -1,98 +1,76 @@
+"""What is made of turns, of sessions that take the times they are given, and of a real encoder."""
+
+from __future__ import annotations
+
 import itertools
-import statistics
-import time
+import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
+import builders
 import numpy as np
 import pytest
 import torch
 from builders import architecture
-from clocks import WaitingClock
-from saved_models import saved
+from numpy.typing import NDArray
+from saved_models import measuring, saved
 from searches import facts_of
-from torch import nn
 
+from ose.core.job import FailureReport
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
-from ose.latency import measure, reference_pace
-from ose.latency.fingerprint import device_fingerprint
-from ose.latency.measure import MAX_OTHER_CORES, MIN_SAMPLES, _percentile, measure_latency
-from ose.latency.reference_pace import FIRST_PATIENCE_S, Patience
-from ose.latency.target_device import TargetDevice
-from ose.runtimes import base
-from ose.runtimes.torch.engine import ENGINE, TorchSession
-from ose.runtimes.torch.rules import RULES
+from ose.core.messages import LatencyReply, LatencyRequest, SavedModel
+from ose.errors import EvaluationError
+from ose.latency import measure, turns
+from ose.latency.measure import measure_latencies, time_call
+from ose.latency.turns import MIN_ROUNDS
+from ose.runtimes.base import Session
+from ose.runtimes.torch.engine import ENGINE
 
-PROTOCOL = LatencyProtocol(sequence_length=8)
+PROTOCOL = LatencyProtocol(sequence_length=8, seconds_per_shape=0.1)
+DEVICE = builders.fingerprint()
 
 
-class Encoder(nn.Module):
-    """Takes the times it is given, call after call, and remembers how it was called."""
+class Clock:
+    """Stands still unless something runs; a thread may have less of the processor than passes of the time."""
 
-    def __init__(self, wait: Callable[[float], None], times_s: Iterable[float]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-        self.calls: list[SimpleNamespace] = []
-        self._wait = wait
-        self._times_s = iter(times_s)
+    def __init__(self) -> None:
+        self.now_s = self.cpu_s = 0.0
 
-    def forward(self, input_ids: torch.Tensor) -> None:
-        self.calls.append(
-            SimpleNamespace(
-                input_ids=input_ids,
-                threads=torch.get_num_threads(),
-                dtype=self.weight.dtype,
-                records_gradients=torch.is_grad_enabled(),
-            )
-        )
-        self._wait(next(self._times_s))
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def thread_time(self) -> float:
+        return self.cpu_s
+
+
+class Timed:
+    """A session that takes the times it is given, of which others take a share, and remembers its inputs."""
+
+    def __init__(self, clock: Clock, times_ms: Iterable[float], share: float) -> None:
+        self._clock, self._times_ms, self._share = clock, itertools.cycle(times_ms), share
+        self.inputs: list[NDArray[np.int64]] = []
+
+    def timed(self, input_ids: NDArray[np.int64]) -> Callable[[], float]:
+        self.inputs.append(input_ids)
+
+        def call() -> float:
+            cpu_ms = next(self._times_ms) * input_ids.size / 8
+            self._clock.cpu_s += cpu_ms / 1e3
+            self._clock.now_s += cpu_ms / self._share / 1e3
+            return cpu_ms / self._share
+
+        return call
+
+    def output(self, input_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        raise AssertionError("nobody asks for it")
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> WaitingClock:
-    clock = WaitingClock()
-    monkeypatch.setattr(measure, "time", clock)
-    monkeypatch.setattr(base, "time", clock)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(turns, "time", clock)
     return clock
-
-
-class Others:
-    """Keep so many cores busy, attempt after attempt."""
-
-    def __init__(self, *cores: float | None) -> None:
-        self._cores = itertools.chain(cores, itertools.repeat(cores[-1]))
-
-    def __call__(self) -> SimpleNamespace:
-        return SimpleNamespace(cores=lambda: next(self._cores))
-
-
-class Paces:
-    """Tell these paces, one after the other, and then the last one for ever."""
-
-    def __init__(self, *paces_ms: float) -> None:
-        self._paces_ms = itertools.chain(paces_ms, itertools.repeat(paces_ms[-1]))
-
-    def __call__(self) -> float:
-        return next(self._paces_ms)
-
-
-def measured_of(
-    encoder: nn.Module,
-    protocol: LatencyProtocol = PROTOCOL,
-    best_pace_ms: float | None = None,
-    paces: Paces | None = None,
-    patience: Patience | None = None,
-) -> LatencyMeasurement:
-    pace_ms = paces or Paces(1.0)
-    device = TargetDevice(device_fingerprint(RULES), pace_ms, patience or Patience(pace_ms))
-    return measure_latency(TorchSession(encoder, protocol), protocol, 100, device, best_pace_ms)
-
-
-@pytest.fixture(autouse=True)
-def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "OtherLoad", Others(0.0))
 
 
 @pytest.fixture(autouse=True)
@@ -102,196 +80,141 @@ def threads_as_before() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.slow
-def test_the_median_is_what_one_waits() -> None:
-    measured = measured_of(Encoder(time.sleep, itertools.repeat(0.02)))
-    assert measured.p50_ms == pytest.approx(20, rel=0.1)
-    assert measured.p10_ms <= measured.p50_ms <= measured.p90_ms
-    assert len(measured.samples_ms) >= MIN_SAMPLES
+def model(name: str) -> SavedModel:
+    return SavedModel(folder=name, vocab_size=100)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.77, 0.9, 1.0])
-@pytest.mark.parametrize("count", [1, 2, 30, 31])
-def test_percentiles_are_numpys(share: float, count: int) -> None:
-    samples = np.random.default_rng(count).exponential(size=count)
-    assert _percentile(samples.tolist(), share) == pytest.approx(np.quantile(samples, share))
+def request(*names: str, protocol: LatencyProtocol = PROTOCOL) -> LatencyRequest:
+    models = tuple(map(model, names))
+    return LatencyRequest(reference=model("teacher"), models=models, inputs=protocol.inputs, protocol=protocol)
 
 
-def test_percentiles_are_those_of_the_samples(clock: WaitingClock) -> None:
-    times = itertools.cycle([0.010, 0.011, 0.012, 0.009])
-    measured = measured_of(Encoder(clock.sleep, times))
-    samples = measured.samples_ms
-    assert measured.p50_ms == pytest.approx(statistics.median(samples))
-    assert (measured.p10_ms, measured.p90_ms) == pytest.approx((9.0, 12.0))
-    assert sorted(set(samples)) == pytest.approx([9.0, 10.0, 11.0, 12.0])
-    assert (measured.num_attempts, measured.is_flagged) == (1, False)
+def replied(
+    clock: Clock, asked: LatencyRequest, share: float = 1.0, **times_ms: Iterable[float]
+) -> tuple[LatencyReply, dict[str, Timed]]:
+    """Of sessions by their names; a folder without one holds nothing that can be loaded."""
+    sessions = {name: Timed(clock, each, share) for name, each in times_ms.items()}
+
+    def opened(model: SavedModel) -> Session:
+        if model.folder not in sessions:
+            raise EvaluationError(f"{model.folder} holds no model")
+        return sessions[model.folder]
+
+    return measure_latencies(opened, asked, DEVICE), sessions
 
 
-def test_what_stays_noisy_is_flagged_after_three_attempts(clock: WaitingClock) -> None:
-    measured = measured_of(Encoder(clock.sleep, itertools.cycle([0.01, 0.01, 0.02])))
-    assert measured.num_attempts == PROTOCOL.max_attempts == 3
-    assert measured.is_flagged
-    assert measured.p50_ms == pytest.approx(10)
-    assert measured.p90_ms == pytest.approx(20)
+def found(reply: LatencyReply, index: int = 0) -> LatencyMeasurement:
+    measured = reply.models[index]
+    assert not isinstance(measured, FailureReport)
+    return measured[0]
 
 
-def test_a_calm_attempt_after_a_noisy_one_is_believed(clock: WaitingClock) -> None:
-    def times() -> Iterator[float]:
-        while clock.now_s < 0.5:
-            yield from (0.01, 0.01, 0.05)
-        while True:
-            yield 0.012
-
-    measured = measured_of(Encoder(clock.sleep, times()))
-    assert (measured.num_attempts, measured.is_flagged) == (2, False)
-    assert measured.samples_ms == pytest.approx([12.0] * len(measured.samples_ms))
-
-
-def test_the_least_noisy_of_three_noisy_attempts_is_kept(clock: WaitingClock) -> None:
-    def times() -> Iterator[float]:
-        while True:
-            slow = 0.03 if 0.9 < clock.now_s < 1.8 else 0.09
-            yield from (0.01, 0.01, slow)
-
-    measured = measured_of(Encoder(clock.sleep, times()))
-    assert (measured.num_attempts, measured.is_flagged) == (3, True)
-    assert measured.p90_ms == pytest.approx(30)
+def test_a_latency_is_a_ratio_times_the_teachers_time(clock: Clock) -> None:
+    reply, _ = replied(clock, request("small", "large"), teacher=[40.0], small=[2.0], large=[20.0])
+    [teacher] = reply.reference
+    assert (teacher.p50_ms, teacher.ratio, teacher.ratio_stderr) == (pytest.approx(40.0), 1.0, 0.0)
+    assert [(each.ratio, each.p50_ms) for each in (found(reply), found(reply, 1))] == [
+        (pytest.approx(0.05), pytest.approx(2.0)),
+        (pytest.approx(0.5), pytest.approx(20.0)),
+    ]
+    assert not teacher.is_flagged and not found(reply).is_flagged
+    assert teacher.fingerprint == found(reply).fingerprint == DEVICE
+    assert len(found(reply).samples_ms) == MIN_ROUNDS
 
 
-@pytest.mark.parametrize(("cores", "attempts", "is_flagged"), [([0.2], 1, False), ([0.3], 3, True), ([None], 1, False)])
-def test_an_even_measurement_beside_others_is_not_believed(
-    cores: list[float | None], attempts: int, is_flagged: bool, clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
+def test_the_rounds_are_kept_as_they_were(clock: Clock) -> None:
+    reply, _ = replied(clock, request("small"), share=0.8, teacher=[40.0], small=[2.0])
+    small = found(reply)
+    assert small.samples_ms == pytest.approx([2.5] * MIN_ROUNDS)
+    assert small.cpu_samples_ms == pytest.approx([2.0] * MIN_ROUNDS)
+    assert small.reference_samples_ms == pytest.approx([50.0] * MIN_ROUNDS)
+    assert small.reference_cpu_samples_ms == pytest.approx([40.0] * MIN_ROUNDS)
+    assert (small.p10_ms, small.p50_ms, small.p90_ms) == pytest.approx((2.5, 2.0, 2.5))
+
+
+def test_what_stays_wild_is_flagged_and_the_teacher_by_its_own_time(clock: Clock) -> None:
+    draw = random.Random(1)
+    wild = [draw.choice([2.0, 40.0]) for _ in range(997)]
+    reply, _ = replied(clock, request("calm", "wild"), teacher=[40.0], calm=[2.0], wild=wild)
+    assert [found(reply).is_flagged, found(reply, 1).is_flagged] == [False, True]
+    assert not reply.reference[0].is_flagged
+    reply, _ = replied(clock, request("calm"), teacher=[40.0, 95.0, 61.0], calm=[2.0])
+    assert reply.reference[0].is_flagged
+
+
+def test_beside_others_who_have_most_of_the_processor_nothing_is_believed(clock: Clock) -> None:
+    reply, _ = replied(clock, request("small"), share=0.4, teacher=[40.0], small=[2.0])
+    assert reply.reference[0].is_flagged and found(reply).is_flagged
+
+
+def test_the_time_given_is_that_of_seventeen_shapes_at_least(clock: Clock) -> None:
+    wild = [30.0, 95.0, 61.0]
+    replied(clock, request("small"), teacher=wild, small=[2.0])
+    assert clock.now_s == pytest.approx(17 * PROTOCOL.seconds_per_shape, abs=0.6)
+    clock.now_s = 0.0
+    names = [f"shape{number}" for number in range(40)]
+    replied(clock, request(*names), teacher=wild, **{name: [2.0] for name in names})
+    assert clock.now_s == pytest.approx(40 * (PROTOCOL.seconds_per_shape + turns.WARMUP_S), abs=6.0)
+
+
+def test_inputs_are_of_the_protocols_batch_and_lengths_in_the_same_rounds(clock: Clock) -> None:
+    protocol = replace(PROTOCOL, batch_size=2, long_sequence_length=24)
+    reply, sessions = replied(clock, request("small", protocol=protocol), teacher=[40.0], small=[2.0])
+    measured = reply.models[0]
+    assert not isinstance(measured, FailureReport)
+    assert [each.p50_ms for each in measured] == pytest.approx([4.0, 12.0])
+    assert [each.shape for each in sessions["small"].inputs] == [(2, 8), (2, 24)]
+    assert all(each.min() >= 10 and each.max() < 100 for each in sessions["small"].inputs)
+    assert len(measured[0].samples_ms) == len(measured[1].samples_ms)
+
+
+def test_what_cannot_be_loaded_says_so_and_stands_in_nobodys_way(clock: Clock) -> None:
+    reply, _ = replied(clock, request("lost", "small"), teacher=[40.0], small=[2.0])
+    assert isinstance(reply.models[0], FailureReport)
+    assert reply.models[0].message == "lost holds no model"
+    assert found(reply, 1).p50_ms == pytest.approx(2.0)
+
+
+def test_without_the_reference_there_is_nothing(clock: Clock) -> None:
+    with pytest.raises(EvaluationError, match="teacher holds no model"):
+        replied(clock, request("small"), small=[2.0])
+
+
+@pytest.mark.parametrize("changes", [{"threads": 2}, {"device": "cuda"}])
+def test_processor_time_counts_only_where_a_model_computes_in_the_thread_that_calls(
+    changes: dict[str, object], clock: Clock
 ) -> None:
-    monkeypatch.setattr(measure, "OtherLoad", Others(*cores))
-    measured = measured_of(Encoder(clock.sleep, itertools.repeat(0.01)))
-    assert (measured.num_attempts, measured.is_flagged) == (attempts, is_flagged)
-    assert measured.other_load_cores == cores[0]
+    asked = request("small", protocol=replace(PROTOCOL, **changes))
+    reply, _ = replied(clock, asked, share=0.5, teacher=[40.0], small=[2.0])
+    assert found(reply).cpu_samples_ms is None
+    assert found(reply).p50_ms == pytest.approx(4.0)
 
 
-def test_an_attempt_without_others_is_preferred_to_a_calm_one(
-    clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(measure, "OtherLoad", Others(2 * MAX_OTHER_CORES, 0.0))
-
-    def times() -> Iterator[float]:
-        while clock.now_s < 0.8:
-            yield 0.02
-        while True:
-            yield from (0.01, 0.01, 0.012)
-
-    measured = measured_of(Encoder(clock.sleep, times()))
-    assert (measured.num_attempts, measured.is_flagged, measured.other_load_cores) == (2, False, 0.0)
-    assert measured.p50_ms == pytest.approx(10)
+def test_what_is_no_saved_model_is_timed_beside_nothing() -> None:
+    measured = time_call(lambda: sum(range(1000)), PROTOCOL, DEVICE)
+    assert measured.p50_ms > 0 and measured.ratio is None
+    assert measured.p50_stderr_ms == measured.absolute_stderr_ms
 
 
-@pytest.mark.parametrize(
-    ("paces_ms", "attempts", "is_flagged", "pace_ms"),
-    [
-        ([1.0, 1.07], 1, False, 1.07),
-        ([1.0, 1.09, 1.0], 2, False, 1.0),  # it became slow meanwhile, and fast again
-        ([1.09, 1.0], 2, False, 1.0),
-        ([1.2, 1.3, 1.2, 1.1, 1.2, 1.4], 3, True, 1.3),
-    ],
-)
-def test_what_a_slow_machine_took_is_measured_again(
-    paces_ms: list[float],
-    attempts: int,
-    is_flagged: bool,
-    pace_ms: float,
-    clock: WaitingClock,
-) -> None:
-    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
-    measured = measured_of(encoder, PROTOCOL, 1.0, Paces(*paces_ms), Patience(lambda: 1.0))
-    assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (attempts, is_flagged, pace_ms)
-
-
-def test_a_machine_that_is_slow_for_good_is_measured_once_a_shape(
-    clock: WaitingClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reference_pace, "time", clock)
-    patience = Patience(lambda: 1.5)
-    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
-    measured = [measured_of(encoder, PROTOCOL, 1.0, Paces(1.5), patience) for _ in range(10)]
-    assert [(each.num_attempts, each.is_flagged) for each in measured] == [(1, True)] * 10
-    measured_s = 10 * 0.8
-    assert clock.now_s == pytest.approx(FIRST_PATIENCE_S + 2 * measured_s, abs=2.0)
-
-
-def test_what_is_measured_once_only_is_not_waited_for(clock: WaitingClock) -> None:
-    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
-    measured = measured_of(encoder, replace(PROTOCOL, max_attempts=1), 1.0, Paces(1.5), Patience(pytest.fail))
-    assert (measured.num_attempts, measured.is_flagged) == (1, True)
-
-
-def test_without_a_best_pace_the_machine_is_taken_as_it_is(clock: WaitingClock) -> None:
-    measured = measured_of(Encoder(clock.sleep, itertools.repeat(0.01)), paces=Paces(5.0, 9.0))
-    assert (measured.num_attempts, measured.is_flagged, measured.pace_ms) == (1, False, 9.0)
-
-
-def test_a_protocol_may_ask_for_one_attempt(clock: WaitingClock) -> None:
-    encoder = Encoder(clock.sleep, itertools.cycle([0.01, 0.01, 0.02]))
-    measured = measured_of(encoder, replace(PROTOCOL, max_attempts=1))
-    assert (measured.num_attempts, measured.is_flagged) == (1, True)
-
-
-@pytest.mark.parametrize(("call_s", "count"), [(0.0001, 300), (0.005, 120), (1.0, 30)])
-def test_timing_lasts_long_enough_for_a_stable_median(call_s: float, count: int, clock: WaitingClock) -> None:
-    encoder = Encoder(clock.sleep, itertools.repeat(call_s))
-    measured = measured_of(encoder)
-    assert len(measured.samples_ms) == pytest.approx(count, abs=1)
-    num_warmup_calls = len(encoder.calls) - len(measured.samples_ms)
-    assert num_warmup_calls >= 5
-    assert num_warmup_calls * call_s >= 0.2 - 1e-9
-
-
-def test_warm_up_is_not_counted(clock: WaitingClock) -> None:
-    times = itertools.chain([5.0] * 5, itertools.repeat(0.01))
-    assert max(measured_of(Encoder(clock.sleep, times)).samples_ms) == pytest.approx(10)
-
-
-def test_the_protocol_decides_input_threads_and_precision(clock: WaitingClock) -> None:
-    encoder = Encoder(clock.sleep, itertools.repeat(0.01))
-    protocol = LatencyProtocol(threads=2, batch_size=3, sequence_length=7, dtype="bfloat16")
-    measured_of(encoder, protocol)
-    assert {tuple(call.input_ids.shape) for call in encoder.calls} == {(3, 7)}
-    assert {call.threads for call in encoder.calls} == {2}
-    assert {call.dtype for call in encoder.calls} == {torch.bfloat16}
-    assert not any(call.records_gradients for call in encoder.calls)
-
-
-def test_a_second_length_is_timed_beside_the_first(clock: WaitingClock) -> None:
-    class Growing(Encoder):
-        def forward(self, input_ids: torch.Tensor) -> None:
-            self.calls.append(SimpleNamespace(input_ids=input_ids))
-            self._wait(input_ids.shape[1] / 1000)
-
-    measured = measured_of(Growing(clock.sleep, ()), LatencyProtocol(sequence_length=8, long_sequence_length=24))
-    assert (measured.p50_ms, measured.long_p50_ms) == pytest.approx((8.0, 24.0))
-    assert set(measured.samples_ms) == {8.0} and not measured.is_flagged
-    assert measured_of(Growing(clock.sleep, ())).long_p50_ms is None
-
-
-def test_a_second_length_that_scatters_is_not_believed_either(clock: WaitingClock) -> None:
-    class Uneven(Encoder):
-        def forward(self, input_ids: torch.Tensor) -> None:
-            self._wait(0.01 if input_ids.shape[1] == 8 else next(self._times_s))
-
-    times = itertools.cycle([0.010, 0.030])
-    protocol = LatencyProtocol(sequence_length=8, long_sequence_length=24)
-    assert measured_of(Uneven(clock.sleep, times), protocol).is_flagged
+def test_the_load_beside_is_told(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "load_average", lambda: 1.25)
+    reply, _ = replied(clock, request(), teacher=[40.0])
+    [teacher] = reply.reference
+    assert (teacher.load_before, teacher.load_after) == (1.25, 1.25)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_real_encoder_is_measured_without_its_head(
-    dtype: str, tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(measure, "TIMED_S", 0.05)
-    monkeypatch.setattr(measure, "WARMUP_S", 0.0)
-    protocol = LatencyProtocol(sequence_length=32, dtype=dtype)
-    request = saved(tmp_path / "model", facts_of(tiny_roberta), architecture(2, 2, 16, 24), protocol)
-    encoder = ENGINE.open(Path(request.folder), protocol)._module
-    measured = measured_of(encoder, protocol)
-    assert 0 < measured.p10_ms <= measured.p50_ms <= measured.p90_ms < 1000
-    assert measured.load_before >= 0
-    assert measured.fingerprint.runtime.startswith("torch")
-    assert type(encoder).__name__ == "RobertaModel" and encoder.pooler is None
+def test_a_real_encoder_is_measured_without_its_head(dtype: str, tiny_roberta: Path, tmp_path: Path) -> None:
+    protocol = LatencyProtocol(sequence_length=32, dtype=dtype, seconds_per_shape=0.01)
+    facts = facts_of(tiny_roberta)
+    saved(tmp_path / "small", facts, architecture(1, 2, 16, 24), protocol)
+    saved(tmp_path / "large", facts, architecture(4, 4, 64, 256), protocol)
+
+    def opened(model: SavedModel) -> Session:
+        session = ENGINE.open(Path(model.folder), protocol)
+        assert type(session._module).__name__ == "RobertaModel" and session._module.pooler is None
+        return session
+
+    reply = measure_latencies(opened, measuring(facts, protocol, tmp_path / "large", tmp_path / "small"), DEVICE)
+    assert 0 < found(reply).p50_ms < reply.reference[0].p50_ms < 1000
+    assert torch.get_num_threads() == 1, "as the protocol asks"

@@ -10,6 +10,8 @@ from builders import architecture
 from saved_models import saved
 from searches import facts_of
 
+from ose.core.failures import JobInterruptedError
+from ose.core.job import FailureReport
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import LatencyRequest
 from ose.errors import EvaluationError, WorkerLostError
@@ -19,7 +21,7 @@ from ose.runtimes.torch.rules import RULES
 
 pytestmark = pytest.mark.processes
 
-PROTOCOL = LatencyProtocol(sequence_length=16)
+PROTOCOL = LatencyProtocol(sequence_length=16, seconds_per_shape=0.01)
 
 
 def pid_of(probe: SubprocessLatencyProbe) -> int:
@@ -52,9 +54,9 @@ def task(first: LatencyRequest) -> LatencyRequest:
 def test_after_a_killed_process_models_are_measured_in_another_one(
     probe: SubprocessLatencyProbe, task: LatencyRequest
 ) -> None:
-    measured = probe.measure(task)
+    [measured] = probe.measure(task).reference
     assert pid_of(probe) != os.getpid()
-    assert 0 < measured.p10_ms <= measured.p50_ms <= measured.p90_ms
+    assert 0 < measured.p10_ms <= measured.p90_ms and measured.p50_ms > 0
     assert measured.fingerprint == probe.fingerprint() == device_fingerprint(RULES)
 
 
@@ -66,10 +68,32 @@ def test_one_process_answers_every_request(probe: SubprocessLatencyProbe, task: 
 
 
 def test_a_failure_there_is_an_error_here(probe: SubprocessLatencyProbe, task: LatencyRequest, tmp_path: Path) -> None:
-    lost = replace(task, folder=str(tmp_path / "missing"))
+    missing = replace(task.reference, folder=str(tmp_path / "missing"))
     with pytest.raises(EvaluationError, match=r"latency could not be measured: .*missing"):
-        probe.measure(lost)
-    assert probe.measure(task).p50_ms > 0
+        probe.measure(replace(task, reference=missing))
+    assert probe.measure(task).reference[0].p50_ms > 0
+
+
+def test_what_cannot_be_measured_does_not_stand_in_the_way_of_others(
+    probe: SubprocessLatencyProbe, task: LatencyRequest, tmp_path: Path
+) -> None:
+    missing = replace(task.reference, folder=str(tmp_path / "missing"))
+    failure, measured = probe.measure(replace(task, models=(missing, task.reference))).models
+    assert isinstance(failure, FailureReport) and "missing" in failure.message
+    assert not isinstance(measured, FailureReport) and measured[0].ratio is not None
+
+
+def test_a_measurement_is_broken_off_by_what_the_look_at_the_job_raises(
+    probe: SubprocessLatencyProbe, task: LatencyRequest
+) -> None:
+    def check() -> None:
+        raise JobInterruptedError("cancelled")
+
+    long = replace(task, models=(task.reference,) * 20, protocol=replace(PROTOCOL, seconds_per_shape=60.0))
+    with pytest.raises(JobInterruptedError):
+        probe.measure(long, check)
+    assert probe._process is None, "its late answer would be taken for that of the next request"
+    assert probe.measure(task).reference[0].p50_ms > 0
 
 
 def test_the_process_ends_with_its_standard_input(probe: SubprocessLatencyProbe) -> None:

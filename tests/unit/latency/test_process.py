@@ -1,31 +1,27 @@
 import io
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from builders import architecture
-from saved_models import saved
+from saved_models import measuring, saved
 from searches import facts_of
 
-from ose.core.architecture import Architecture
 from ose.core.measurement import LatencyProtocol
 from ose.core.messages import LatencyRequest
-from ose.latency import measure
 from ose.latency.fingerprint import device_fingerprint
 from ose.latency.process import LatencyServer
+from ose.latency.turns import MIN_ROUNDS
 from ose.runtimes.torch.rules import RULES
 
 SHAPE = architecture(1, 2, 16, 24)
-PROTOCOL = LatencyProtocol(sequence_length=16)
+PROTOCOL = LatencyProtocol(sequence_length=16, seconds_per_shape=0.01)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LatencyServer]:
-    monkeypatch.setattr(measure, "TIMED_S", 0.05)
-    monkeypatch.setattr(measure, "WARMUP_S", 0.0)
+def server() -> LatencyServer:
     return LatencyServer("ose.runtimes.torch")
 
 
@@ -44,17 +40,18 @@ def test_a_fingerprint_is_answered(server: LatencyServer) -> None:
 
 @pytest.mark.slow
 def test_a_measurement_is_answered(server: LatencyServer, task: LatencyRequest) -> None:
-    result = ask(server, task)["result"]
-    assert result["p50_ms"] > 0
-    assert len(result["samples_ms"]) >= 30
+    [measured] = ask(server, task)["result"]["reference"]
+    assert measured["p50_ms"] > 0
+    assert len(measured["samples_ms"]) >= MIN_ROUNDS
 
 
 @pytest.mark.slow
 def test_a_larger_model_takes_longer(server: LatencyServer, tiny_roberta: Path, tmp_path: Path) -> None:
-    def p50_ms(shape: Architecture) -> float:
-        return ask(server, saved(tmp_path / str(shape), facts_of(tiny_roberta), shape, PROTOCOL))["result"]["p50_ms"]
-
-    assert p50_ms(architecture(6, 4, 128, 512)) > 1.5 * p50_ms(SHAPE)
+    facts, large = facts_of(tiny_roberta), architecture(6, 4, 128, 512)
+    saved(tmp_path / "large", facts, large, PROTOCOL)
+    saved(tmp_path / "small", facts, SHAPE, PROTOCOL)
+    [[measured]] = ask(server, measuring(facts, PROTOCOL, tmp_path / "small", tmp_path / "large"))["result"]["models"]
+    assert measured["ratio"] > 1.5
 
 
 @pytest.mark.parametrize(
@@ -68,7 +65,7 @@ def test_a_request_that_makes_no_sense_is_a_failure(line: str, code: str, server
 
 
 def test_a_gpu_that_is_not_there_is_a_failure(server: LatencyServer, task: LatencyRequest) -> None:
-    failure = ask(server, replace(task, protocol=LatencyProtocol(device="cuda:77")))["failure"]
+    failure = ask(server, replace(task, protocol=replace(PROTOCOL, device="cuda:77")))["failure"]
     assert failure["code"] == "dependency"
 
 

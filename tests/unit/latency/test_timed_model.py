@@ -21,7 +21,7 @@ def test_the_encoder_of_the_student_or_of_the_teacher_is_saved(
     is_teacher: bool, depth: int, tiny_roberta: Path, tmp_path: Path
 ) -> None:
     request = saved(tmp_path / "model", facts_of(tiny_roberta), SHAPE, PROTOCOL, is_teacher=is_teacher)
-    encoder = ENGINE.open(Path(request.folder), PROTOCOL)._module
+    encoder = ENGINE.open(Path(request.reference.folder), PROTOCOL)._module
     assert type(encoder).__name__ == "RobertaModel" and encoder.pooler is None
     assert len(encoder.encoder.layer) == depth
     assert all(parameter.abs().max() > 0 for parameter in encoder.parameters())

@@ -276,12 +276,13 @@ def _copy(source: Connection, target: Connection) -> None:
 
 
 def _as_of_then(values: dict[str, Any], *, has_metrics: bool) -> dict[str, Any]:
-    """The database counts rows itself. Job specs said nothing of layers, and metrics once stood one by one."""
+    """The database counts rows itself. Job specs had attempts in place of layers, and metrics once stood one by one."""
     if isinstance(values["id"], int):
         del values["id"]
     if "spec_hash" in values:
         spec = json.loads(values["spec"])
-        del spec["space"]["layers"], spec["search"]["inheritance"]
+        del spec["space"]["layers"], spec["search"]["inheritance"], spec["latency"]["seconds_per_shape"]
+        spec["latency"]["max_attempts"] = 3
         values["spec"] = json.dumps(spec)
     if has_metrics:
         return values

@@ -1,4 +1,4 @@
-"""Tests ose/distillation/curve.py."""
+"""Tests ose/distillation/curve.py and ose/latency/any_model.py."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from builders import NOW, architecture, job_spec
 from searches import fill
+from transformers import DistilBertConfig, T5Config
 
 from ose.core.inheritance import InheritanceSpec
 from ose.core.job import DistillationResult, Job, JobStatus
@@ -16,14 +17,13 @@ from ose.core.messages import DataRequest
 from ose.core.presets import preset_spec
 from ose.core.spec import SearchSpec
 from ose.distillation.curve import read_curve
-from ose.errors import TeacherError
+from ose.errors import EvaluationError, InvalidInputError, TeacherError
 from ose.extraction.calibrate import open_calibration
-from ose.latency import measure
 from ose.tasks.fill_mask.search_data import load_search_data
 from ose.tasks.fill_mask.teacher import load_masked_lm, load_tokenizer
 from ose.tasks.judging import held_out_quality
 from ose.tasks.registry import load_task
-from ose.workers.foreground import FullDistillation, latency_of_directory, run_distillation
+from ose.workers.foreground import FullDistillation, latencies_of_models, run_distillation
 
 SMALL = architecture(2, 2, 16, 24)
 SPEC = preset_spec(
@@ -72,7 +72,6 @@ def figures(result: DistillationResult) -> DistillationResult:
     return replace(result, wall_time_s=0, student_path="")
 
 
-@pytest.mark.slow
 def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataRequest, tmp_path: Path) -> None:
     steps: list[int] = []
     result = run_distillation(request(job, search, tmp_path), lambda step, _: steps.append(step))
@@ -87,7 +86,6 @@ def test_the_saved_student_has_the_figures_of_the_result(job: Job, search: DataR
     assert load_tokenizer(result.student_path).mask_token_id is not None
 
 
-@pytest.mark.slow
 def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def interrupt(step: int, _: object) -> None:
         if step == 5:
@@ -101,7 +99,6 @@ def test_an_interrupted_distillation_ends_with_the_same_figures(job: Job, search
     assert figures(run_distillation(request(job, search, tmp_path / "again"), ignore)) == figures(straight)
 
 
-@pytest.mark.slow
 def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
     job: Job, search: DataRequest, tmp_path: Path
 ) -> None:
@@ -124,7 +121,6 @@ def test_the_curve_of_an_interrupted_distillation_has_each_step_once(
     assert read_curve(wanted.folder / "curve.csv") == curve
 
 
-@pytest.mark.slow
 def test_what_is_kept_and_how_it_starts_are_the_requests(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def first_loss(name: str, **changes: object) -> float:
         losses: list[float] = []
@@ -149,7 +145,6 @@ def test_no_curve_is_written_unless_asked_for(job: Job, search: DataRequest, tmp
     assert sum(result.sequence_losses_nats) / len(result.sequence_losses_nats) == pytest.approx(result.loss_nats)
 
 
-@pytest.mark.slow
 def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataRequest, tmp_path: Path) -> None:
     def at_start(**changes: Any) -> float:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
@@ -161,11 +156,30 @@ def test_the_recipe_decides_how_the_student_starts(job: Job, search: DataRequest
     assert at_start() == at_start(initialization="inherit") != at_start(initialization="random")
 
 
-@pytest.mark.slow
-def test_a_directory_is_measured(tiny_roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "TIMED_S", 0.05)
-    monkeypatch.setattr(measure, "WARMUP_S", 0.0)
-    protocol = LatencyProtocol(sequence_length=16)
-    assert latency_of_directory(tiny_roberta, protocol).p50_ms > 0
+@pytest.mark.processes
+def test_whatever_transformers_loads_is_measured_whole_beside_another_or_alone(
+    tiny_roberta: Path, tmp_path: Path
+) -> None:
+    protocol = LatencyProtocol(sequence_length=16, seconds_per_shape=0.01)
+    small = DistilBertConfig(vocab_size=300, dim=16, hidden_dim=24, n_layers=1, n_heads=2, num_labels=3)
+    small.architectures = ["DistilBertForSequenceClassification"]
+    small.save_pretrained(tmp_path / "classifier")
+    inputs = ((1, 16), (2, 8))
+    for model, reference in ((tmp_path / "classifier", tiny_roberta), (tiny_roberta, None)):
+        found = latencies_of_models(model, reference, inputs, protocol)
+        assert tuple((each.batch_size, each.sequence_length) for each in found) == inputs
+        assert all(each.latency.p50_ms > 0 for each in found)
+        assert {each.latency.ratio is None for each in found} == {each.reference is None for each in found}
+        assert {each.reference is None for each in found} == {reference is None}
+
+
+@pytest.mark.processes
+def test_what_cannot_be_measured_is_told_in_a_line(tiny_roberta: Path, tmp_path: Path) -> None:
+    protocol = LatencyProtocol(seconds_per_shape=0.01)
     with pytest.raises(TeacherError):
-        latency_of_directory(tmp_path, protocol)
+        latencies_of_models(tmp_path, None, ((1, 16),), protocol)
+    with pytest.raises(InvalidInputError, match="takes at most 64 tokens"):
+        latencies_of_models(tiny_roberta, None, ((1, 16), (1, 65)), protocol)
+    T5Config(vocab_size=300, d_model=16, d_ff=24, num_layers=1, num_heads=2, d_kv=8).save_pretrained(tmp_path / "t5")
+    with pytest.raises(EvaluationError, match="latency could not be measured"):
+        latencies_of_models(tmp_path / "t5", None, ((1, 16),), protocol)

@@ -20,13 +20,16 @@ PROTOCOL = LatencyProtocol(sequence_length=16)
 
 @pytest.fixture
 def folder(tiny_roberta: Path, tmp_path: Path) -> Path:
-    return Path(saved(tmp_path / "model", facts_of(tiny_roberta), architecture(2, 2, 16, 24), PROTOCOL).folder)
+    request = saved(tmp_path / "model", facts_of(tiny_roberta), architecture(2, 2, 16, 24), PROTOCOL)
+    return Path(request.reference.folder)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_told(folder: Path) -> None:
     with pytest.raises(DependencyError, match="cuda:0, but torch sees no GPU here"):
         ENGINE.open(folder, LatencyProtocol(device="cuda:0"))
+    with pytest.raises(DependencyError, match="cuda:0, but torch sees no GPU here"):
+        ENGINE.accelerator("cuda:0")
 
 
 def test_a_model_without_weights_runs_with_noise_and_always_the_same(folder: Path, tiny_roberta: Path) -> None:

@@ -21,6 +21,7 @@ from builders import architecture
 from processes import busiest, eventually, ray_workers, wait_for_all
 from searches import evaluate_task
 
+from ose.core.job import FailureReport
 from ose.core.measurement import Evaluation, LatencyProtocol
 from ose.core.messages import DataRequest, Event, RequestFailed, RequestSucceeded
 from ose.errors import EvaluationError, WorkerLostError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # Ray must not be imported before `start_ray_backend` does
 pytestmark = pytest.mark.ray
 
 SMALL = architecture(1, 2, 16, 24)
+PROTOCOL = LatencyProtocol(sequence_length=16, seconds_per_shape=0.01)
 LONG_S = 120.0
 SUPPORT = Path(__file__).parents[3] / "support"
 
@@ -109,13 +111,19 @@ def test_a_probe_on_a_node_measures_what_is_sent_and_survives_its_actor(
 
     from ose.workers.ray.latency_actor import RayLatencyProbe
 
-    task = saved(tmp_path / "model", search.teacher, SMALL, LatencyProtocol(sequence_length=16))
+    task = saved(tmp_path / "model", search.teacher, SMALL, PROTOCOL)
     ray_backend.settle()
     probe = RayLatencyProbe(task.protocol)
     probe.start()
-    assert probe.measure(task).fingerprint == probe.fingerprint()
+    reply = probe.measure(replace(task, models=(task.reference,)))
+    assert reply.reference[0].fingerprint == probe.fingerprint() and len(reply.models) == 1
+    missing = replace(task.reference, folder=str(tmp_path / "missing"))
     with pytest.raises(EvaluationError, match="holds no saved model"):
-        probe.measure(replace(task, folder=str(tmp_path / "missing")))
+        probe.measure(replace(task, reference=missing))
+    with pytest.raises(KeyboardInterrupt):
+        probe.measure(replace(task, protocol=replace(PROTOCOL, seconds_per_shape=60.0)), interrupted)
+    assert probe._actor is None, "it would measure on beside what is asked next"
+    probe.start()
     ray.kill(probe._actor)
     with pytest.raises(WorkerLostError, match="the latency actor died"):
         probe.measure(task)
@@ -125,6 +133,10 @@ def test_a_probe_on_a_node_measures_what_is_sent_and_survives_its_actor(
     probe.close()
 
 
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
 def test_the_node_that_measures_sees_nothing_but_what_it_is_sent(
     ray_backend: RayBackend, search: DataRequest, tmp_path: Path
 ) -> None:
@@ -132,11 +144,13 @@ def test_the_node_that_measures_sees_nothing_but_what_it_is_sent(
 
     from ose.workers.ray.latency_actor import ProbeActor
 
-    here = saved(tmp_path / "model", search.teacher, SMALL, LatencyProtocol(sequence_length=16))
+    here = saved(tmp_path / "model", search.teacher, SMALL, PROTOCOL)
     files = packed(tmp_path / "model", RULES.files)
     actor = ProbeActor(here.protocol, "ose.runtimes.torch")
     try:
-        assert actor.measure(replace(here, folder="/not/on/this/node"), files).p50_ms > 0
+        elsewhere = replace(here.reference, folder="/not/on/this/node")
+        reply = actor.measure(replace(here, reference=elsewhere, models=(elsewhere,)), [files, files])
+        assert reply.reference[0].p50_ms > 0 and not isinstance(reply.models[0], FailureReport)
     finally:
         actor.stop()
 
