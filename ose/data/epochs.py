@@ -30,8 +30,10 @@ class BatchOrder(Protocol):
 
 
 _TOGETHER = 16
-"""Items of one length that follow one another, at most half a step's: micro-batches are full, and steps are mixed. Nothing
-that a machine's memory asks for is in it, so that the order is the same on all."""
+"""Items of one length that follow one another, at most half a step's: micro-batches are full, and steps are mixed.
+
+Nothing that a machine's memory asks for is in it, so that the order is the same on all.
+"""
 
 
 def rows_of_step(sizes: tuple[int, ...], spec: BatchOrder, step: int) -> list[tuple[int, np.ndarray]]:
