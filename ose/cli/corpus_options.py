@@ -28,6 +28,9 @@ QueryOption = Annotated[
 ]
 BadRowsOption = Annotated[float, typer.Option(min=0, max=0.5, help="The share of rows that may be left out.")]
 QuotesOption = Annotated[Quotes, typer.Option(help="What quotes mean in CSV and TSV.")]
+CorpusAsIs = Annotated[
+    bool, typer.Option("--corpus-as-is", help="Go on also if the text looks as if it were not what was meant.")
+]
 LengthOption = Annotated[int | None, typer.Option(min=8, max=SEQUENCE.most, help="Tokens an item at most.")]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 
@@ -39,6 +42,7 @@ def corpus_spec(
     validation: Sequence[str] = (),
     skip_bad_rows: float = 0.0,
     quotes: Quotes = Quotes.auto,
+    as_is: bool = False,
 ) -> CorpusSpec:
     """The rows that the options name."""
     return CorpusSpec(
@@ -47,4 +51,5 @@ def corpus_spec(
         columns=columns,
         skip_bad_rows=skip_bad_rows,
         quotes=quotes.value,
+        as_is=as_is,
     )

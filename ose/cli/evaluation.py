@@ -10,6 +10,7 @@ import typer
 from ose.cli.context import Context, Format, print_json, say, tell
 from ose.cli.corpus_options import (
     BadRowsOption,
+    CorpusAsIs,
     DataOption,
     DeviceOption,
     LengthOption,
@@ -51,13 +52,14 @@ def evaluate(
     sequence_length: LengthOption = None,
     skip_bad_rows: BadRowsOption = 0.0,
     quotes: QuotesOption = Quotes.auto,
+    corpus_as_is: CorpusAsIs = False,
     device: DeviceOption = "cpu",
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
 ) -> None:
     """Judge models by labels, or by the text itself, with standard errors; several models are compared in pairs."""
     options: Context = context.obj
     columns = Columns(text=text, text_pair=text_pair, label=label, query_id=query_id)
-    corpus = corpus_spec(data, columns, skip_bad_rows=skip_bad_rows, quotes=quotes)
+    corpus = corpus_spec(data, columns, skip_bad_rows=skip_bad_rows, quotes=quotes, as_is=corpus_as_is)
     with options.this_machine() as workspace:
         report = workspace.evaluate(models, corpus, teacher=teacher, sequence_length=sequence_length, device=device)
     if output is Format.json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ose.cli.context import MOST_ROWS, Context, Format, print_json, say, tell, this_command
+from ose.cli.corpus_options import CorpusAsIs
 from ose.cli.cost_text import expected_line, taken_line
 from ose.core.bounds import STEPS
 from ose.core.job import Job, JobStatus
@@ -26,9 +27,6 @@ JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its b
 AsIs = Annotated[
     bool,
     typer.Option("--teacher-as-is", help="Go on also if the teacher's answers look as if it had never been trained."),
-]
-CorpusAsIs = Annotated[
-    bool, typer.Option("--corpus-as-is", help="Go on also if the text looks as if it were not what was meant.")
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print.")]
 

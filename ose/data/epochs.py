@@ -30,8 +30,10 @@ class BatchOrder(Protocol):
 
 
 _TOGETHER = 16
-"""Items of one length that follow one another, so that micro-batches are full. Nothing that a machine's memory asks for
-is in it: the order is the same on all."""
+"""Items of one length that follow one another, at most half a step's: micro-batches are full, and steps are mixed.
+
+Nothing that a machine's memory asks for is in it, so that the order is the same on all.
+"""
 
 
 def rows_of_step(sizes: tuple[int, ...], spec: BatchOrder, step: int) -> list[tuple[int, np.ndarray]]:
@@ -47,7 +49,7 @@ def rows_of_step(sizes: tuple[int, ...], spec: BatchOrder, step: int) -> list[tu
     groups, rows = np.empty_like(wanted), np.empty_like(wanted)
     for epoch in np.unique(epochs):
         here = epochs == epoch
-        order = _epoch_order(sizes, min(spec.batch_size, _TOGETHER), spec.seed, int(epoch))
+        order = _epoch_order(sizes, min(max(1, spec.batch_size // 2), _TOGETHER), spec.seed, int(epoch))
         groups[here], rows[here] = order[:, offsets[here]]
     return [(int(group), rows[groups == group]) for group in np.unique(groups)]
 
