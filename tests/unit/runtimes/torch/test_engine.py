@@ -20,7 +20,9 @@ PROTOCOL = LatencyProtocol(sequence_length=16)
 
 @pytest.fixture
 def folder(tiny_roberta: Path, tmp_path: Path) -> Path:
-    return Path(saved(tmp_path / "model", facts_of(tiny_roberta), architecture(2, 2, 16, 24), PROTOCOL).reference.folder)
+    return Path(
+        saved(tmp_path / "model", facts_of(tiny_roberta), architecture(2, 2, 16, 24), PROTOCOL).reference.folder
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
