@@ -18,7 +18,7 @@ def with_better_latency(
 
     Only where the student's or its teacher's is among that, and the export will not be refused: it takes a while.
     """
-    if output.exists() and any(output.iterdir()):
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
         return job
     shown = (job.teacher_latency, store.candidate(job.id, distillation.candidate_number).latency)
     if not job.status.is_terminal or not any(each is not None and each.is_flagged for each in shown):
