@@ -299,7 +299,7 @@ class Workspace:
         """
         job = self.store.job(job_id)
         distillation = find_distillation(self.store, job, candidate)
-        job = with_better_latency(self.store, job, distillation, self.coordinator(), self._progress)
+        job = with_better_latency(self.store, job, distillation, Path(output), self.coordinator(), self._progress)
         manifest = student_manifest(self.store, job, distillation)
         return composition.write_export(finished_student(distillation), Path(output), manifest)
 

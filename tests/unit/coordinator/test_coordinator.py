@@ -9,6 +9,7 @@ import pytest
 from fake_backend import Death, FakeBackend
 from fake_search import MEMBERS, Search, spec
 
+from ose.coordinator import turn_taking
 from ose.coordinator.coordinator import Coordinator
 from ose.coordinator.lease import LEASE_S
 from ose.core.job import CandidateStatus, FailureReport, JobStatus, TrialStatus
@@ -236,7 +237,8 @@ def test_a_death_at_any_moment_loses_nothing_and_repeats_nothing(new_store: Call
     assert deaths > 20
 
 
-def test_a_run_that_dies_again_and_again_gets_there(search: Search) -> None:
+def test_a_run_that_dies_again_and_again_gets_there(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn_taking, "_MOST_AT_ONCE", 3)  # what takes turns is stored together
     runs = 0
     while search.store.job(search.job_id).status is not JobStatus.SUCCEEDED:
         runs += 1

@@ -48,9 +48,9 @@ def distilled(search: Search) -> Distillation:
     return search.store.add_distillation(search.job_id, number, DistillationSpec(), "/folder", builders.NOW)
 
 
-def shown(search: Search, backend: FakeBackend, told: Told) -> Job:
+def shown(search: Search, backend: FakeBackend, told: Told, output: Path = Path("/nowhere/yet")) -> Job:
     job = search.store.job(search.job_id)
-    return with_better_latency(search.store, job, distilled(search), search.coordinator(backend), told)
+    return with_better_latency(search.store, job, distilled(search), output, search.coordinator(backend), told)
 
 
 @pytest.mark.parametrize("noisy", [ODD, TEACHER])
@@ -67,6 +67,17 @@ def test_for_another_candidates_noise_nothing_is_measured(search: Search) -> Non
     backend = FakeBackend()
     assert shown(search, backend, Told()) == search.store.job(search.job_id)
     assert backend.measured == []
+
+
+def test_for_an_export_that_will_be_refused_nothing_is_measured(search: Search, tmp_path: Path) -> None:
+    search.run(FakeBackend(flagged=frozenset({ODD})))
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / "of somebody else").touch()
+    backend = FakeBackend()
+    shown(search, backend, Told(), tmp_path / "student")
+    assert backend.measured == []
+    shown(search, backend, Told(), tmp_path / "free")
+    assert backend.measured == [TEACHER, ODD]
 
 
 @pytest.mark.parametrize(
