@@ -85,7 +85,7 @@ class Units:
         """The search on the language model, and both winners distilled on the task."""
         count = num_members(self._sizes.order_space)
         cost = count * self._candidate_s(self._sizes.few_steps, self._pace.language)
-        yield _unit("language/search", "searches", self._work.language_search, cost=cost)
+        yield _unit("language/search", "searches", self._work.language_search, "order/search", cost=cost)
         for by in BY:
             make = partial(self._work.language_choice, by)
             yield _unit(f"language/{by}", "choices", make, "order/search", "language/search", cost=120)

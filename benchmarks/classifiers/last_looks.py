@@ -59,7 +59,9 @@ def look_at_official_parts(work: Work, units: Sequence[Unit]) -> None:
         SystemExit: Something is not done yet that might be chosen by what is seen.
     """
     if left := [unit.name for unit in units if unit.name not in work.results]:
-        raise SystemExit(f"{len(left)} units are not done yet, among them {left[0]}: the official part is looked at last")
+        raise SystemExit(
+            f"{len(left)} units are not done yet, among them {left[0]}: the official part is looked at last"
+        )
     for task, sizes in work.sizes.tasks.items():
         if f"{OFFICIAL}/{task}" not in work.results:
             names = [unit.name for unit in units]
@@ -92,4 +94,8 @@ def _students_of(work: Work, task: str, names: Sequence[str]) -> list[str]:
     """Units that distilled one of a task's."""
     of_order = ("order/", "language/") if task == work.sizes.order_task else ()
     own = [name for name in names if name.startswith((f"{task}/", *of_order))]
-    return [name for name in own if not name.endswith("/teacher") and "hits" in work.results[name] and "folder" in work.results[name]]
+    return [
+        name
+        for name in own
+        if not name.endswith("/teacher") and "hits" in work.results[name] and "folder" in work.results[name]
+    ]

@@ -49,13 +49,13 @@ def measured_pace(encoder: Path, sizes: TaskSizes, language_length: int) -> Pace
         hidden_size=whole.hidden_size * 3 // 4,
         intermediate_size=whole.intermediate_size * 3 // 4,
     )
-    teacher, student = (AutoModelForSequenceClassification.from_config(config) for config in (whole, half))
+    teacher, student = (AutoModelForSequenceClassification.from_config(config).float() for config in (whole, half))
     searching = _step_s(student, sizes.mean_tokens)
     return Pace(
         finetuning=_step_s(teacher, sizes.mean_tokens),
         distilling=searching + _forward_s(teacher, sizes.mean_tokens),
         searching=searching,
-        language=_step_s(AutoModelForMaskedLM.from_config(half), language_length),
+        language=_step_s(AutoModelForMaskedLM.from_config(half).float(), language_length),
     )
 
 
@@ -110,7 +110,9 @@ def plan_text(units: Sequence[Unit], done: Sequence[str], pace: Pace) -> str:
             "",
             *lines,
             "",
-            "A step of 32 items takes " + ", ".join(f"{1000 * each:.0f} ms {name}" for name, each in told.items()) + ".",
+            "A step of 32 items takes "
+            + ", ".join(f"{1000 * each:.0f} ms {name}" for name, each in told.items())
+            + ".",
         ]
     )
 

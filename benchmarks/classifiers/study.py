@@ -52,7 +52,9 @@ class TimedLines(Silence):
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--splits", type=Path, required=True, help="what splits.py wrote")
-    parser.add_argument("--encoder", type=Path, required=True, help="a masked language model, of which teachers are made")
+    parser.add_argument(
+        "--encoder", type=Path, required=True, help="a masked language model, of which teachers are made"
+    )
     parser.add_argument("--text", type=Path, required=True, help="of the search on the language model")
     parser.add_argument("--output", type=Path, required=True, help="all state; keep it to go on")
     parser.add_argument("--plan", action="store_true", help="say what it takes and what is left, and do nothing")

@@ -56,6 +56,10 @@ class Results:
     def __getitem__(self, name: str) -> Any:
         return json.loads(self._file(name).read_text(encoding="utf8"))
 
+    def get(self, name: str) -> Any:
+        """The same; None where it is not done."""
+        return self[name] if self._file(name).exists() else None
+
     def is_ready(self, unit: Unit) -> bool:
         """Whether it can be done, and is not."""
         return unit.name not in self and all(name in self for name in unit.needs)

@@ -69,9 +69,7 @@ class Work:
 
     def content(self, task: str, **changes: Any) -> dict[str, Any]:
         """A job of a task."""
-        return job_content(
-            self.teacher_folder(task), self.splits / task, self.sizes.tasks[task], self.sizes, **changes
-        )
+        return job_content(self.teacher_folder(task), self.splits / task, self.sizes.tasks[task], self.sizes, **changes)
 
     def teacher(self, task: str) -> dict[str, Any]:
         """Fine-tune it, and judge it."""
@@ -107,13 +105,9 @@ class Work:
         search, timer = self.results[f"{task}/search"], self.timer(task)
         wanted = self.results[f"{task}/{target}/{CHOICE}"]["share"]
         facts = self.workspace.job(search["job"]).teacher
-        shape = _BY_HAND[name](
-            facts.architecture, wanted, timer.share, counts_of(facts), self.sizes.width_step
-        )
+        shape = _BY_HAND[name](facts.architecture, wanted, timer.share, counts_of(facts), self.sizes.width_step)
         kept = self.results[f"{task}/layers"]["layers"] if _LAYERS[name] == "best" else _LAYERS[name]
-        found = searched(
-            self.workspace, f"{task} {target} {name}", self.content(task, space=single(shape, kept))
-        )
+        found = searched(self.workspace, f"{task} {target} {name}", self.content(task, space=single(shape, kept)))
         [row] = found["candidates"]
         return {**row, "job": found["job"], "share": timer.share(shape), "timed": timer.told()}
 

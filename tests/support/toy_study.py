@@ -79,11 +79,11 @@ def put_toy_study(folder: Path, documents: list[str]) -> Namespace:
     save_tiny_roberta(folder / "encoder", documents, SHAPE)
     rows = [(text, kind, str(place // 3)) for place, (text, kind) in enumerate(bracket_rows(documents, 300))]
     pairs = [(text, text[::-1][:30], len(text) / 100) for text in lines_of(documents, 120)]
-    for name, part in (("train", slice(0, None, 3)), ("validation", slice(1, None, 3)), ("official", slice(2, None, 3))):
+    for first, name in enumerate(("train", "validation", "official")):
         for task in TOY.tasks:
             (folder / "splits" / task).mkdir(parents=True, exist_ok=True)
-        write_table(folder / "splits/brackets" / f"{name}.csv", rows[part], ("sentence", "kind", "group"))
-        write_table(folder / "splits/scores" / f"{name}.csv", pairs[part], ("sentence", "other", "score"))
+        write_table(folder / "splits/brackets" / f"{name}.csv", rows[first::3], ("sentence", "kind", "group"))
+        write_table(folder / "splits/scores" / f"{name}.csv", pairs[first::3], ("sentence", "other", "score"))
     (folder / "text.txt").write_text("\n".join(documents), encoding="utf8")
     return Namespace(
         splits=folder / "splits",
