@@ -15,15 +15,8 @@ from typing import Any
 
 from benchmarks.classifiers.all_units import num_members
 from benchmarks.classifiers.found import Found
-from benchmarks.classifiers.report_parts import (
-    aims_text,
-    claim_text,
-    language_text,
-    longer_text,
-    order_text,
-    students_text,
-    teachers_text,
-)
+from benchmarks.classifiers.order_parts import language_text, order_text
+from benchmarks.classifiers.report_parts import aims_text, claim_text, longer_text, students_text, teachers_text
 from benchmarks.classifiers.sizes import FULL, StudySizes
 from benchmarks.shared.tables import write_csv
 from ose.core.job import layers_text
