@@ -36,8 +36,8 @@ def train_candidate(plan: dict[str, Any]) -> dict[str, Any]:
 
     class Distillation(Trainer):
         def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], **_: Any) -> torch.Tensor:
-            with torch.no_grad():
-                targets = teacher(**inputs).logits
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=plan["is_bfloat16"]):
+                targets = teacher(**inputs).logits.float()  # Trainer sees to the precision of its own model alone
             return F.kl_div(
                 model(**inputs).logits.log_softmax(-1), targets.log_softmax(-1), reduction="batchmean", log_target=True
             )
