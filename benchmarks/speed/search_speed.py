@@ -117,12 +117,12 @@ def job_content(options: argparse.Namespace, teacher: Path) -> dict[str, Any]:
     }
 
 
-def run_ours(options: argparse.Namespace, teacher: Path, name: str) -> dict[str, Any]:
+def run_search(work: Path, name: str, content: dict[str, Any]) -> dict[str, Any]:
     """`ose job run` from its first import to its last line, and what it said about its stages."""
-    home, file = options.work / name, options.work / f"{name}.json"
+    home, file = work / name, work / f"{name}.json"
     if not file.exists():
-        job_file = options.work / "job.yaml"
-        job_file.write_text(yaml.safe_dump(job_content(options, teacher)), encoding="utf8")
+        job_file = work / "job.yaml"
+        job_file.write_text(yaml.safe_dump(content), encoding="utf8")
         command = [sys.executable, "-m", "ose", "--home", str(home), "job", "run", str(job_file)]
         started = time.perf_counter()
         told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
@@ -228,7 +228,7 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     teacher = teacher_directory(options)
     rates = [matrix_rates(options.workers)]
-    ours = [run_ours(options, teacher, "ose-first")]
+    ours = [run_search(options.work, "ose-first", job_content(options, teacher))]
     job, candidates = finished(options.work / "ose-first")
     report: dict[str, Any] = {
         "flops": sum(candidate_flops(job, counts_of(job.teacher), each) for each in candidates),
@@ -236,7 +236,7 @@ def main() -> None:
     }
     if not options.skip_plain:
         plain = run_plain(options, teacher, options.work / "ose-first")
-        ours.append(run_ours(options, teacher, "ose-last"))
+        ours.append(run_search(options.work, "ose-last", job_content(options, teacher)))
         report |= {"plain_wall_time_s": plain["wall_time_s"], "losses": compare_losses(candidates, plain)}
     rates.append(matrix_rates(options.workers))
     report |= {"ours": ours, "matrix_flops_per_s": rates}
