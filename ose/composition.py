@@ -18,6 +18,7 @@ from ose.core.job import Candidate, DistillationResult, Job, inheritance_of
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.model_report import EvaluationQuestion, EvaluationReport
 from ose.core.progress import Progress, step_reporter
+from ose.core.quantization import OnnxRequest, OnnxSummary
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import WorkersSpec
 from ose.inputs.space_size import num_candidates
@@ -91,6 +92,12 @@ class Wiring:
 
         return run_finetuning(request, self.progress)
 
+    def export_onnx(self, request: OnnxRequest) -> OnnxSummary:
+        """Write a model as ONNX. See `ose.workers.onnx_export.run_onnx_export`."""
+        from ose.workers.onnx_export import run_onnx_export
+
+        return run_onnx_export(request, self.progress)
+
     def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
         """As many of the workers asked for as there is work and room for; results do not depend on how many."""
         from ose.coordinator.capacity import most_workers
@@ -127,3 +134,12 @@ def latency_of_directory(model: Path, protocol: LatencyProtocol) -> LatencyMeasu
     from ose.workers import foreground
 
     return foreground.latency_of_directory(model, protocol)
+
+
+def latency_of_export(export: Path, vocab_size: int, protocol: LatencyProtocol) -> LatencyMeasurement:
+    """Measure what was saved for a runtime, as it is, in a process that loads nothing but that runtime."""
+    from ose.core.messages import LatencyRequest
+    from ose.latency.probe import SubprocessLatencyProbe
+
+    with SubprocessLatencyProbe(protocol) as probe:
+        return probe.measure(LatencyRequest(folder=str(export), vocab_size=vocab_size, protocol=protocol))

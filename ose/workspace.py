@@ -25,12 +25,14 @@ from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.model_report import EvaluationReport
 from ose.core.progress import Progress, Silence
+from ose.core.quantization import OnnxSummary, Quantization
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.inputs.consistency import check_latency_protocol, check_sequence_length
 from ose.inputs.finetuning import finished, inspect_evaluation, inspect_finetuning
 from ose.inputs.job_file import load_job_file, parse_job
 from ose.inputs.job_memory import check_distillation_memory
+from ose.inputs.onnx_latency import inspect_onnx_latency
 from ose.inputs.recipes import changed_recipe
 from ose.inputs.space_files import load_space, shipped_spaces
 from ose.inputs.teachers import inspect_teacher
@@ -54,7 +56,9 @@ from ose.students.distill import (
     find_distillation,
 )
 from ose.students.manifest import student_manifest
+from ose.students.onnx_request import request_of_directory, request_of_job
 from ose.students.student_queue import StudentQueue
+from ose.tasks.onnx_folder import is_onnx
 
 
 class Workspace:
@@ -286,6 +290,38 @@ class Workspace:
         assert distillation.result is not None
         return composition.write_export(Path(distillation.result.student_path), Path(output), manifest)
 
+    def export_onnx(
+        self,
+        model: str | Path,
+        output: str | Path,
+        *,
+        candidate: int | None = None,
+        quantization: Quantization | None = None,
+        data: CorpusSpec | None = None,
+        calibration: CorpusSpec | None = None,
+    ) -> OnnxSummary:
+        """Write a model as a directory that ONNX Runtime runs, with its logits held against torch's.
+
+        Args:
+            model: A job whose student has been distilled, by its id; or a model directory.
+            output: A directory that does not exist yet.
+            candidate: Of a job; None takes the one that was distilled last.
+            quantization: To int8, held against float32 by its gate; None leaves float32.
+            data: Its `train` is what the gate is asked on; None takes the job's held-out text.
+            calibration: Text for the static method; None takes the job's.
+
+        Raises:
+            InvalidInputError: Model or text cannot be used, or text is missing.
+            ConflictError: `output` is not empty, or the file does not say what the model says.
+            DependencyError: The extra `onnx` is not installed.
+        """
+        if Path(model).is_dir():
+            request = request_of_directory(Path(model), Path(output), quantization, data, calibration)
+        else:
+            job = self.store.job(str(model))
+            request = request_of_job(self.store, job, candidate, Path(output), quantization, data, calibration)
+        return self._wiring.export_onnx(request)
+
     def finetune(
         self,
         model: str | Path,
@@ -369,12 +405,19 @@ class Workspace:
         return composition.fill_mask(Path(model), text, count)
 
     def latency(self, model: str | Path, protocol: LatencyProtocol | None = None) -> LatencyMeasurement:
-        """Measure a model directory by the protocol that candidates are measured by.
+        """Measure a model directory by the protocol that candidates are measured by; an ONNX export as it is.
+
+        Args:
+            model: The directory.
+            protocol: How; None takes the usual one, and of an ONNX export its own runtime and precision.
 
         Raises:
             TeacherError: There is no masked language model in it.
             JobFileError: The protocol cannot be measured by, or not on this model.
         """
+        if is_onnx(Path(model)):
+            timed = inspect_onnx_latency(Path(model), protocol)
+            return composition.latency_of_export(timed.folder, timed.vocab_size, timed.protocol)
         protocol = protocol or LatencyProtocol()
         check_latency_protocol(protocol)
         facts = inspect_teacher(TeacherSpec(model=str(model)))

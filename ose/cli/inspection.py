@@ -11,6 +11,7 @@ import typer
 from ose.cli.context import Context, Format, print_json, say, tell
 from ose.core.bounds import BATCH, SEQUENCE, THREADS
 from ose.core.measurement import LatencyProtocol
+from ose.tasks.onnx_folder import is_onnx, onnx_facts
 
 _DEFAULTS = LatencyProtocol()
 
@@ -22,13 +23,30 @@ def latency(
     threads: Annotated[int, typer.Option(min=1, max=THREADS.most)] = _DEFAULTS.threads,
     batch_size: Annotated[int, typer.Option(min=1, max=BATCH.most)] = _DEFAULTS.batch_size,
     sequence_length: Annotated[int, typer.Option(min=1, max=SEQUENCE.most)] = _DEFAULTS.num_tokens,
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = _DEFAULTS.dtype,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="float32, bfloat16, float16; or int8 of onnxruntime.", show_default="float32, or the export's"
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="torch or onnxruntime.", show_default="torch, or the export's")
+    ] = None,
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
 ) -> None:
-    """Measure a model's inference latency on this machine, encoder only. Run it with nothing beside it."""
+    """Measure a model's inference latency on this machine. Run it with nothing beside it.
+
+    Of a masked language model the encoder alone is timed, of an ONNX export all of the file.
+    """
     options: Context = context.obj
+    facts = onnx_facts(model) if is_onnx(model) else {}
     protocol = LatencyProtocol(
-        device=device, threads=threads, batch_size=batch_size, sequence_length=sequence_length, dtype=dtype
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        dtype=dtype or facts.get("precision", _DEFAULTS.dtype),
+        runtime=runtime or ("onnxruntime" if facts else _DEFAULTS.runtime),
     )
     with options.this_machine() as workspace:
         measured = workspace.latency(model, protocol)
