@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ from ose.core.spec import Columns, CorpusSpec
 from ose.errors import ConflictError, DependencyError, InvalidInputError, JobFileError, TeacherError
 from ose.runtimes.onnxruntime.parity import require_parity
 from ose.tasks.registry import load_task
+from ose.tasks.text_classification.teacher import load_classifier
 from ose.workspace import Workspace
 
 LABELS = {"id2label": {0: "no", 1: "yes"}}
@@ -70,12 +72,11 @@ def facts(folder: Path) -> dict[str, Any]:
 
 
 def first_rows(texts: CorpusSpec, count: int, file: Path) -> CorpusSpec:
-    with (
-        open(texts.train[0], newline="", encoding="utf8") as source,
-        file.open("w", newline="", encoding="utf8") as out,
-    ):
-        csv.writer(out).writerows(list(csv.reader(source))[: count + 1])
-    return CorpusSpec(train=(str(file),), columns=Columns(text="sentence", label="yes" if False else "kind"))
+    with open(texts.train[0], newline="", encoding="utf8") as source:
+        rows = list(csv.reader(source))[: count + 1]
+    with file.open("w", newline="", encoding="utf8") as out:
+        csv.writer(out).writerows(rows)
+    return CorpusSpec(train=(str(file),), columns=Columns(text="sentence", label="kind"))
 
 
 def test_an_export_runs_with_any_batch_and_length(exported: Path, teacher: Path) -> None:
@@ -153,7 +154,7 @@ def test_a_file_that_says_something_else_is_not_kept(teacher: Path, exported: Pa
     weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) + 1, weight.name))
     onnx.save(graph, tmp_path / "model.onnx")
     task = load_task("text_classification")
-    with pytest.raises(ConflictError, match="logits differ from the model's by .* of the largest"):
+    with pytest.raises(ConflictError, match=r"logits differ from the model's by .* of the largest"):
         require_parity(task, task.load_teacher(teacher), task.load_tokenizer(exported), tmp_path / "model.onnx")
 
 
@@ -163,20 +164,7 @@ def test_an_export_is_judged_as_its_model(here: Workspace, exported: Path, teach
     assert second.metrics["loss_nats"].value == pytest.approx(first.metrics["loss_nats"].value, abs=1e-5)
     assert (second.lost, second.gained) == (0, 0)
     with pytest.raises(InvalidInputError, match="runs on the CPU"):
-        from ose.tasks.text_classification.teacher import load_classifier
-
         load_classifier(exported).to(torch.device("meta"))  # type: ignore[arg-type]
-
-
-def put_confident(folder: Path, teacher: Path, by: float) -> Path:
-    """The teacher with a head of a wide margin, so that rounding flips nothing."""
-    task = load_task("text_classification")
-    model = task.load_teacher(teacher)
-    with torch.no_grad():
-        model.classifier.weight *= by
-    model.save_pretrained(folder)
-    task.load_tokenizer(teacher).save_pretrained(folder)
-    return folder
 
 
 def test_int8_that_loses_nothing_passes(here: Workspace, teacher: Path, texts: CorpusSpec, tmp_path: Path) -> None:
@@ -202,12 +190,8 @@ def test_a_bad_quantisation_is_refused(
     from ose.workers import onnx_export
 
     def of_nothing_real(*_: Any) -> Any:
-        yield {
-            name: np.full((1, 4), 3, dtype=np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")
-        } | {
-            "attention_mask": np.ones((1, 4), dtype=np.int64),
-            "token_type_ids": np.zeros((1, 4), dtype=np.int64),
-        }
+        ids = np.full((1, 4), 3, dtype=np.int64)
+        yield {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
 
     monkeypatch.setattr(onnx_export, "_calibration_batches", of_nothing_real)
     data = CorpusSpec(train=texts.train, columns=Columns(text="sentence"))
@@ -219,9 +203,7 @@ def test_a_bad_quantisation_is_refused(
 
 
 def test_50_items_decide_nothing(here: Workspace, teacher: Path, texts: CorpusSpec, tmp_path: Path) -> None:
-    data = CorpusSpec(
-        train=first_rows(texts, 50, tmp_path / "few.csv").train, columns=Columns(text="sentence", label="kind")
-    )
+    data = first_rows(texts, 50, tmp_path / "few.csv")
     summary = here.export_onnx(teacher, tmp_path / "onnx", quantization=Quantization(gate=0.05), data=data)
     assert summary.verdict is not None and summary.verdict.outcome == "not decided"
     assert summary.precision == "float32" and summary.verdict.recalls.keys() == {"no", "yes"}
