@@ -25,7 +25,6 @@ from ose.core.layer_subsets import LayerQuestion
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol
 from ose.core.model_report import EvaluationReport
 from ose.core.progress import Progress, Silence
-from ose.core.quantization import OnnxSummary, Quantization
 from ose.core.search_space import SearchSpace
 from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
 from ose.inputs.consistency import check_latency_protocol, check_sequence_length
@@ -45,6 +44,7 @@ from ose.jobs.layer_study import rank_layers
 from ose.jobs.submit import cancel_job, job_json, jobs_json, submit_job
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.limits import operator_limits
+from ose.model_verbs import ModelVerbs
 from ose.settings import Settings
 from ose.store.base import Store
 from ose.store.database import connect, has_place_for_tokens, open_store
@@ -56,12 +56,11 @@ from ose.students.distill import (
     find_distillation,
 )
 from ose.students.manifest import student_manifest
-from ose.students.onnx_request import request_of_directory, request_of_job
 from ose.students.student_queue import StudentQueue
 from ose.tasks.onnx_folder import is_onnx
 
 
-class Workspace:
+class Workspace(ModelVerbs):
     """A database with its artifacts: where jobs are submitted, run and read. The verbs of `ose` in Python.
 
     Args:
@@ -289,38 +288,6 @@ class Workspace:
         manifest = student_manifest(self.store, job, distillation)
         assert distillation.result is not None
         return composition.write_export(Path(distillation.result.student_path), Path(output), manifest)
-
-    def export_onnx(
-        self,
-        model: str | Path,
-        output: str | Path,
-        *,
-        candidate: int | None = None,
-        quantization: Quantization | None = None,
-        data: CorpusSpec | None = None,
-        calibration: CorpusSpec | None = None,
-    ) -> OnnxSummary:
-        """Write a model as a directory that ONNX Runtime runs, with its logits held against torch's.
-
-        Args:
-            model: A job whose student has been distilled, by its id; or a model directory.
-            output: A directory that does not exist yet.
-            candidate: Of a job; None takes the one that was distilled last.
-            quantization: To int8, held against float32 by its gate; None leaves float32.
-            data: Its `train` is what the gate is asked on; None takes the job's held-out text.
-            calibration: Text for the static method; None takes the job's.
-
-        Raises:
-            InvalidInputError: Model or text cannot be used, or text is missing.
-            ConflictError: `output` is not empty, or the file does not say what the model says.
-            DependencyError: The extra `onnx` is not installed.
-        """
-        if Path(model).is_dir():
-            request = request_of_directory(Path(model), Path(output), quantization, data, calibration)
-        else:
-            job = self.store.job(str(model))
-            request = request_of_job(self.store, job, candidate, Path(output), quantization, data, calibration)
-        return self._wiring.export_onnx(request)
 
     def finetune(
         self,

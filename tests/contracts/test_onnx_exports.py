@@ -3,13 +3,15 @@
 Covers ose/runtimes/onnxruntime/graph.py, ose/runtimes/onnxruntime/parity.py, ose/runtimes/onnxruntime/export.py,
 ose/runtimes/onnxruntime/quantize.py, ose/runtimes/onnxruntime/card.py, ose/tasks/onnx_folder.py,
 ose/tasks/onnx_session.py, ose/tasks/onnx_model.py, ose/inputs/onnx_latency.py, ose/core/quantization.py,
-ose/students/onnx_request.py and workers/onnx_export.py.
+ose/students/onnx_request.py, workers/onnx_export.py, ose/model_verbs.py, ose/students/compare.py, ose/cli/comparison.py
+and ose/cli/comparison_picture.py.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -23,11 +25,13 @@ import torch
 from classifiers import put_labelled, put_teacher
 from onnx import numpy_helper
 
+from ose.cli import comparison
+from ose.cli.comparison_picture import draw
 from ose.core.exports import MANIFEST
 from ose.core.measurement import LatencyProtocol
 from ose.core.quantization import Quantization
 from ose.core.spec import Columns, CorpusSpec
-from ose.errors import ConflictError, DependencyError, InvalidInputError, JobFileError, TeacherError
+from ose.errors import ConflictError, DependencyError, InvalidInputError, JobFileError, NotFoundError, TeacherError
 from ose.runtimes.onnxruntime.parity import require_parity
 from ose.tasks.registry import load_task
 from ose.tasks.text_classification.teacher import load_classifier
@@ -273,3 +277,35 @@ def test_an_export_is_timed_as_it_is(here: Workspace, exported: Path) -> None:
         here.latency(exported, LatencyProtocol())
     with pytest.raises(JobFileError, match="takes 48 tokens"):
         here.latency(exported, LatencyProtocol(runtime="onnxruntime", sequence_length=49))
+
+
+@pytest.mark.processes
+def test_models_are_put_beside_one_another(
+    here: Workspace, exported: Path, teacher: Path, texts: CorpusSpec, tmp_path: Path
+) -> None:
+    protocol = LatencyProtocol(sequence_length=16, max_attempts=1)
+    found = here.compare([str(teacher), str(exported)], texts, protocol)
+    first, second = found.models
+    assert [(each.runtime, each.precision) for each in found.models] == [
+        ("torch", "float32"),
+        ("onnxruntime", "float32"),
+    ]
+    assert first.num_parameters == second.num_parameters > 1_000 and second.size_bytes > 4 * second.num_parameters
+    assert second.metrics["accuracy"] == first.metrics["accuracy"] and second.share_kept == 1.0
+    assert second.flipped_share == 0.0 and not second.is_different("accuracy")
+    pytest.importorskip("matplotlib", reason="it is in the extra `report`")
+    draw(found, tmp_path / "models.svg")
+    assert "onnxruntime float32" in (tmp_path / "models.svg").read_text().replace("&#32;", " ")
+
+
+def test_what_cannot_be_compared_is_one_line(here: Workspace, teacher: Path) -> None:
+    with pytest.raises(InvalidInputError, match="is no directory; a distilled candidate is named as JOB:NUMBER"):
+        here.compare([str(teacher), "nowhere"])
+    with pytest.raises(NotFoundError):
+        here.compare([str(teacher), "3f9c:1"])
+
+
+def test_a_picture_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(DependencyError, match=re.escape("pip install 'ose[report]'")):
+        comparison.require_matplotlib()

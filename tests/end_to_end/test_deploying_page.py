@@ -57,7 +57,7 @@ def test_every_command_of_the_page_runs(
             shown = subprocess.run([*python, ROOT / script, *others], env=alone, capture_output=True, text=True)
             assert shown.returncode == 0, shown.stderr
             printed += shown.stdout
-    assert len(COMMANDS) == 5 and "A text. -> " in printed and "the gate " in printed
+    assert len(COMMANDS) == 6 and "A text. -> " in printed and "the gate " in printed
     assert json.loads(Path("student-int8/ose_manifest.json").read_text())["onnx"]["gate"]["outcome"]
     without = subprocess.run([*python, "-c", "import torch"], env=alone, capture_output=True, text=True)
     assert "No module named 'torch'" in without.stderr

@@ -53,6 +53,7 @@ def write_onnx(task: Task, folder: Path, target: Path) -> Facts:
         "opset": OPSET,
         "inputs": [{"name": name, "type": "int64", "shape": ["batch", "sequence"]} for name in names],
         "outputs": [{"name": "logits", "type": "float32", "shape": shape}],
+        "num_parameters": model.num_parameters(),
         "max_length": tokenizer.model_max_length,
         "has_softmax": False,
         "logits_to_probabilities": _activation(task, config.to_dict()),
