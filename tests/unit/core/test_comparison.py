@@ -57,7 +57,7 @@ def test_what_is_timed_in_part_says_so() -> None:
 def test_markdown_has_a_line_a_model_and_no_name_breaks_it() -> None:
     lines = FOUND.to_markdown().splitlines()
     assert len(lines) == 4 and lines[1].startswith("| --- |")
-    assert lines[3].replace("\\\\|", "").count("|") == lines[2].count("|")
+    assert lines[3].replace(r"\|", "").count("|") == lines[2].count("|")
 
 
 def test_csv_has_all_figures_and_the_errors_of_differences() -> None:
