@@ -71,7 +71,8 @@ def _one_layer() -> NDArray[np.float32]:
     shares = np.exp(scores - scores.max(-1, keepdims=True))
     attended = (shares / shares.sum(-1, keepdims=True) @ value).swapaxes(0, 1).reshape(128, 192)
     inner = attended @ out_of[:192] + states
-    return np.tanh(inner @ into) @ out_of + inner
+    output: NDArray[np.float32] = np.tanh(inner @ into) @ out_of + inner
+    return output
 
 
 ENGINE: Engine = OnnxEngine()
