@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from ose.core.shown import NAME, shown
 from ose.core.spec import Columns
 from ose.errors import InvalidInputError
 from ose.tasks.registry import task_rules
+
+if TYPE_CHECKING:
+    from ose.workspace import Workspace
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning.", show_default=False)]
 Candidate = Annotated[
@@ -133,41 +136,50 @@ def export(
     options: Context = context.obj
     if runtime is Runtime.onnxruntime:
         columns = Columns(text=text, text_pair=text_pair, label=label, query_id=query_id)
-        texts = Columns(text=text, text_pair=text_pair)
-        spec = None
-        if quantize is not None:
-            spec = Quantization(
-                method=METHODS[quantize.value],
-                target=target.value,
-                embeddings=not float_embeddings,
-                gate=gate_share(gate),
-            )
-        if options.server is not None and not Path(job_id).is_dir():
-            raise InvalidInputError(
-                "a service exports for transformers; make ONNX of the directory that it gives: "
-                "ose export student --runtime onnxruntime --output student-onnx"
-            )
-        with options.this_machine() as here:
-            summary_of_onnx = here.export_onnx(
+        with _this_machine(options, job_id) as workspace:
+            onnx = workspace.export_onnx(
                 job_id,
                 output,
                 candidate=candidate,
-                quantization=spec,
+                quantization=None if quantize is None else _quantization(quantize, target, float_embeddings, gate),
                 data=corpus_spec(data, columns) if data else None,
-                calibration=corpus_spec(calibration, texts) if calibration else None,
+                calibration=corpus_spec(calibration, Columns(text=text, text_pair=text_pair)) if calibration else None,
             )
-        _print_onnx(summary_of_onnx, output_format)
+        _print_onnx(onnx, output_format)
         return
     if quantize is not None or data or calibration:
         raise InvalidInputError("--quantize, --data and --calibration are for ONNX: add --runtime onnxruntime")
-    with options.workspace() as workspace:
-        summary = workspace.export(job_id, output, candidate=candidate)
-        rules = task_rules(workspace.job(job_id).teacher.task)
+    with options.workspace() as somewhere:
+        summary = somewhere.export(job_id, output, candidate=candidate)
+        rules = task_rules(somewhere.job(job_id).teacher.task)
     if output_format is Format.json:
         print_json(plain(summary))
         return
     tell(f"{summary.folder}: {summary.architecture}, {summary.size_bytes / 1e6:.1f} MB")
     say(f"load it with: {rules.loaded_from(summary.folder)}")
+
+
+def _this_machine(options: Context, model: str) -> Workspace:
+    """Where ONNX is written.
+
+    Raises:
+        InvalidInputError: The model is a job of a service.
+    """
+    if options.server is not None and not Path(model).is_dir():
+        raise InvalidInputError(
+            "a service exports for transformers; make ONNX of the directory that it gives: "
+            "ose export student --runtime onnxruntime --output student-onnx"
+        )
+    return options.this_machine()
+
+
+def _quantization(quantize: Precision, target: TargetProcessor, float_embeddings: bool, gate: str) -> Quantization:
+    return Quantization(
+        method=METHODS[quantize.value],
+        target=target.value,
+        embeddings=not float_embeddings,
+        gate=gate_share(gate),
+    )
 
 
 def gate_share(told: str) -> float | None:
