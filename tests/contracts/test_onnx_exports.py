@@ -14,27 +14,46 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from builders import (
+    NOW,
+    architecture,
+    distillation_result,
+    evaluation,
+    job_spec,
+    latency,
+    teacher_quality,
+)
 from classifiers import put_labelled, put_teacher
 from onnx import numpy_helper
+from searches import facts_of
 
 from ose.cli import comparison
 from ose.cli.comparison_picture import draw
 from ose.core.exports import MANIFEST
+from ose.core.job import Candidate, CandidateStatus, Distillation, DistillationStatus, Job, JobStatus
 from ose.core.measurement import LatencyProtocol
+from ose.core.progress import Silence
 from ose.core.quantization import Quantization
-from ose.core.spec import Columns, CorpusSpec
+from ose.core.recipe import DistillationSpec
+from ose.core.spec import Columns, CorpusSpec, Hyperparameters, TeacherSpec
 from ose.errors import ConflictError, DependencyError, InvalidInputError, JobFileError, NotFoundError, TeacherError
+from ose.inputs.corpora import inspect_corpus
 from ose.runtimes.onnxruntime.parity import require_parity
+from ose.store.base import Store
+from ose.students.onnx_request import request_of_job
 from ose.tasks.registry import load_task
 from ose.tasks.text_classification.teacher import load_classifier
+from ose.workers.onnx_export import run_onnx_export
 from ose.workspace import Workspace
 
 LABELS = {"id2label": {0: "no", 1: "yes"}}
@@ -218,6 +237,54 @@ def test_a_bad_quantisation_is_refused(
     assert summary.verdict is not None and summary.verdict.outcome == "failed"
     assert summary.precision == "float32" and facts(tmp_path / "onnx")["quantization"] is None
     assert "float32 is kept" in (tmp_path / "onnx" / "README.md").read_text()
+
+
+def test_a_jobs_student_has_its_jobs_text_and_card(teacher: Path, texts: CorpusSpec, tmp_path: Path) -> None:
+    corpus = replace(texts, train=texts.train[:1], validation=texts.train[1:])
+    job = Job(
+        id="job-1",
+        status=JobStatus.SUCCEEDED,
+        spec=job_spec(corpus=corpus, teacher=TeacherSpec(model=str(teacher))),
+        spec_hash="5" * 64,
+        teacher=facts_of(teacher),
+        corpus=inspect_corpus(corpus, rows=True),
+        created_at=NOW,
+        teacher_quality=teacher_quality(num_targets=320),
+        teacher_latency=latency(),
+    )
+    candidate = Candidate(
+        id=1,
+        job_id="job-1",
+        number=3,
+        status=CandidateStatus.SUCCEEDED,
+        architecture=architecture(),
+        hyperparameters=Hyperparameters(),
+        num_steps=10,
+        num_parameters=1000,
+        num_encoder_parameters=800,
+        flops=1,
+        latency=latency(),
+        evaluation=evaluation(),
+    )
+    distillation = Distillation(
+        id=1,
+        job_id="job-1",
+        candidate_number=3,
+        status=DistillationStatus.SUCCEEDED,
+        spec=DistillationSpec(),
+        folder=str(tmp_path),
+        created_at=NOW,
+        result=distillation_result(student_path=str(teacher)),
+    )
+    stored = SimpleNamespace(candidate=lambda *_: candidate, distillations=lambda _: [distillation])
+    spec = Quantization(method="static", gate=0.5)
+    request = request_of_job(cast("Store", stored), job, None, tmp_path / "onnx", spec, None, None)
+    summary = run_onnx_export(request, Silence())
+    assert summary.verdict is not None and summary.verdict.loss.num_items == 200
+    card = (tmp_path / "onnx" / "README.md").read_text()
+    assert "## How it was made" in card and "pipeline(" not in card and "onnxruntime.InferenceSession" in card
+    told = json.loads((tmp_path / "onnx" / MANIFEST).read_text())
+    assert told["student"]["num_parameters"] == 1000 and str(tmp_path) not in json.dumps(told)
 
 
 def test_50_items_decide_nothing(here: Workspace, teacher: Path, texts: CorpusSpec, tmp_path: Path) -> None:
