@@ -19,6 +19,7 @@ from ose.core.job import Candidate, DistillationResult, Job, TeacherFacts, inher
 from ose.core.measurement import LatencyProtocol, ModelLatency
 from ose.core.model_report import EvaluationQuestion, EvaluationReport
 from ose.core.progress import Progress, step_reporter
+from ose.core.quantization import OnnxRequest, OnnxSummary
 from ose.core.recipe import DistillationSpec
 from ose.core.spec import WorkersSpec
 from ose.core.teacher_report import TeacherReport
@@ -92,6 +93,12 @@ class Wiring:
         from ose.workers.tuning import run_finetuning
 
         return run_finetuning(request, self.progress)
+
+    def export_onnx(self, request: OnnxRequest) -> OnnxSummary:
+        """Write a model as ONNX. See `ose.workers.onnx_export.run_onnx_export`."""
+        from ose.workers.onnx_export import run_onnx_export
+
+        return run_onnx_export(request, self.progress)
 
     def _fitting(self, workers: WorkersSpec, job: Job, num_tasks: int) -> WorkersSpec:
         """As many of the workers asked for as there is work and room for; results do not depend on how many."""

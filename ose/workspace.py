@@ -22,20 +22,14 @@ from ose.core.exports import ExportSummary
 from ose.core.finetuning import FinetuningReport, FinetuningSpec, HeadRequest
 from ose.core.job import Distillation, Job
 from ose.core.layer_subsets import LayerQuestion
-from ose.core.measurement import LatencyProtocol, ModelLatency
-from ose.core.model_report import EvaluationReport
 from ose.core.progress import Progress, Silence
 from ose.core.search_space import SearchSpace
-from ose.core.spec import CorpusSpec, JobSpec, TeacherSpec
-from ose.core.teacher_report import TeacherReport
-from ose.inputs.consistency import check_latency_protocol
-from ose.inputs.finetuning import finished, inspect_evaluation, inspect_finetuning
+from ose.core.spec import CorpusSpec, JobSpec
+from ose.inputs.finetuning import finished, inspect_finetuning
 from ose.inputs.job_file import load_job_file, parse_job
 from ose.inputs.job_memory import check_distillation_memory
 from ose.inputs.recipes import changed_recipe
 from ose.inputs.space_files import load_space, shipped_spaces
-from ose.inputs.teacher_source import locate_teacher
-from ose.inputs.teachers import inspect_teacher
 from ose.jobs.checkers import Checkers
 from ose.jobs.delete import delete_job, remove_leftovers
 from ose.jobs.estimate import job_cost
@@ -45,6 +39,7 @@ from ose.jobs.layer_study import rank_layers
 from ose.jobs.submit import cancel_job, job_json, jobs_json, submit_job
 from ose.leaderboard.read import Leaderboard, LeaderboardQuery, read_leaderboard
 from ose.limits import operator_limits
+from ose.model_verbs import ModelVerbs
 from ose.settings import Settings
 from ose.store.base import Store
 from ose.store.database import connect, has_place_for_tokens, open_store
@@ -61,7 +56,7 @@ from ose.students.manifest import student_manifest
 from ose.students.student_queue import StudentQueue
 
 
-class Workspace:
+class Workspace(ModelVerbs):
     """A database with its artifacts: where jobs are submitted, run and read. The verbs of `ose` in Python.
 
     Args:
@@ -354,63 +349,6 @@ class Workspace:
         if done is None:
             done = self._wiring.finetune(request)
         return done
-
-    def evaluate(
-        self,
-        models: str | Path | Sequence[str | Path],
-        corpus: CorpusSpec,
-        *,
-        teacher: str | Path | None = None,
-        sequence_length: int | None = None,
-        device: str = "cpu",
-    ) -> EvaluationReport:
-        """Judge model directories on all items of a corpus, by labels or by the text itself.
-
-        Args:
-            models: One or several; those after the first are compared with it.
-            corpus: Its `train` is the data; none of it is held out.
-            teacher: Another model, whose answers they are held against, too.
-            sequence_length: Tokens an item at most; None is 512 of rows and 128 of text, or what the models take.
-            device: `cpu` or `cuda`.
-
-        Raises:
-            InvalidInputError: A model or the data cannot be used; the message says which and why.
-        """
-        listed = [models] if isinstance(models, str | Path) else models
-        named = None if teacher is None else str(teacher)
-        task, question = inspect_evaluation([str(each) for each in listed], corpus, named, device)
-        return composition.evaluate(task, question, sequence_length)
-
-    def fill_mask(self, model: str | Path, text: str, count: int = 5) -> list[tuple[str, float]]:
-        """A model directory's likeliest fillings of the first `<mask>` in `text`, with their probabilities."""
-        return composition.fill_mask(Path(model), text, count)
-
-    def look_at(self, model: str | Path) -> TeacherReport:
-        """Check a model as a teacher of its task, as far as that can be told without a text: files, tensors, values.
-
-        Raises:
-            TeacherError: It cannot be one; the message says why.
-        """
-        return composition.look_at_teacher(inspect_teacher(TeacherSpec(model=str(model))))
-
-    def latency(
-        self,
-        model: str | Path,
-        protocol: LatencyProtocol | None = None,
-        inputs: Sequence[tuple[int, int]] = (),
-        reference: str | Path | None = None,
-    ) -> tuple[ModelLatency, ...]:
-        """Measure a model, whole, with every input: batch size and tokens, the protocol's if there are none.
-
-        Raises:
-            InvalidInputError: Protocol, inputs, the model or the reference beside it cannot be used.
-            EvaluationError: A model cannot be run so.
-        """
-        protocol = protocol or LatencyProtocol()
-        check_latency_protocol(protocol)
-        path = locate_teacher(TeacherSpec(model=str(model))).path
-        beside = None if reference is None else locate_teacher(TeacherSpec(model=str(reference))).path
-        return composition.latencies_of_models(path, beside, inputs or protocol.inputs, protocol)
 
 
 def _spec(job: str | Path | Mapping[str, Any] | JobSpec) -> JobSpec:

@@ -29,6 +29,7 @@ CONTROL_PLANE = (
     "api",
     "client",
     "workspace",
+    "model_verbs",
     "composition",
     "jobs",
     "students",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import product
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from ose.cli.context import Context, Format, print_json, say, tell
 from ose.core.bounds import BATCH, SECONDS, SEQUENCE, THREADS
 from ose.core.measurement import LatencyMeasurement, LatencyProtocol, ModelLatency
+from ose.tasks.onnx_folder import is_onnx, onnx_facts
 
 _DEFAULTS = LatencyProtocol()
 
@@ -29,17 +31,29 @@ def latency(
     sequence_length: Annotated[
         list[int] | None, typer.Option(min=1, max=SEQUENCE.most, help="May be repeated.", show_default="128")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = _DEFAULTS.dtype,
-    runtime: Annotated[str, typer.Option(help="What runs the models.")] = _DEFAULTS.runtime,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="float32, bfloat16, float16; or int8 of onnxruntime.", show_default="float32, or the export's"
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="torch or onnxruntime.", show_default="torch, or the export's")
+    ] = None,
     seconds_per_shape: Annotated[
         float, typer.Option(min=SECONDS.least, max=SECONDS.most, help="Longer is better on a busy machine.")
     ] = _DEFAULTS.seconds_per_shape,
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
 ) -> None:
-    """Measure a model's inference latency on this machine: all of it, as transformers loads it."""
+    """Measure a model's inference latency on this machine: all of it, as transformers or ONNX Runtime loads it."""
     options: Context = context.obj
+    facts = onnx_facts(Path(model)) if is_onnx(Path(model)) else {}
     protocol = LatencyProtocol(
-        device=device, threads=threads, dtype=dtype, runtime=runtime, seconds_per_shape=seconds_per_shape
+        device=device,
+        threads=threads,
+        dtype=dtype or facts.get("precision", _DEFAULTS.dtype),
+        runtime=runtime or ("onnxruntime" if facts else _DEFAULTS.runtime),
+        seconds_per_shape=seconds_per_shape,
     )
     inputs = list(product(batch_size or [protocol.batch_size], sequence_length or [protocol.num_tokens]))
     with options.this_machine() as workspace:

@@ -12,6 +12,7 @@ import typer
 
 import ose
 from ose.cli import (
+    comparison,
     coordinators,
     doctor,
     evaluation,
@@ -36,7 +37,7 @@ FAULT = 1
 
 _NOTHING_LOST = "interrupted; nothing that was finished is lost"
 
-_HERE_ONLY = {"coordinator", "doctor", "evaluate", "finetune", "latency", "layers", "quickstart", "serve"}
+_HERE_ONLY = {"compare", "coordinator", "doctor", "evaluate", "finetune", "latency", "layers", "quickstart", "serve"}
 """Commands about this machine and its processes, which no service runs for others."""
 
 app = typer.Typer(
@@ -62,6 +63,9 @@ app.command(
 )(finetuning.finetune)
 app.command("evaluate", epilog="Example: ose evaluate student teacher --data dev.csv --text sentence --label label")(
     evaluation.evaluate
+)
+app.command("compare", epilog="Example: ose compare teacher student student-int8 --data dev.csv --label label")(
+    comparison.compare
 )
 app.command("latency", epilog="Example: ose latency student --reference teacher --sequence-length 32")(
     inspection.latency

@@ -55,3 +55,8 @@ def is_share(name: str) -> bool:
     """Whether a metric is a share, which people read in percent."""
     match = _AT_K.fullmatch(name)
     return not name.endswith("_nats") and (match["name"] if match else name) not in _NO_SHARES
+
+
+def is_better_lower(name: str) -> bool:
+    """Whether a model is the better the lower its figure is, as of losses."""
+    return name.endswith(("_nats", "squared_error"))

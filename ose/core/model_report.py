@@ -72,6 +72,8 @@ class ModelReport:
         differences: The same less those of the first model, with errors of the difference in pairs; empty of the first.
         labels: Each label, where there are labels.
         flips: By the teacher's label, where there is a teacher.
+        lost: Items that the first model has right and this one has not, where the headline counts such items.
+        gained: The reverse.
     """
 
     model: str
@@ -79,6 +81,8 @@ class ModelReport:
     differences: Mapping[str, Metric]
     labels: tuple[LabelReport, ...] = ()
     flips: tuple[FlipReport, ...] = ()
+    lost: int | None = None
+    gained: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

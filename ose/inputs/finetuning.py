@@ -136,7 +136,7 @@ def inspect_evaluation(
     for model, task in zip(every, tasks, strict=True):
         if task != tasks[0]:
             raise TeacherError(f"{model} does {task}, {every[0]} does {tasks[0]}; they cannot be compared")
-    _require_columns(corpus_spec, task_rules(tasks[0]))
+    require_columns(corpus_spec, task_rules(tasks[0]))
     facts = inspect_corpus(corpus_spec)
     held_out = replace(facts, validation=facts.train)
     question = EvaluationQuestion(
@@ -149,7 +149,12 @@ def inspect_evaluation(
     return tasks[0], question
 
 
-def _require_columns(corpus_spec: CorpusSpec, rules: TaskRules) -> None:
+def require_columns(corpus_spec: CorpusSpec, rules: TaskRules) -> None:
+    """Refuse a column that a task does not read.
+
+    Raises:
+        InvalidInputError: One is named.
+    """
     for name, column in corpus_spec.columns.named().items():
         if name not in rules.columns:
             raise InvalidInputError(

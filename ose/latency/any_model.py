@@ -18,13 +18,14 @@ from ose.runtimes.noise import fill_with_noise
 from ose.runtimes.registry import runtime_saver
 from ose.tasks.few_tensors import few_tensors
 from ose.tasks.loading import load_config
+from ose.tasks.onnx_folder import is_onnx
 
 
 def save_for_latency(path: Path, folder: Path, runtime: str, precision: str, longest: int) -> SavedModel:
     """Save a model whole, head and all, with weights of no meaning.
 
     Args:
-        path: A model directory, of which the configuration is read.
+        path: A model directory, of which the configuration is read; or an export for ONNX Runtime, whose weights count.
         folder: Where it goes.
         runtime: The runtime's package.
         precision: Of weights and arithmetic.
@@ -36,6 +37,8 @@ def save_for_latency(path: Path, folder: Path, runtime: str, precision: str, lon
         StorageError: The model cannot be written.
     """
     config = load_config(path)
+    if is_onnx(path):  # it runs as it is
+        return SavedModel(folder=str(path), vocab_size=config.vocab_size)
     vocab_size = getattr(config, "vocab_size", None)
     if not isinstance(vocab_size, int):
         raise TeacherError(f"{path} is a {config.model_type} model, which does not take token ids")

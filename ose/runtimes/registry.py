@@ -9,6 +9,7 @@ from ose.runtimes.base import Engine, RuntimeRules, Saver
 
 RUNTIMES = {
     "torch": "ose.runtimes.torch",
+    "onnxruntime": "ose.runtimes.onnxruntime",
 }
 """The package of each runtime: a folder with `rules.py`, `saver.py` and `engine.py`."""
 

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import safe_open
@@ -15,6 +15,8 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrained
 
 from ose.errors import TeacherError
 from ose.tasks.few_tensors import few_tensors
+from ose.tasks.onnx_folder import is_onnx
+from ose.tasks.onnx_model import OnnxModel
 from ose.tasks.registry import TASKS, task_rules
 from ose.tasks.rules import TaskRules
 from ose.tasks.sealed_teacher import sealed_teacher
@@ -43,6 +45,8 @@ def load_model(model_class: Any, path: str | Path, digest: str | None, rules: Ta
         TeacherError: The directory holds no complete model of this kind, or another one than it did, or values that no
             trained model has.
     """
+    if digest is None and is_onnx(Path(path)):
+        return cast("PreTrainedModel", OnnxModel(Path(path), load_config(path)))  # called as one, for its logits alone
     with _loading(path, digest, f"is no {rules.model_kind} that can be loaded") as folder:
         _require_weights(model_class, folder)
         model, info = model_class.from_pretrained(

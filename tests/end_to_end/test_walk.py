@@ -59,6 +59,14 @@ def test_a_job_from_its_file_to_an_exported_student(ose, job, write, tmp_path):
     )
     assert loaded.stdout.strip() == "True", loaded.stderr
 
+    onnx = ose("export", job_id, "--runtime", "onnxruntime", "--output", tmp_path / "onnx", "--format", "json")
+    assert onnx.status == 0, onnx.err
+    assert json.loads(onnx.out)["logit_difference_share"] < 1e-4
+    small = ("--quantize", "int8-static", "--output", tmp_path / "int8", "--format", "json")
+    quantised = ose("export", job_id, "--runtime", "onnxruntime", *small)
+    assert quantised.status == 0, quantised.err
+    assert json.loads(quantised.out)["verdict"]["outcome"] in ("passed", "failed", "not decided")
+
     again = ose("export", job_id, "--output", tmp_path / "student")
     assert again.status == 2 and "not empty" in again.complaint
 

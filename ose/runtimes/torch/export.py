@@ -40,13 +40,10 @@ def export_student(
         ConflictError: `output` has something in it, or the export does not give the student's logits.
         StorageError: `output` cannot be written.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ConflictError(f"{output} exists already and is not empty; choose another --output")
-    if output.resolve() == Path.cwd():
-        raise ConflictError(f"{output} is the working directory; name a folder inside it with --output")
+    require_free(output)
     student, tokenizer = task.load_teacher(student_folder), task.load_tokenizer(student_folder)
-    _complete(student.config)
-    _fit(tokenizer, student)
+    complete(student.config)
+    fit(tokenizer, student)
     with atomic_directory(output) as target:
         student.save_pretrained(target)
         tokenizer.save_pretrained(target)
@@ -65,7 +62,19 @@ def export_student(
     )
 
 
-def _complete(config: PreTrainedConfig) -> None:
+def require_free(output: Path) -> None:
+    """Refuse to write over anything.
+
+    Raises:
+        ConflictError: `output` has something in it, or is the working directory.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ConflictError(f"{output} exists already and is not empty; choose another --output")
+    if output.resolve() == Path.cwd():
+        raise ConflictError(f"{output} is the working directory; name a folder inside it with --output")
+
+
+def complete(config: PreTrainedConfig) -> None:
     """Say what libraries ask a classifier's configuration for, and its teacher's may leave out.
 
     The zero-shot pipeline looks labels up by their names. Where nothing is said of it, sentence-transformers takes the
@@ -78,7 +87,7 @@ def _complete(config: PreTrainedConfig) -> None:
         config.sentence_transformers = {"activation_fn": "torch.nn.modules.linear.Identity"}
 
 
-def _fit(tokenizer: PreTrainedTokenizerBase, student: PreTrainedModel) -> None:
+def fit(tokenizer: PreTrainedTokenizerBase, student: PreTrainedModel) -> None:
     """Have a tokenizer ask of the student what it can do, which is of BERT's build where its teacher may not be.
 
     Heads read the first token, so that there is no padding before it; and not all tell the texts of a pair apart.
@@ -92,7 +101,7 @@ def _fit(tokenizer: PreTrainedTokenizerBase, student: PreTrainedModel) -> None:
 
 
 def _has_token_types(student: PreTrainedModel) -> bool:
-    return bool(student.config.type_vocab_size > 1)
+    return bool(getattr(student.config, "type_vocab_size", 0) > 1)
 
 
 def _difference(task: Task, student: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> float:

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from ose.core.measurement import Metric, metric_of
 from ose.core.model_report import EvaluationQuestion, EvaluationReport, ModelReport
 from ose.data.corpus import pack_corpus
-from ose.errors import InvalidInputError, TeacherError
+from ose.errors import TeacherError
 from ose.tasks.fill_mask.forward import logits_at
 from ose.tasks.fill_mask.masking import MaskedBatch, MaskingRule, draw_masks
 from ose.tasks.fill_mask.metrics import METRICS, Outputs
@@ -19,17 +19,18 @@ _SEED = 0
 """The same masks for all models, always."""
 
 _ROWS_AT_ONCE = 16
+_CHOICES = "choices"
 
 
 def evaluate(question: EvaluationQuestion) -> EvaluationReport:
     """See `ose.tasks.base.Task`. Masks are BERT's, 15 in 100 tokens, drawn once; errors are over sequences."""
-    if question.teacher is not None:
-        raise InvalidInputError("a masked language model is judged by the text itself; leave out --teacher")
     tokenizer = load_tokenizer(question.models[0])
-    for other in question.models[1:]:
+    teacher = question.teacher
+    for other in [*question.models[1:], *([] if teacher is None else [teacher])]:
         _require_same_tokens(tokenizer, question.models[0], other)
     masked = _masked(question, tokenizer)
-    figures = [_figures(place, masked, question.device) for place in question.models]
+    choices = None if teacher is None else _figures(teacher, masked, question.device)[_CHOICES]
+    figures = [_beside(choices, _figures(place, masked, question.device)) for place in question.models]
     return EvaluationReport(
         task="fill_mask",
         num_items=len(masked.input_ids),
@@ -53,15 +54,22 @@ def _masked(question: EvaluationQuestion, tokenizer: PreTrainedTokenizerBase) ->
     return draw_masks(torch.from_numpy(packed.astype(np.int64)), MaskingRule.for_tokenizer(tokenizer), generator)
 
 
+def _beside(teachers: torch.Tensor | None, found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The metrics alone, and beside a teacher the share of masked tokens of which both say the same."""
+    choices = found.pop(_CHOICES)
+    return found if teachers is None else {**found, "agreement": (choices == teachers).double().mean(dim=1)}
+
+
 def _figures(place: str, masked: MaskedBatch, device: str) -> dict[str, torch.Tensor]:
-    """Each metric of each sequence."""
+    """Each metric of each sequence, and the likeliest token at each mask."""
     model = load_masked_lm(place).to(torch.device(device))  # type: ignore[arg-type] # transformers wraps it
-    found: dict[str, list[torch.Tensor]] = {name: [] for name in METRICS}
+    found: dict[str, list[torch.Tensor]] = {name: [] for name in (*METRICS, _CHOICES)}
     with torch.inference_mode():
         for rows in torch.arange(len(masked.input_ids)).split(_ROWS_AT_ONCE):
             some = masked.take(rows).to(model.device)
             logits = logits_at(model, some.input_ids, some.positions)
             outputs = Outputs(logits=logits, log_probs=logits.float().log_softmax(dim=-1), labels=some.labels)
+            found[_CHOICES].append(logits.argmax(-1).cpu())
             for name, metric in METRICS.items():
                 found[name].append(metric(outputs).cpu())
     return {name: torch.cat(parts) for name, parts in found.items()}

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from ose.tasks.onnx_model import OnnxModel
 from ose.training.positions import at_positions
 
 _HEAD_NAMES = ("lm_head", "cls")
@@ -67,6 +68,8 @@ def encode(model: PreTrainedModel, input_ids: torch.Tensor, *, all_layers: bool 
     )
 
 
-def logits_at(model: PreTrainedModel, input_ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+def logits_at(model: PreTrainedModel | OnnxModel, input_ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """Logits (B, K, V) at `positions` (B, K) of full sequences (B, T)."""
+    if isinstance(model, OnnxModel):
+        return at_positions(model(input_ids=input_ids).logits, positions)
     return encode(model, input_ids).logits(positions)

@@ -67,7 +67,7 @@ def evaluate(question: EvaluationQuestion) -> EvaluationReport:
     for other in models[1:]:
         _require_comparable(first, other)
     _require_labels_that_differ(first)
-    teacher = None if question.teacher is None else _judged(question.teacher, question, rows)
+    teacher = None if question.teacher is None else _teacher(question.teacher, question, rows, models)
     figures = None if first.items.labels is None else _figures(first)
     return EvaluationReport(
         task="text_classification",
@@ -96,6 +96,11 @@ def _judged(place: str, question: EvaluationQuestion, rows: Sequence[Row]) -> Ju
     )
 
 
+def _teacher(place: str, question: EvaluationQuestion, rows: Sequence[Row], models: Sequence[Judged]) -> Judged:
+    """It is run once, also where it is among the models."""
+    return next((each for each in models if each.place == place), None) or _judged(place, question, rows)
+
+
 def _report(model: Judged, teacher: Judged | None, first: Figures | None) -> ModelReport:
     metrics: dict[str, Metric] = {}
     if model.items.labels is not None:
@@ -111,7 +116,16 @@ def _report(model: Judged, teacher: Judged | None, first: Figures | None) -> Mod
         differences={} if first is None else differences(_figures(model), first, len(model.logits)),
         labels=_labels(model),
         flips=tuple(_flip(each, model.head.names) for each in found),
+        **({} if first is None else _changed(next(iter(metrics)), _figures(model), first)),
     )
+
+
+def _changed(headline: str, ours: Figures, firsts: Figures) -> dict[str, int]:
+    """On how many items the first model is right and this one wrong, and the reverse."""
+    if headline != "accuracy":
+        return {}
+    change = ours.values[headline] - firsts.values[headline]
+    return {"lost": int((change < 0).sum()), "gained": int((change > 0).sum())}
 
 
 def _beside_teacher(model: Judged, expected: NDArray[Any]) -> dict[str, Metric]:

@@ -5,7 +5,7 @@ import pytest
 
 from ose.core.model_report import EvaluationQuestion
 from ose.core.spec import CorpusSpec
-from ose.errors import InvalidInputError, TeacherError
+from ose.errors import TeacherError
 from ose.inputs.finetuning import inspect_evaluation
 from ose.tasks.fill_mask.evaluation import evaluate
 
@@ -38,8 +38,16 @@ def test_all_of_the_text_is_judged_on_and_a_sharper_model_is_told_from_another(
     assert evaluate(question(text, tiny_roberta)).models[0].metrics == plain.metrics
 
 
-def test_other_tokens_and_teachers_are_one_line(tiny_roberta: Path, tiny_bert: Path, text: CorpusSpec) -> None:
+def test_beside_a_teacher_the_share_of_the_same_answers_is_told(
+    tiny_roberta: Path, sharp_roberta: Path, text: CorpusSpec
+) -> None:
+    asked = replace(question(text, tiny_roberta, sharp_roberta), teacher=str(sharp_roberta))
+    plain, sharp = evaluate(asked).models
+    assert plain.metrics["agreement"].value < sharp.metrics["agreement"].value == 1.0
+
+
+def test_other_tokens_are_one_line(tiny_roberta: Path, tiny_bert: Path, text: CorpusSpec) -> None:
     with pytest.raises(TeacherError, match="has other tokens than"):
         evaluate(question(text, tiny_roberta, tiny_bert))
-    with pytest.raises(InvalidInputError, match="leave out --teacher"):
-        evaluate(replace(question(text, tiny_roberta), teacher=str(tiny_roberta)))
+    with pytest.raises(TeacherError, match="has other tokens than"):
+        evaluate(replace(question(text, tiny_roberta), teacher=str(tiny_bert)))
