@@ -27,6 +27,7 @@ STATUS = {
     "invalid_job_file": 422,
     "invalid_teacher": 422,
     "invalid_corpus": 422,
+    "broken_file": 422,
     "invalid_search_space": 422,
     "not_found": 404,
     "too_slow": 422,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ose.core.finetuning import RECORD, FinetuningReport, FinetuningRequest, FinetuningSpec, HeadRequest
+from ose.core.job import CorpusFacts
 from ose.core.model_report import EvaluationQuestion
 from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.data.unchanged import corpus_digest
@@ -18,6 +19,7 @@ from ose.inputs.corpora import inspect_corpus
 from ose.inputs.teacher_source import locate_teacher
 from ose.inputs.teachers import require_sound_files
 from ose.tasks.choice import task_of, tuned_task
+from ose.tasks.onnx_folder import is_onnx
 from ose.tasks.registry import require_labels, task_rules
 from ose.tasks.rules import TaskRules
 
@@ -108,6 +110,12 @@ def _deciding(corpus_spec: CorpusSpec) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name != "as_is"}
 
 
+def judged_on(facts: CorpusFacts) -> CorpusFacts:
+    """The same text with all that it names as training files held out: models are judged on it."""
+    held_out = replace(facts, validation=facts.train)
+    return replace(held_out, digest=corpus_digest(held_out))
+
+
 def inspect_evaluation(
     models: Sequence[str], corpus_spec: CorpusSpec, teacher: str | None, device: str
 ) -> tuple[str, EvaluationQuestion]:
@@ -132,16 +140,15 @@ def inspect_evaluation(
     places = [folder.path for folder in folders]
     tasks = [task_of(place) for place in places]
     for folder, task in zip(folders, tasks, strict=True):
-        require_sound_files(folder, task)
+        if not is_onnx(folder.path):
+            require_sound_files(folder, task)
     for model, task in zip(every, tasks, strict=True):
         if task != tasks[0]:
             raise TeacherError(f"{model} does {task}, {every[0]} does {tasks[0]}; they cannot be compared")
     require_columns(corpus_spec, task_rules(tasks[0]))
-    facts = inspect_corpus(corpus_spec)
-    held_out = replace(facts, validation=facts.train)
     question = EvaluationQuestion(
         models=tuple(map(str, places[: len(models)])),
-        corpus=replace(held_out, digest=corpus_digest(held_out)),
+        corpus=judged_on(inspect_corpus(corpus_spec)),
         corpus_spec=corpus_spec,
         teacher=None if teacher is None else str(places[-1]),
         device=device,

@@ -11,7 +11,7 @@ from ose.core.quantization import CorpusPart, OnnxRequest, Quantization
 from ose.core.spec import CorpusSpec, TeacherSpec
 from ose.errors import InvalidInputError
 from ose.inputs.corpora import inspect_corpus
-from ose.inputs.finetuning import require_columns
+from ose.inputs.finetuning import judged_on, require_columns
 from ose.inputs.teacher_source import locate_teacher
 from ose.store.base import Store
 from ose.students.distill import find_distillation
@@ -113,5 +113,4 @@ def _with_text(request: OnnxRequest, data: CorpusSpec | None, calibration: Corpu
 
 def _part(spec: CorpusSpec, task: str) -> CorpusPart:
     require_columns(spec, task_rules(task))
-    facts = inspect_corpus(spec)
-    return CorpusPart(facts=replace(facts, validation=facts.train), spec=spec)
+    return CorpusPart(facts=judged_on(inspect_corpus(spec)), spec=spec)

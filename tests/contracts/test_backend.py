@@ -249,7 +249,7 @@ def test_a_failure_carries_code_message_and_traceback(backend: Backend, search: 
     failures = {name: event.failure for name, event in events.items() if isinstance(event, RequestFailed)}
     assert {name: failure.code for name, failure in failures.items()} == {
         "diverging": "non_finite_loss",
-        "without data": "error",
+        "without data": "storage",
     }
     assert "evaluate_candidate" in failures["diverging"].traceback
     assert str(tmp_path) in failures["without data"].message

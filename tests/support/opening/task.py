@@ -197,7 +197,7 @@ class Opening:
         self, right: list[float], agrees: list[float], varieties: list[float], true_varieties: list[float]
     ) -> dict[str, Metric]:
         """The last is no mean over items."""
-        correlation = float(np.corrcoef(varieties, true_varieties)[0, 1])
+        correlation = float(np.corrcoef(varieties, true_varieties)[0, 1]) if np.ptp(varieties) else 0.0
         return {
             "accuracy": metric_of(right),
             "agreement": metric_of(agrees),

@@ -78,7 +78,7 @@ def test_a_job_that_its_teacher_can_serve_passes(spec: JobSpec):
         (job(latency={"sequence_length": 512}), JobFileError, "latency.sequence_length is 512, but the teacher takes"),
         (job(latency={"device": "tpu"}), JobFileError, "latency.device must be cpu, cuda or cuda:N, not 'tpu'"),
         (job(latency={"dtype": "int3"}), JobFileError, "latency.dtype must be one of float32, bfloat16, float16"),
-        (job(latency={"runtime": "jax"}), JobFileError, "latency.runtime must be one of torch, not 'jax'"),
+        (job(latency={"runtime": "jax"}), JobFileError, "latency.runtime must be one of torch, onnxruntime, not 'jax'"),
         (job({"num_hidden_layers": [2, 6]}), SearchSpaceError, "num_hidden_layers up to 6, but its teacher has 4"),
         (
             job({"layers": [[4]]}),

@@ -14,7 +14,7 @@ import pytest
 from pydantic_core import to_json
 
 from ose.core.architecture import EmbeddingShape
-from ose.core.job import CorpusFacts, ItemFacts, TeacherFacts
+from ose.core.job import CorpusFacts, ItemFacts, TeacherFacts, TextFacts
 from ose.core.spec import ExtendedCandidate, Extension, Hyperparameters
 from ose.jobs.checker_tasks import Question, to_prepared
 from ose.jobs.submit_remote import PreparedJob
@@ -22,7 +22,8 @@ from ose.store.new_rows import NewJob
 from ose.store.service_base import Submission
 
 ALWAYS_FULL = (
-    PreparedJob, Submission, NewJob, TeacherFacts, CorpusFacts, ItemFacts, EmbeddingShape, Extension, ExtendedCandidate
+    PreparedJob, Submission, NewJob, TeacherFacts, CorpusFacts, ItemFacts, TextFacts, EmbeddingShape, Extension,
+    ExtendedCandidate,
 )  # fmt: skip
 
 
@@ -43,6 +44,17 @@ def prepared() -> PreparedJob:
         root="/a",
         tables=True,
         general=("/g",),
+        left_out=("/a/empty.txt",),
+        texts=TextFacts(
+            num_read=7,
+            num_without_text=1,
+            tokens_per_word=1.5,
+            unknown_share=0.125,
+            piece_share=0.25,
+            overlap_share=0.375,
+            levelled_overlap_share=0.5,
+            num_compared=6,
+        ),
         items=ItemFacts(
             num_rows=90,
             num_bad=1,

@@ -118,12 +118,19 @@ def raiser(error: BaseException) -> object:
 
 
 def test_an_unforeseen_error_is_stored_with_its_traceback(
-    worker: RequestExecutor, search: DataRequest, tmp_path: Path
+    worker: RequestExecutor, search: DataRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failure = failure_of(worker.run(evaluate_task(replace(search, folder=str(tmp_path / "missing")), SMALL)))
+    monkeypatch.setattr(executor, "evaluate_candidate", raiser(ZeroDivisionError("by nothing")))
+    failure = failure_of(worker.run(evaluate_task(search, SMALL)))
     assert failure.code == "error"
     assert not failure.is_retryable
     assert "Traceback (most recent call last)" in failure.traceback
+    assert "ZeroDivisionError: by nothing" in failure.traceback
+
+
+def test_data_that_are_gone_are_told_as_such(worker: RequestExecutor, search: DataRequest, tmp_path: Path) -> None:
+    failure = failure_of(worker.run(evaluate_task(replace(search, folder=str(tmp_path / "missing")), SMALL)))
+    assert failure.code == "storage"
     assert "load_search_data" in failure.traceback
 
 

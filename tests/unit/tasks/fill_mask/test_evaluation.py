@@ -30,7 +30,7 @@ def test_all_of_the_text_is_judged_on_and_a_sharper_model_is_told_from_another(
     plain, sharp = report.models
     assert report.num_items > 100
     assert list(plain.metrics) == ["masked_lm_loss_nats", "masked_accuracy"]
-    assert plain.metrics["masked_lm_loss_nats"].value == pytest.approx(6.68, abs=0.1)  # as even ones over 800 tokens
+    assert plain.metrics["masked_lm_loss_nats"].value == pytest.approx(5.86, abs=0.3)  # as of frequencies alone
     assert sharp.differences["masked_lm_loss_nats"].value == pytest.approx(
         sharp.metrics["masked_lm_loss_nats"].value - plain.metrics["masked_lm_loss_nats"].value
     )
