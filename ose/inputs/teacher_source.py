@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,8 @@ def download_teacher(spec: TeacherSpec) -> TeacherFolder:
 def _fetch(spec: TeacherSpec) -> str:
     """The folder of a commit whose files the hub has told the sizes of, or what the cache has where it cannot tell."""
     from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.utils.logging import set_verbosity_error
 
-    set_verbosity_error()  # that the hub cannot be reached is told here, if the cache does not do
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what it warns of is told here, where it matters
     try:
         revision = HfApi().resolve_revision(spec.model, revision=spec.revision)
         files = HfApi().model_info(spec.model, revision=revision.resolved, files_metadata=True).siblings or []
