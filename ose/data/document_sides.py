@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,20 +16,27 @@ HELD_OUT_SHARE = 1 / 32
 """Share of the documents held out when a job names no validation text."""
 
 
-def side_documents(facts: CorpusFacts, spec: CorpusSpec, side: Side) -> Iterator[str]:
+def side_documents(
+    facts: CorpusFacts, spec: CorpusSpec, side: Side, most_characters: float = math.inf
+) -> Iterator[str]:
     """Yield the documents of one side of a corpus; where no held-out text is named, a part of the training text is.
+
+    Args:
+        facts: The files.
+        spec: Their columns.
+        side: Which documents.
+        most_characters: After how many the reading ends, those of the other side counted.
 
     Raises:
         CorpusError: As `iter_documents`, or the text has changed.
     """
     paths = facts.validation if facts.validation and side == "validation" else facts.train
-    documents = documents_of(paths, facts, spec)
-    if facts.validation:
-        yield from documents
-        return
-    for document in documents:
-        if (position_of(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
+    for document in documents_of(paths, facts, spec):
+        if facts.validation or (position_of(document, "held-out") < HELD_OUT_SHARE) == (side == "validation"):
             yield document
+        most_characters -= len(document)
+        if most_characters < 0:
+            return
 
 
 def documents_of(paths: Sequence[str], facts: CorpusFacts, spec: CorpusSpec) -> Iterator[str]:

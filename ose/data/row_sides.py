@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import islice
@@ -20,7 +21,13 @@ HELD_OUT_SHARE = 1 / 10
 _HASHES_AT_ONCE = 100_000
 
 
-def iter_side(facts: CorpusFacts, spec: CorpusSpec, side: Side, count: RowCount | None = None) -> Iterator[Row]:
+def iter_side(
+    facts: CorpusFacts,
+    spec: CorpusSpec,
+    side: Side,
+    count: RowCount | None = None,
+    most_characters: float = math.inf,
+) -> Iterator[Row]:
     """Yield all rows of one side of a corpus, in the order in which the files have them.
 
     Where no validation text is named, what is held out follows from the text of a row, or of both, so that equal ones
@@ -31,6 +38,7 @@ def iter_side(facts: CorpusFacts, spec: CorpusSpec, side: Side, count: RowCount 
         spec: Columns, and how much may be bad.
         side: Training or held-out rows.
         count: Counts the rows that were read to find them; without one they are counted all the same.
+        most_characters: After how many the reading ends, those of the other side counted.
 
     Raises:
         CorpusError: As `iter_rows`.
@@ -41,6 +49,9 @@ def iter_side(facts: CorpusFacts, spec: CorpusSpec, side: Side, count: RowCount 
     for row in while_unchanged(facts, iter_rows(paths, spec.columns, root, quotes=spec.quotes, count=count)):
         if facts.validation or (is_held_out(row) == (side == "validation")):
             yield row
+        most_characters -= _num_characters(row)
+        if most_characters < 0:
+            return
 
 
 def is_held_out(row: Row) -> bool:

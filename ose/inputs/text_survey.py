@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,7 @@ _MOST_HELD_OUT, _MOST_COMPARED = 20_000, 100_000
 """Texts held out, and texts of the training part that are looked through for them."""
 
 _MOST_COMPARED_CHARACTERS = 100_000_000
-"""Of either, together."""
+"""Of either, read for them together: a small file may unpack to many times more."""
 
 _MOST_OVERLAP = 0.5
 _FEWEST_HELD_OUT = 8
@@ -130,11 +130,11 @@ class _Overlap:
 def _overlap(facts: CorpusFacts, spec: CorpusSpec, *, rows: bool) -> _Overlap:
     as_they_are, levelled = _Recognised(str), _Recognised(_levelled)
     num_held_out = num_compared = 0
-    for text in _bounded(_side(facts, spec, "validation", rows=rows), _MOST_HELD_OUT):
+    for text in islice(_side(facts, spec, "validation", rows=rows), _MOST_HELD_OUT):
         as_they_are.remember(text)
         levelled.remember(text)
         num_held_out += 1
-    for text in _bounded(_side(facts, spec, "train", rows=rows), _MOST_COMPARED):
+    for text in islice(_side(facts, spec, "train", rows=rows), _MOST_COMPARED):
         as_they_are.look(text)
         levelled.look(text)
         num_compared += 1
@@ -144,16 +144,6 @@ def _overlap(facts: CorpusFacts, spec: CorpusSpec, *, rows: bool) -> _Overlap:
         num_held_out=num_held_out,
         num_compared=num_compared,
     )
-
-
-def _bounded(texts: Iterable[str], most: int) -> Iterator[str]:
-    """The first so many, and of long ones fewer."""
-    room = _MOST_COMPARED_CHARACTERS
-    for text in islice(texts, most):
-        yield text
-        room -= len(text)
-        if room < 0:
-            return
 
 
 class _Recognised:
@@ -188,8 +178,9 @@ class _Recognised:
 
 def _side(facts: CorpusFacts, spec: CorpusSpec, side: Side, *, rows: bool) -> Iterator[str]:
     if rows:
-        return map(_both, iter_side(facts, spec, side, RowCount(allowed_share=spec.skip_bad_rows)))
-    return side_documents(facts, spec, side)
+        count = RowCount(allowed_share=spec.skip_bad_rows)
+        return map(_both, iter_side(facts, spec, side, count, _MOST_COMPARED_CHARACTERS))
+    return side_documents(facts, spec, side, _MOST_COMPARED_CHARACTERS)
 
 
 def _both(row: Row) -> str:
