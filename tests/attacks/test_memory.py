@@ -257,7 +257,8 @@ def test_yaml_that_unfolds_is_one_line(tmp_path: Path, words: tuple[str, ...], c
 def test_a_folder_to_be_timed_is_bounded_too(tmp_path: Path, tiny_roberta: Path) -> None:
     hostile.teacher_copy(tiny_roberta, tmp_path)
     hostile.long_header(tmp_path)
-    status, _, peak, _ = command(tmp_path / "home", "latency", str(tmp_path / "bad"), "--sequence-length", "16")
+    quickly = ("--sequence-length", "16", "--seconds-per-shape", "0.05")
+    status, _, peak, _ = command(tmp_path / "home", "latency", str(tmp_path / "bad"), *quickly)
     assert status == 0  # its weights are not looked at
     assert peak.num_bytes < 2 * MOST_BYTES  # of two processes, one with torch
 
